@@ -1,0 +1,147 @@
+/**
+ * Every error this package throws, in one place.
+ *
+ * Each has a literal `name` (minifiers rename classes, so `instanceof` and `constructor.name` do not survive a bundle)
+ * and a `code` to branch on. Messages carry identifiers (queue, message id, run id, step id) and never a body, an input
+ * or an output: a payload may hold a card number.
+ */
+
+/** Base of the taxonomy: `error instanceof DurableSqsError` tells ours from everybody else's. */
+export abstract class DurableSqsError extends Error {
+  abstract override readonly name: string;
+  /** Stable, machine-readable; one per class. */
+  abstract readonly code: string;
+}
+
+/** An option, environment variable or name is wrong. Thrown at construction or module load, never while messages flow. */
+export class ConfigurationError extends DurableSqsError {
+  override readonly name = 'ConfigurationError';
+  readonly code = 'configuration';
+}
+
+/** A queue that is looked up by name does not exist (and `autoCreate` is off, or the queue was given by URL). */
+export class QueueNotFoundError extends DurableSqsError {
+  override readonly name = 'QueueNotFoundError';
+  readonly code = 'queue_not_found';
+  readonly queue: string;
+  readonly region: string;
+
+  constructor(queue: string, region: string, options?: ErrorOptions) {
+    super(
+      `SQS queue "${queue}" does not exist in region ${region} (or these credentials may not see it). Create it, pass autoCreate: true, ` +
+        'or give its URL with taskQueueUrl / resultsQueueUrl; a queue of another account needs its URL.',
+      options,
+    );
+    this.queue = queue;
+    this.region = region;
+  }
+}
+
+/** A message body is not the JSON it should be. Says which field, what was expected and which kind was found. */
+export class InvalidMessageError extends DurableSqsError {
+  override readonly name = 'InvalidMessageError';
+  readonly code = 'invalid_message';
+  /** What is wrong, by field path and kind; holds no value from the body. */
+  readonly problem: string;
+
+  constructor(expected: 'RemoteTask' | 'StepResult', problem: string) {
+    super(`message body is not a ${expected}: ${problem}`);
+    this.problem = problem;
+  }
+}
+
+/** A task is larger than one SQS message may be. The step cannot be dispatched as it is. */
+export class TaskTooLargeError extends DurableSqsError {
+  override readonly name = 'TaskTooLargeError';
+  readonly code = 'task_too_large';
+  readonly runId: string;
+  readonly stepId: string;
+  /** Bytes of body and attributes. */
+  readonly bytes: number;
+
+  constructor(task: { runId: string; stepId: string; name: string }, bytes: number, limit: number) {
+    super(
+      `task of step ${task.stepId} ("${task.name}") is ${bytes} bytes, SQS accepts ${limit}. Pass a reference to the data instead of the data.`,
+    );
+    this.runId = task.runId;
+    this.stepId = task.stepId;
+    this.bytes = bytes;
+  }
+}
+
+/** SQS refused a request or one entry of it, or could not be reached. */
+export class SqsRequestError extends DurableSqsError {
+  override readonly name = 'SqsRequestError';
+  readonly code = 'sqs_request';
+  /** SQS's own error code, or the network error's. */
+  readonly sqsCode: string;
+  /** True where the same request may succeed later (throttling, 5xx, network); false where it never will. */
+  readonly passing: boolean;
+
+  constructor(
+    operation: string,
+    sqsCode: string,
+    passing: boolean,
+    { cause, detail }: { cause?: unknown; detail?: string | undefined } = {},
+  ) {
+    super(`SQS ${operation} failed: ${sqsCode}${detail === undefined ? '' : ` (${detail})`}`, cause === undefined ? undefined : { cause });
+    this.sqsCode = sqsCode;
+    this.passing = passing;
+  }
+}
+
+/** `dispatch` kept failing for passing reasons until its time was up. The step may still have been sent: sends are ambiguous. */
+export class DispatchTimeoutError extends DurableSqsError {
+  override readonly name = 'DispatchTimeoutError';
+  readonly code = 'dispatch_timeout';
+  readonly runId: string;
+  readonly stepId: string;
+
+  constructor(task: { runId: string; stepId: string }, timeoutMs: number, options?: ErrorOptions) {
+    super(`task of step ${task.stepId} was not accepted by SQS within ${timeoutMs} ms; it may or may not have been sent`, options);
+    this.runId = task.runId;
+    this.stepId = task.stepId;
+  }
+}
+
+/** The transport was closed; nothing more is sent through it. */
+export class TransportClosedError extends DurableSqsError {
+  override readonly name = 'TransportClosedError';
+  readonly code = 'transport_closed';
+}
+
+/** SQS accepted no result of a whole batch. Thrown out of the Lambda handler so that Lambda's pollers slow down. */
+export class ResultsNotAcceptedError extends DurableSqsError {
+  override readonly name = 'ResultsNotAcceptedError';
+  readonly code = 'results_not_accepted';
+
+  constructor(records: number, options?: ErrorOptions) {
+    super(`SQS accepted none of the results of ${records} record(s); the batch will be delivered again`, options);
+  }
+}
+
+/** What a Lambda handler was invoked with is not an SQS event. */
+export class InvalidEventError extends DurableSqsError {
+  override readonly name = 'InvalidEventError';
+  readonly code = 'invalid_event';
+}
+
+/**
+ * A failure of a step that the engine is told of: its fields become `StepResult.error`.
+ *
+ * `code` is one of {@link StepFailureCode}; `retryable: false` stops the engine's retries.
+ */
+export class StepFailedError extends DurableSqsError {
+  override readonly name = 'StepFailedError';
+  readonly code: StepFailureCode;
+  readonly retryable: boolean;
+
+  constructor(code: StepFailureCode, message: string, retryable = false) {
+    super(message);
+    this.code = code;
+    this.retryable = retryable;
+  }
+}
+
+/** Codes that this package itself puts into `StepResult.error.code`; all others are the step's own. */
+export type StepFailureCode = 'no_handler' | 'invalid_input' | 'invalid_output' | 'unserializable_output' | 'result_too_large';

@@ -1,0 +1,65 @@
+/**
+ * Where log lines go. One line per event, with `runId` and `stepId` in the fields where there is a step; never a body, an
+ * input, an output or a step's error message.
+ *
+ * Powertools' `Logger`, pino behind a two-line adapter, and `console` all fit.
+ */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+}
+
+export type LogFields = Record<string, string | number | boolean | undefined>;
+
+type Level = 'debug' | 'info' | 'warn' | 'error';
+
+const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error'];
+
+/**
+ * JSON on Lambda, where CloudWatch and its Insights parse it; a readable line everywhere else. Writes `fallback` and up, or what
+ * Lambda's own `AWS_LAMBDA_LOG_LEVEL` asks for.
+ */
+export function defaultLogger(fallback: Level = 'info', env: NodeJS.ProcessEnv = process.env): Logger {
+  const minimum = minimumOf(env['AWS_LAMBDA_LOG_LEVEL'], fallback);
+  const format = env['AWS_LAMBDA_FUNCTION_NAME'] === undefined ? textLine : jsonLine;
+  const write = (level: Level) => (message: string, fields?: LogFields) => {
+    if (LEVELS.indexOf(level) < minimum) return;
+    // biome-ignore lint/suspicious/noConsole: the default sink of log lines; everything else goes through a Logger
+    console[level](format(level, message, fields ?? {}));
+  };
+  return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+}
+
+/**
+ * The fields of an error that are safe to log: its name and code. Not its message: a step's error message is the user's
+ * text and may quote the input; ours is written with ids only and is logged.
+ */
+export function errorFields(error: unknown): LogFields {
+  if (!(error instanceof Error)) return { errorName: typeof error };
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return { errorName: error.name, ...(code === undefined ? {} : { errorCode: code }) };
+}
+
+/** Position in {@link LEVELS} of the lowest level that is written. Lambda also knows TRACE, below all of ours, and FATAL, above. */
+function minimumOf(lambdaLevel: string | undefined, fallback: Level): number {
+  if (lambdaLevel === 'TRACE') return 0;
+  if (lambdaLevel === 'FATAL') return LEVELS.length;
+  const asked = LEVELS.findIndex((level) => level.toUpperCase() === lambdaLevel);
+  return asked === -1 ? LEVELS.indexOf(fallback) : asked;
+}
+
+function jsonLine(level: Level, message: string, fields: LogFields): string {
+  return JSON.stringify({ ...fields, level, message, timestamp: new Date().toISOString() });
+}
+
+/** A run id is free text: quoted where it could pass for another field or start another line. */
+function plain(value: string | number | boolean): string {
+  return typeof value === 'string' && (value === '' || /[\s"=\p{Cc}]/u.test(value)) ? JSON.stringify(value) : String(value);
+}
+
+function textLine(level: Level, message: string, fields: LogFields): string {
+  const pairs = Object.entries(fields).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${plain(value)}`]));
+  return [`[durable-sqs-lambda] ${level} ${message}`, ...pairs].join(' ');
+}

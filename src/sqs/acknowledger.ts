@@ -1,0 +1,111 @@
+import { SqsRequestError } from '../errors.ts';
+import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
+import { type RetryOptions, retry, type Timing } from './backoff.ts';
+import { Batcher } from './batcher.ts';
+import type { EntryOutcome, SqsApi, VisibilityChange } from './sqs-api.ts';
+
+export interface AcknowledgerOptions {
+  readonly api: Pick<SqsApi, 'deleteMessages' | 'changeVisibility'>;
+  readonly queueUrl: string;
+  /** What each receive asked for; held messages are extended by as much again. */
+  readonly visibilityTimeoutSeconds: number;
+  /** A delete or an extension was given up. Nothing is lost: SQS delivers the message again. */
+  readonly onError: (error: unknown) => void;
+  readonly timing: Timing;
+}
+
+const BACKOFF = { firstMs: 100, maxMs: 5_000 };
+const GIVE_UP_AFTER_MS = 30_000;
+const REQUESTS_IN_FLIGHT = 2;
+
+/** Says to one queue what became of its messages: still in work, done, or back to the queue. */
+export class Acknowledger {
+  readonly #options: AcknowledgerOptions;
+  readonly #deletes: Batcher<string, EntryOutcome>;
+  readonly #changes: Batcher<VisibilityChange, EntryOutcome>;
+  /** Receipt handle → when its visibility is to be extended next, epoch milliseconds. */
+  readonly #held = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: AcknowledgerOptions) {
+    const { api, queueUrl } = options;
+    this.#options = options;
+    this.#deletes = new Batcher({
+      flush: (handles) => api.deleteMessages(queueUrl, handles),
+      maxEntries: MAX_BATCH_ENTRIES,
+      maxInFlight: REQUESTS_IN_FLIGHT,
+    });
+    this.#changes = new Batcher({
+      flush: (changes) => api.changeVisibility(queueUrl, changes),
+      maxEntries: MAX_BATCH_ENTRIES,
+      maxInFlight: REQUESTS_IN_FLIGHT,
+    });
+  }
+
+  /** Keeps a message hidden until it is deleted or released. */
+  hold(receiptHandle: string): void {
+    this.#held.set(receiptHandle, this.#options.timing.now() + this.#extendEveryMs);
+    this.#timer ??= setInterval(() => this.#extendDue(), Math.min(this.#extendEveryMs / 2, 5_000)).unref();
+  }
+
+  /** The message is done with. Resolves when SQS has deleted it, or when that was given up. */
+  async delete(receiptHandle: string): Promise<void> {
+    this.#letGo(receiptHandle);
+    await this.#settle('DeleteMessageBatch', () => this.#deletes.add(receiptHandle));
+  }
+
+  /** The message goes back to the queue and is delivered again after `delaySeconds`. */
+  async release(receiptHandle: string, delaySeconds: number): Promise<void> {
+    this.#letGo(receiptHandle);
+    await this.#settle('ChangeMessageVisibilityBatch', () => this.#changes.add({ receiptHandle, timeoutSeconds: delaySeconds }));
+  }
+
+  /** Stops extending what is still held. */
+  stop(): void {
+    this.#held.clear();
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Resolves when no delete and no change waits. */
+  async idle(): Promise<void> {
+    await Promise.all([this.#deletes.idle(), this.#changes.idle()]);
+  }
+
+  /** Twice within the timeout, so that one lost request does not make the message reappear. */
+  get #extendEveryMs(): number {
+    return (this.#options.visibilityTimeoutSeconds * 1000) / 2;
+  }
+
+  #letGo(receiptHandle: string): void {
+    this.#held.delete(receiptHandle);
+    if (this.#held.size === 0) this.stop();
+  }
+
+  #extendDue(): void {
+    const now = this.#options.timing.now();
+    for (const [receiptHandle, due] of this.#held) {
+      if (due > now) continue;
+      this.#held.set(receiptHandle, now + this.#extendEveryMs);
+      const change = { receiptHandle, timeoutSeconds: this.#options.visibilityTimeoutSeconds };
+      void this.#settle('ChangeMessageVisibilityBatch', () => this.#changes.add(change));
+    }
+  }
+
+  async #settle(operation: string, add: () => Promise<EntryOutcome>): Promise<void> {
+    const options: RetryOptions = {
+      backoff: BACKOFF,
+      timing: this.#options.timing,
+      timeoutMs: GIVE_UP_AFTER_MS,
+      passes: (error) => error instanceof SqsRequestError && error.passing,
+    };
+    try {
+      await retry(async () => {
+        const outcome = await add();
+        if (!outcome.ok) throw new SqsRequestError(operation, outcome.sqsCode, outcome.passing);
+      }, options);
+    } catch (error) {
+      this.#options.onError(error);
+    }
+  }
+}

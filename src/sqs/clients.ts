@@ -1,0 +1,50 @@
+import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
+import { type SdkClients, sdkApi } from './sdk-api.ts';
+import type { SqsApi } from './sqs-api.ts';
+
+export interface ClientOptions {
+  /** An SQS client to use; stays the caller's and is not destroyed. */
+  readonly client?: SQSClient | undefined;
+  /** Configuration for clients of our own, where no `client` is given. */
+  readonly clientConfig?: SQSClientConfig | undefined;
+}
+
+export interface OpenedClients {
+  readonly api: SqsApi;
+  /** Closes the connections of those clients that we made. */
+  destroy(): void;
+}
+
+/** Opens SQS with long polls on connections of their own. */
+export function openClients({ client, clientConfig = {} }: ClientOptions): OpenedClients {
+  const main = client ?? new SQSClient(clientConfig);
+  const poll = client === undefined ? new SQSClient(clientConfig) : separateConnections(client);
+  const clients: SdkClients = { client: main, pollClient: poll };
+  return {
+    api: sdkApi(clients),
+    destroy() {
+      if (client === undefined) main.destroy();
+      if (poll !== client) poll.destroy();
+    },
+  };
+}
+
+/**
+ * A client configured as `client` is, on a connection pool of its own.
+ *
+ * The SDK's default pool has 50 sockets; long polls that fill it would stall every send. A request handler that is not the
+ * SDK's default, or that was given its own agents (a proxy, say), knows better than we do: then the client itself is used.
+ */
+export function separateConnections(client: SQSClient): SQSClient {
+  if (!hasDefaultConnections(client)) return client;
+  // The resolved retry strategy is no valid input; polls are retried by their poller anyway.
+  const { requestHandler: _requestHandler, retryStrategy: _retryStrategy, ...config } = client.config;
+  return new SQSClient(config);
+}
+
+function hasDefaultConnections(client: SQSClient): boolean {
+  const handler: unknown = client.config?.requestHandler;
+  if (typeof handler !== 'object' || handler === null || handler.constructor.name !== 'NodeHttpHandler') return false;
+  // Private to the SDK, true where it was given agents. Where a release lacks it, sharing the client is the safe answer.
+  return Reflect.get(handler, 'externalAgent') === false;
+}

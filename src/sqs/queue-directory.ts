@@ -1,0 +1,120 @@
+import { QueueNotFoundError } from '../errors.ts';
+import {
+  deadLetterQueueName,
+  parkedQueueName,
+  resultsDeadLetterQueueName,
+  resultsQueueName,
+  tasksQueueName,
+} from '../naming/queue-names.ts';
+import {
+  DEAD_LETTERS_MAX_RECEIVE_COUNT,
+  DEAD_LETTERS_RETENTION_SECONDS,
+  queueAttributes,
+  RESULTS_MAX_RECEIVE_COUNT,
+  RESULTS_RETENTION_SECONDS,
+  TASKS_MAX_RECEIVE_COUNT,
+  TASKS_RETENTION_SECONDS,
+  VISIBILITY_PER_FUNCTION_TIMEOUT,
+} from './queue-attributes.ts';
+import type { SqsApi } from './sqs-api.ts';
+
+/** Where queues come from: URLs that were given, or names that are looked up and, with `autoCreate`, created. */
+export interface QueueDirectoryOptions {
+  readonly api: Pick<SqsApi, 'findQueueUrl' | 'createQueue' | 'queueAttributes' | 'region'>;
+  /** With the namespace folded in. */
+  readonly prefix: string;
+  readonly autoCreate: boolean;
+  /** The longest a step takes; the visibility of a created tasks queue follows from it. */
+  readonly stepTimeoutSeconds: number;
+  readonly taskQueueUrl?: string | ((token: string) => string | Promise<string>) | undefined;
+  readonly resultsQueueUrl?: string | (() => string | Promise<string>) | undefined;
+}
+
+/**
+ * Finds the URL of a queue once and keeps it. Callers that ask at the same time share one look-up; a failed look-up is
+ * forgotten, so the next call tries again.
+ */
+export class QueueDirectory {
+  readonly #options: QueueDirectoryOptions;
+  readonly #urls = new Map<string, Promise<string>>();
+
+  constructor(options: QueueDirectoryOptions) {
+    this.#options = options;
+  }
+
+  tasksQueueUrl(token: string): Promise<string> {
+    const { taskQueueUrl } = this.#options;
+    if (typeof taskQueueUrl === 'string') return Promise.resolve(taskQueueUrl);
+    return this.#once(`tasks ${token}`, async () => (taskQueueUrl ? taskQueueUrl(token) : this.#tasksByName(token)));
+  }
+
+  resultsQueueUrl(): Promise<string> {
+    const { resultsQueueUrl } = this.#options;
+    if (typeof resultsQueueUrl === 'string') return Promise.resolve(resultsQueueUrl);
+    return this.#once('results', async () => (resultsQueueUrl ? resultsQueueUrl() : this.#resultsByName()));
+  }
+
+  /** Forgets a URL that turned out to lead nowhere, so that a queue made anew is found. */
+  forget(queueUrl: string): void {
+    for (const [key, url] of this.#urls) {
+      void url.then(
+        (found) => found === queueUrl && this.#urls.get(key) === url && this.#urls.delete(key),
+        () => undefined,
+      );
+    }
+  }
+
+  #once(key: string, resolve: () => Promise<string>): Promise<string> {
+    const known = this.#urls.get(key);
+    if (known !== undefined) return known;
+    const url = resolve();
+    this.#urls.set(key, url);
+    url.catch(() => this.#urls.delete(key));
+    return url;
+  }
+
+  async #tasksByName(token: string): Promise<string> {
+    const { api, prefix, stepTimeoutSeconds } = this.#options;
+    const visibilityTimeoutSeconds = Math.min(VISIBILITY_PER_FUNCTION_TIMEOUT * stepTimeoutSeconds, 43_200);
+    return this.#byName(tasksQueueName(token, prefix), async (name) => {
+      const deadLetters = { retentionSeconds: DEAD_LETTERS_RETENTION_SECONDS, visibilityTimeoutSeconds };
+      const parked = await this.#create(parkedQueueName(token, prefix), queueAttributes(deadLetters));
+      const deadLetterQueue = await this.#create(
+        deadLetterQueueName(token, prefix),
+        queueAttributes({ ...deadLetters, redrive: { deadLetterQueueArn: parked, maxReceiveCount: DEAD_LETTERS_MAX_RECEIVE_COUNT } }),
+      );
+      const redrive = { deadLetterQueueArn: deadLetterQueue, maxReceiveCount: TASKS_MAX_RECEIVE_COUNT };
+      return api.createQueue(name, queueAttributes({ retentionSeconds: TASKS_RETENTION_SECONDS, visibilityTimeoutSeconds, redrive }));
+    });
+  }
+
+  async #resultsByName(): Promise<string> {
+    const { api, prefix } = this.#options;
+    return this.#byName(resultsQueueName(prefix), async (name) => {
+      const visibilityTimeoutSeconds = 30;
+      const deadLetterQueueArn = await this.#create(
+        resultsDeadLetterQueueName(prefix),
+        queueAttributes({ retentionSeconds: DEAD_LETTERS_RETENTION_SECONDS, visibilityTimeoutSeconds }),
+      );
+      const redrive = { deadLetterQueueArn, maxReceiveCount: RESULTS_MAX_RECEIVE_COUNT };
+      return api.createQueue(name, queueAttributes({ retentionSeconds: RESULTS_RETENTION_SECONDS, visibilityTimeoutSeconds, redrive }));
+    });
+  }
+
+  async #byName(name: string, create: (name: string) => Promise<string>): Promise<string> {
+    const { api, autoCreate } = this.#options;
+    const found = await api.findQueueUrl(name);
+    if (found !== undefined) return found;
+    if (!autoCreate) throw new QueueNotFoundError(name, await api.region());
+    return create(name);
+  }
+
+  /** Creates a queue that is only ever pointed at; gives its ARN. */
+  async #create(name: string, attributes: Record<string, string>): Promise<string> {
+    const { api } = this.#options;
+    const url = (await api.findQueueUrl(name)) ?? (await api.createQueue(name, attributes));
+    const { QueueArn } = await api.queueAttributes(url, ['QueueArn']);
+    if (QueueArn === undefined) throw new QueueNotFoundError(name, await api.region());
+    return QueueArn;
+  }
+}

@@ -1,0 +1,69 @@
+import { SqsRequestError } from '../errors.ts';
+
+/**
+ * Codes of refusals that pass: throttling in its several spellings, KMS throttling behind an encrypted queue, clock skew and
+ * expired credentials (both are renewed by the client), and a queue being created again within a minute of its deletion.
+ * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
+ */
+const PASSING_CODES: ReadonlySet<string> = new Set([
+  'Throttling',
+  'ThrottlingException',
+  'ThrottledException',
+  'RequestThrottled',
+  'RequestThrottledException',
+  'RequestLimitExceeded',
+  'TooManyRequestsException',
+  'SlowDown',
+  'OverLimit',
+  'KmsThrottled',
+  'KMS.ThrottlingException',
+  'InternalError',
+  'InternalFailure',
+  'InternalServerError',
+  'ServiceUnavailable',
+  'RequestTimeout',
+  'RequestTimeoutException',
+  'RequestExpired',
+  'RequestTimeTooSkewed',
+  'ExpiredToken',
+  'ExpiredTokenException',
+  'QueueDeletedRecently',
+]);
+
+const MISSING_QUEUE_CODES: ReadonlySet<string> = new Set(['QueueDoesNotExist', 'NonExistentQueue']);
+
+/** SQS names its errors with or without a service prefix, by protocol and emulator. */
+export function shortCode(code: string): string {
+  return code.replace(/^AWS\.SimpleQueueService\./, '').replace(/^com\.amazonaws\.sqs#/, '');
+}
+
+/** Whether a failed entry of a batch is worth another try. `senderFault` false means that SQS itself failed. */
+export function entryPasses(code: string, senderFault: boolean): boolean {
+  return !senderFault || PASSING_CODES.has(shortCode(code));
+}
+
+/** Whether an error of the SDK says that the queue is not there. */
+export function isMissingQueue(error: unknown): boolean {
+  return error instanceof Error && MISSING_QUEUE_CODES.has(shortCode(error.name));
+}
+
+/** An error of the SDK as ours. What has no HTTP status never got an answer: a network fault, which passes. */
+export function requestError(operation: string, error: unknown): SqsRequestError {
+  if (error instanceof SqsRequestError) return error;
+  const name = error instanceof Error ? error.name : typeof error;
+  const status = httpStatus(error);
+  const networkCode = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  const code = shortCode(name === 'Error' && networkCode !== undefined ? networkCode : name);
+  const answered = status !== undefined;
+  // A missing credential or region is found before anything is sent; it will be missing the next time too.
+  const ours = name === 'CredentialsProviderError' || name === 'TypeError';
+  const passing = PASSING_CODES.has(code) || (answered ? status >= 500 || status === 429 : !ours);
+  return new SqsRequestError(operation, code, passing, { cause: error });
+}
+
+function httpStatus(error: unknown): number | undefined {
+  if (typeof error !== 'object' || error === null || !('$metadata' in error)) return undefined;
+  const metadata = error.$metadata;
+  if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return undefined;
+  return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined;
+}

@@ -1,0 +1,102 @@
+import { InvalidMessageError } from '../errors.ts';
+import { encodeJson, kindOf } from './json.ts';
+import { checkFields, type FieldRule, isRecord, optional, parseShape, required, withoutNulls } from './shape.ts';
+
+/**
+ * Worker → engine: how one attempt of one step ended. The documented payload of every nestjs-durable transport.
+ * @see {@link https://www.npmjs.com/package/@dudousxd/nestjs-durable-core} `StepResult`
+ */
+export interface StepResult {
+  runId: string;
+  seq: number;
+  stepId: string;
+  status: 'completed' | 'failed';
+  output?: unknown;
+  error?: StepError | undefined;
+  /** Epoch milliseconds at which the worker began: the engine reports the wait in the queue from it. */
+  startedAt?: number | undefined;
+  /** What the step logged, and the outcomes of its sub-processes. */
+  events?: StepEvent[] | undefined;
+}
+
+export interface StepError {
+  message: string;
+  code?: string | undefined;
+  /** `false` stops the engine's retries; anything else leaves them to the step's `retries`. */
+  retryable?: boolean | undefined;
+  stack?: string | undefined;
+}
+
+/** One line of a step's log, or a transition of a sub-process. */
+export interface StepEvent {
+  /** Epoch milliseconds. */
+  at: number;
+  level: 'debug' | 'info' | 'warn' | 'error';
+  message: string;
+  subId?: string;
+  name?: string;
+  group?: string;
+  status?: 'ok' | 'failed' | 'skipped';
+  phase?: string;
+  process?: string;
+  data?: unknown;
+}
+
+const RULES: Readonly<Record<string, FieldRule>> = {
+  runId: required.text,
+  seq: required.integer,
+  stepId: required.text,
+  status: required.oneOf('completed', 'failed'),
+  error: optional.object,
+  startedAt: optional.number,
+  events: optional.array,
+};
+
+const ERROR_RULES: Readonly<Record<string, FieldRule>> = {
+  message: { expected: 'a string', matches: (value) => typeof value === 'string', optional: false },
+  code: optional.text,
+  retryable: optional.boolean,
+  stack: optional.text,
+};
+
+/** Only which fields may be null. The rest of a log line is not checked: a bad line must not cost the step its result. */
+const EVENT_RULES: Readonly<Record<string, FieldRule>> = {
+  subId: optional.text,
+  name: optional.text,
+  group: optional.text,
+  status: optional.text,
+  phase: optional.text,
+  process: optional.text,
+};
+
+/**
+ * Reads a result from a message body. Fields it does not know are kept.
+ * @throws InvalidMessageError naming the field, what was expected and the kind that was found.
+ */
+export function decodeStepResult(body: string): StepResult {
+  let value = parseShape('StepResult', body, RULES);
+  if (isRecord(value['error'])) {
+    checkFields('StepResult', value['error'], ERROR_RULES, 'error.');
+    value = { ...value, error: withoutNulls(value['error'], ERROR_RULES) };
+  }
+  if (Array.isArray(value['events'])) value = { ...value, events: checkedEvents(value['events']) };
+  if (!isStepResult(value)) throw new InvalidMessageError('StepResult', 'expected the fields of a StepResult');
+  return value;
+}
+
+/** The message body of a result. */
+export function encodeStepResult(result: StepResult): string {
+  return encodeJson(result);
+}
+
+function checkedEvents(events: readonly unknown[]): Record<string, unknown>[] {
+  return events.map((event, index) => {
+    if (isRecord(event)) return withoutNulls(event, EVENT_RULES);
+    throw new InvalidMessageError('StepResult', `expected events[${index}] to be an object, got ${kindOf(event)}`);
+  });
+}
+
+// decodeStepResult has checked every field; this ties that check to the type without a cast.
+function isStepResult(value: object): value is StepResult {
+  return Object.keys(RULES).every((field) => RULES[field]?.optional || field in value);
+}

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
+
+/** One HTTP request that the SDK formed, as far as tests look at it. */
+export interface SdkRequest {
+  /** E.g. `SendMessageBatch`. */
+  readonly operation: string;
+  readonly input: Record<string, unknown>;
+  readonly hostname: string;
+  readonly requestTimeout: number | undefined;
+  readonly abortSignal: AbortSignal | undefined;
+}
+
+export interface SdkAnswer {
+  /** @default 200 */
+  readonly status?: number;
+  readonly body?: unknown;
+  /** SQS's error code in the query protocol's spelling. */
+  readonly queryError?: string;
+}
+
+type Respond = (request: SdkRequest) => SdkAnswer | Error | Promise<SdkAnswer | Error>;
+
+/**
+ * A real SQS client of the AWS SDK whose requests end in `respond` instead of the network: serialisation, signing, error
+ * translation and MD5 checks are the SDK's own.
+ */
+export function stubbedClient(respond: Respond, config: SQSClientConfig = {}): { client: SQSClient; requests: SdkRequest[] } {
+  const requests: SdkRequest[] = [];
+  const requestHandler = {
+    async handle(
+      request: { hostname: string; headers: Record<string, string>; body?: unknown },
+      { requestTimeout, abortSignal }: { requestTimeout?: number; abortSignal?: AbortSignal } = {},
+    ) {
+      const operation = (request.headers['x-amz-target'] ?? '').replace('AmazonSQS.', '');
+      const seen = { operation, input: jsonObject(request.body), hostname: request.hostname, requestTimeout, abortSignal };
+      requests.push(seen);
+      const answer = await respond(seen);
+      if (answer instanceof Error) throw answer;
+      const headers: Record<string, string> = { 'content-type': 'application/x-amz-json-1.0' };
+      if (answer.queryError !== undefined) headers['x-amzn-query-error'] = `${answer.queryError};Sender`;
+      const body = Buffer.from(JSON.stringify(answer.body ?? {}));
+      return { response: { statusCode: answer.status ?? 200, headers, body } };
+    },
+    updateHttpClientConfig: () => undefined,
+    httpHandlerConfigs: () => ({}),
+  };
+  const client = new SQSClient({
+    region: 'eu-west-1',
+    credentials: { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' },
+    maxAttempts: 1,
+    ...config,
+    requestHandler,
+  });
+  return { client, requests };
+}
+
+export function md5(text: string): string {
+  return createHash('md5').update(text).digest('hex');
+}
+
+function jsonObject(body: unknown): Record<string, unknown> {
+  const text = typeof body === 'string' ? body : body instanceof Uint8Array ? new TextDecoder().decode(body) : '{}';
+  const value: unknown = JSON.parse(text);
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}

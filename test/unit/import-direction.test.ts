@@ -1,0 +1,46 @@
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const project = mkdtempSync(join(tmpdir(), 'import-direction-'));
+copyFileSync(join(root, 'biome.json'), join(project, 'biome.json'));
+
+afterAll(() => rmSync(project, { recursive: true }));
+
+/** Lints one file that imports from a folder of src/; gives the lint rules it breaks. */
+function lint(from: string, to: string): string {
+  mkdirSync(join(project, 'src', from), { recursive: true });
+  const file = join('src', from, 'probe.ts');
+  writeFileSync(join(project, file), `import { x } from '../${to}/x.ts';\n\nexport const y = x;\n`);
+  const args = ['lint', '--vcs-enabled=false', '--reporter=github', file];
+  return spawnSync(join(root, 'node_modules/.bin/biome'), args, { cwd: project, encoding: 'utf8' }).stdout;
+}
+
+describe('imports point one way, and the linter holds it', () => {
+  it.each([
+    ['wire', 'sqs'],
+    ['naming', 'wire'],
+    ['sqs', 'step'],
+    ['step', 'lambda'],
+    ['lambda', 'transport'],
+    ['transport', 'lambda'],
+    ['transport', 'local'],
+    ['local', 'serverless'],
+  ])('%s may not import %s', (from, to) => {
+    expect(lint(from, to)).toContain('noRestrictedImports');
+  });
+
+  it.each([
+    ['sqs', 'wire'],
+    ['step', 'sqs'],
+    ['lambda', 'step'],
+    ['transport', 'naming'],
+    ['local', 'lambda'],
+  ])('%s may import %s', (from, to) => {
+    expect(lint(from, to)).not.toContain('noRestrictedImports');
+  });
+});

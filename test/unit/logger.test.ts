@@ -1,0 +1,127 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { defaultLogger, errorFields, type LogFields } from '../../src/logger.ts';
+
+const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+const LAMBDA = { AWS_LAMBDA_FUNCTION_NAME: 'charge' };
+let lines: [string, unknown][] = [];
+
+beforeEach(() => {
+  lines = [];
+  for (const level of LEVELS) vi.spyOn(console, level).mockImplementation((line: unknown) => lines.push([level, line]));
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+function text(message: string, fields?: LogFields): unknown {
+  defaultLogger('info', {}).info(message, fields);
+  return lines.at(-1)?.[1];
+}
+
+describe('levels', () => {
+  it.each<[(typeof LEVELS)[number] | undefined, string[]]>([
+    [undefined, ['info', 'warn', 'error']],
+    ['debug', ['debug', 'info', 'warn', 'error']],
+    ['warn', ['warn', 'error']],
+    ['error', ['error']],
+  ])('from %s up go to the console method of their name: %j', (minimum, written) => {
+    const logger = defaultLogger(minimum, {});
+    for (const level of LEVELS) logger[level]('m');
+    expect(lines.map(([level]) => level)).toEqual(written);
+  });
+
+  it.each([
+    ['TRACE', 4],
+    ['DEBUG', 4],
+    ['INFO', 3],
+    ['WARN', 2],
+    ['ERROR', 1],
+    ['FATAL', 0],
+    ['', 2],
+    ['warn, please', 2],
+  ])('follow what Lambda was told to log (%j), else the fallback', (level, written) => {
+    const logger = defaultLogger('warn', { AWS_LAMBDA_LOG_LEVEL: level });
+    for (const method of LEVELS) logger[method]('m');
+    expect(lines).toHaveLength(written);
+  });
+
+  it('looks at the process environment by default', () => {
+    vi.stubEnv('AWS_LAMBDA_FUNCTION_NAME', 'charge');
+    defaultLogger().info('m');
+    vi.unstubAllEnvs();
+    expect(lines[0]?.[1]).toMatch(/^{/);
+  });
+});
+
+describe('on Lambda', () => {
+  it('writes one line of JSON', () => {
+    vi.useFakeTimers({ now: Date.UTC(2026, 10, 23) });
+    defaultLogger('info', LAMBDA).warn('result\nrefused', { runId: 'run\n1', seq: 2, retried: true, stepId: undefined });
+    expect(lines).toHaveLength(1);
+    const [level, line] = lines[0] ?? [];
+    expect(level).toBe('warn');
+    expect(line).not.toContain('\n');
+    expect(JSON.parse(String(line))).toEqual({
+      level: 'warn',
+      message: 'result\nrefused',
+      timestamp: '2026-11-23T00:00:00.000Z',
+      runId: 'run\n1',
+      seq: 2,
+      retried: true,
+    });
+  });
+
+  it('lets no field pass for its own', () => {
+    defaultLogger('info', LAMBDA).info('true', { level: 'error', message: 'forged', timestamp: 'never' });
+    expect(JSON.parse(String(lines[0]?.[1]))).toMatchObject({
+      level: 'info',
+      message: 'true',
+      timestamp: expect.stringMatching(/^\d{4}-/),
+    });
+  });
+});
+
+describe('elsewhere', () => {
+  it('writes a readable line', () => {
+    expect(text('started')).toBe('[durable-sqs-lambda] info started');
+    expect(text('sent', { runId: 'run-1', stepId: 'run-1:2', bytes: 7, ok: false, none: undefined })).toBe(
+      '[durable-sqs-lambda] info sent runId=run-1 stepId=run-1:2 bytes=7 ok=false',
+    );
+  });
+
+  it.each([
+    ['two words', '"two words"'],
+    ['', '""'],
+    ['a=b', '"a=b"'],
+    ['say "hi"', '"say \\"hi\\""'],
+    ['line\n[durable-sqs-lambda] error forged', '"line\\n[durable-sqs-lambda] error forged"'],
+    ['\u001b[31mred', '"\\u001b[31mred"'],
+    ['https://sqs/1/q?x', 'https://sqs/1/q?x'],
+    ['ümlaut😀', 'ümlaut😀'],
+  ])('quotes %j, a run id say, only where it could be misread', (value, written) => {
+    expect(text('m', { runId: value })).toBe(`[durable-sqs-lambda] info m runId=${written}`);
+  });
+});
+
+describe('errorFields', () => {
+  it('gives name and code, never the message', () => {
+    const error = Object.assign(new RangeError('card 4111'), { code: 'declined', cause: 'card 4111' });
+    expect(errorFields(error)).toEqual({ errorName: 'RangeError', errorCode: 'declined' });
+  });
+
+  it('leaves out a code that is no text', () => {
+    expect(errorFields(Object.assign(new Error('m'), { code: 4111 }))).toEqual({ errorName: 'Error' });
+    expect(errorFields(new Error('m'))).toEqual({ errorName: 'Error' });
+  });
+
+  it.each([
+    ['card 4111', 'string'],
+    [4111, 'number'],
+    [undefined, 'undefined'],
+    [null, 'object'],
+    [{ name: 'card 4111' }, 'object'],
+  ])('gives only the kind of %j, which is no error', (thrown, errorName) => {
+    expect(errorFields(thrown)).toEqual({ errorName });
+  });
+});
