@@ -25,6 +25,8 @@ export class Acknowledger {
   readonly #changes: Batcher<VisibilityChange, EntryOutcome>;
   /** Receipt handle → when its visibility is to be extended next, epoch milliseconds. */
   readonly #held = new Map<string, number>();
+  /** Deletes and releases that have not settled, those between two tries included. */
+  readonly #settling = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: AcknowledgerOptions) {
@@ -51,13 +53,19 @@ export class Acknowledger {
   /** The message is done with. Resolves when SQS has deleted it, or when that was given up. */
   async delete(receiptHandle: string): Promise<void> {
     this.#letGo(receiptHandle);
-    await this.#settle('DeleteMessageBatch', () => this.#deletes.add(receiptHandle));
+    await this.#tracked(this.#settle('DeleteMessageBatch', () => this.#deletes.add(receiptHandle)));
   }
 
   /** The message goes back to the queue and is delivered again after `delaySeconds`. */
   async release(receiptHandle: string, delaySeconds: number): Promise<void> {
     this.#letGo(receiptHandle);
-    await this.#settle('ChangeMessageVisibilityBatch', () => this.#changes.add({ receiptHandle, timeoutSeconds: delaySeconds }));
+    const change = { receiptHandle, timeoutSeconds: delaySeconds };
+    await this.#tracked(this.#settle('ChangeMessageVisibilityBatch', () => this.#changes.add(change)));
+  }
+
+  /** Stops extending a message and leaves it be: it is delivered again when its visibility ends. */
+  forget(receiptHandle: string): void {
+    this.#letGo(receiptHandle);
   }
 
   /** Stops extending what is still held. */
@@ -69,6 +77,7 @@ export class Acknowledger {
 
   /** Resolves when no delete and no change waits. */
   async idle(): Promise<void> {
+    while (this.#settling.size > 0) await Promise.all(this.#settling);
     await Promise.all([this.#deletes.idle(), this.#changes.idle()]);
   }
 
@@ -88,11 +97,19 @@ export class Acknowledger {
       if (due > now) continue;
       this.#held.set(receiptHandle, now + this.#extendEveryMs);
       const change = { receiptHandle, timeoutSeconds: this.#options.visibilityTimeoutSeconds };
-      void this.#settle('ChangeMessageVisibilityBatch', () => this.#changes.add(change));
+      // Once the message is deleted or released, one more try would only hide it again, and its failure is no news.
+      const wanted = () => this.#held.has(receiptHandle);
+      void this.#settle('ChangeMessageVisibilityBatch', () => this.#changes.add(change), wanted);
     }
   }
 
-  async #settle(operation: string, add: () => Promise<EntryOutcome>): Promise<void> {
+  #tracked(settled: Promise<void>): Promise<void> {
+    this.#settling.add(settled);
+    return settled.finally(() => this.#settling.delete(settled));
+  }
+
+  /** Never rejects: what is given up goes to `onError`. */
+  async #settle(operation: string, add: () => Promise<EntryOutcome>, wanted: () => boolean = () => true): Promise<void> {
     const options: RetryOptions = {
       backoff: BACKOFF,
       timing: this.#options.timing,
@@ -101,11 +118,20 @@ export class Acknowledger {
     };
     try {
       await retry(async () => {
+        if (!wanted()) return;
         const outcome = await add();
         if (!outcome.ok) throw new SqsRequestError(operation, outcome.sqsCode, outcome.passing);
       }, options);
     } catch (error) {
+      if (wanted()) this.#report(error);
+    }
+  }
+
+  #report(error: unknown): void {
+    try {
       this.#options.onError(error);
+    } catch {
+      // A listener that throws must not become an unhandled rejection, and there is nobody left to tell.
     }
   }
 }

@@ -9,8 +9,9 @@ export interface Timing {
 }
 
 export const systemTiming: Timing = {
-  now: Date.now,
-  random: Math.random,
+  // Looked up at each call: fake timers replace them after this module was loaded.
+  now: () => Date.now(),
+  random: () => Math.random(),
   sleep: (ms, signal) =>
     new Promise((resolve) => {
       if (signal?.aborted) return resolve();

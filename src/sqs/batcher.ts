@@ -58,6 +58,7 @@ export class Batcher<Item, Outcome> {
     queueMicrotask(() => {
       this.#flushPlanned = false;
       this.#flush();
+      this.#tellIdle();
     });
   }
 
@@ -93,13 +94,19 @@ export class Batcher<Item, Outcome> {
       for (const { reject } of batch) reject(error);
     } finally {
       this.#inFlight -= 1;
-      this.#flush();
-      if (this.#isIdle()) for (const resolve of this.#idleListeners.splice(0)) resolve();
+      // Planned, not called: a flush that throws at once would otherwise recurse through the whole backlog.
+      if (this.waiting > 0) this.#planFlush();
+      this.#tellIdle();
     }
   }
 
+  #tellIdle(): void {
+    if (this.#isIdle()) for (const resolve of this.#idleListeners.splice(0)) resolve();
+  }
+
+  // Only when at least half is done with: then a copy costs no more than what was taken since the last one.
   #compact(): void {
-    if (this.#next < 1024 && this.#next < this.#waiting.length) return;
+    if (this.#next * 2 < this.#waiting.length) return;
     this.#waiting = this.#waiting.slice(this.#next);
     this.#next = 0;
   }

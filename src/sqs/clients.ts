@@ -17,8 +17,9 @@ export interface OpenedClients {
 
 /** Opens SQS with long polls on connections of their own. */
 export function openClients({ client, clientConfig = {} }: ClientOptions): OpenedClients {
-  const main = client ?? new SQSClient(clientConfig);
-  const poll = client === undefined ? new SQSClient(clientConfig) : separateConnections(client);
+  const config = { ...endpointOfEnvironment(process.env), ...clientConfig };
+  const main = client ?? new SQSClient(config);
+  const poll = client === undefined ? new SQSClient(config) : separateConnections(client);
   const clients: SdkClients = { client: main, pollClient: poll };
   return {
     api: sdkApi(clients),
@@ -30,16 +31,35 @@ export function openClients({ client, clientConfig = {} }: ClientOptions): Opene
 }
 
 /**
+ * The endpoint that AWS's own environment variables name, made explicit: the SDK reads them too, but then sends to the host of the
+ * queue URL all the same, which for an emulator may not resolve.
+ * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+ */
+function endpointOfEnvironment(env: NodeJS.ProcessEnv): Pick<SQSClientConfig, 'endpoint'> {
+  const endpoint = env['AWS_ENDPOINT_URL_SQS'] || env['AWS_ENDPOINT_URL'];
+  return endpoint && env['AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'] !== 'true' ? { endpoint } : {};
+}
+
+/**
  * A client configured as `client` is, on a connection pool of its own.
  *
  * The SDK's default pool has 50 sockets; long polls that fill it would stall every send. A request handler that is not the
  * SDK's default, or that was given its own agents (a proxy, say), knows better than we do: then the client itself is used.
+ * An agent for plain HTTP is not seen before its first request: it is used for all calls but long polls.
  */
 export function separateConnections(client: SQSClient): SQSClient {
   if (!hasDefaultConnections(client)) return client;
-  // The resolved retry strategy is no valid input; polls are retried by their poller anyway.
-  const { requestHandler: _requestHandler, retryStrategy: _retryStrategy, ...config } = client.config;
-  return new SQSClient(config);
+  const { region, credentials, endpoint, maxAttempts, tls, useFipsEndpoint, useDualstackEndpoint, useQueueUrlAsEndpoint } = client.config;
+  return new SQSClient({
+    region,
+    credentials,
+    maxAttempts,
+    tls,
+    useFipsEndpoint,
+    useDualstackEndpoint,
+    useQueueUrlAsEndpoint,
+    ...(endpoint === undefined ? {} : { endpoint }),
+  });
 }
 
 function hasDefaultConnections(client: SQSClient): boolean {

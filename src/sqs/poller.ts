@@ -28,6 +28,11 @@ export class Poller {
   readonly #options: PollerOptions;
   readonly #stopped = new AbortController();
   readonly #receivers = new Set<Promise<void>>();
+  /**
+   * Receivers that go on. Not the size of the set: a receiver leaves that a microtask after it has decided to end, and two that
+   * decided within the same turn would each take the other for the one that stays.
+   */
+  #active = 0;
   /** Messages that receives in flight may bring. */
   #claimed = 0;
   #wakeUp: (() => void)[] = [];
@@ -53,6 +58,7 @@ export class Poller {
   }
 
   #addReceiver(): void {
+    this.#active += 1;
     const receiver = this.#receive().finally(() => this.#receivers.delete(receiver));
     this.#receivers.add(receiver);
   }
@@ -64,30 +70,49 @@ export class Poller {
     while (!signal.aborted) {
       const maxMessages = Math.min(MAX_BATCH_ENTRIES, this.#options.room() - this.#claimed);
       if (maxMessages <= 0) {
-        if (this.#receivers.size > 1) return;
+        if (this.#leaves()) return;
         await this.#untilWoken();
         continue;
       }
       let queueUrl: string | undefined;
-      this.#claimed += maxMessages;
+      let claimed = maxMessages;
+      const giveBack = () => {
+        this.#claimed -= claimed;
+        claimed = 0;
+      };
+      this.#claimed += claimed;
       try {
         queueUrl = await this.#options.queueUrl();
         if (signal.aborted) return;
         const messages = await this.#options.api.receiveMessages(queueUrl, { ...this.#options.receive, maxMessages }, signal);
-        this.#claimed -= maxMessages;
+        giveBack();
         failures = 0;
         if (messages.length > 0) this.#options.onMessages(messages, queueUrl);
-        if (messages.length === MAX_BATCH_ENTRIES && this.#receivers.size < this.#options.maxReceivers && !signal.aborted)
-          this.#addReceiver();
-        if (messages.length === 0 && this.#receivers.size > 1) return;
+        if (messages.length === MAX_BATCH_ENTRIES && this.#active < this.#options.maxReceivers && !signal.aborted) this.#addReceiver();
+        if (messages.length === 0 && this.#leaves()) return;
       } catch (error) {
-        this.#claimed -= maxMessages;
+        giveBack();
         if (signal.aborted) return;
         failures += 1;
         const retryInMs = backoffMs(failures, BACKOFF, timing.random);
-        this.#options.onError(error, retryInMs, queueUrl);
+        this.#report(error, retryInMs, queueUrl);
         await timing.sleep(retryInMs, signal);
       }
+    }
+  }
+
+  /** Whether the calling receiver may end: the last one never does. */
+  #leaves(): boolean {
+    if (this.#active <= 1) return false;
+    this.#active -= 1;
+    return true;
+  }
+
+  #report(error: unknown, retryInMs: number, queueUrl: string | undefined): void {
+    try {
+      this.#options.onError(error, retryInMs, queueUrl);
+    } catch {
+      // A listener that throws must not end the loop, and there is nobody left to tell.
     }
   }
 

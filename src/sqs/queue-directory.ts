@@ -75,7 +75,7 @@ export class QueueDirectory {
 
   async #tasksByName(token: string): Promise<string> {
     const { api, prefix, stepTimeoutSeconds } = this.#options;
-    const visibilityTimeoutSeconds = Math.min(VISIBILITY_PER_FUNCTION_TIMEOUT * stepTimeoutSeconds, 43_200);
+    const visibilityTimeoutSeconds = Math.min(Math.ceil(VISIBILITY_PER_FUNCTION_TIMEOUT * stepTimeoutSeconds), 43_200);
     return this.#byName(tasksQueueName(token, prefix), async (name) => {
       const deadLetters = { retentionSeconds: DEAD_LETTERS_RETENTION_SECONDS, visibilityTimeoutSeconds };
       const parked = await this.#create(parkedQueueName(token, prefix), queueAttributes(deadLetters));

@@ -55,10 +55,13 @@ export function requestError(operation: string, error: unknown): SqsRequestError
   const networkCode = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
   const code = shortCode(name === 'Error' && networkCode !== undefined ? networkCode : name);
   const answered = status !== undefined;
-  // A missing credential or region is found before anything is sent; it will be missing the next time too.
-  const ours = name === 'CredentialsProviderError' || name === 'TypeError';
+  // Found before anything is sent, and the same the next time. Missing credentials are not among them: the service that hands
+  // them out to a container or instance has its bad seconds too.
+  const ours = name === 'TypeError' || (error instanceof Error && error.message === 'Region is missing');
   const passing = PASSING_CODES.has(code) || (answered ? status >= 500 || status === 429 : !ours);
-  return new SqsRequestError(operation, code, passing, { cause: error });
+  // What never reached SQS has a text about hosts, sockets and configuration: it says what to mend, and it has seen no body.
+  const detail = !answered && error instanceof Error ? error.message : undefined;
+  return new SqsRequestError(operation, code, passing, { cause: error, detail });
 }
 
 function httpStatus(error: unknown): number | undefined {

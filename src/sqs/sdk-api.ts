@@ -10,9 +10,9 @@ import {
   SendMessageBatchCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import { QueueNotFoundError } from '../errors.ts';
+import { QueueNotFoundError, SqsRequestError } from '../errors.ts';
 import type { StringAttributes } from '../wire/limits.ts';
-import { entryPasses, isMissingQueue, requestError } from './request-errors.ts';
+import { entryPasses, isMissingQueue, requestError, shortCode } from './request-errors.ts';
 import type { EntryOutcome, OutgoingMessage, ReceivedMessage, ReceiveOptions, SqsApi, VisibilityChange } from './sqs-api.ts';
 
 export interface SdkClients {
@@ -21,6 +21,20 @@ export interface SdkClients {
   /** Long polls, which hold their connection for up to 20 s each: on a pool of their own they never stall a send. */
   readonly pollClient?: SQSClient;
 }
+
+/** What the SDK takes with one call. `requestTimeout` alone only logs a warning by default; the signal is what ends the call. */
+interface HttpHandlerOptions {
+  readonly requestTimeout: number;
+  readonly abortSignal: AbortSignal;
+}
+
+interface CallLimits {
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** All of the SDK's own tries together. A connection that died silently would otherwise hold a call for many minutes. */
+const CALL_TIMEOUT_MS = 30_000;
 
 /** {@link SqsApi} on the AWS SDK. */
 export function sdkApi({ client, pollClient = client }: SdkClients): SqsApi {
@@ -33,13 +47,28 @@ export function sdkApi({ client, pollClient = client }: SdkClients): SqsApi {
     }
   };
 
-  /** Runs one call on a queue and translates what it throws. */
-  async function call<T>(operation: string, queueUrl: string, send: () => Promise<T>): Promise<T> {
+  /** Runs one call on a queue, ends it when its time is up, and translates what it throws. */
+  async function call<T>(
+    operation: string,
+    queueUrl: string,
+    send: (options: HttpHandlerOptions) => Promise<T>,
+    { timeoutMs = CALL_TIMEOUT_MS, signal }: CallLimits = {},
+  ): Promise<T> {
     try {
-      return await send();
+      return await withinTime(operation, timeoutMs, signal, send);
     } catch (error) {
       if (isMissingQueue(error)) throw new QueueNotFoundError(queueUrl, await region(), { cause: error });
       throw requestError(operation, error);
+    }
+  }
+
+  async function findQueueUrl(queueName: string): Promise<string | undefined> {
+    try {
+      const command = new GetQueueUrlCommand({ QueueName: queueName });
+      return (await call('GetQueueUrl', queueName, (options) => client.send(command, options))).QueueUrl;
+    } catch (error) {
+      if (error instanceof QueueNotFoundError) return undefined;
+      throw error;
     }
   }
 
@@ -48,62 +77,49 @@ export function sdkApi({ client, pollClient = client }: SdkClients): SqsApi {
 
     async sendMessages(queueUrl, messages) {
       const Entries = messages.map((message, index) => ({ Id: String(index), ...sendFields(message) }));
-      const answer = await call('SendMessageBatch', queueUrl, () =>
-        client.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries })),
-      );
-      return outcomes(messages.length, answer.Failed);
+      const command = new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries });
+      return outcomes(messages.length, await call('SendMessageBatch', queueUrl, (options) => client.send(command, options)));
     },
 
     async receiveMessages(queueUrl, options, signal) {
       const command = new ReceiveMessageCommand({ QueueUrl: queueUrl, ...receiveFields(options) });
-      const answer = await call('ReceiveMessage', queueUrl, () =>
-        // The socket must outlive the long poll, or every quiet poll would look like a failure.
-        pollClient.send(command, { requestTimeout: (options.waitTimeSeconds + 15) * 1000, ...(signal ? { abortSignal: signal } : {}) }),
-      );
+      // The request must outlive the long poll, or every quiet poll would look like a failure.
+      const timeoutMs = (options.waitTimeSeconds + 15) * 1000;
+      const answer = await call('ReceiveMessage', queueUrl, (limits) => pollClient.send(command, limits), { timeoutMs, signal });
       return (answer.Messages ?? []).flatMap(receivedMessage);
     },
 
     async deleteMessages(queueUrl, receiptHandles) {
       const Entries = receiptHandles.map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle }));
-      const answer = await call('DeleteMessageBatch', queueUrl, () =>
-        client.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries })),
-      );
-      return outcomes(receiptHandles.length, answer.Failed);
+      const command = new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries });
+      return outcomes(receiptHandles.length, await call('DeleteMessageBatch', queueUrl, (options) => client.send(command, options)));
     },
 
     async changeVisibility(queueUrl, entries) {
       const Entries = entries.map(visibilityFields);
-      const answer = await call('ChangeMessageVisibilityBatch', queueUrl, () =>
-        client.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries })),
-      );
-      return outcomes(entries.length, answer.Failed);
+      const command = new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries });
+      return outcomes(entries.length, await call('ChangeMessageVisibilityBatch', queueUrl, (options) => client.send(command, options)));
     },
 
-    async findQueueUrl(queueName) {
-      try {
-        return (await client.send(new GetQueueUrlCommand({ QueueName: queueName }))).QueueUrl;
-      } catch (error) {
-        if (isMissingQueue(error)) return undefined;
-        throw requestError('GetQueueUrl', error);
-      }
-    },
+    findQueueUrl,
 
     async createQueue(queueName, attributes) {
       try {
-        const answer = await client.send(new CreateQueueCommand({ QueueName: queueName, Attributes: { ...attributes } }));
+        const command = new CreateQueueCommand({ QueueName: queueName, Attributes: { ...attributes } });
+        const answer = await call('CreateQueue', queueName, (options) => client.send(command, options));
         if (answer.QueueUrl !== undefined) return answer.QueueUrl;
       } catch (error) {
         // Somebody else created it with other attributes: theirs is the one to use.
-        if (!(error instanceof Error && /QueueNameExists|QueueAlreadyExists/.test(error.name))) throw requestError('CreateQueue', error);
+        if (!(error instanceof SqsRequestError && /^Queue(NameExists|AlreadyExists)$/.test(error.sqsCode))) throw error;
       }
-      const found = await this.findQueueUrl(queueName);
+      const found = await findQueueUrl(queueName);
       if (found === undefined) throw new QueueNotFoundError(queueName, await region());
       return found;
     },
 
     async queueAttributes(queueUrl, names) {
       const command = new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: names.map(attributeName) });
-      return (await call('GetQueueAttributes', queueUrl, () => client.send(command))).Attributes ?? {};
+      return (await call('GetQueueAttributes', queueUrl, (options) => client.send(command, options))).Attributes ?? {};
     },
   };
 }
@@ -162,13 +178,43 @@ function receivedMessage(message: Message): ReceivedMessage[] {
   ];
 }
 
-function outcomes(
-  count: number,
-  failed: readonly { Id?: string | undefined; Code?: string | undefined; SenderFault?: boolean | undefined }[] = [],
-): EntryOutcome[] {
-  const all: EntryOutcome[] = Array.from({ length: count }, () => ({ ok: true }));
-  for (const { Id, Code = 'Unknown', SenderFault = true } of failed) {
-    all[Number(Id)] = { ok: false, sqsCode: Code, passing: entryPasses(Code, SenderFault) };
+/** Outcomes by position. What SQS names neither as successful nor as failed counts as failed: better twice than never. */
+function outcomes(count: number, { Successful = [], Failed = [] }: BatchAnswer): EntryOutcome[] {
+  const all: EntryOutcome[] = Array.from({ length: count }, () => ({ ok: false, sqsCode: 'NoOutcome', passing: true }));
+  for (const { Id } of Successful) all[Number(Id)] = { ok: true };
+  for (const { Id, Code = 'Unknown', SenderFault = true } of Failed) {
+    all[Number(Id)] = { ok: false, sqsCode: shortCode(Code), passing: entryPasses(Code, SenderFault) };
   }
   return all;
+}
+
+interface BatchAnswer {
+  readonly Successful?: readonly { Id?: string | undefined }[] | undefined;
+  readonly Failed?: readonly { Id?: string | undefined; Code?: string | undefined; SenderFault?: boolean | undefined }[] | undefined;
+}
+
+async function withinTime<T>(
+  operation: string,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+  send: (options: HttpHandlerOptions) => Promise<T>,
+): Promise<T> {
+  // Not AbortSignal.any: the outer signal lives as long as its poller, and would collect one dependant per call.
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    abort();
+  }, timeoutMs);
+  signal?.addEventListener('abort', abort, { once: true });
+  if (signal?.aborted) abort();
+  try {
+    return await send({ requestTimeout: timeoutMs, abortSignal: controller.signal });
+  } catch (error) {
+    throw timedOut ? new SqsRequestError(operation, 'TimeoutError', true, { cause: error }) : error;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+  }
 }

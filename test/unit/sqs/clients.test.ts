@@ -1,0 +1,117 @@
+import { Agent } from 'node:https';
+import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
+import { describe, expect, it, vi } from 'vitest';
+import { openClients, separateConnections } from '../../../src/sqs/clients.ts';
+import { stubbedClient } from '../../support/stub-request-handler.ts';
+
+const QUEUE = 'https://sqs.eu-west-1.amazonaws.com/1/q';
+const CONFIG: SQSClientConfig = { region: 'eu-west-1', credentials: { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' } };
+
+describe('separateConnections', () => {
+  it('gives a client on a pool of its own, configured alike', async () => {
+    const client = new SQSClient({ ...CONFIG, endpoint: 'http://127.0.0.1:9324/base', maxAttempts: 7, useQueueUrlAsEndpoint: false });
+    const other = separateConnections(client);
+    expect(other === client).toBe(false);
+    expect(other.config.requestHandler === client.config.requestHandler).toBe(false);
+    expect(await other.config.region()).toBe('eu-west-1');
+    expect(await other.config.credentials()).toMatchObject({ accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' });
+    expect(await other.config.endpoint?.()).toMatchObject({ protocol: 'http:', hostname: '127.0.0.1', port: 9324, path: '/base' });
+    expect(await other.config.maxAttempts()).toBe(7);
+    expect(other.config.useQueueUrlAsEndpoint).toBe(false);
+  });
+
+  it('leaves the endpoint to the SDK where none was given', async () => {
+    const other = separateConnections(new SQSClient({ ...CONFIG, useFipsEndpoint: true }));
+    expect(other.config.endpoint).toBeUndefined();
+    expect(await other.config.useFipsEndpoint()).toBe(true);
+  });
+
+  it('keeps a credential provider, which may give other credentials each time', async () => {
+    let calls = 0;
+    const credentials = () => {
+      calls += 1;
+      return Promise.resolve({ accessKeyId: `AKID${calls}`, secretAccessKey: 's', expiration: new Date(0) });
+    };
+    const other = separateConnections(new SQSClient({ ...CONFIG, credentials }));
+    await other.config.credentials();
+    await other.config.credentials();
+    expect(calls).toBeGreaterThan(1);
+  });
+
+  it.each<[string, () => SQSClient]>([
+    ['a request handler of its own', () => stubbedClient(() => ({})).client],
+    ['agents of its own, a proxy say', () => new SQSClient({ ...CONFIG, requestHandler: { httpsAgent: new Agent() } })],
+  ])('shares a client with %s', (_what, make) => {
+    const client = make();
+    // Not toBe: on failure it would print both clients, which takes minutes.
+    expect(separateConnections(client) === client).toBe(true);
+  });
+});
+
+describe('openClients', () => {
+  it('uses the client that it is given and never destroys it', async () => {
+    const { client, requests } = stubbedClient(() => ({ body: {} }));
+    const destroy = vi.spyOn(client, 'destroy');
+    const opened = openClients({ client });
+    await opened.api.receiveMessages(QUEUE, { maxMessages: 1, waitTimeSeconds: 0 });
+    expect(requests).toHaveLength(1);
+    opened.destroy();
+    expect(destroy).not.toHaveBeenCalled();
+  });
+
+  it('makes two clients of a configuration and destroys both', () => {
+    const destroy = vi.spyOn(SQSClient.prototype, 'destroy');
+    openClients({ clientConfig: CONFIG }).destroy();
+    expect(destroy).toHaveBeenCalledTimes(2);
+    expect(new Set(destroy.mock.contexts).size).toBe(2);
+    destroy.mockRestore();
+  });
+
+  it('destroys only the second client where it was given the first', () => {
+    const client = new SQSClient(CONFIG);
+    const destroy = vi.spyOn(SQSClient.prototype, 'destroy');
+    openClients({ client }).destroy();
+    expect(destroy.mock.contexts).toHaveLength(1);
+    expect(destroy.mock.contexts[0] === client).toBe(false);
+    destroy.mockRestore();
+  });
+
+  it.each<[string, Record<string, string>, SQSClientConfig, string]>([
+    ['the one for SQS', { AWS_ENDPOINT_URL_SQS: 'http://127.0.0.1:1', AWS_ENDPOINT_URL: 'http://127.0.0.1:2' }, {}, '127.0.0.1:1'],
+    ['the one for all services', { AWS_ENDPOINT_URL: 'http://127.0.0.1:2' }, {}, '127.0.0.1:2'],
+    [
+      'but the one that is configured wins',
+      { AWS_ENDPOINT_URL_SQS: 'http://127.0.0.1:1' },
+      { endpoint: 'http://127.0.0.1:3' },
+      '127.0.0.1:3',
+    ],
+    [
+      'unless it is to be ignored',
+      { AWS_ENDPOINT_URL_SQS: 'http://127.0.0.1:1', AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true' },
+      {},
+      'sqs.eu-west-1.amazonaws.com',
+    ],
+  ])('sends to the endpoint of the environment: %s', async (_which, env, clientConfig, host) => {
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
+    const hosts: string[] = [];
+    const requestHandler = {
+      handle: ({ hostname, port }: { hostname: string; port?: number }) => {
+        hosts.push(port === undefined ? hostname : `${hostname}:${port}`);
+        return Promise.reject(new Error('no network'));
+      },
+    };
+    const { api } = openClients({ clientConfig: { ...CONFIG, maxAttempts: 1, requestHandler, ...clientConfig } });
+    await expect(api.receiveMessages(QUEUE, { maxMessages: 1, waitTimeSeconds: 0 })).rejects.toThrow('ReceiveMessage');
+    await expect(api.deleteMessages(QUEUE, ['r'])).rejects.toThrow('DeleteMessageBatch');
+    expect(hosts).toEqual([host, host]);
+    vi.unstubAllEnvs();
+  });
+
+  it('needs no option', async () => {
+    vi.stubEnv('AWS_REGION', 'eu-central-1');
+    const opened = openClients({});
+    expect(await opened.api.region()).toBe('eu-central-1');
+    opened.destroy();
+    vi.unstubAllEnvs();
+  });
+});

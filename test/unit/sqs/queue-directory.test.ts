@@ -1,0 +1,234 @@
+import { describe, expect, it, vi } from 'vitest';
+import { QueueDirectory, type QueueDirectoryOptions } from '../../../src/sqs/queue-directory.ts';
+import { deferred } from '../../support/deferred.ts';
+import { settle } from '../../support/fake-timing.ts';
+
+const url = (name: string) => `https://sqs.eu-west-1.amazonaws.com/1/${name}`;
+const arn = (name: string) => `arn:aws:sqs:eu-west-1:1:${name}`;
+const DAY = 86_400;
+
+/** An SQS that knows its queues by name. */
+function setUp(options: Partial<QueueDirectoryOptions> = {}, existing: readonly string[] = []) {
+  const queues = new Map<string, Readonly<Record<string, string>>>(existing.map((name) => [name, {}]));
+  const lookedUp: string[] = [];
+  const api = {
+    findQueueUrl: vi.fn((name: string): Promise<string | undefined> => {
+      lookedUp.push(name);
+      return Promise.resolve(queues.has(name) ? url(name) : undefined);
+    }),
+    createQueue: vi.fn((name: string, attributes: Readonly<Record<string, string>>) => {
+      queues.set(name, attributes);
+      return Promise.resolve(url(name));
+    }),
+    queueAttributes: vi.fn(
+      (queueUrl: string): Promise<Record<string, string>> => Promise.resolve({ QueueArn: arn(queueUrl.split('/').at(-1) ?? '') }),
+    ),
+    region: () => Promise.resolve('eu-west-1'),
+  };
+  const directory = new QueueDirectory({ api, prefix: 'durable', autoCreate: false, stepTimeoutSeconds: 60, ...options });
+  return { directory, api, queues, lookedUp };
+}
+
+describe('queues that are given', () => {
+  it('takes a literal URL as it is', async () => {
+    const { directory, lookedUp } = setUp({ taskQueueUrl: url('t'), resultsQueueUrl: url('r') });
+    expect(await directory.tasksQueueUrl('charge')).toBe(url('t'));
+    expect(await directory.resultsQueueUrl()).toBe(url('r'));
+    expect(lookedUp).toEqual([]);
+  });
+
+  it.each<[string, <T>(value: T) => T | Promise<T>]>([
+    ['sync', (value) => value],
+    ['async', (value) => Promise.resolve(value)],
+  ])('asks a %s resolver once per token', async (_how, wrap) => {
+    const taskQueueUrl = vi.fn((token: string) => wrap(url(`t-${token}`)));
+    const resultsQueueUrl = vi.fn(() => wrap(url('r')));
+    const { directory, lookedUp } = setUp({ taskQueueUrl, resultsQueueUrl });
+    const tokens = ['a', 'b', 'a', 'results', 'a'];
+    expect(await Promise.all(tokens.map((token) => directory.tasksQueueUrl(token)))).toEqual(tokens.map((token) => url(`t-${token}`)));
+    expect([await directory.resultsQueueUrl(), await directory.resultsQueueUrl()]).toEqual([url('r'), url('r')]);
+    expect(taskQueueUrl.mock.calls).toEqual([['a'], ['b'], ['results']]);
+    expect(resultsQueueUrl).toHaveBeenCalledTimes(1);
+    expect(lookedUp).toEqual([]);
+  });
+
+  it('asks again after a resolver failed, whether it threw or rejected', async () => {
+    const resultsQueueUrl = vi
+      .fn<() => string | Promise<string>>()
+      .mockImplementationOnce(() => {
+        throw new Error('threw');
+      })
+      .mockImplementationOnce(() => Promise.reject(new Error('rejected')))
+      .mockImplementation(() => url('r'));
+    const { directory } = setUp({ resultsQueueUrl });
+    await expect(directory.resultsQueueUrl()).rejects.toThrow('threw');
+    await expect(directory.resultsQueueUrl()).rejects.toThrow('rejected');
+    expect(await directory.resultsQueueUrl()).toBe(url('r'));
+  });
+
+  it('never creates them', async () => {
+    const { directory, api } = setUp({ autoCreate: true, taskQueueUrl: () => url('t'), resultsQueueUrl: url('r') });
+    await directory.tasksQueueUrl('charge');
+    await directory.resultsQueueUrl();
+    expect(api.findQueueUrl).not.toHaveBeenCalled();
+    expect(api.createQueue).not.toHaveBeenCalled();
+  });
+});
+
+describe('queues by name', () => {
+  it('finds them under their names', async () => {
+    const { directory } = setUp({ prefix: 'shop' }, ['shop-tasks-payments--charge_at_acme', 'shop-results']);
+    expect(await directory.tasksQueueUrl('payments.charge@acme')).toBe(url('shop-tasks-payments--charge_at_acme'));
+    expect(await directory.resultsQueueUrl()).toBe(url('shop-results'));
+  });
+
+  it('shares one look-up between callers that ask at the same time, and keeps it', async () => {
+    const { directory, lookedUp } = setUp({}, ['durable-tasks-charge']);
+    await Promise.all([directory.tasksQueueUrl('charge'), directory.tasksQueueUrl('charge')]);
+    await directory.tasksQueueUrl('charge');
+    expect(lookedUp).toEqual(['durable-tasks-charge']);
+  });
+
+  it('names a missing queue and its region, and looks again the next time', async () => {
+    const { directory, queues, api } = setUp();
+    await expect(directory.tasksQueueUrl('charge')).rejects.toMatchObject({
+      name: 'QueueNotFoundError',
+      queue: 'durable-tasks-charge',
+      region: 'eu-west-1',
+    });
+    await expect(directory.resultsQueueUrl()).rejects.toMatchObject({ queue: 'durable-results' });
+    expect(api.createQueue).not.toHaveBeenCalled();
+    queues.set('durable-tasks-charge', {});
+    expect(await directory.tasksQueueUrl('charge')).toBe(url('durable-tasks-charge'));
+  });
+
+  it('fails all callers of one look-up, and lets the next try again', async () => {
+    const { directory, api } = setUp({}, ['durable-results']);
+    const answer = deferred<string | undefined>();
+    api.findQueueUrl.mockImplementationOnce(() => answer.promise);
+    const both = Promise.allSettled([directory.resultsQueueUrl(), directory.resultsQueueUrl()]);
+    answer.reject(new Error('throttled'));
+    expect((await both).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(await directory.resultsQueueUrl()).toBe(url('durable-results'));
+    expect(api.findQueueUrl).toHaveBeenCalledTimes(2);
+  });
+
+  it('refuses a token that has no queue name', async () => {
+    await expect(setUp().directory.tasksQueueUrl('')).rejects.toThrow('expected a routing token');
+  });
+});
+
+describe('autoCreate', () => {
+  const common = { ReceiveMessageWaitTimeSeconds: '20', SqsManagedSseEnabled: 'true' };
+  const redriveTo = (name: string, maxReceiveCount: number) => JSON.stringify({ deadLetterTargetArn: arn(name), maxReceiveCount });
+
+  it('makes the tasks queue with its chain to dead letters and parked, the last first', async () => {
+    const { directory, queues } = setUp({ autoCreate: true });
+    expect(await directory.tasksQueueUrl('charge@acme')).toBe(url('durable-tasks-charge_at_acme'));
+    expect([...queues]).toEqual([
+      ['durable-parked-charge_at_acme', { ...common, MessageRetentionPeriod: String(14 * DAY), VisibilityTimeout: '360' }],
+      [
+        'durable-dead-letters-charge_at_acme',
+        {
+          ...common,
+          MessageRetentionPeriod: String(14 * DAY),
+          VisibilityTimeout: '360',
+          RedrivePolicy: redriveTo('durable-parked-charge_at_acme', 10),
+        },
+      ],
+      [
+        'durable-tasks-charge_at_acme',
+        {
+          ...common,
+          MessageRetentionPeriod: String(4 * DAY),
+          VisibilityTimeout: '360',
+          RedrivePolicy: redriveTo('durable-dead-letters-charge_at_acme', 10),
+        },
+      ],
+    ]);
+  });
+
+  it('makes the results queue with its dead letters', async () => {
+    const { directory, queues } = setUp({ autoCreate: true, prefix: 'shop' });
+    expect(await directory.resultsQueueUrl()).toBe(url('shop-results'));
+    expect([...queues]).toEqual([
+      ['shop-results-dead-letters', { ...common, MessageRetentionPeriod: String(14 * DAY), VisibilityTimeout: '30' }],
+      [
+        'shop-results',
+        {
+          ...common,
+          MessageRetentionPeriod: String(10 * DAY),
+          VisibilityTimeout: '30',
+          RedrivePolicy: redriveTo('shop-results-dead-letters', 100),
+        },
+      ],
+    ]);
+  });
+
+  it.each([
+    [0.4, '3'],
+    [1.1, '7'],
+    [900, '5400'],
+    [86_400, '43200'],
+  ])('gives a step of %d s a visibility of %s s: whole seconds, at most what SQS allows', async (stepTimeoutSeconds, visibility) => {
+    const { directory, queues } = setUp({ autoCreate: true, stepTimeoutSeconds });
+    await directory.tasksQueueUrl('charge');
+    expect([...queues.values()].map(({ VisibilityTimeout }) => VisibilityTimeout)).toEqual([visibility, visibility, visibility]);
+  });
+
+  it('leaves alone what is there', async () => {
+    const all = setUp({ autoCreate: true }, ['durable-tasks-charge', 'durable-results']);
+    await all.directory.tasksQueueUrl('charge');
+    await all.directory.resultsQueueUrl();
+    expect(all.api.createQueue).not.toHaveBeenCalled();
+
+    const some = setUp({ autoCreate: true }, ['durable-dead-letters-charge']);
+    await some.directory.tasksQueueUrl('charge');
+    expect(some.api.createQueue.mock.calls.map(([name]) => name)).toEqual(['durable-parked-charge', 'durable-tasks-charge']);
+  });
+
+  it('takes the URL that creation gives: somebody else may have been faster', async () => {
+    const { directory, api } = setUp({ autoCreate: true });
+    api.createQueue.mockImplementation((name) => Promise.resolve(url(`theirs-${name}`)));
+    expect(await directory.resultsQueueUrl()).toBe(url('theirs-durable-results'));
+  });
+
+  it('does not keep a creation that failed halfway', async () => {
+    const { directory, api, queues } = setUp({ autoCreate: true });
+    api.queueAttributes.mockResolvedValueOnce({});
+    await expect(directory.tasksQueueUrl('charge')).rejects.toMatchObject({ name: 'QueueNotFoundError', queue: 'durable-parked-charge' });
+    expect([...queues.keys()]).toEqual(['durable-parked-charge']);
+    expect(await directory.tasksQueueUrl('charge')).toBe(url('durable-tasks-charge'));
+  });
+});
+
+describe('forget', () => {
+  it('looks up anew what led nowhere, and only that', async () => {
+    const { directory, lookedUp } = setUp({}, ['durable-tasks-a', 'durable-tasks-b', 'durable-results']);
+    await Promise.all([directory.tasksQueueUrl('a'), directory.tasksQueueUrl('b'), directory.resultsQueueUrl()]);
+    lookedUp.length = 0;
+    directory.forget(url('durable-tasks-a'));
+    directory.forget(url('durable-results'));
+    directory.forget(url('never heard of'));
+    await settle();
+    await Promise.all([directory.tasksQueueUrl('a'), directory.tasksQueueUrl('b'), directory.resultsQueueUrl()]);
+    expect(lookedUp).toEqual(['durable-tasks-a', 'durable-results']);
+  });
+
+  it('does no harm to a look-up that is under way or has failed', async () => {
+    const { directory, api } = setUp({}, ['durable-results']);
+    const answer = deferred<string | undefined>();
+    api.findQueueUrl.mockImplementationOnce(() => answer.promise);
+    const found = directory.resultsQueueUrl();
+    directory.forget(url('other'));
+    answer.resolve(url('durable-results'));
+    expect(await found).toBe(url('durable-results'));
+    expect(await directory.resultsQueueUrl()).toBe(url('durable-results'));
+    expect(api.findQueueUrl).toHaveBeenCalledTimes(1);
+
+    const failing = setUp();
+    const failed = failing.directory.resultsQueueUrl();
+    failing.directory.forget(url('durable-results'));
+    await expect(failed).rejects.toThrow('does not exist');
+  });
+});

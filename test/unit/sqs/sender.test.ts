@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import { QueueNotFoundError, SqsRequestError } from '../../../src/errors.ts';
+import { Sender } from '../../../src/sqs/sender.ts';
+import type { EntryOutcome, OutgoingMessage } from '../../../src/sqs/sqs-api.ts';
+import { MAX_MESSAGE_BYTES, messageBytes } from '../../../src/wire/limits.ts';
+import { type Deferred, deferred, stateOf } from '../../support/deferred.ts';
+import { settle } from '../../support/fake-timing.ts';
+
+const QUEUE = 'https://sqs.eu-west-1.amazonaws.com/1/durable-results';
+
+interface Request {
+  readonly queueUrl: string;
+  readonly messages: readonly OutgoingMessage[];
+  readonly answer: Deferred<EntryOutcome[]>;
+}
+
+function setUp() {
+  const requests: Request[] = [];
+  const sender = new Sender({
+    sendMessages: (queueUrl, messages) => {
+      const answer = deferred<EntryOutcome[]>();
+      requests.push({ queueUrl, messages, answer });
+      return answer.promise;
+    },
+  });
+  const accept = async (index: number) => {
+    requests[index]?.answer.resolve(requests[index].messages.map(() => ({ ok: true })));
+    await settle();
+  };
+  const sizes = () => requests.map(({ messages }) => messages.length);
+  return { sender, requests, accept, sizes };
+}
+
+const body = (bytes: number) => ({ body: 'x'.repeat(bytes) });
+
+describe('packing', () => {
+  it('sends ten to a request, two requests at a time', async () => {
+    const { sender, accept, sizes } = setUp();
+    for (let index = 0; index < 25; index += 1) void sender.send(QUEUE, body(1));
+    await settle();
+    expect(sizes()).toEqual([10, 10]);
+    await accept(0);
+    expect(sizes()).toEqual([10, 10, 5]);
+  });
+
+  it('fills a request to exactly 1 MiB of UTF-8, attributes counted in', async () => {
+    const { sender, requests, sizes } = setUp();
+    const attributes = { marker: 'é' };
+    const half = { body: 'é'.repeat((MAX_MESSAGE_BYTES / 2 - messageBytes('', attributes)) / 2 - 0.5), attributes };
+    const rest = MAX_MESSAGE_BYTES - 2 * messageBytes(half.body, attributes);
+    for (const message of [half, half, body(rest), body(1)]) void sender.send(QUEUE, message);
+    await settle();
+    expect(sizes()).toEqual([3, 1]);
+    const bytes = requests[0]?.messages.reduce((sum, message) => sum + messageBytes(message.body, message.attributes), 0);
+    expect(bytes).toBe(MAX_MESSAGE_BYTES);
+  });
+
+  it('sends one message at a time to a FIFO queue: a second request could overtake the first', async () => {
+    const { sender, accept, sizes } = setUp();
+    for (let index = 0; index < 15; index += 1) void sender.send(`${QUEUE}.fifo`, { ...body(1), groupId: 'g' });
+    await settle();
+    expect(sizes()).toEqual([10]);
+    await accept(0);
+    expect(sizes()).toEqual([10, 5]);
+  });
+
+  it('keeps queues apart', async () => {
+    const { sender, requests } = setUp();
+    const a = { body: 'a', attributes: { n: 'v' }, groupId: 'tenant' };
+    void sender.send('https://one', a);
+    void sender.send('https://two', body(1));
+    void sender.send('https://one', a);
+    await settle();
+    expect(requests.map(({ queueUrl, messages }) => [queueUrl, messages])).toEqual([
+      ['https://one', [a, a]],
+      ['https://two', [body(1)]],
+    ]);
+  });
+});
+
+describe('outcomes', () => {
+  it('resolves what SQS accepted and rejects what it refused, each for itself', async () => {
+    const { sender, requests } = setUp();
+    const all = Promise.allSettled([sender.send(QUEUE, body(1)), sender.send(QUEUE, body(2)), sender.send(QUEUE, body(3))]);
+    await settle();
+    requests[0]?.answer.resolve([
+      { ok: true },
+      { ok: false, sqsCode: 'InvalidMessageContents', passing: false },
+      { ok: false, sqsCode: 'InternalError', passing: true },
+    ]);
+    const [first, second, third] = await all;
+    expect(first).toEqual({ status: 'fulfilled', value: undefined });
+    expect(second).toMatchObject({ reason: new SqsRequestError('SendMessageBatch', 'InvalidMessageContents', false) });
+    expect(second).toMatchObject({ reason: { sqsCode: 'InvalidMessageContents', passing: false } });
+    expect(third).toMatchObject({ reason: { sqsCode: 'InternalError', passing: true } });
+  });
+
+  it('passes on what the whole request failed of, and sends the next', async () => {
+    const { sender, requests, accept } = setUp();
+    const missing = new QueueNotFoundError(QUEUE, 'eu-west-1');
+    const failed = sender.send(QUEUE, body(1));
+    await settle();
+    requests[0]?.answer.reject(missing);
+    await expect(failed).rejects.toBe(missing);
+    const sent = sender.send(QUEUE, body(1));
+    await settle();
+    await accept(1);
+    await expect(sent).resolves.toBeUndefined();
+  });
+});
+
+describe('idle', () => {
+  it('waits for all queues', async () => {
+    const { sender, accept } = setUp();
+    expect(await stateOf(sender.idle())).toBe('fulfilled');
+    void sender.send('https://one', body(1));
+    void sender.send('https://two', body(1));
+    const idle = sender.idle();
+    await settle();
+    await accept(0);
+    expect(await stateOf(idle)).toBe('pending');
+    await accept(1);
+    expect(await stateOf(idle)).toBe('fulfilled');
+  });
+});
