@@ -1,3 +1,5 @@
+import { DurableSqsError, StepFailedError } from './errors.ts';
+
 /**
  * Where log lines go. One line per event, with `runId` and `stepId` in the fields where there is a step; never a body, an
  * input, an output or a step's error message.
@@ -5,10 +7,10 @@
  * Powertools' `Logger`, pino behind a two-line adapter, and `console` all fit.
  */
 export interface Logger {
-  debug(message: string, fields?: LogFields): void;
-  info(message: string, fields?: LogFields): void;
-  warn(message: string, fields?: LogFields): void;
-  error(message: string, fields?: LogFields): void;
+  debug(message: string, fields: LogFields): void;
+  info(message: string, fields: LogFields): void;
+  warn(message: string, fields: LogFields): void;
+  error(message: string, fields: LogFields): void;
 }
 
 export type LogFields = Record<string, string | number | boolean | undefined>;
@@ -24,22 +26,23 @@ const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error'];
 export function defaultLogger(fallback: Level = 'info', env: NodeJS.ProcessEnv = process.env): Logger {
   const minimum = minimumOf(env['AWS_LAMBDA_LOG_LEVEL'], fallback);
   const format = env['AWS_LAMBDA_FUNCTION_NAME'] === undefined ? textLine : jsonLine;
-  const write = (level: Level) => (message: string, fields?: LogFields) => {
+  const write = (level: Level) => (message: string, fields: LogFields) => {
     if (LEVELS.indexOf(level) < minimum) return;
     // biome-ignore lint/suspicious/noConsole: the default sink of log lines; everything else goes through a Logger
-    console[level](format(level, message, fields ?? {}));
+    console[level](format(level, message, fields));
   };
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 }
 
 /**
- * The fields of an error that are safe to log: its name and code. Not its message: a step's error message is the user's
- * text and may quote the input; ours is written with ids only and is logged.
+ * The fields of an error that are safe to log: its name and code, and the message of our own errors, which hold ids only. Not anybody
+ * else's message: it may quote the input. Nor that of a step failure: a schema library wrote part of it.
  */
 export function errorFields(error: unknown): LogFields {
   if (!(error instanceof Error)) return { errorName: typeof error };
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-  return { errorName: error.name, ...(code === undefined ? {} : { errorCode: code }) };
+  const reason = error instanceof DurableSqsError && !(error instanceof StepFailedError) ? error.message : undefined;
+  return { errorName: error.name, ...(code === undefined ? {} : { errorCode: code }), ...(reason === undefined ? {} : { reason }) };
 }
 
 /** Position in {@link LEVELS} of the lowest level that is written. Lambda also knows TRACE, below all of ours, and FATAL, above. */

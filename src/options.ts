@@ -28,7 +28,12 @@ export const is = {
  * Checks options once, where they come in: a typo or a wrong type stops the process at its start, not a message at night.
  * @throws ConfigurationError naming the option, what was expected and what was got.
  */
-export function checkOptions(where: string, options: unknown, rules: Readonly<Record<string, OptionRule>>): asserts options is object {
+export function checkOptions(
+  where: string,
+  options: unknown,
+  rules: Readonly<Record<string, OptionRule>>,
+  required: readonly string[] = [],
+): asserts options is object {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new ConfigurationError(`${where}: expected options to be an object, got ${kindOf(options)}`);
   }
@@ -37,10 +42,16 @@ export function checkOptions(where: string, options: unknown, rules: Readonly<Re
     if (known === undefined) {
       throw new ConfigurationError(`${where}: unknown option "${name}", expected one of ${Object.keys(rules).sort().join(', ')}`);
     }
-    if (value !== undefined && !known.accepts(value)) {
-      throw new ConfigurationError(`${where}: expected ${name} to be ${known.expected}, got ${shown(value)}`);
-    }
+    if (value !== undefined && !known.accepts(value)) throw mismatch(where, name, known.expected, value);
   }
+  for (const name of required) {
+    if (Reflect.get(options, name) === undefined) throw mismatch(where, name, rules[name]?.expected ?? 'given', undefined);
+  }
+}
+
+/** The error for one option whose value is wrong. */
+export function mismatch(where: string, name: string, expected: string, value: unknown): ConfigurationError {
+  return new ConfigurationError(`${where}: expected ${name} to be ${expected}, got ${shown(value)}`);
 }
 
 /** A value short and harmless enough to print: numbers, booleans and short strings as they are, all else by kind. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { SqsRequestError, StepFailedError } from '../../src/errors.ts';
 import { defaultLogger, errorFields, type LogFields } from '../../src/logger.ts';
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -14,7 +15,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function text(message: string, fields?: LogFields): unknown {
+function text(message: string, fields: LogFields = {}): unknown {
   defaultLogger('info', {}).info(message, fields);
   return lines.at(-1)?.[1];
 }
@@ -27,7 +28,7 @@ describe('levels', () => {
     ['error', ['error']],
   ])('from %s up go to the console method of their name: %j', (minimum, written) => {
     const logger = defaultLogger(minimum, {});
-    for (const level of LEVELS) logger[level]('m');
+    for (const level of LEVELS) logger[level]('m', {});
     expect(lines.map(([level]) => level)).toEqual(written);
   });
 
@@ -42,13 +43,13 @@ describe('levels', () => {
     ['warn, please', 2],
   ])('follow what Lambda was told to log (%j), else the fallback', (level, written) => {
     const logger = defaultLogger('warn', { AWS_LAMBDA_LOG_LEVEL: level });
-    for (const method of LEVELS) logger[method]('m');
+    for (const method of LEVELS) logger[method]('m', {});
     expect(lines).toHaveLength(written);
   });
 
   it('looks at the process environment by default', () => {
     vi.stubEnv('AWS_LAMBDA_FUNCTION_NAME', 'charge');
-    defaultLogger().info('m');
+    defaultLogger().info('m', {});
     vi.unstubAllEnvs();
     expect(lines[0]?.[1]).toMatch(/^{/);
   });
@@ -105,6 +106,17 @@ describe('elsewhere', () => {
 });
 
 describe('errorFields', () => {
+  it('gives the message of our own errors too, which hold ids only', () => {
+    const refused = new SqsRequestError('SendMessageBatch', 'AccessDenied', false, { cause: new Error('card 4111') });
+    const reason = 'SQS SendMessageBatch failed: AccessDenied';
+    expect(errorFields(refused)).toEqual({ errorName: 'SqsRequestError', errorCode: 'sqs_request', reason });
+  });
+
+  it('does not give the message of a step failure: a schema library wrote part of it', () => {
+    const failed = new StepFailedError('invalid_input', 'must be a string (was 4111)');
+    expect(errorFields(failed)).toEqual({ errorName: 'StepFailedError', errorCode: 'invalid_input' });
+  });
+
   it('gives name and code, never the message', () => {
     const error = Object.assign(new RangeError('card 4111'), { code: 'declined', cause: 'card 4111' });
     expect(errorFields(error)).toEqual({ errorName: 'RangeError', errorCode: 'declined' });

@@ -1,0 +1,168 @@
+import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
+import { ConfigurationError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { effectivePrefix } from '../naming/queue-names.ts';
+import { checkOptions, is, type OptionRule } from '../options.ts';
+import type { Around, ServedStep } from '../step/run-task.ts';
+import type { StandardSchemaV1 } from '../step/standard-schema.ts';
+import { kindOf } from '../wire/json.ts';
+import type { LambdaStepContext } from './run-records.ts';
+
+/** A step's function: input and context in, output (JSON) out. What it throws fails the attempt. */
+export type StepFunction<Input, Output> = (input: Input, step: LambdaStepContext) => Output | Promise<Output>;
+
+/** Options of `sqsStepHandler`. Each may be left out. */
+export interface StepHandlerOptions {
+  /**
+   * Steps of one invocation that run at the same time. Matters where the mapping's batch size is above 1.
+   * @default 10
+   */
+  readonly concurrency?: number;
+  /** Wraps every step: spans, context, transactions. `step.task` holds `traceparent` and `context`. Return what `next()` gives. */
+  readonly around?: Around<LambdaStepContext>;
+  /**
+   * URL of the results queue.
+   * @default `DURABLE_RESULTS_QUEUE_URL`, else the queue named `<prefix>-results` is looked up once
+   */
+  readonly resultsQueueUrl?: string;
+  /** First part of the queues' names. @default `DURABLE_PREFIX`, else `durable` */
+  readonly prefix?: string;
+  /** Folded into the prefix, as in the engine's transports: `<prefix>-<namespace>`. @default `DURABLE_NAMESPACE`, else none */
+  readonly namespace?: string;
+  /** Message attribute that marks durable messages on a queue shared with another consumer; the same as the engine's `marker`. */
+  readonly marker?: string;
+  /** An SQS client to send results with. */
+  readonly client?: SQSClient;
+  /** Configuration of the SQS client that is made where no `client` is given. */
+  readonly clientConfig?: SQSClientConfig;
+  /** @default JSON lines on Lambda, readable lines elsewhere */
+  readonly logger?: Logger;
+}
+
+/** Options of a handler of one step: its schemas too, which also type its function. */
+export interface SingleStepHandlerOptions<Input, Output> extends StepHandlerOptions {
+  /** Standard Schema (zod, valibot, arktype, …) that every input is parsed with. */
+  readonly input?: StandardSchemaV1<unknown, Input>;
+  /** Standard Schema that every output is parsed with. */
+  readonly output?: StandardSchemaV1<Output, unknown>;
+}
+
+/** One entry of a handler that serves several steps. */
+export interface StepDefinition<Input, Output> {
+  readonly run: StepFunction<Input, Output>;
+  readonly input?: StandardSchemaV1<unknown, Input>;
+  readonly output?: StandardSchemaV1<Output, unknown>;
+}
+
+/** Several steps, seen from their inputs: each schema, else each annotation, types the input of its own function. */
+export type StepsByInput<Inputs> = {
+  readonly [Name in keyof Inputs]: StepFunction<Inputs[Name], unknown> | StepDefinition<Inputs[Name], unknown>;
+};
+
+/**
+ * What the steps must be beyond that: each returns what its output schema takes, and has no field that is none. Apart, since
+ * inference goes backwards through a mapped type for one type parameter only.
+ */
+export type CheckedSteps<Steps> = {
+  readonly [Name in keyof Steps]: ReturnsItsOutput<Steps[Name]> & {
+    readonly [Field in Exclude<keyof Steps[Name], keyof StepDefinition<unknown, unknown>>]?: never;
+  };
+};
+
+type ReturnsItsOutput<Step> = Step extends {
+  readonly run: (...args: never) => infer Returned;
+  readonly output: StandardSchemaV1<infer Output, unknown>;
+}
+  ? Awaited<Returned> extends Output
+    ? unknown
+    : { readonly run: (...args: never) => Output | Promise<Output> }
+  : unknown;
+
+const WHERE = 'sqsStepHandler';
+const DEFAULT_CONCURRENCY = 10;
+
+const OPTION_RULES: Readonly<Record<string, OptionRule>> = {
+  concurrency: is.integer(1),
+  around: is.function,
+  resultsQueueUrl: is.url,
+  prefix: is.string,
+  namespace: is.string,
+  marker: is.string,
+  client: is.sqsClient,
+  clientConfig: is.object,
+  logger: is.logger,
+};
+const SCHEMA_RULES: Readonly<Record<string, OptionRule>> = { input: is.schema, output: is.schema };
+const STEP_RULES: Readonly<Record<string, OptionRule>> = { run: is.function, ...SCHEMA_RULES };
+
+type Steps = ReadonlyMap<string, ServedStep<LambdaStepContext>>;
+
+/** Both forms of arguments, checked: `(name, fn, { input, output, ...options })` and `({ name: fn | { run, input, output } }, options)`. */
+export function readArguments(nameOrSteps: unknown, second: unknown, third: unknown, env: NodeJS.ProcessEnv) {
+  if (typeof nameOrSteps !== 'string') return { steps: readSteps(nameOrSteps), options: readOptions(second, OPTION_RULES, env) };
+  if (nameOrSteps === '') throw new ConfigurationError(`${WHERE}: expected the name of a step, got an empty string`);
+  if (!isStepFunction(second)) {
+    throw new ConfigurationError(`${WHERE}: expected the function of step "${nameOrSteps}", got ${kindOf(second)}`);
+  }
+  const { input, output, ...options } = readOptions(third, { ...OPTION_RULES, ...SCHEMA_RULES }, env);
+  const steps: Steps = new Map([[nameOrSteps, servedStep(second, input, output)]]);
+  return { steps, options };
+}
+
+/** Options and environment, checked and merged: what was given in code wins. */
+function readOptions(given: unknown = {}, rules: Readonly<Record<string, OptionRule>>, env: NodeJS.ProcessEnv) {
+  checkOptions(WHERE, given, rules);
+  const options: StepHandlerOptions & { readonly input?: unknown; readonly output?: unknown } = given;
+  if (options.client !== undefined && options.clientConfig !== undefined) {
+    throw new ConfigurationError(`${WHERE}: expected client or clientConfig, got both; a client already has its configuration`);
+  }
+  const resultsQueueUrl = options.resultsQueueUrl ?? nonEmpty(env['DURABLE_RESULTS_QUEUE_URL']);
+  if (resultsQueueUrl !== undefined && !is.url.accepts(resultsQueueUrl)) {
+    throw new ConfigurationError(`${WHERE}: expected DURABLE_RESULTS_QUEUE_URL to be the URL of a queue, got "${resultsQueueUrl}"`);
+  }
+  return {
+    ...options,
+    concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
+    prefix: effectivePrefix(options.prefix ?? nonEmpty(env['DURABLE_PREFIX']), options.namespace ?? nonEmpty(env['DURABLE_NAMESPACE'])),
+    resultsQueueUrl,
+  };
+}
+
+function readSteps(steps: unknown): Steps {
+  if (typeof steps !== 'object' || steps === null || Array.isArray(steps)) {
+    throw new ConfigurationError(`${WHERE}: expected a step name or an object of steps, got ${kindOf(steps)}`);
+  }
+  const entries = Object.entries(steps);
+  if (entries.length === 0) throw new ConfigurationError(`${WHERE}: expected at least one step, got an empty object`);
+  return new Map(entries.map(([name, definition]) => [name, readStep(name, definition)]));
+}
+
+function readStep(name: string, definition: unknown): ServedStep<LambdaStepContext> {
+  if (name === '') throw new ConfigurationError(`${WHERE}: expected the name of a step, got an empty string`);
+  if (isStepFunction(definition)) return { run: definition };
+  const where = `${WHERE} step "${name}"`;
+  if (typeof definition !== 'object' || definition === null) {
+    throw new ConfigurationError(`${where}: expected a function, or an object with run, input and output; got ${kindOf(definition)}`);
+  }
+  checkOptions(where, definition, STEP_RULES);
+  const { run, input, output }: { run?: unknown; input?: unknown; output?: unknown } = definition;
+  if (!isStepFunction(run)) throw new ConfigurationError(`${where}: expected run to be a function, got ${kindOf(run)}`);
+  return servedStep(run, input, output);
+}
+
+function servedStep(run: ServedStep<LambdaStepContext>['run'], input: unknown, output: unknown): ServedStep<LambdaStepContext> {
+  return { run, ...(isSchema(input) ? { input } : {}), ...(isSchema(output) ? { output } : {}) };
+}
+
+// What a step accepts is between its author and the engine (or its schema): here a function is a function.
+function isStepFunction(value: unknown): value is (input: unknown, step: LambdaStepContext) => unknown {
+  return is.function.accepts(value);
+}
+
+function isSchema(value: unknown): value is StandardSchemaV1 {
+  return is.schema.accepts(value);
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text;
+}

@@ -1,0 +1,56 @@
+import { type DroppedPart, type FittedResult, fitResult } from '../wire/fit-result.ts';
+import { encodeJson } from '../wire/json.ts';
+import { MAX_MESSAGE_BYTES, type StringAttributes } from '../wire/limits.ts';
+import type { StepEvent, StepResult } from '../wire/step-result.ts';
+
+/**
+ * Encodes a result; always gives a body that SQS accepts and the engine can read.
+ *
+ * An output that cannot become JSON (BigInt, a cycle, a `toJSON` that throws, nesting without end) fails the step with
+ * `unserializable_output`, not retryable: it would be the same the next time. An event that cannot loses its data: a log line must
+ * not fail a step that worked.
+ */
+export function encodeResult(result: StepResult, attributes: StringAttributes = {}, limitBytes: number = MAX_MESSAGE_BYTES): FittedResult {
+  const fitted = (candidate: StepResult) => fitResult(candidate, limitBytes, attributes);
+  const encoded = attempt(() => fitted(result));
+  if (encoded !== undefined) return encoded;
+
+  // JSON.stringify does not say which part it failed on; that is found by trying each.
+  const { events, ...withoutEvents } = result;
+  const lines = events?.map(encodableLine);
+  const lost: readonly DroppedPart[] = lines?.some((line, index) => line !== events?.[index]) ? ['events'] : [];
+  const withLines = (other: StepResult): StepResult =>
+    lines === undefined ? other : { ...other, events: lines.flatMap((line) => line ?? []) };
+  const quiet = attempt(() => fitted(withLines(withoutEvents)));
+  if (quiet !== undefined) return { ...quiet, dropped: union(lost, quiet.dropped) };
+
+  const failed = unserializable(withoutEvents);
+  // A toJSON may also throw only now and then: what goes out last holds nothing but plain text.
+  const last = attempt(() => fitted(withLines(failed))) ?? fitted(failed);
+  return { ...last, dropped: union(lost, ['output'], last.dropped) };
+}
+
+function unserializable({ runId, seq, stepId, startedAt }: StepResult): StepResult {
+  const message =
+    'the output of the step cannot become JSON: it holds a BigInt, a cycle, a toJSON that throws, or is nested too deep. Return plain data';
+  return { runId, seq, stepId, status: 'failed', error: { message, code: 'unserializable_output', retryable: false }, startedAt };
+}
+
+/** The event as it is; without its data where that cannot become JSON; nothing where the rest cannot either. */
+function encodableLine(event: StepEvent): StepEvent | undefined {
+  if (attempt(() => encodeJson(event)) !== undefined) return event;
+  const { data: _data, ...line } = event;
+  return attempt(() => encodeJson(line)) === undefined ? undefined : line;
+}
+
+function attempt<T>(call: () => T): T | undefined {
+  try {
+    return call();
+  } catch {
+    return undefined;
+  }
+}
+
+function union(...parts: readonly (readonly DroppedPart[])[]): DroppedPart[] {
+  return [...new Set(parts.flat())];
+}

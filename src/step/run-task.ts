@@ -1,0 +1,76 @@
+import { runStepHandler, type StepLogger } from '@dudousxd/nestjs-durable-core';
+import { StepFailedError } from '../errors.ts';
+import type { RemoteTask } from '../wire/remote-task.ts';
+import type { StepResult } from '../wire/step-result.ts';
+import { type ReadableError, readableError } from './readable-error.ts';
+import { type StandardSchemaV1, validated } from './standard-schema.ts';
+import type { DeliveryOf, StepContext } from './step-context.ts';
+
+/** A step as its worker serves it. */
+export interface ServedStep<Context extends StepContext = StepContext> {
+  readonly run: (input: unknown, step: Context) => unknown;
+  readonly input?: StandardSchemaV1 | undefined;
+  readonly output?: StandardSchemaV1 | undefined;
+}
+
+/** Wraps every step: open a span, set a context, begin a transaction, then `return next()`. What it returns is the output. */
+export type Around<Context extends StepContext = StepContext> = (step: Context, next: () => Promise<unknown>) => unknown;
+
+export interface Worker<Context extends StepContext> {
+  /** By the name in `task.name`. */
+  readonly steps: ReadonlyMap<string, ServedStep<Context>>;
+  readonly around?: Around<Context> | undefined;
+}
+
+/** How a task ended: what the engine is told, and what the step threw if it threw (for logs, by name and code only). */
+export interface Ran {
+  readonly result: StepResult;
+  readonly thrown?: ReadableError | undefined;
+}
+
+/**
+ * One task to one result. Never rejects: whatever the step, its schemas or `around` do becomes a result.
+ *
+ * It runs through the core package's `runStepHandler`, so the engine's own contract (ambient `currentStep()`, events, codes)
+ * holds to the letter; on top of that a `FatalError` is not retryable, as the engine documents it.
+ */
+export async function runTask<Context extends StepContext>(
+  task: RemoteTask,
+  delivery: DeliveryOf<Context>,
+  worker: Worker<Context>,
+): Promise<Ran> {
+  const ended: { thrown?: ReadableError } = {};
+  const result = await runStepHandler(task, async (input, logger) => {
+    try {
+      return await runServed(task, input, contextOf(logger, task, delivery), worker);
+    } catch (error) {
+      ended.thrown = readableError(error);
+      throw ended.thrown;
+    }
+  });
+  return { result, ...ended };
+}
+
+async function runServed<Context extends StepContext>(
+  task: RemoteTask,
+  input: unknown,
+  context: Context,
+  { steps, around }: Worker<Context>,
+): Promise<unknown> {
+  const step = steps.get(task.name);
+  if (step === undefined) {
+    const served = [...steps.keys()].map((name) => `"${name}"`).join(', ');
+    throw new StepFailedError('no_handler', `no handler for step "${task.name}": this worker serves ${served || 'no step'}`);
+  }
+  const run = async () => {
+    const checkedInput = await validated(step.input, input, 'input', task.name);
+    return validated(step.output, await step.run(checkedInput, context), 'output', task.name);
+  };
+  return around === undefined ? run() : around(context, run);
+}
+
+/** Adds to the engine's logger instead of wrapping it, so that `currentStep()` inside the step is this very object. */
+function contextOf<Context extends StepContext>(logger: StepLogger, task: RemoteTask, delivery: DeliveryOf<Context>): Context;
+function contextOf(logger: StepLogger, task: RemoteTask, delivery: object): object {
+  return Object.assign(logger, { task }, delivery);
+}

@@ -1,0 +1,342 @@
+import { Logger as Powertools } from '@aws-lambda-powertools/logger';
+import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { SqsRequestError } from '../../../src/errors.ts';
+import { type SqsStepHandler, sqsStepHandler } from '../../../src/lambda/index.ts';
+import { capturingLogger } from '../../support/capturing-logger.ts';
+import { deferred } from '../../support/deferred.ts';
+import { FakeChannel, failedIds, invoke } from '../../support/fake-channel.ts';
+import { settle } from '../../support/fake-timing.ts';
+import { contextOf, eventOf, eventOfInputs, recordOf, taskFor } from '../../support/sqs-records.ts';
+
+const ALL = ['message-0', 'message-1', 'message-2'];
+const failing = (message: string) => () => {
+  throw new Error(message);
+};
+
+/** A handler that notes which inputs ran, and throws for the input `'bad'`. */
+function noting(options: { concurrency?: number } = {}) {
+  const ran: unknown[] = [];
+  const logger = capturingLogger();
+  const handler = sqsStepHandler(
+    'step',
+    (input) => {
+      ran.push(input);
+      if (input === 'bad') throw new Error('bad input');
+    },
+    { logger, ...options },
+  );
+  return { handler, ran, logger };
+}
+
+async function outcomeOf(handler: SqsStepHandler, event = eventOfInputs(['a', 'bad', 'c']), channel = new FakeChannel()) {
+  const response = await invoke(handler, event, channel);
+  return { again: failedIds(response), accepted: channel.accepted.map(({ seq }) => seq).toSorted(), response };
+}
+
+describe('the handler', () => {
+  it('takes two arguments: Lambda refuses handlers that take a callback', () => {
+    expect(noting().handler).toHaveLength(2);
+  });
+
+  it('gives itself back from use, before, after and onError, with all middlewares in middy’s order', async () => {
+    const { handler } = noting();
+    const order: string[] = [];
+    const note = (name: string) => () => void order.push(name);
+    const same = handler
+      .use({ before: note('use before'), after: note('use after') })
+      .use([{ before: note('first of two') }, { before: note('second of two') }])
+      .before(note('before'))
+      .after(note('after'))
+      .onError(note('onError'));
+    expect(same).toBe(handler);
+    await outcomeOf(handler);
+    expect(order).toEqual(['use before', 'first of two', 'second of two', 'before', 'after', 'use after']);
+  });
+
+  it('hands middlewares the event and context of the invocation', async () => {
+    const { handler } = noting();
+    const seen: unknown[] = [];
+    const event = eventOfInputs(['a']);
+    const context = contextOf();
+    handler.before((request) => void seen.push(request.event, request.context));
+    await invoke(handler, event, new FakeChannel(), context);
+    expect(seen[0]).toBe(event);
+    expect(seen[1]).toBe(context);
+  });
+});
+
+describe('a middleware that fails after the steps', () => {
+  it('makes no settled record come back', async () => {
+    const { handler, logger } = noting();
+    handler.after(failing('after'));
+    expect(await outcomeOf(handler)).toMatchObject({ again: [], accepted: [0, 1, 2] });
+    expect(logger.lines).toContainEqual({
+      level: 'error',
+      message: 'a middleware failed',
+      fields: { errorName: 'Error', records: 3, started: 3, requestId: 'request' },
+    });
+  });
+
+  it('still has those delivered again whose result was not accepted', async () => {
+    const { handler } = noting();
+    handler.after(failing('after'));
+    const channel = new FakeChannel(({ seq }) => (seq === 1 ? Promise.reject(new SqsRequestError('s', 'Down', true)) : undefined));
+    expect(await outcomeOf(handler, undefined, channel)).toMatchObject({ again: ['message-1'] });
+  });
+
+  it('may throw anything', async () => {
+    for (const thrown of [
+      undefined,
+      null,
+      'text',
+      Object.create(null),
+      {
+        get name() {
+          throw new Error('trap');
+        },
+      },
+    ]) {
+      const { handler } = noting();
+      handler.after(() => {
+        throw thrown;
+      });
+      expect(await outcomeOf(handler)).toMatchObject({ again: [], accepted: [0, 1, 2] });
+    }
+  });
+
+  it('in onError too changes nothing of that', async () => {
+    const { handler } = noting();
+    handler.after(failing('after')).onError(failing('onError'));
+    expect(await outcomeOf(handler)).toMatchObject({ again: [], accepted: [0, 1, 2] });
+  });
+});
+
+describe('a middleware that replaces the response', () => {
+  it.each([
+    ['with a success for all', { batchItemFailures: [] }],
+    ['with a failure for all', { batchItemFailures: ALL.map((itemIdentifier) => ({ itemIdentifier })) }],
+    ['with nothing', undefined],
+    ['with something else', { statusCode: 200 }],
+  ])('%s is not listened to', async (_what, replacement) => {
+    const poison = recordOf('poison', { messageId: 'poison' });
+    for (const use of [
+      (handler: SqsStepHandler) =>
+        handler.after((request) => {
+          request.response = replacement;
+        }),
+      (handler: SqsStepHandler) => handler.after(() => replacement),
+      (handler: SqsStepHandler) =>
+        handler.after((request) => {
+          request.earlyResponse = replacement;
+        }),
+    ]) {
+      const { handler } = noting();
+      use(handler);
+      expect(await outcomeOf(handler, eventOf(recordOf(taskFor()), poison))).toMatchObject({ again: ['poison'], accepted: [0] });
+    }
+  });
+});
+
+describe('a middleware that answers before the steps', () => {
+  it.each([
+    ['a value', (handler: SqsStepHandler) => handler.before(() => ({ batchItemFailures: [] }))],
+    ['null', (handler: SqsStepHandler) => handler.before(() => null)],
+    [
+      'earlyResponse',
+      (handler: SqsStepHandler) =>
+        handler.before((request) => {
+          request.earlyResponse = undefined;
+        }),
+    ],
+  ])('with %s has every record delivered again: none ran', async (_what, use) => {
+    const { handler, ran } = noting();
+    use(handler);
+    expect(await outcomeOf(handler)).toMatchObject({ again: ALL, accepted: [] });
+    expect(ran).toEqual([]);
+  });
+});
+
+describe('a middleware that fails before the steps', () => {
+  it('fails the invocation with its own error: the cause is common to all, and Lambda slows down', async () => {
+    const { handler, ran, logger } = noting();
+    const error = new Error('no secrets to be had');
+    handler.before(() => {
+      throw error;
+    });
+    await expect(outcomeOf(handler)).rejects.toBe(error);
+    expect(ran).toEqual([]);
+    expect(logger.lines).toHaveLength(1);
+  });
+
+  it('is overruled by an onError that answers: every record is delivered again', async () => {
+    const { handler, ran } = noting();
+    handler.before(failing('before')).onError(() => ({ batchItemFailures: [] }));
+    expect(await outcomeOf(handler)).toMatchObject({ again: ALL });
+    expect(ran).toEqual([]);
+  });
+});
+
+describe('an onError that swallows', () => {
+  it.each([
+    ['by answering', (handler: SqsStepHandler) => handler.onError(() => ({ batchItemFailures: [] }))],
+    [
+      'by setting a response',
+      (handler: SqsStepHandler) =>
+        handler.onError((request) => {
+          request.response = { batchItemFailures: [] };
+        }),
+    ],
+    ['by failing', (handler: SqsStepHandler) => handler.onError(failing('onError'))],
+  ])('%s loses no record and brings none back that is settled', async (_what, use) => {
+    const { handler } = noting();
+    use(handler.after(failing('after')));
+    const event = eventOf(recordOf(taskFor()), recordOf('poison', { messageId: 'poison' }));
+    expect(await outcomeOf(handler, event)).toMatchObject({ again: ['poison'], accepted: [0] });
+  });
+});
+
+describe('a middleware that changes the event', () => {
+  it('by removing records has them delivered again', async () => {
+    const { handler, ran } = noting();
+    handler.before(({ event }) => void event.Records.splice(1, 1));
+    expect(await outcomeOf(handler)).toMatchObject({ again: ['message-1'], accepted: [0, 2] });
+    expect(ran).toEqual(['a', 'c']);
+  });
+
+  it('by removing all records has all delivered again', async () => {
+    const { handler } = noting();
+    handler.before(({ event }) => void event.Records.splice(0));
+    expect(await outcomeOf(handler)).toMatchObject({ again: ALL, accepted: [] });
+  });
+
+  it('by removing records after the steps changes nothing', async () => {
+    const { handler } = noting();
+    handler.after(({ event }) => void event.Records.splice(0, 2));
+    expect(await outcomeOf(handler)).toMatchObject({ again: [], accepted: [0, 1, 2] });
+  });
+
+  it('by putting another in its place runs what is in that', async () => {
+    const { handler, ran } = noting();
+    handler.before((request) => {
+      request.event = { Records: request.event.Records.slice(1).map((record) => ({ ...record })) };
+    });
+    expect(await outcomeOf(handler)).toMatchObject({ again: ['message-0'], accepted: [1, 2] });
+    expect(ran).toEqual(['bad', 'c']);
+  });
+
+  it('by putting something else in its place fails the invocation: nothing ran', async () => {
+    const { handler } = noting();
+    handler.before((request) => void Object.assign(request, { event: { detail: {} } }));
+    await expect(outcomeOf(handler)).rejects.toMatchObject({ name: 'InvalidEventError' });
+  });
+
+  it('by dropping it after the steps changes nothing', async () => {
+    const { handler } = noting();
+    handler.after((request) => void Object.assign(request, { event: undefined }));
+    expect(await outcomeOf(handler)).toMatchObject({ again: [], accepted: [0, 1, 2] });
+  });
+
+  it('by writing other ids into the records names no record that SQS does not know', async () => {
+    const { handler } = noting();
+    handler.before(({ event }) => {
+      for (const record of event.Records) record.messageId = `my-${record.messageId}`;
+    });
+    // Lambda takes an unknown id as the failure of the whole batch; here it is that by name.
+    expect(await outcomeOf(handler)).toMatchObject({ again: ALL });
+  });
+
+  it('by parsing bodies is welcome, poison included', async () => {
+    const { handler, ran } = noting();
+    handler.before(({ event }) => {
+      for (const record of event.Records) Object.assign(record, { body: JSON.parse(record.body) });
+    });
+    const event = eventOf(
+      recordOf(taskFor({ input: { a: 1 } })),
+      recordOf('7', { messageId: 'number' }),
+      recordOf('null', { messageId: 'null' }),
+    );
+    expect(await outcomeOf(handler, event)).toMatchObject({ again: ['number', 'null'], accepted: [0] });
+    expect(ran).toEqual([{ a: 1 }]);
+  });
+
+  it.each([undefined, () => 1, Symbol('s'), 1n])('by leaving no body at all (%s) makes poison of that record only', async (body) => {
+    const { handler } = noting();
+    handler.before(({ event }) => void Object.assign(event.Records[0] ?? {}, { body }));
+    expect(await outcomeOf(handler)).toMatchObject({ again: ['message-0'], accepted: [1, 2] });
+  });
+});
+
+describe('Powertools Logger', () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  it('plugs in unchanged, as middleware and as logger', async () => {
+    const lines: unknown[] = [];
+    const collect = (line: unknown) => void lines.push(typeof line === 'string' ? JSON.parse(line) : line);
+    for (const level of ['info', 'warn', 'error', 'log'] as const) vi.spyOn(console, level).mockImplementation(collect);
+    vi.stubEnv('POWERTOOLS_DEV', 'true');
+    const powertools = new Powertools({ serviceName: 'payments' });
+    vi.unstubAllEnvs();
+    const handler = sqsStepHandler('step', () => void powertools.info('inside'), { logger: powertools }).use(
+      injectLambdaContext(powertools),
+    );
+    await invoke(handler, eventOfInputs(['a']), new FakeChannel(), contextOf({ awsRequestId: 'request-9' }));
+    expect(lines).toMatchObject([
+      { message: 'inside', function_request_id: 'request-9', service: 'payments' },
+      { message: 'step completed', function_request_id: 'request-9', runId: 'run', stepId: 'run:0' },
+    ]);
+  });
+});
+
+describe('two invocations at once in one process', () => {
+  it('do not mix: each answers for its own records, over its own channel', async () => {
+    const held = new Map<string, () => void>();
+    const handler = sqsStepHandler(
+      'step',
+      async (name: string) => {
+        const { promise, resolve } = deferred<void>();
+        held.set(name, () => resolve());
+        await promise;
+        return name;
+      },
+      { logger: capturingLogger() },
+    );
+    // One of the two invocations has an event of its own making, and fails in the end.
+    handler
+      .before((request) => {
+        if (request.context.awsRequestId === 'first') request.event = structuredClone(request.event);
+      })
+      .after((request) => {
+        if (request.context.awsRequestId === 'second') throw new Error('after');
+      });
+    const firstChannel = new FakeChannel(({ output }) => (output === 'first b' ? Promise.reject(new Error('down')) : undefined));
+    const secondChannel = new FakeChannel();
+    const eventFor = (name: string) =>
+      eventOf(
+        ...['a', 'b'].map((id, seq) => recordOf(taskFor({ runId: name, seq, input: `${name} ${id}` }), { messageId: `${name}-${id}` })),
+      );
+    const first = invoke(handler, eventFor('first'), firstChannel, contextOf({ awsRequestId: 'first' }));
+    const second = invoke(handler, eventFor('second'), secondChannel, contextOf({ awsRequestId: 'second' }));
+    await settle();
+    expect([...held.keys()].toSorted()).toEqual(['first a', 'first b', 'second a', 'second b']);
+    for (const name of ['second b', 'first a', 'first b', 'second a']) {
+      held.get(name)?.();
+      await settle();
+    }
+    expect(failedIds(await first)).toEqual(['first-b']);
+    expect(failedIds(await second)).toEqual([]);
+    expect(firstChannel.accepted.map(({ output }) => output)).toEqual(['first a']);
+    expect(secondChannel.accepted.map(({ output }) => output)).toEqual(['second b', 'second a']);
+  });
+
+  it('an outage of one does not close the gate of the other', async () => {
+    const { handler, ran } = noting({ concurrency: 1 });
+    const down = new FakeChannel(() => Promise.reject(new SqsRequestError('s', 'Down', true)));
+    const [first, second] = await Promise.allSettled([outcomeOf(handler, undefined, down), outcomeOf(handler)]);
+    expect(first.status).toBe('rejected');
+    expect(second).toMatchObject({ status: 'fulfilled', value: { again: [], accepted: [0, 1, 2] } });
+    expect(ran).toHaveLength(4);
+  });
+});

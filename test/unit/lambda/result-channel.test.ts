@@ -1,0 +1,214 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { QueueNotFoundError, SqsRequestError } from '../../../src/errors.ts';
+import { sqsStepHandler } from '../../../src/lambda/index.ts';
+import { type ResultChannelOptions, refusesOnlyThisMessage, sqsResultChannel } from '../../../src/lambda/result-channel.ts';
+import type { EntryOutcome, OutgoingMessage, ResultSender } from '../../../src/sqs/sqs-api.ts';
+import { capturingLogger } from '../../support/capturing-logger.ts';
+import { FakeTiming } from '../../support/fake-timing.ts';
+import { contextOf, eventOfInputs } from '../../support/sqs-records.ts';
+import { md5, type SdkRequest, stubbedClient } from '../../support/stub-request-handler.ts';
+
+const URL = 'https://sqs.us-east-1.amazonaws.com/123456789012/durable-results';
+const throttled = () => new SqsRequestError('SendMessageBatch', 'RequestThrottled', true);
+const denied = () => new SqsRequestError('SendMessageBatch', 'AccessDenied', false);
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+/** SQS in memory: each call takes the next of `answers`, and accepts where there is none. */
+function fakeSqs(answers: (Error | readonly EntryOutcome[])[] = [], queues: Record<string, string> = { 'durable-results': URL }) {
+  const sent: { queueUrl: string; bodies: string[] }[] = [];
+  const lookups: string[] = [];
+  const sender: ResultSender = {
+    sendMessages: async (queueUrl, messages) => {
+      sent.push({ queueUrl, bodies: messages.map(({ body }) => body) });
+      const answer = answers.shift() ?? messages.map((): EntryOutcome => ({ ok: true }));
+      if (answer instanceof Error) throw answer;
+      return [...answer];
+    },
+    findQueueUrl: async (name) => {
+      lookups.push(name);
+      return queues[name];
+    },
+    region: async () => 'us-east-1',
+  };
+  return { sender, sent, lookups };
+}
+
+function channelTo(sender: ResultSender, options: Partial<ResultChannelOptions> = {}) {
+  const timing = new FakeTiming();
+  let opened = 0;
+  const open = async () => {
+    opened += 1;
+    return sender;
+  };
+  const channel = sqsResultChannel({ prefix: 'durable', resultsQueueUrl: URL, open, timing, ...options });
+  return { channel, timing, opened: () => opened };
+}
+
+const message = (body: string): OutgoingMessage => ({ body });
+
+describe('the results queue', () => {
+  it('is the one that was given', async () => {
+    const { sender, sent, lookups } = fakeSqs();
+    await channelTo(sender).channel.send(message('a'), 30_000);
+    expect(sent).toEqual([{ queueUrl: URL, bodies: ['a'] }]);
+    expect(lookups).toEqual([]);
+  });
+
+  it('is looked up by name where none was given, once', async () => {
+    const { sender, sent, lookups } = fakeSqs([], { 'shop-results': URL });
+    const { channel, opened } = channelTo(sender, { prefix: 'shop', resultsQueueUrl: undefined });
+    await Promise.all(['a', 'b'].map((body) => channel.send(message(body), 30_000)));
+    await channel.send(message('c'), 30_000);
+    expect(sent.flatMap(({ queueUrl, bodies }) => bodies.map((body) => [queueUrl, body]))).toEqual([
+      [URL, 'a'],
+      [URL, 'b'],
+      [URL, 'c'],
+    ]);
+    expect(lookups).toEqual(['shop-results']);
+    expect(opened()).toBe(1);
+  });
+
+  it('that is missing is said by name, at once, and looked up again the next time', async () => {
+    const queues: Record<string, string> = {};
+    const { sender, lookups } = fakeSqs([], queues);
+    const { channel, timing } = channelTo(sender, { resultsQueueUrl: undefined });
+    await expect(channel.send(message('a'), 30_000)).rejects.toMatchObject({ name: 'QueueNotFoundError', queue: 'durable-results' });
+    expect(timing.slept).toEqual([]);
+    queues['durable-results'] = URL;
+    await channel.send(message('a'), 30_000);
+    expect(lookups).toHaveLength(2);
+  });
+});
+
+describe('a send', () => {
+  it('opens SQS only when the first result is there, and again after it could not be opened', async () => {
+    const { sender } = fakeSqs();
+    let opened = 0;
+    const open = async () => {
+      opened += 1;
+      if (opened === 1) throw new Error('no module');
+      return sender;
+    };
+    const channel = sqsResultChannel({ prefix: 'durable', resultsQueueUrl: URL, open });
+    expect(opened).toBe(0);
+    await expect(channel.send(message('a'), 30_000)).rejects.toThrow('no module');
+    await channel.send(message('a'), 30_000);
+    expect(opened).toBe(2);
+  });
+
+  it('shares its request with those of the same moment, each with its own outcome', async () => {
+    const { sender, sent } = fakeSqs([[{ ok: true }, { ok: false, sqsCode: 'InvalidMessageContents', passing: false }, { ok: true }]]);
+    const { channel } = channelTo(sender);
+    const outcomes = await Promise.allSettled(['a', 'b', 'c'].map((body) => channel.send(message(body), 30_000)));
+    expect(sent).toEqual([{ queueUrl: URL, bodies: ['a', 'b', 'c'] }]);
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  });
+
+  it('that fails for a passing reason is tried again, with growing delays', async () => {
+    const { sender, sent } = fakeSqs([throttled(), [{ ok: false, sqsCode: 'InternalError', passing: true }], throttled()]);
+    const { channel, timing } = channelTo(sender);
+    const sending = channel.send(message('a'), 30_000);
+    await timing.advance(350);
+    await sending;
+    expect(timing.slept).toEqual([50, 100, 200]);
+    expect(sent).toHaveLength(4);
+  });
+
+  it('is given up after five seconds', async () => {
+    const { sender } = fakeSqs(Array.from({ length: 100 }, throttled));
+    const { channel, timing } = channelTo(sender);
+    const failed = expect(channel.send(message('a'), 30_000)).rejects.toMatchObject({ sqsCode: 'RequestThrottled' });
+    await timing.advance(5_000);
+    await failed;
+    expect(timing.slept.reduce((sum, ms) => sum + ms, 0)).toBeGreaterThan(4_000);
+  });
+
+  it('takes at most half of the time that the invocation has left', async () => {
+    const { sender } = fakeSqs(Array.from({ length: 100 }, throttled));
+    const { channel, timing } = channelTo(sender);
+    const failed = expect(channel.send(message('a'), 1_000)).rejects.toMatchObject({ sqsCode: 'RequestThrottled' });
+    await timing.advance(500);
+    await failed;
+    const inTotal = timing.slept.reduce((sum, ms) => sum + ms, 0);
+    expect(inTotal).toBeLessThanOrEqual(500);
+    expect(inTotal).toBeGreaterThan(250);
+  });
+
+  it.each([
+    ['a refusal', denied()],
+    ['a missing queue', new QueueNotFoundError('q', 'us-east-1')],
+    ['a bug', new TypeError('x')],
+  ])('that fails for good (%s) is not tried again', async (_what, error) => {
+    const { sender, sent } = fakeSqs([error]);
+    await expect(channelTo(sender).channel.send(message('a'), 30_000)).rejects.toBe(error);
+    expect(sent).toHaveLength(1);
+  });
+});
+
+describe('refusesOnlyThisMessage', () => {
+  it.each([
+    [new SqsRequestError('s', 'InvalidMessageContents', false), true],
+    [new SqsRequestError('s', 'BatchRequestTooLong', false), true],
+    [denied(), false],
+    [throttled(), false],
+    [new QueueNotFoundError('q', 'us-east-1'), false],
+    ['odd', false],
+  ])('%s: %s', (error, expected) => {
+    expect(refusesOnlyThisMessage(error)).toBe(expected);
+  });
+});
+
+interface Entry {
+  readonly Id: string;
+  readonly MessageBody: string;
+}
+
+function entriesOf({ input }: SdkRequest): Entry[] {
+  const entries: unknown = input['Entries'];
+  return Array.isArray(entries) ? entries : [];
+}
+
+/** SQS that has one queue and accepts everything. */
+function accepting(request: SdkRequest) {
+  if (request.operation === 'GetQueueUrl') return { body: { QueueUrl: URL } };
+  const Successful = entriesOf(request).map(({ Id, MessageBody }) => ({ Id, MessageId: 'm', MD5OfMessageBody: md5(MessageBody) }));
+  return { body: { Successful } };
+}
+
+describe('the handler itself, over the AWS SDK', () => {
+  const logger = capturingLogger();
+
+  it('sends the result with the client that it was given', async () => {
+    const { client, requests } = stubbedClient(accepting, { region: 'us-east-1' });
+    const handler = sqsStepHandler('step', (n: number) => n + 1, { client, resultsQueueUrl: URL, logger });
+    expect(await handler(eventOfInputs([1]), contextOf())).toEqual({ batchItemFailures: [] });
+    expect(requests).toMatchObject([{ operation: 'SendMessageBatch', hostname: 'sqs.us-east-1.amazonaws.com', input: { QueueUrl: URL } }]);
+    expect(requests.flatMap(entriesOf).map(({ MessageBody }) => JSON.parse(MessageBody))).toMatchObject([{ stepId: 'run:0', output: 2 }]);
+  });
+
+  it('makes a client with clientConfig, and finds the queue by prefix and namespace of the environment', async () => {
+    const { client, requests } = stubbedClient(accepting, { region: 'us-east-1' });
+    const { region, credentials, requestHandler } = client.config;
+    vi.stubEnv('DURABLE_PREFIX', 'shop');
+    vi.stubEnv('DURABLE_NAMESPACE', 'eu');
+    const handler = sqsStepHandler('step', () => 1, { clientConfig: { region, credentials, requestHandler }, logger });
+    expect(await handler(eventOfInputs([1]), contextOf())).toEqual({ batchItemFailures: [] });
+    expect(requests).toMatchObject([
+      { operation: 'GetQueueUrl', input: { QueueName: 'shop-eu-results' } },
+      { operation: 'SendMessageBatch', input: { QueueUrl: URL } },
+    ]);
+  });
+
+  it('fails the invocation where the results queue is not there', async () => {
+    const missing = { __type: 'com.amazonaws.sqs#QueueDoesNotExist', message: 'The specified queue does not exist.' };
+    const { client } = stubbedClient(() => ({ status: 400, body: missing, queryError: 'AWS.SimpleQueueService.NonExistentQueue' }));
+    const handler = sqsStepHandler('step', () => 1, { client, logger });
+    await expect(handler(eventOfInputs([1]), contextOf())).rejects.toMatchObject({
+      name: 'ResultsNotAcceptedError',
+      cause: { name: 'QueueNotFoundError', queue: 'durable-results' },
+    });
+  });
+});
