@@ -1,0 +1,200 @@
+import { randomUUID } from 'node:crypto';
+import { errorFields } from '../logger.ts';
+import { Acknowledger } from '../sqs/acknowledger.ts';
+import { backoffMs, type Timing } from '../sqs/backoff.ts';
+import { BatchGatherer } from './batch-gatherer.ts';
+import { type Invocation, invoke } from './invocation.ts';
+import { lambdaContext } from './lambda-context.ts';
+import type { InvocationReport, MappingSettings } from './mapping-options.ts';
+import { MessageGroups } from './message-groups.ts';
+import { type Delivery, payloadBatches, sqsEvent } from './payload.ts';
+import { judgeResponse, type Verdict } from './response.ts';
+import type { SourceQueue } from './source-queue.ts';
+
+const RECEIVE_BACKOFF = { firstMs: 100, maxMs: 5_000 };
+
+/**
+ * Receive → invoke → delete, in up to `maximumConcurrency` slots. A slot is one invocation, taken before its messages are
+ * received, so nothing is taken off the queue that cannot start.
+ *
+ * While nothing comes one slot polls. A slot that brought messages calls another, one that came back empty ends unless it is the
+ * last that polls; so there is always a poll open unless every slot has an invocation.
+ */
+export class MappingLoop {
+  readonly #settings: MappingSettings;
+  readonly #queue: SourceQueue;
+  readonly #timing: Timing;
+  readonly #gatherer: BatchGatherer;
+  readonly #acknowledger: Acknowledger;
+  readonly #groups = new MessageGroups();
+  readonly #stopped = new AbortController();
+  readonly #slots = new Set<Promise<void>>();
+  readonly #deletes = new Set<Promise<void>>();
+  // Counted apart from the set of promises: these change in the very moment, a promise leaves its set a microtask late.
+  #open = 0;
+  #receiving = 0;
+  #failures = 0;
+
+  constructor(settings: MappingSettings, queue: SourceQueue, timing: Timing) {
+    this.#settings = settings;
+    this.#queue = queue;
+    this.#timing = timing;
+    this.#gatherer = new BatchGatherer(settings, queue, timing);
+    this.#acknowledger = new Acknowledger({
+      api: { deleteMessages: (_queueUrl, handles) => queue.deleteMessages(handles), changeVisibility: noVisibilityChange },
+      queueUrl: queue.queueUrl,
+      visibilityTimeoutSeconds: 0,
+      onError: (error) => settings.logger.warn('delete given up; SQS will deliver the message again', this.#logFields(error)),
+      timing,
+    });
+  }
+
+  start(): void {
+    if (this.#open > 0 || this.#stopped.signal.aborted) return;
+    void this.#warnOfShortVisibility();
+    this.#openSlot();
+  }
+
+  /** Receives no more; resolves when what was received has been invoked and its deletes are through. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    while (this.#slots.size > 0) await Promise.all(this.#slots);
+    await Promise.all(this.#deletes);
+  }
+
+  #openSlot(): void {
+    if (this.#open >= this.#settings.maximumConcurrency || this.#stopped.signal.aborted) return;
+    this.#open += 1;
+    const slot = this.#runSlot().finally(() => this.#slots.delete(slot));
+    this.#slots.add(slot);
+  }
+
+  async #runSlot(): Promise<void> {
+    try {
+      while (!this.#stopped.signal.aborted) {
+        const batch = await this.#receive();
+        const full = batch.length >= this.#settings.batchSize;
+        if (batch.length > 0) {
+          // A full batch means a backlog: then polls in parallel pay.
+          if (full || this.#receiving === 0) this.#openSlot();
+          await this.#process(batch);
+        }
+        if (!full && this.#receiving > 0) return;
+      }
+    } finally {
+      this.#open -= 1;
+    }
+  }
+
+  /** Empty where nothing came, or the receive failed and its pause is over. */
+  async #receive(): Promise<Delivery[]> {
+    this.#receiving += 1;
+    try {
+      const batch = await this.#gatherer.gather(this.#stopped.signal);
+      this.#failures = 0;
+      return batch;
+    } catch (error) {
+      if (this.#stopped.signal.aborted) return [];
+      this.#failures += 1;
+      const retryInMs = backoffMs(this.#failures, RECEIVE_BACKOFF, this.#timing.random);
+      this.#settings.logger.warn('receive failed', { retryInMs, ...this.#logFields(error) });
+      await this.#timing.sleep(retryInMs, this.#stopped.signal);
+      return [];
+    } finally {
+      this.#receiving -= 1;
+    }
+  }
+
+  async #process(received: readonly Delivery[]): Promise<void> {
+    for (const batch of payloadBatches(received)) {
+      if (!this.#settings.fifo) {
+        await this.#invoke(batch);
+        continue;
+      }
+      const groups = new Set(batch.flatMap(({ groupId }) => groupId ?? []));
+      const failed = await this.#groups.run(groups, () => this.#invoke(batch));
+      // The rest may hold followers of what failed. It reappears after it, in order.
+      if (failed > 0) return;
+    }
+  }
+
+  /** One invocation. Gives how many messages stay. */
+  async #invoke(batch: readonly Delivery[]): Promise<number> {
+    const { handler, functionName, timeoutMs } = this.#settings;
+    const requestId = randomUUID();
+    const startedAt = this.#timing.now();
+    const event = sqsEvent(batch);
+    const region = event.Records[0]?.awsRegion;
+    const context = lambdaContext({ functionName, timeoutMs, requestId, region }, this.#timing.now);
+    const invocation = await invoke(handler, event, context, timeoutMs, this.#timing.now);
+    const verdict = this.#judge(batch, invocation);
+    // By id, not by entry: a message that came twice while the batch was gathered shares its fate.
+    const failedIds = new Set(verdict.failed);
+    const done = batch.filter(({ messageId }) => !failedIds.has(messageId));
+    for (const { receiptHandle } of done) this.#delete(receiptHandle);
+    const failed = batch.length - done.length;
+    this.#report({
+      requestId,
+      records: batch.length,
+      deleted: done.length,
+      failed,
+      durationMs: this.#timing.now() - startedAt,
+      outcome: invocation.kind === 'timeout' ? 'timeout' : failed === 0 ? 'success' : done.length === 0 ? 'failure' : 'partial',
+      ...(verdict.reason === undefined ? {} : { reason: verdict.reason }),
+      ...(invocation.kind === 'threw' ? { error: invocation.error } : {}),
+    });
+    return failed;
+  }
+
+  #judge(batch: readonly Delivery[], invocation: Invocation): Verdict {
+    const messageIds = batch.map(({ messageId }) => messageId);
+    switch (invocation.kind) {
+      case 'returned':
+        return judgeResponse(messageIds, invocation.response, this.#settings.reportBatchItemFailures);
+      case 'threw':
+        return { succeeded: [], failed: messageIds, reason: `the handler threw ${errorFields(invocation.error).errorName}` };
+      case 'timeout':
+        return { succeeded: [], failed: messageIds, reason: `the handler took longer than ${this.#settings.timeoutMs} ms` };
+    }
+  }
+
+  /** In the background: the slot is free for the next batch meanwhile. */
+  #delete(receiptHandle: string): void {
+    const deleted = this.#acknowledger.delete(receiptHandle).finally(() => this.#deletes.delete(deleted));
+    this.#deletes.add(deleted);
+  }
+
+  #report(report: InvocationReport): void {
+    const { error: _error, ...fields } = report;
+    const { logger, functionName, onInvocation } = this.#settings;
+    if (report.reason === undefined) logger.debug('invoked', { functionName, ...fields });
+    else logger.warn(report.outcome === 'success' ? 'doubtful response' : 'invocation failed', { functionName, ...fields });
+    try {
+      onInvocation(report);
+    } catch (error) {
+      logger.error('onInvocation threw', this.#logFields(error));
+    }
+  }
+
+  /** AWS checks this when a mapping is made; here the queue may not exist yet, and tests want short timeouts. */
+  async #warnOfShortVisibility(): Promise<void> {
+    const { logger, timeoutMs } = this.#settings;
+    try {
+      const visibilityTimeoutSeconds = await this.#queue.visibilityTimeoutSeconds();
+      if (visibilityTimeoutSeconds * 1000 >= timeoutMs) return;
+      const fields = { visibilityTimeoutSeconds, timeoutMs, ...this.#logFields() };
+      logger.warn('AWS refuses this mapping: the queue hides a message for less time than the function may take', fields);
+    } catch {
+      // The receives find out what is wrong, and say it.
+    }
+  }
+
+  #logFields(error?: unknown) {
+    const { functionName } = this.#settings;
+    return { functionName, queueUrl: this.#queue.queueUrl, ...(error === undefined ? {} : errorFields(error)) };
+  }
+}
+
+function noVisibilityChange(): never {
+  throw new TypeError('an event source mapping never changes the visibility of a message');
+}

@@ -1,0 +1,154 @@
+import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
+import type { Context, SQSEvent } from 'aws-lambda';
+import { ConfigurationError } from '../errors.ts';
+import { defaultLogger, type Logger } from '../logger.ts';
+import { checkOptions, is, mismatch, type OptionRule } from '../options.ts';
+import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
+
+/** An async Lambda handler of SQS events. Lambda's nodejs24.x has no callbacks any more, so there is no third parameter. */
+export type SqsLambdaHandler = (event: SQSEvent, context: Context) => unknown;
+
+/** How one invocation ended. */
+export interface InvocationReport {
+  readonly requestId: string;
+  /** Records of the event. */
+  readonly records: number;
+  /** Messages that are deleted from the queue. */
+  readonly deleted: number;
+  /** Messages that stay, and are delivered again after the queue's visibility timeout. */
+  readonly failed: number;
+  readonly durationMs: number;
+  /** `failure`: all messages stay, because the handler threw or its answer was no valid one or named them all. */
+  readonly outcome: 'success' | 'partial' | 'failure' | 'timeout';
+  /** What was wrong, in ids and kinds; holds no contents. */
+  readonly reason?: string;
+  /** What the handler threw. Its message may quote a payload: Lambda prints it, we never log it. */
+  readonly error?: unknown;
+}
+
+export interface EventSourceMappingOptions {
+  /** Client of the queue's SQS. Stays the caller's. Give this or `clientConfig`; neither: the SDK's own defaults, which is real AWS. */
+  readonly client?: SQSClient | undefined;
+  /** Configuration for clients of our own. */
+  readonly clientConfig?: SQSClientConfig | undefined;
+  /** The queue to read; ends in `.fifo` for a FIFO queue. It may be created later. */
+  readonly queueUrl: string;
+  /** What to invoke. */
+  readonly handler: SqsLambdaHandler;
+  /** The name the handler sees in its context, and log lines show. */
+  readonly functionName: string;
+  /**
+   * The function's timeout: 1 to 900,000 milliseconds. AWS refuses a queue whose visibility timeout is shorter; here a warning is logged.
+   * Code cannot be killed here: after a timeout the handler may go on in the background.
+   * @default 3000, as on Lambda
+   */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * Most records of one event: 1 to 10; with a `batchWindowSeconds`, and never on FIFO, up to 10,000.
+   * @default 10
+   */
+  readonly batchSize?: number | undefined;
+  /**
+   * How long to gather a batch after its first message, 0 to 300; FIFO queues have none. May be exceeded by up to a second.
+   * @default 0: invoke with what one receive brought
+   */
+  readonly batchWindowSeconds?: number | undefined;
+  /**
+   * Invocations at the same time, from 1. (On AWS a mapping's own limit starts at 2.)
+   * @default 5, which is where Lambda starts
+   */
+  readonly maximumConcurrency?: number | undefined;
+  /**
+   * Whether the handler's answer says which records failed. When false, every answer is a success.
+   * @default true
+   */
+  readonly reportBatchItemFailures?: boolean | undefined;
+  /**
+   * When false, `start()` reads nothing.
+   * @default true
+   */
+  readonly enabled?: boolean | undefined;
+  /**
+   * Length of a long poll, 1 to 20 seconds, and so how long `stop()` may wait for one. Polls are never aborted: SQS may have handed
+   * a message to one at that moment (and the embedded server always does).
+   * @default 1
+   */
+  readonly waitTimeSeconds?: number | undefined;
+  /** Called after each invocation. */
+  readonly onInvocation?: ((report: InvocationReport) => void) | undefined;
+  /** @default the console, `info` and up */
+  readonly logger?: Logger | undefined;
+}
+
+/** The options that the mapping runs by, with all defaults filled in. */
+export interface MappingSettings {
+  readonly queueUrl: string;
+  readonly fifo: boolean;
+  readonly handler: SqsLambdaHandler;
+  readonly functionName: string;
+  readonly timeoutMs: number;
+  readonly batchSize: number;
+  readonly batchWindowSeconds: number;
+  readonly maximumConcurrency: number;
+  readonly reportBatchItemFailures: boolean;
+  readonly enabled: boolean;
+  readonly waitTimeSeconds: number;
+  readonly onInvocation: (report: InvocationReport) => void;
+  readonly logger: Logger;
+}
+
+const OWNER = 'LocalEventSourceMapping';
+
+const RULES: Readonly<Record<keyof EventSourceMappingOptions, OptionRule>> = {
+  client: is.object,
+  clientConfig: is.object,
+  queueUrl: is.url,
+  handler: is.function,
+  functionName: is.string,
+  timeoutMs: is.integer(1, 900_000),
+  batchSize: is.integer(1, 10_000),
+  batchWindowSeconds: is.integer(0, 300),
+  maximumConcurrency: is.integer(1),
+  reportBatchItemFailures: is.boolean,
+  enabled: is.boolean,
+  waitTimeSeconds: is.integer(1, 20),
+  onInvocation: is.function,
+  logger: is.logger,
+};
+
+/** Checks the options, by the rules of AWS, and fills in the defaults. @throws ConfigurationError */
+export function mappingSettings(options: EventSourceMappingOptions): MappingSettings {
+  checkOptions(OWNER, options, RULES, ['queueUrl', 'handler', 'functionName']);
+  const { queueUrl, handler, functionName, client, clientConfig } = options;
+  // nodejs24.x refuses such a handler at init (Runtime.CallbackHandlerDeprecated).
+  if (handler.length >= 3)
+    throw new ConfigurationError(`${OWNER}: expected handler to take (event, context), got ${handler.length} parameters`);
+  if (client !== undefined && clientConfig !== undefined)
+    throw new ConfigurationError(`${OWNER}: expected client or clientConfig, got both`);
+
+  const settings: MappingSettings = {
+    queueUrl,
+    fifo: queueUrl.endsWith('.fifo'),
+    handler,
+    functionName,
+    timeoutMs: options.timeoutMs ?? 3_000,
+    batchSize: options.batchSize ?? 10,
+    batchWindowSeconds: options.batchWindowSeconds ?? 0,
+    maximumConcurrency: options.maximumConcurrency ?? 5,
+    reportBatchItemFailures: options.reportBatchItemFailures ?? true,
+    enabled: options.enabled ?? true,
+    waitTimeSeconds: options.waitTimeSeconds ?? 1,
+    onInvocation: options.onInvocation ?? (() => {}),
+    logger: options.logger ?? defaultLogger(),
+  };
+  checkBatching(settings);
+  return settings;
+}
+
+function checkBatching({ fifo, batchSize, batchWindowSeconds }: MappingSettings): void {
+  if (fifo && batchSize > MAX_BATCH_ENTRIES) throw mismatch(OWNER, 'batchSize', `at most ${MAX_BATCH_ENTRIES} on a FIFO queue`, batchSize);
+  if (fifo && batchWindowSeconds > 0) throw mismatch(OWNER, 'batchWindowSeconds', '0 on a FIFO queue', batchWindowSeconds);
+  if (batchSize > MAX_BATCH_ENTRIES && batchWindowSeconds === 0) {
+    throw mismatch(OWNER, 'batchWindowSeconds', `at least 1 with a batchSize over ${MAX_BATCH_ENTRIES}`, batchWindowSeconds);
+  }
+}

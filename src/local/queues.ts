@@ -1,0 +1,55 @@
+import type { SQSClientConfig } from '@aws-sdk/client-sqs';
+import { sanitizeQueueToken, tenantGroup } from '@dudousxd/nestjs-durable-core';
+import { effectivePrefix } from '../naming/queue-names.ts';
+import { checkOptions, is, type OptionRule } from '../options.ts';
+import { openClients } from '../sqs/clients.ts';
+import { QueueDirectory } from '../sqs/queue-directory.ts';
+
+export interface CreateQueuesOptions {
+  readonly clientConfig: SQSClientConfig;
+  /** Names of the steps that get a tasks queue. */
+  readonly steps: readonly string[];
+  /** As in the engine's `SqsTransport`. @default 'durable' */
+  readonly prefix?: string | undefined;
+  readonly namespace?: string | undefined;
+  /** Partition of the steps. @default none */
+  readonly partition?: string | undefined;
+  /** The functions' timeout; a tasks queue hides a message for six times as long. @default 3, as Lambda's */
+  readonly functionTimeoutSeconds?: number | undefined;
+}
+
+export interface CreatedQueues {
+  readonly resultsQueueUrl: string;
+  /** By step name. */
+  readonly tasksQueueUrls: ReadonlyMap<string, string>;
+}
+
+const OWNER = 'createQueues';
+
+const RULES: Readonly<Record<keyof CreateQueuesOptions, OptionRule>> = {
+  clientConfig: is.object,
+  steps: { expected: 'a list of step names', accepts: (value) => Array.isArray(value) && value.every(is.string.accepts) },
+  prefix: is.string,
+  namespace: is.string,
+  partition: is.string,
+  functionTimeoutSeconds: is.integer(1, 900),
+};
+
+/** Makes the queues of some steps, with their dead-letter queues and the names and attributes they have on AWS; finds those that exist. */
+export async function createQueues(options: CreateQueuesOptions): Promise<CreatedQueues> {
+  checkOptions(OWNER, options, RULES, ['clientConfig', 'steps']);
+  const { clientConfig, steps, prefix, namespace, partition, functionTimeoutSeconds = 3 } = options;
+  const clients = openClients({ clientConfig });
+  const queues = new QueueDirectory({
+    api: clients.api,
+    prefix: effectivePrefix(prefix, namespace),
+    autoCreate: true,
+    stepTimeoutSeconds: functionTimeoutSeconds,
+  });
+  try {
+    const tasks = steps.map(async (step) => [step, await queues.tasksQueueUrl(tenantGroup(sanitizeQueueToken(step), partition))] as const);
+    return { resultsQueueUrl: await queues.resultsQueueUrl(), tasksQueueUrls: new Map(await Promise.all(tasks)) };
+  } finally {
+    clients.destroy();
+  }
+}

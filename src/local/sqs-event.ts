@@ -1,0 +1,82 @@
+import type { Message, MessageAttributeValue } from '@aws-sdk/client-sqs';
+import type { SQSMessageAttribute, SQSMessageAttributes, SQSRecord, SQSRecordAttributes } from 'aws-lambda';
+
+/** The queue that a message came from. */
+export interface EventSource {
+  readonly arn: string;
+  readonly region: string;
+}
+
+const ACCOUNT = '000000000000';
+
+/**
+ * ARN and region of a queue, read off its URL. Where the URL says no region (an emulator's), `fallbackRegion` is it.
+ * @throws TypeError where `queueUrl` is not a URL
+ */
+export function eventSource(queueUrl: string, fallbackRegion: string): EventSource {
+  const { hostname, pathname } = new URL(queueUrl);
+  // Today's form, the one before it (us-east-1.queue.amazonaws.com), and emulators that copy today's.
+  const region = /^sqs\.([a-z0-9-]+)\./.exec(hostname)?.[1] ?? /^([a-z0-9-]+)\.queue\./.exec(hostname)?.[1] ?? fallbackRegion;
+  const path = pathname.split('/').filter((part) => part !== '');
+  const name = path.at(-1) ?? '';
+  return { arn: `arn:${partition(region)}:sqs:${region}:${path.at(-2) ?? ACCOUNT}:${name}`, region };
+}
+
+/** A received message as the record that Lambda makes of it. Expects that all attributes were asked for. */
+export function sqsRecord(message: Message, source: EventSource): SQSRecord {
+  return {
+    messageId: message.MessageId ?? '',
+    receiptHandle: message.ReceiptHandle ?? '',
+    body: message.Body ?? '',
+    attributes: systemAttributes(message.Attributes ?? {}),
+    messageAttributes: messageAttributes(message.MessageAttributes ?? {}),
+    ...(message.MD5OfMessageAttributes === undefined ? {} : { md5OfMessageAttributes: message.MD5OfMessageAttributes }),
+    md5OfBody: message.MD5OfBody ?? '',
+    eventSource: 'aws:sqs',
+    eventSourceARN: source.arn,
+    awsRegion: source.region,
+  };
+}
+
+const OPTIONAL_ATTRIBUTES = [
+  'AWSTraceHeader',
+  'DeadLetterQueueSourceArn',
+  'MessageDeduplicationId',
+  'MessageGroupId',
+  'SequenceNumber',
+] as const satisfies readonly (keyof SQSRecordAttributes)[];
+
+// AWS sends the first four always; an emulator may leave one out, and a handler that reads it must still find text.
+function systemAttributes(attributes: Readonly<Record<string, string>>): SQSRecordAttributes {
+  const sent = attributes['SentTimestamp'] ?? '0';
+  const record: SQSRecordAttributes = {
+    ApproximateReceiveCount: attributes['ApproximateReceiveCount'] ?? '1',
+    SentTimestamp: sent,
+    SenderId: attributes['SenderId'] ?? ACCOUNT,
+    ApproximateFirstReceiveTimestamp: attributes['ApproximateFirstReceiveTimestamp'] ?? sent,
+  };
+  for (const name of OPTIONAL_ATTRIBUTES) {
+    const value = attributes[name];
+    if (value !== undefined) record[name] = value;
+  }
+  return record;
+}
+
+function messageAttributes(attributes: Readonly<Record<string, MessageAttributeValue>>): SQSMessageAttributes {
+  return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, messageAttribute(value)]));
+}
+
+function messageAttribute({ StringValue, BinaryValue, DataType }: MessageAttributeValue): SQSMessageAttribute {
+  return {
+    ...(StringValue === undefined ? {} : { stringValue: StringValue }),
+    ...(BinaryValue === undefined ? {} : { binaryValue: Buffer.from(BinaryValue).toString('base64') }),
+    stringListValues: [],
+    binaryListValues: [],
+    dataType: DataType ?? 'String',
+  };
+}
+
+function partition(region: string): string {
+  if (region.startsWith('cn-')) return 'aws-cn';
+  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
+}

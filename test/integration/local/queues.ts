@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import {
+  CreateQueueCommand,
+  GetQueueAttributesCommand,
+  type QueueAttributeName,
+  SendMessageBatchCommand,
+  type SendMessageBatchRequestEntry,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
+import { vi } from 'vitest';
+
+/** Long enough for a busy machine; every wait ends as soon as its condition holds. */
+const PATIENCE = { timeout: 15_000, interval: 20 };
+
+export const until = (condition: () => void | Promise<void>) => vi.waitFor(condition, PATIENCE);
+
+export async function createQueue(client: SQSClient, options: { fifo?: boolean; visibilitySeconds?: number; name?: string } = {}) {
+  const { fifo = false, visibilitySeconds = 30, name = `q-${randomUUID()}` } = options;
+  const command = new CreateQueueCommand({
+    QueueName: fifo ? `${name}.fifo` : name,
+    Attributes: { VisibilityTimeout: String(visibilitySeconds), ...(fifo ? { FifoQueue: 'true' } : {}) },
+  });
+  const { QueueUrl } = await client.send(command);
+  if (QueueUrl === undefined) throw new Error('expected a queue URL, got none');
+  return QueueUrl;
+}
+
+export async function send(
+  client: SQSClient,
+  queueUrl: string,
+  bodies: readonly string[],
+  group?: (body: string) => string,
+): Promise<void> {
+  for (let first = 0; first < bodies.length; first += 10) {
+    const Entries = bodies.slice(first, first + 10).map((body, index): SendMessageBatchRequestEntry => {
+      const fifo = group && { MessageGroupId: group(body), MessageDeduplicationId: randomUUID() };
+      return { Id: String(index), MessageBody: body, ...fifo };
+    });
+    await client.send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
+  }
+}
+
+/** Messages on the queue, hidden ones included. */
+export async function depth(client: SQSClient, queueUrl: string): Promise<number> {
+  return (await ready(client, queueUrl)) + (await attribute(client, queueUrl, 'ApproximateNumberOfMessagesNotVisible'));
+}
+
+/** Messages that a receive would give. */
+export function ready(client: SQSClient, queueUrl: string): Promise<number> {
+  return attribute(client, queueUrl, 'ApproximateNumberOfMessages');
+}
+
+async function attribute(client: SQSClient, queueUrl: string, name: QueueAttributeName): Promise<number> {
+  const { Attributes } = await client.send(new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: [name] }));
+  return Number(Attributes?.[name]);
+}
