@@ -1,0 +1,17 @@
+export * from './errors.ts';
+export * from './lambda/index.ts';
+export type { LogFields, Logger } from './logger.ts';
+export {
+  DEFAULT_PREFIX,
+  deadLetterQueueName,
+  effectivePrefix,
+  parkedQueueName,
+  type QueueNameOptions,
+  resultsDeadLetterQueueName,
+  resultsQueueName,
+  tasksQueueName,
+  tokenOfTasksQueue,
+} from './naming/queue-names.ts';
+export * from './transport/index.ts';
+export type { RemoteTask } from './wire/remote-task.ts';
+export type { StepError, StepEvent, StepResult } from './wire/step-result.ts';

@@ -1,0 +1,129 @@
+import { TransportClosedError } from '../errors.ts';
+import type { StepResult } from '../wire/step-result.ts';
+import type { DispatchedStep, Turns } from './turns.ts';
+
+interface HeldResult {
+  readonly result: StepResult;
+  readonly deliver: () => Promise<void>;
+  /** When it goes whatever is known of turns, epoch milliseconds. */
+  readonly latestAt: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What is going on for one run; exists only while something is. */
+interface Lane {
+  readonly held: HeldResult[];
+  delivering: number;
+  timer?: NodeJS.Timeout | undefined;
+}
+
+/**
+ * Hands results to the engine one at a time per run, and not before the turn that dispatched their step has ended; across runs all
+ * at once. What a turn waits for in memory goes straight through.
+ *
+ * Nothing is held longer than `maxHoldMs` after it came in: whatever is wrong with what is known of turns, a result arrives.
+ */
+export class ResultOrder {
+  readonly #lanes = new Map<string, Lane>();
+  readonly #maxHoldMs: number;
+  readonly #turns: Turns;
+  #closed = false;
+
+  constructor(turns: (onTurnEnd: (runId: string) => void) => Turns, maxHoldMs: number) {
+    this.#maxHoldMs = maxHoldMs;
+    this.#turns = turns((runId) => this.#turnEnded(runId));
+  }
+
+  /** Runs of which something is held or with the engine. */
+  get size(): number {
+    return this.#lanes.size;
+  }
+
+  dispatching(step: DispatchedStep): void {
+    this.#turns.dispatching(step, (this.#lanes.get(step.runId)?.delivering ?? 0) > 0);
+  }
+
+  dispatched(step: DispatchedStep): void {
+    this.#turns.dispatched(step);
+  }
+
+  /**
+   * Calls `deliver` when it is the result's turn; settles as `deliver` does.
+   * @throws TransportClosedError when the order was closed before that.
+   */
+  submit(result: StepResult, deliver: () => Promise<void>): Promise<void> {
+    if (this.#closed) return Promise.reject(closed());
+    if (this.#turns.passesThrough(result)) return deliver();
+    return new Promise((resolve, reject) => {
+      const lane = this.#lane(result.runId);
+      lane.held.push({ result, deliver, latestAt: Date.now() + this.#maxHoldMs, resolve, reject });
+      this.#pump(result.runId, lane);
+    });
+  }
+
+  /** Rejects what is still held; what is with the engine goes on. */
+  close(): void {
+    this.#closed = true;
+    for (const [runId, lane] of this.#lanes) {
+      clearTimeout(lane.timer);
+      for (const { reject } of lane.held.splice(0)) reject(closed());
+      this.#dropIfIdle(runId, lane);
+    }
+  }
+
+  #lane(runId: string): Lane {
+    let lane = this.#lanes.get(runId);
+    if (lane === undefined) {
+      lane = { held: [], delivering: 0 };
+      this.#lanes.set(runId, lane);
+    }
+    return lane;
+  }
+
+  #turnEnded(runId: string): void {
+    const lane = this.#lanes.get(runId);
+    // The event is emitted from inside the engine: let it finish what it is doing.
+    if (lane !== undefined) queueMicrotask(() => this.#pump(runId, lane));
+  }
+
+  /** Starts every held result whose time has come, and sets a timer for the next one. */
+  #pump(runId: string, lane: Lane): void {
+    const now = Date.now();
+    let nextAt = Number.POSITIVE_INFINITY;
+    for (const held of [...lane.held]) {
+      const goesAt = Math.min(held.latestAt, this.#turns.readyAt(held.result, lane.delivering > 0));
+      if (goesAt > now) {
+        nextAt = Math.min(nextAt, goesAt);
+      } else {
+        lane.held.splice(lane.held.indexOf(held), 1);
+        void this.#deliver(runId, lane, held);
+      }
+    }
+    clearTimeout(lane.timer);
+    lane.timer = Number.isFinite(nextAt) ? setTimeout(() => this.#pump(runId, lane), nextAt - now) : undefined;
+    this.#dropIfIdle(runId, lane);
+  }
+
+  async #deliver(runId: string, lane: Lane, { deliver, resolve, reject }: HeldResult): Promise<void> {
+    lane.delivering += 1;
+    try {
+      await deliver();
+      resolve();
+    } catch (error) {
+      reject(error);
+    } finally {
+      lane.delivering -= 1;
+      if (lane.delivering === 0) this.#turns.delivered(runId);
+      this.#pump(runId, lane);
+    }
+  }
+
+  #dropIfIdle(runId: string, lane: Lane): void {
+    if (lane.held.length === 0 && lane.delivering === 0 && this.#lanes.get(runId) === lane) this.#lanes.delete(runId);
+  }
+}
+
+function closed(): TransportClosedError {
+  return new TransportClosedError('the transport was closed before the result was handed to the engine');
+}

@@ -1,0 +1,277 @@
+import {
+  type EngineEvent,
+  type GroupHealth,
+  type Heartbeat,
+  type RemoteTask,
+  type StepResult,
+  sanitizeQueueToken,
+  type Transport,
+  tenantGroup,
+  type WorkflowRun,
+} from '@dudousxd/nestjs-durable-core';
+import { ConfigurationError, QueueNotFoundError } from '../errors.ts';
+import { defaultLogger, errorFields, type Logger } from '../logger.ts';
+import { systemTiming } from '../sqs/backoff.ts';
+import { type OpenedClients, openClients } from '../sqs/clients.ts';
+import { QueueDirectory } from '../sqs/queue-directory.ts';
+import { Sender } from '../sqs/sender.ts';
+import type { ServedStep } from '../step/run-task.ts';
+import type { StepContext } from '../step/step-context.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { ResultOrder } from './result-order.ts';
+import { ResultReceiver } from './result-receiver.ts';
+import { TaskWorker } from './task-worker.ts';
+import { readTransportOptions, type SqsTransportOptions } from './transport-options.ts';
+import { EventTurns, TimedTurns } from './turns.ts';
+
+/** What `attach` needs of an engine; a `WorkflowEngine` has it. */
+export interface AttachableEngine {
+  subscribe(listener: (event: EngineEvent) => void): () => void;
+  getRun?(runId: string): Promise<Pick<WorkflowRun, 'status'> | null>;
+  resume?(runId: string): Promise<unknown>;
+}
+
+/** A step that a process serves with `handle`: input and context in, output (JSON) out. */
+export type ContainerStepFunction<Input, Output> = (input: Input, step: StepContext) => Output | Promise<Output>;
+
+/** An input whose type nobody gave is what `JSON.parse` gives, so that the published examples (`async ({ orderId }) => …`) compile. */
+type FromJson = ReturnType<typeof JSON.parse>;
+
+const HOLD_ATTACHED_MS = 60_000;
+const HOLD_NOT_ATTACHED_MS = 250;
+/** Longer than a store takes to save a checkpoint, its slow calls included. */
+const FAN_OUT_QUIET_MS = 250;
+const CLOSE_TIMEOUT_MS = 30_000;
+
+/**
+ * nestjs-durable's transport over AWS SQS: sends tasks to each step's own queue, and long-polls the results queue.
+ *
+ * ```ts
+ * const transport = new SqsTransport({ client: new SQSClient({ region: 'us-east-1' }), autoCreate: true });
+ * const engine = new WorkflowEngine({ store, transport });
+ * transport.attach(engine);
+ * ```
+ *
+ * A drop-in for the published `@dudousxd/nestjs-durable-transport-sqs`. Attached to its engine it hands over each result at the moment
+ * the engine can take it; not attached it goes by the clock, which costs `resultHoldMs` in each run's first step.
+ */
+export class SqsTransport implements Transport {
+  readonly #options: ReturnType<typeof readTransportOptions>;
+  readonly #clients: OpenedClients;
+  readonly #queues: QueueDirectory;
+  readonly #sender: Sender;
+  readonly #dispatcher: Dispatcher;
+  readonly #logger: Logger;
+  readonly #steps = new Map<string, ServedStep>();
+  readonly #workers = new Map<string, TaskWorker>();
+  #order: ResultOrder;
+  #engine: AttachableEngine | undefined;
+  #eventTurns: EventTurns | undefined;
+  #detach: (() => void) | undefined;
+  #receiver: ResultReceiver | undefined;
+  #startTimer: NodeJS.Immediate | undefined;
+  #started = false;
+  #closing: Promise<void> | undefined;
+
+  /** @throws ConfigurationError for an option that is unknown, of the wrong type or out of range. */
+  constructor(options: SqsTransportOptions = {}) {
+    this.#options = readTransportOptions(options);
+    const { client, clientConfig, prefix, autoCreate, visibilityTimeoutSec, taskQueueUrl, resultsQueueUrl } = this.#options;
+    this.#logger = options.logger ?? defaultLogger('warn');
+    this.#clients = openClients({ client, clientConfig });
+    this.#sender = new Sender(this.#clients.api);
+    this.#queues = new QueueDirectory({
+      api: this.#clients.api,
+      prefix,
+      autoCreate,
+      stepTimeoutSeconds: visibilityTimeoutSec,
+      taskQueueUrl,
+      resultsQueueUrl,
+    });
+    this.#dispatcher = new Dispatcher({
+      sender: this.#sender,
+      queues: this.#queues,
+      namespace: this.#options.namespace,
+      marker: this.#options.marker,
+      messageGroupId: this.#options.messageGroupId,
+      timeoutMs: this.#options.dispatchTimeoutMs,
+      logger: this.#logger,
+      timing: systemTiming,
+    });
+    const holdMs = this.#options.resultHoldMs ?? HOLD_NOT_ATTACHED_MS;
+    this.#order = new ResultOrder(() => new TimedTurns(holdMs), this.#options.resultHoldMs ?? HOLD_ATTACHED_MS);
+  }
+
+  /**
+   * Orders results by the engine's own events. Call it right after the engine was made, before its first run.
+   *
+   * Works without, less tightly: see `resultHoldMs`.
+   */
+  attach(engine: AttachableEngine): void {
+    if (this.#engine !== undefined) throw new ConfigurationError('SqsTransport.attach: this transport is attached to an engine already');
+    this.#engine = engine;
+    this.#order = new ResultOrder((onTurnEnd) => {
+      this.#eventTurns = new EventTurns(onTurnEnd, FAN_OUT_QUIET_MS);
+      return this.#eventTurns;
+    }, this.#options.resultHoldMs ?? HOLD_ATTACHED_MS);
+    this.#detach = engine.subscribe((event) => this.#eventTurns?.event(event));
+  }
+
+  /**
+   * Engine → worker. Resolves once SQS has accepted the task.
+   *
+   * A send that failed without an answer may still have been accepted; it is sent again, and the step may then run twice.
+   * @throws TaskTooLargeError, QueueNotFoundError, ConfigurationError, SqsRequestError (a definite refusal), DispatchTimeoutError
+   */
+  async dispatch(task: RemoteTask): Promise<void> {
+    // After `close()` too: a pass over due timers outlives Nest's drain of the engine, and a refusal here would fail its runs for good.
+    this.#order.dispatching(task);
+    await this.#dispatcher.send(task);
+    this.#order.dispatched(task);
+  }
+
+  /** Worker → engine. The engine calls this in its constructor. */
+  onResult(handler: (result: StepResult) => Promise<void>): void {
+    if (this.#receiver !== undefined) {
+      throw new ConfigurationError('SqsTransport.onResult: expected one engine per transport, got a second one; make a transport for each');
+    }
+    this.#receiver = new ResultReceiver({
+      api: this.#clients.api,
+      queueUrl: () => this.#queues.resultsQueueUrl(),
+      waitTimeSeconds: this.#options.waitTimeSeconds,
+      marker: this.#options.marker,
+      order: () => this.#order,
+      handler,
+      onTakenAfterRejection: (result) => this.#wake(result.runId),
+      onError: this.#survived,
+      logger: this.#logger,
+      timing: systemTiming,
+    });
+    this.#autoStart();
+  }
+
+  /** Workers on SQS send no heartbeats: a task is theirs for as long as its message is hidden. */
+  onHeartbeat(_handler: (beat: Heartbeat) => Promise<void>): void {}
+
+  /**
+   * Serves a step from this process: long-polls the queue of `group`, or of the step's own name and partition where there is no `group`.
+   *
+   * Does nothing with `consumeTasks: false`.
+   */
+  handle<Input = FromJson, Output = unknown>(name: string, fn: ContainerStepFunction<Input, Output>, partition?: string): void;
+  handle(name: string, fn: (input: never, step: StepContext) => unknown, partition?: string): void {
+    if (!this.#options.consumeTasks) return;
+    if (!isStepFunction(fn)) throw new ConfigurationError(`SqsTransport.handle("${name}"): expected a function, got ${typeof fn}`);
+    this.#steps.set(name, { run: fn });
+    const token = this.#options.group ?? tenantGroup(sanitizeQueueToken(name), partition);
+    if (!this.#workers.has(token)) this.#workers.set(token, this.#taskWorker(token));
+    this.#autoStart();
+  }
+
+  /** Starts receiving, where `autoStart` is off: after the workflows are registered (NestJS: after `app.init()`). */
+  start(): void {
+    if (this.#closing !== undefined) return;
+    this.#started = true;
+    this.#receiver?.start();
+    for (const worker of this.#workers.values()) worker.start();
+  }
+
+  /** Depth of a tasks queue, and one worker that stands for Lambda: an empty list would show as "nobody consumes". */
+  async groupHealth(group: string): Promise<GroupHealth> {
+    const attributes = await this.#clients.api.queueAttributes(await this.#queues.tasksQueueUrl(group), [
+      'ApproximateNumberOfMessages',
+      'ApproximateNumberOfMessagesNotVisible',
+      'ApproximateNumberOfMessagesDelayed',
+    ]);
+    const depth = Object.values(attributes).reduce((sum, count) => sum + Number(count), 0);
+    return { group, depth, liveWorkers: [{ group, instanceId: 'aws-lambda', lastBeatAt: Date.now() }] };
+  }
+
+  /**
+   * Stops receiving, lets what is with the engine and with handlers finish (they may still dispatch), gives back what nobody has seen,
+   * flushes sends and deletes. Takes `timeoutMs` at most.
+   */
+  close({ timeoutMs = CLOSE_TIMEOUT_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(timeoutMs);
+    return this.#closing;
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    clearImmediate(this.#startTimer);
+    const workers = [...this.#workers.values()];
+    const finished = (async () => {
+      await Promise.all([this.#receiver?.stop(), ...workers.map((worker) => worker.stop())]);
+      this.#order.close();
+      await Promise.all([this.#receiver?.settled(), ...workers.map((worker) => worker.settled())]);
+      await this.#sender.idle();
+    })();
+    const inTime = await within(timeoutMs, finished);
+    if (!inTime) {
+      this.#logger.warn('closed before everything was finished; what was not will be delivered again', { timeoutMs });
+      for (const worker of workers) worker.abort();
+    }
+    this.#detach?.();
+    this.#clients.destroy();
+  }
+
+  #autoStart(): void {
+    if (this.#started) {
+      this.start();
+    } else if (this.#options.autoStart && this.#closing === undefined) {
+      // One macrotask later: workflows are registered right after the engine is made, and must be before a result comes.
+      this.#startTimer ??= setImmediate(() => this.start());
+    }
+  }
+
+  #taskWorker(token: string): TaskWorker {
+    return new TaskWorker({
+      api: this.#clients.api,
+      sender: this.#sender,
+      queueUrl: () => this.#queues.tasksQueueUrl(token),
+      resultsQueueUrl: () => this.#queues.resultsQueueUrl(),
+      steps: this.#steps,
+      concurrency: this.#options.concurrency,
+      waitTimeSeconds: this.#options.waitTimeSeconds,
+      visibilityTimeoutSeconds: this.#options.visibilityTimeoutSec,
+      marker: this.#options.marker,
+      onError: this.#survived,
+      logger: this.#logger,
+      timing: systemTiming,
+    });
+  }
+
+  /**
+   * A result that the engine rejected may have been checkpointed before that; the redelivery is then taken silently and nobody
+   * continues the run. An attached engine is asked to.
+   */
+  async #wake(runId: string): Promise<void> {
+    const run = await this.#engine?.getRun?.(runId);
+    if (run?.status === 'suspended' || run?.status === 'running') await this.#engine?.resume?.(runId);
+  }
+
+  readonly #survived = (error: unknown, queueUrl: string | undefined): void => {
+    if (error instanceof QueueNotFoundError && queueUrl !== undefined) this.#queues.forget(queueUrl);
+    try {
+      this.#options.onError?.(error);
+    } catch (thrown) {
+      this.#logger.error('onError threw', errorFields(thrown));
+    }
+  };
+}
+
+// What a step accepts is between its author and the engine: here a function is a function.
+function isStepFunction(fn: unknown): fn is (input: unknown, step: StepContext) => unknown {
+  return typeof fn === 'function';
+}
+
+async function within(timeoutMs: number, work: Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), timeoutMs);
+  });
+  try {
+    return await Promise.race([work.then(() => true as const), timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,100 @@
+import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
+import type { RemoteTask as EngineTask } from '@dudousxd/nestjs-durable-core';
+import { ConfigurationError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { effectivePrefix } from '../naming/queue-names.ts';
+import { checkOptions, is, type OptionRule } from '../options.ts';
+
+/** Gives the URL of the tasks queue of a routing token. Sync or async; asked once per token. */
+export type QueueUrlResolver = (token: string) => string | Promise<string>;
+
+/** Options of `SqsTransport`. The first eleven are those of `@dudousxd/nestjs-durable-transport-sqs`, with the same meaning. */
+export interface SqsTransportOptions {
+  /** An SQS client to use; it stays yours and is not destroyed by `close()`. */
+  readonly client?: SQSClient;
+  /** Configuration of the clients that are made where no `client` is given; these are destroyed by `close()`. */
+  readonly clientConfig?: SQSClientConfig;
+  /** The one routing token whose queue this instance's handlers serve. Without it each handler serves the queue of its own name. */
+  readonly group?: string;
+  /** The tasks queue: a URL, or a function from routing token to URL. Such queues must exist. @default looked up by name */
+  readonly taskQueueUrl?: string | QueueUrlResolver;
+  /** The results queue: a URL or a function that gives it. It must exist. @default `<prefix>-results`, looked up by name */
+  readonly resultsQueueUrl?: string | (() => string | Promise<string>);
+  /** First part of the names of queues that are looked up. @default 'durable' */
+  readonly prefix?: string;
+  /** Create queues that are looked up by name and missing, with their dead-letter queues. @default false */
+  readonly autoCreate?: boolean;
+  /** Message attribute that marks durable messages; messages without it are left to the other consumer of the queue. */
+  readonly marker?: string;
+  /** Long poll, 0 to 20 seconds. @default 20 */
+  readonly waitTimeSeconds?: number;
+  /**
+   * Visibility of a task while a handler of this process works on it; extended for as long as it does. With `autoCreate`, a sixth of
+   * the visibility of a new tasks queue: the longest timeout a Lambda function may have on it. @default 60
+   */
+  readonly visibilityTimeoutSec?: number;
+
+  /** Folded into the prefix as `<prefix>-<namespace>`, as the other transports do. @default none */
+  readonly namespace?: string;
+  /** `true`: receiving starts one macrotask after `onResult` / `handle`. `false`: it waits for `start()`. @default true */
+  readonly autoStart?: boolean;
+  /** `false` makes `handle` do nothing: in a NestJS engine whose steps run on Lambda, Nest must not compete for their tasks. @default true */
+  readonly consumeTasks?: boolean;
+  /** Tasks of one queue that a process handles at the same time (`handle`). @default 10 */
+  readonly concurrency?: number;
+  /** How long `dispatch` retries failures that pass before it rejects, which fails the run. @default 120_000 */
+  readonly dispatchTimeoutMs?: number;
+  /**
+   * Longest time a result is held back for the turn that dispatched its step. Not attached, it is also how long a result of a run's
+   * first turn waits past its dispatch. @default 60_000 attached, 250 not attached
+   */
+  readonly resultHoldMs?: number;
+  /** SQS message group of a task: on a standard queue the tenant of fair queues. @default none */
+  readonly messageGroupId?: (task: EngineTask) => string | undefined;
+  /** Told of every failure that is survived: receives, deletes, results that the engine rejected. */
+  readonly onError?: (error: unknown) => void;
+  /** @default one readable line per warning and error; JSON on Lambda */
+  readonly logger?: Logger;
+}
+
+const RULES: Readonly<Record<keyof SqsTransportOptions, OptionRule>> = {
+  client: is.object,
+  clientConfig: is.object,
+  group: is.string,
+  taskQueueUrl: is.urlOrFunction,
+  resultsQueueUrl: is.urlOrFunction,
+  prefix: is.string,
+  autoCreate: is.boolean,
+  marker: is.string,
+  waitTimeSeconds: is.integer(0, 20),
+  visibilityTimeoutSec: is.integer(1, 43_200),
+  namespace: is.string,
+  autoStart: is.boolean,
+  consumeTasks: is.boolean,
+  concurrency: is.integer(1),
+  dispatchTimeoutMs: is.integer(0),
+  resultHoldMs: is.integer(0),
+  messageGroupId: is.function,
+  onError: is.function,
+  logger: is.logger,
+};
+
+/** Checked options with their defaults. `prefix` has the namespace folded in. */
+export function readTransportOptions(options: SqsTransportOptions) {
+  checkOptions('SqsTransport', options, RULES);
+  if (options.client !== undefined && options.clientConfig !== undefined) {
+    throw new ConfigurationError('SqsTransport: expected client or clientConfig, got both; a client already has its configuration');
+  }
+  return {
+    ...options,
+    prefix: effectivePrefix(options.prefix, options.namespace),
+    namespace: options.namespace === 'default' ? undefined : options.namespace,
+    autoCreate: options.autoCreate ?? false,
+    waitTimeSeconds: options.waitTimeSeconds ?? 20,
+    visibilityTimeoutSec: options.visibilityTimeoutSec ?? 60,
+    autoStart: options.autoStart ?? true,
+    consumeTasks: options.consumeTasks ?? true,
+    concurrency: options.concurrency ?? 10,
+    dispatchTimeoutMs: options.dispatchTimeoutMs ?? 120_000,
+  };
+}
