@@ -8,7 +8,12 @@ export interface FieldRule {
   readonly optional: boolean;
 }
 
+/** One rule for each field of a type: a field that is added to the type does not compile without one. */
+export type Rules<T> = { readonly [Field in keyof T]-?: FieldRule };
+
 export const required = {
+  /** Present or not: what an input or output is, is between the workflow and the step. */
+  anything: rule('anything', () => true),
   text: rule('a non-empty string', (value) => typeof value === 'string' && value !== ''),
   integer: rule('an integer', Number.isSafeInteger),
   positiveInteger: rule('an integer of at least 1', (value) => typeof value === 'number' && Number.isSafeInteger(value) && value >= 1),
@@ -30,37 +35,38 @@ export const optional = {
  * Gives the parsed object itself, so fields that nobody here knows are kept; optional fields that are null are left out.
  * Keys such as `__proto__` come out of `JSON.parse` as plain own properties and stay that (a spread defines, never sets).
  */
-export function parseShape(
-  kind: 'RemoteTask' | 'StepResult',
-  body: string,
-  rules: Readonly<Record<string, FieldRule>>,
-): Record<string, unknown> {
-  const parsed = parseObject(kind, body);
+export function parseShape<T extends object>(kind: 'RemoteTask' | 'StepResult', body: string, rules: Rules<T>): T {
+  const parsed = withoutNulls(parseObject(kind, body), rules);
   checkFields(kind, parsed, rules, '');
-  return withoutNulls(parsed, rules);
+  return parsed;
 }
 
-/** Checks the fields of a nested object; `path` ends in a dot. */
-export function checkFields(
+/** Checks the fields of an object; `path` leads to it and ends in a dot. */
+export function checkFields<T extends object>(
   kind: 'RemoteTask' | 'StepResult',
-  value: Record<string, unknown>,
-  rules: Readonly<Record<string, FieldRule>>,
+  value: object,
+  rules: Rules<T>,
   path: string,
-): void {
-  for (const [field, { expected, matches, optional: mayBeAbsent }] of Object.entries(rules)) {
-    const found = Object.hasOwn(value, field) ? value[field] : undefined;
+): asserts value is T {
+  for (const [field, { expected, matches, optional: mayBeAbsent }] of Object.entries<FieldRule>(rules)) {
+    const found = ownField(value, field);
     if (mayBeAbsent && (found === undefined || found === null)) continue;
     if (!matches(found)) throw new InvalidMessageError(kind, `expected ${path}${field} to be ${expected}, got ${kindOf(found)}`);
   }
 }
 
 /** A copy without those optional fields that are null; the value itself where there are none. */
-export function withoutNulls(value: Record<string, unknown>, rules: Readonly<Record<string, FieldRule>>): Record<string, unknown> {
-  const nulls = Object.keys(rules).filter((field) => rules[field]?.optional && Object.hasOwn(value, field) && value[field] === null);
+export function withoutNulls<T extends object>(value: T, rules: Readonly<Record<string, FieldRule>>): T {
+  const nulls = Object.keys(rules).filter((field) => rules[field]?.optional && ownField(value, field) === null);
   if (nulls.length === 0) return value;
   const copy = { ...value };
-  for (const field of nulls) delete copy[field];
+  for (const field of nulls) Reflect.deleteProperty(copy, field);
   return copy;
+}
+
+/** Not what a prototype holds: a body may name its fields as it likes. */
+function ownField(value: object, field: string): unknown {
+  return Object.hasOwn(value, field) ? Reflect.get(value, field) : undefined;
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,6 +1,6 @@
 import { InvalidMessageError } from '../errors.ts';
 import { encodeJson, kindOf } from './json.ts';
-import { checkFields, type FieldRule, isRecord, optional, parseShape, required, withoutNulls } from './shape.ts';
+import { checkFields, type FieldRule, isRecord, optional, parseShape, type Rules, required, withoutNulls } from './shape.ts';
 
 /**
  * Worker → engine: how one attempt of one step ended. The documented payload of every nestjs-durable transport.
@@ -42,17 +42,18 @@ export interface StepEvent {
   data?: unknown;
 }
 
-const RULES: Readonly<Record<string, FieldRule>> = {
+const RULES: Rules<StepResult> = {
   runId: required.text,
   seq: required.integer,
   stepId: required.text,
   status: required.oneOf('completed', 'failed'),
+  output: required.anything,
   error: optional.object,
   startedAt: optional.number,
   events: optional.array,
 };
 
-const ERROR_RULES: Readonly<Record<string, FieldRule>> = {
+const ERROR_RULES: Rules<StepError> = {
   message: { expected: 'a string', matches: (value) => typeof value === 'string', optional: false },
   code: optional.text,
   retryable: optional.boolean,
@@ -74,14 +75,13 @@ const EVENT_RULES: Readonly<Record<string, FieldRule>> = {
  * @throws InvalidMessageError naming the field, what was expected and the kind that was found.
  */
 export function decodeStepResult(body: string): StepResult {
-  let value = parseShape('StepResult', body, RULES);
-  if (isRecord(value['error'])) {
-    checkFields('StepResult', value['error'], ERROR_RULES, 'error.');
-    value = { ...value, error: withoutNulls(value['error'], ERROR_RULES) };
-  }
-  if (Array.isArray(value['events'])) value = { ...value, events: checkedEvents(value['events']) };
-  if (!isStepResult(value)) throw new InvalidMessageError('StepResult', 'expected the fields of a StepResult');
-  return value;
+  const result = parseShape('StepResult', body, RULES);
+  const { error, events } = result;
+  return {
+    ...result,
+    ...(error === undefined ? {} : { error: checkedError(error) }),
+    ...(events === undefined ? {} : { events: events.map(checkedEvent) }),
+  };
 }
 
 /** The message body of a result. */
@@ -89,14 +89,13 @@ export function encodeStepResult(result: StepResult): string {
   return encodeJson(result);
 }
 
-function checkedEvents(events: readonly unknown[]): Record<string, unknown>[] {
-  return events.map((event, index) => {
-    if (isRecord(event)) return withoutNulls(event, EVENT_RULES);
-    throw new InvalidMessageError('StepResult', `expected events[${index}] to be an object, got ${kindOf(event)}`);
-  });
+function checkedError(error: object): StepError {
+  const value = withoutNulls(error, ERROR_RULES);
+  checkFields('StepResult', value, ERROR_RULES, 'error.');
+  return value;
 }
 
-// decodeStepResult has checked every field; this ties that check to the type without a cast.
-function isStepResult(value: object): value is StepResult {
-  return Object.keys(RULES).every((field) => RULES[field]?.optional || field in value);
+function checkedEvent(event: StepEvent, index: number): StepEvent {
+  if (isRecord(event)) return withoutNulls(event, EVENT_RULES);
+  throw new InvalidMessageError('StepResult', `expected events[${index}] to be an object, got ${kindOf(event)}`);
 }
