@@ -1,6 +1,7 @@
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { ConfigurationError } from '../errors.ts';
 import { checkOptions, is } from '../options.ts';
+import { isRecord } from '../wire/shape.ts';
 
 export interface LocalSqsOptions {
   /**
@@ -53,6 +54,15 @@ export async function startLocalSqs(options: LocalSqsOptions = {}): Promise<Loca
     if (action !== undefined) counts.set(action, (counts.get(action) ?? 0) + 1);
     done();
   });
+  // The emulator answers a long poll whose client has gone, and the messages would stay hidden for their visibility timeout.
+  app.addHook('onSend', async (request, _reply, payload) => {
+    if (!request.raw.socket.destroyed || sqsAction(request.headers['x-amz-target']) !== 'ReceiveMessage') return;
+    for (const lost of receipts(request.body, payload)) {
+      const headers = { ...request.headers, 'x-amz-target': 'AmazonSQS.ChangeMessageVisibility' };
+      delete headers['content-length'];
+      await app.inject({ method: 'POST', url: '/', headers, payload: { ...lost, VisibilityTimeout: 0 } });
+    }
+  });
   const endpoint = await app.listen({ host: '127.0.0.1', port });
 
   return {
@@ -83,6 +93,13 @@ export async function loadFauxqs(load = () => import('fauxqs')): Promise<typeof 
 function isMissing(name: string, error: unknown): boolean {
   if (!(error instanceof Error && 'code' in error)) return false;
   return (error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND') && error.message.includes(`'${name}'`);
+}
+
+/** Queue and receipt handle of each message of an answer to `ReceiveMessage`. */
+function receipts(request: unknown, answer: unknown): { QueueUrl: unknown; ReceiptHandle: unknown }[] {
+  const { QueueUrl }: { QueueUrl?: unknown } = isRecord(request) ? request : {};
+  const { Messages }: { Messages?: unknown } = typeof answer === 'string' ? JSON.parse(answer) : {};
+  return Array.isArray(Messages) ? Messages.filter(isRecord).map(({ ReceiptHandle }) => ({ QueueUrl, ReceiptHandle })) : [];
 }
 
 /** `AmazonSQS.SendMessageBatch` → `SendMessageBatch`. */

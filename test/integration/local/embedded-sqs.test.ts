@@ -40,6 +40,27 @@ describe('startLocalSqs', () => {
     client.destroy();
   });
 
+  it('gives back what it hands to a long poll whose client has gone', async () => {
+    const sqs = await startLocalSqs();
+    const client = new SQSClient(sqs.clientConfig);
+    try {
+      const queueUrl = await createQueue(client);
+      const gone = new AbortController();
+      const poll = client.send(new ReceiveMessageCommand({ QueueUrl: queueUrl, WaitTimeSeconds: 20 }), { abortSignal: gone.signal });
+      await until(() => expect(sqs.requests().ReceiveMessage).toBe(1));
+      gone.abort();
+      await expect(poll).rejects.toThrow();
+      await send(client, queueUrl, ['a']);
+      const startedAt = performance.now();
+      const { Messages } = await client.send(new ReceiveMessageCommand({ QueueUrl: queueUrl, WaitTimeSeconds: 20 }));
+      expect(Messages?.map(({ Body }) => Body)).toEqual(['a']);
+      expect(performance.now() - startedAt).toBeLessThan(5_000);
+    } finally {
+      client.destroy();
+      await sqs.stop();
+    }
+  });
+
   it('listens on the loopback address only', async () => {
     const sqs = await startLocalSqs();
     const elsewhere = Object.values(networkInterfaces())
