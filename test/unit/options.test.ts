@@ -65,7 +65,7 @@ describe('checkOptions', () => {
     [{ size: { card: 4111 } }, 'Thing: expected size to be an integer of at least 1, got an object'],
     [{ name: '' }, 'Thing: expected name to be a non-empty string, got an empty string'],
     [{ name: false }, 'Thing: expected name to be a non-empty string, got false'],
-  ])('refuses %o', (options, message) => {
+  ])('refuses %o (case %#)', (options, message) => {
     expect(messageOf(options)).toBe(message);
   });
 });

@@ -76,7 +76,7 @@ describe('options', () => {
     [[], 'expected options to be an object, got an array'],
     [fn, 'expected options to be an object, got a function'],
     [{ client: { send: fn }, clientConfig: {} }, 'expected client or clientConfig, got both; a client already has its configuration'],
-  ])('%o throw at once, with what was expected', (options, message) => {
+  ])('%o throw at once, with what was expected (case %#)', (options, message) => {
     expect(messageOf('step', fn, options)).toBe(`sqsStepHandler: ${message}`);
   });
 
@@ -115,7 +115,7 @@ describe('steps', () => {
     [[{ a: { run: fn, inputs: 1 } }], 'sqsStepHandler step "a": unknown option "inputs", expected one of input, output, run'],
     [[{ a: { run: fn, input: 1 } }], 'sqsStepHandler step "a": expected input to be a Standard Schema (zod, valibot, arktype, …), got 1'],
     [[{ a: [] }], 'sqsStepHandler step "a": expected options to be an object, got an array'],
-  ])('%o throw at once, with what was expected', (args, message) => {
+  ])('%o throw at once, with what was expected (case %#)', (args, message) => {
     expect(messageOf(...args)).toBe(message);
   });
 });

@@ -109,7 +109,7 @@ describe('bodies that are no task', () => {
     ['context', [4111], 'an object, got an array'],
     ['transport', {}, 'a string, got an object'],
     ['priority', '4111', 'a number, got a string'],
-  ])('names the field %s, what it should be and its kind', (field, value, problem) => {
+  ])('names the field %s, what it should be and its kind (case %#)', (field, value, problem) => {
     expect(problemOf(JSON.stringify({ ...MINIMAL, [field]: value }))).toBe(`expected ${field} to be ${problem}`);
   });
 

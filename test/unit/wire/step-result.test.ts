@@ -108,7 +108,7 @@ describe('bodies that are no result', () => {
     ['events', { 0: {} }, 'events to be an array, got an object'],
     ['events', [{}, 'line 4111'], 'events[1] to be an object, got a string'],
     ['events', [null], 'events[0] to be an object, got null'],
-  ])('refuses a wrong %s', (field, value, problem) => {
+  ])('refuses a wrong %s (case %#)', (field, value, problem) => {
     const error = failure(JSON.stringify({ ...MINIMAL, [field]: value }));
     expect(error.message).toBe(`message body is not a StepResult: expected ${problem}`);
     expect(error).not.toHaveProperty('cause');
