@@ -41,7 +41,7 @@ export class ResultOrder {
   }
 
   dispatching(step: DispatchedStep): void {
-    this.#turns.dispatching(step, (this.#lanes.get(step.runId)?.delivering ?? 0) > 0);
+    this.#turns.dispatching(step);
   }
 
   dispatched(step: DispatchedStep): void {
@@ -53,8 +53,9 @@ export class ResultOrder {
    * @throws TransportClosedError when the order was closed before that.
    */
   submit(result: StepResult, deliver: () => Promise<void>): Promise<void> {
-    if (this.#closed) return Promise.reject(closed());
+    // Even when closed: a turn that close() waits for waits for this.
     if (this.#turns.passesThrough(result)) return deliver();
+    if (this.#closed) return Promise.reject(closed());
     return new Promise((resolve, reject) => {
       const lane = this.#lane(result.runId);
       lane.held.push({ result, deliver, latestAt: Date.now() + this.#maxHoldMs, resolve, reject });
@@ -92,7 +93,7 @@ export class ResultOrder {
     const now = Date.now();
     let nextAt = Number.POSITIVE_INFINITY;
     for (const held of [...lane.held]) {
-      const goesAt = Math.min(held.latestAt, this.#turns.readyAt(held.result, lane.delivering > 0));
+      const goesAt = Math.min(held.latestAt, this.#turns.readyAt(held.result));
       if (goesAt > now) {
         nextAt = Math.min(nextAt, goesAt);
       } else {
@@ -107,6 +108,7 @@ export class ResultOrder {
 
   async #deliver(runId: string, lane: Lane, { deliver, resolve, reject }: HeldResult): Promise<void> {
     lane.delivering += 1;
+    this.#turns.delivering(runId);
     try {
       await deliver();
       resolve();

@@ -5,6 +5,7 @@ import { backoffMs, type Timing } from '../sqs/backoff.ts';
 import { Poller } from '../sqs/poller.ts';
 import type { ReceivedMessage, SqsApi } from '../sqs/sqs-api.ts';
 import { decodeStepResult, type StepResult } from '../wire/step-result.ts';
+import { foreignDelaySeconds, isForeign } from './foreign-message.ts';
 import type { ResultOrder } from './result-order.ts';
 import { StoreOutage } from './store-outage.ts';
 
@@ -16,8 +17,13 @@ export interface ResultReceiverOptions {
   readonly order: () => ResultOrder;
   /** The engine's handler. Its promise covers the run's whole next turn. */
   readonly handler: (result: StepResult) => Promise<void>;
-  /** Called after a result was taken that the engine had rejected before: the run may still wait for a turn that never came. */
-  readonly onTakenAfterRejection: (result: StepResult) => Promise<void>;
+  /** Asked when a result was taken: whether the run still waits for the turn that should have come of it. */
+  readonly turnMissing: (result: StepResult) => boolean;
+  /**
+   * Called where it does, and for a result that was delivered before: an engine that rejected it, or died with it, may have saved it and
+   * begun no turn, and whoever is given it again takes it silently.
+   */
+  readonly continueRun: (result: StepResult) => Promise<void>;
   readonly onError: (error: unknown, queueUrl: string | undefined) => void;
   readonly logger: Logger;
   readonly timing: Timing;
@@ -29,8 +35,6 @@ const MAX_RECEIVERS = 4;
 /** Results held back or with the engine at the same time; a bound for memory that no healthy engine reaches. */
 const MAX_IN_FLIGHT = 5_000;
 const REDELIVERY_BACKOFF = { firstMs: 1_000, maxMs: 15 * 60_000 };
-/** Steps whose result was rejected, remembered for their redelivery. */
-const MAX_REJECTED = 10_000;
 
 /** Long-polls the results queue and hands what it brings to the engine. Nothing that arrives, and nothing the engine does, ends it. */
 export class ResultReceiver {
@@ -38,7 +42,6 @@ export class ResultReceiver {
   readonly #poller: Poller;
   readonly #outage: StoreOutage;
   readonly #inFlight = new Set<Promise<void>>();
-  readonly #rejected = new Set<string>();
   #acknowledger: { readonly queueUrl: string; readonly to: Acknowledger } | undefined;
 
   constructor(options: ResultReceiverOptions) {
@@ -54,7 +57,7 @@ export class ResultReceiver {
         attributeNames: marker === undefined ? [] : [marker],
       },
       maxReceivers: MAX_RECEIVERS,
-      room: () => this.#outage.limit(MAX_IN_FLIGHT) - this.#inFlight.size,
+      room: () => this.#outage.room(MAX_IN_FLIGHT - this.#inFlight.size),
       onMessages: (messages, url) => this.#take(messages, url),
       onError: (error, retryInMs, url) => {
         logger.warn('receiving results failed', { ...errorFields(error), queue: url, retryInMs });
@@ -78,6 +81,10 @@ export class ResultReceiver {
   async settled(): Promise<void> {
     while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
     await this.#acknowledger?.to.idle();
+  }
+
+  /** Stops hiding what is still with the engine: another instance may have it. */
+  abandon(): void {
     this.#acknowledger?.to.stop();
   }
 
@@ -85,23 +92,25 @@ export class ResultReceiver {
     const acknowledger = this.#acknowledgerOf(queueUrl);
     for (const message of messages) {
       acknowledger.hold(message.receiptHandle);
+      const endProbe = this.#outage.received();
       const handled = this.#handle(message, acknowledger).finally(() => {
         const wasFull = this.#inFlight.size >= MAX_IN_FLIGHT;
         this.#inFlight.delete(handled);
-        if (wasFull || this.#outage.isDown) this.#poller.wake();
+        endProbe?.();
+        if (wasFull) this.#poller.wake();
       });
       this.#inFlight.add(handled);
     }
   }
 
   async #handle(message: ReceivedMessage, acknowledger: Acknowledger): Promise<void> {
-    const { marker, order } = this.#options;
-    if (marker !== undefined && !message.attributeNames.includes(marker)) return acknowledger.release(message.receiptHandle, 0);
+    const { marker, order, timing } = this.#options;
+    if (isForeign(message, marker)) return acknowledger.release(message.receiptHandle, foreignDelaySeconds(message, timing.random));
 
     const result = this.#decode(message);
     if (result === undefined) return acknowledger.forget(message.receiptHandle);
     try {
-      await order().submit(result, () => this.#deliver(result));
+      await order().submit(result, () => this.#deliver(result, message.receiveCount));
     } catch (error) {
       return this.#notTaken(error, message, result, acknowledger);
     }
@@ -119,17 +128,15 @@ export class ResultReceiver {
     }
   }
 
-  async #deliver(result: StepResult): Promise<void> {
-    const { handler, onTakenAfterRejection } = this.#options;
+  async #deliver(result: StepResult, receiveCount: number): Promise<void> {
+    const { handler, turnMissing, continueRun } = this.#options;
     try {
       await handler(result);
-      if (this.#rejected.has(result.stepId)) await onTakenAfterRejection(result);
+      if (turnMissing(result) || receiveCount > 1) await continueRun(result);
     } catch (error) {
       this.#outage.failed();
-      if (this.#rejected.size < MAX_REJECTED) this.#rejected.add(result.stepId);
       throw error;
     }
-    this.#rejected.delete(result.stepId);
     this.#outage.succeeded();
   }
 

@@ -11,7 +11,7 @@ import {
 } from '@dudousxd/nestjs-durable-core';
 import { ConfigurationError, QueueNotFoundError } from '../errors.ts';
 import { defaultLogger, errorFields, type Logger } from '../logger.ts';
-import { systemTiming } from '../sqs/backoff.ts';
+import { backoffMs, systemTiming } from '../sqs/backoff.ts';
 import { type OpenedClients, openClients } from '../sqs/clients.ts';
 import { QueueDirectory } from '../sqs/queue-directory.ts';
 import { Sender } from '../sqs/sender.ts';
@@ -20,6 +20,7 @@ import type { StepContext } from '../step/step-context.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { ResultOrder } from './result-order.ts';
 import { ResultReceiver } from './result-receiver.ts';
+import { safeLogger } from './safe-logger.ts';
 import { TaskWorker } from './task-worker.ts';
 import { readTransportOptions, type SqsTransportOptions } from './transport-options.ts';
 import { EventTurns, TimedTurns } from './turns.ts';
@@ -42,6 +43,10 @@ const HOLD_NOT_ATTACHED_MS = 250;
 /** Longer than a store takes to save a checkpoint, its slow calls included. */
 const FAN_OUT_QUIET_MS = 250;
 const CLOSE_TIMEOUT_MS = 30_000;
+/** Twice the engine's lease on a run: by then the lock of an instance that died is free. */
+const CONTINUE_TIMEOUT_MS = 60_000;
+const CONTINUE_BACKOFF = { firstMs: 20, maxMs: 2_000 };
+const DEPTH_ATTRIBUTES = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible', 'ApproximateNumberOfMessagesDelayed'];
 
 /**
  * nestjs-durable's transport over AWS SQS: sends tasks to each step's own queue, and long-polls the results queue.
@@ -77,7 +82,7 @@ export class SqsTransport implements Transport {
   constructor(options: SqsTransportOptions = {}) {
     this.#options = readTransportOptions(options);
     const { client, clientConfig, prefix, autoCreate, visibilityTimeoutSec, taskQueueUrl, resultsQueueUrl } = this.#options;
-    this.#logger = options.logger ?? defaultLogger('warn');
+    this.#logger = safeLogger(options.logger ?? defaultLogger('warn'));
     this.#clients = openClients({ client, clientConfig });
     this.#sender = new Sender(this.#clients.api);
     this.#queues = new QueueDirectory({
@@ -142,7 +147,8 @@ export class SqsTransport implements Transport {
       marker: this.#options.marker,
       order: () => this.#order,
       handler,
-      onTakenAfterRejection: (result) => this.#wake(result.runId),
+      turnMissing: (result) => this.#eventTurns?.turnMissing(result) ?? false,
+      continueRun: (result) => this.#continueRun(result.runId),
       onError: this.#survived,
       logger: this.#logger,
       timing: systemTiming,
@@ -178,11 +184,12 @@ export class SqsTransport implements Transport {
 
   /** Depth of a tasks queue, and one worker that stands for Lambda: an empty list would show as "nobody consumes". */
   async groupHealth(group: string): Promise<GroupHealth> {
-    const attributes = await this.#clients.api.queueAttributes(await this.#queues.tasksQueueUrl(group), [
-      'ApproximateNumberOfMessages',
-      'ApproximateNumberOfMessagesNotVisible',
-      'ApproximateNumberOfMessagesDelayed',
-    ]);
+    const queueUrl = await this.#queues.tasksQueueUrl(group);
+    const attributes = await this.#clients.api.queueAttributes(queueUrl, DEPTH_ATTRIBUTES).catch((error: unknown) => {
+      // Deleted since it was looked up: the next look finds the one that was made anew.
+      if (error instanceof QueueNotFoundError) this.#queues.forget(queueUrl);
+      throw error;
+    });
     const depth = Object.values(attributes).reduce((sum, count) => sum + Number(count), 0);
     return { group, depth, liveWorkers: [{ group, instanceId: 'aws-lambda', lastBeatAt: Date.now() }] };
   }
@@ -208,6 +215,8 @@ export class SqsTransport implements Transport {
     const inTime = await within(timeoutMs, finished);
     if (!inTime) {
       this.#logger.warn('closed before everything was finished; what was not will be delivered again', { timeoutMs });
+      this.#order.close();
+      this.#receiver?.abandon();
       for (const worker of workers) worker.abort();
     }
     this.#detach?.();
@@ -241,12 +250,28 @@ export class SqsTransport implements Transport {
   }
 
   /**
-   * A result that the engine rejected may have been checkpointed before that; the redelivery is then taken silently and nobody
-   * continues the run. An attached engine is asked to.
+   * Begins the turn that a result should have begun and did not: an engine saved the result and then rejected it or died (a redelivery is
+   * taken silently), or another instance is in a turn of the run. An attached engine is asked to resume the run until a turn of it has
+   * ended here, or the run has.
    */
-  async #wake(runId: string): Promise<void> {
-    const run = await this.#engine?.getRun?.(runId);
-    if (run?.status === 'suspended' || run?.status === 'running') await this.#engine?.resume?.(runId);
+  async #continueRun(runId: string): Promise<void> {
+    const engine = this.#engine;
+    const turns = this.#eventTurns;
+    if (engine?.getRun === undefined || engine.resume === undefined || turns === undefined) return;
+    const deadline = systemTiming.now() + CONTINUE_TIMEOUT_MS;
+    for (let tries = 1; turns.mayContinue(runId); tries += 1) {
+      const run = await engine.getRun(runId);
+      if (run?.status !== 'suspended' && run?.status !== 'running') return;
+      if (systemTiming.now() > deadline) throw new Error(`run ${runId} is locked by another instance; its result will be delivered again`);
+      // From the second time on, the run is locked by another instance: one that is in a turn, or one that has died in it.
+      if (tries > 1) await systemTiming.sleep(backoffMs(tries - 1, CONTINUE_BACKOFF, systemTiming.random));
+      try {
+        await engine.resume(runId);
+      } catch (error) {
+        if (isNamespaceMismatch(error)) return;
+        throw error;
+      }
+    }
   }
 
   readonly #survived = (error: unknown, queueUrl: string | undefined): void => {
@@ -257,6 +282,11 @@ export class SqsTransport implements Transport {
       this.#logger.error('onError threw', errorFields(thrown));
     }
   };
+}
+
+/** The run is another engine's to continue. Known by its text alone: the engine does not export the class, nor name its errors. */
+function isNamespaceMismatch(error: unknown): boolean {
+  return error instanceof Error && error.message === 'namespace-mismatch';
 }
 
 // What a step accepts is between its author and the engine: here a function is a function.

@@ -3,16 +3,23 @@ import { backoffMs } from '../sqs/backoff.ts';
 /** This many rejections in a row are no longer one result's trouble. */
 const FAILURES_UNTIL_DOWN = 3;
 const PROBE_BACKOFF = { firstMs: 1_000, maxMs: 30_000 };
+/** A probe that is neither taken nor rejected by then no longer holds up the next: its turn may be waiting for what that brings. */
+const PROBE_PATIENCE_MS = 10_000;
 
 /**
  * Notices that the engine rejects everything (its store is down): then receiving pauses and one result at a time is tried, at growing
  * intervals, until one is taken. Without it every result would burn its receive count and end as a dead letter.
+ *
+ * Results that are with the engine already do not hold up the probe: their turns may be waiting for what it brings.
  */
 export class StoreOutage {
   readonly #onProbe: () => void;
   readonly #random: () => number;
   #failures = 0;
-  #mayProbe = false;
+  #probeDue = false;
+  #endProbe: (() => void) | undefined;
+  #patience: NodeJS.Timeout | undefined;
+  #stopped = false;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param onProbe called when receiving may be tried again */
@@ -25,34 +32,59 @@ export class StoreOutage {
     return this.#failures >= FAILURES_UNTIL_DOWN;
   }
 
-  /** How many results may be with the engine: all, one as a probe, or none. */
-  limit(all: number): number {
-    if (!this.isDown) return all;
-    return this.#mayProbe ? 1 : 0;
+  /** How many results may be received now: as many as there is room for, one as a probe, or none. */
+  room(free: number): number {
+    if (!this.isDown) return free;
+    return this.#probeDue && this.#endProbe === undefined ? Math.min(1, free) : 0;
+  }
+
+  /**
+   * A message was received. Where it is the probe, gives what is to be called when it has been dealt with: if it told nothing (it was
+   * not a result, or was never handed over), the next one is due at once.
+   */
+  received(): (() => void) | undefined {
+    if (!this.isDown || !this.#probeDue || this.#endProbe !== undefined) return undefined;
+    const end = () => {
+      if (this.#endProbe !== end) return;
+      clearTimeout(this.#patience);
+      this.#endProbe = undefined;
+      if (this.isDown && this.#probeDue) this.#onProbe();
+    };
+    this.#endProbe = end;
+    this.#patience = setTimeout(end, PROBE_PATIENCE_MS);
+    return end;
   }
 
   succeeded(): void {
     const wasDown = this.isDown;
-    this.stop();
+    this.#clearTimer();
     this.#failures = 0;
+    this.#probeDue = false;
     if (wasDown) this.#onProbe();
   }
 
   failed(): void {
     this.#failures += 1;
-    if (!this.isDown) return;
-    this.#mayProbe = false;
+    if (!this.isDown || this.#stopped) return;
+    this.#probeDue = false;
     this.#timer ??= setTimeout(
       () => {
         this.#timer = undefined;
-        this.#mayProbe = true;
+        this.#probeDue = true;
         this.#onProbe();
       },
       backoffMs(this.#failures - FAILURES_UNTIL_DOWN + 1, PROBE_BACKOFF, this.#random),
     );
   }
 
+  /** No probe any more. */
   stop(): void {
+    this.#stopped = true;
+    this.#clearTimer();
+    clearTimeout(this.#patience);
+  }
+
+  #clearTimer(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }

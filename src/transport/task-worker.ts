@@ -1,5 +1,5 @@
-import { InvalidMessageError, SqsRequestError } from '../errors.ts';
-import { errorFields, type Logger } from '../logger.ts';
+import { InvalidMessageError, QueueNotFoundError, SqsRequestError } from '../errors.ts';
+import { errorFields, type LogFields, type Logger } from '../logger.ts';
 import { Acknowledger } from '../sqs/acknowledger.ts';
 import { retry, type Timing } from '../sqs/backoff.ts';
 import { Poller } from '../sqs/poller.ts';
@@ -8,6 +8,7 @@ import type { ReceivedMessage, SqsApi } from '../sqs/sqs-api.ts';
 import { encodeResult } from '../step/encode-result.ts';
 import { runTask, type ServedStep } from '../step/run-task.ts';
 import { decodeRemoteTask, type RemoteTask } from '../wire/remote-task.ts';
+import { foreignDelaySeconds, isForeign } from './foreign-message.ts';
 
 export interface TaskWorkerOptions {
   readonly api: SqsApi;
@@ -63,16 +64,16 @@ export class TaskWorker {
     return this.#poller.stop();
   }
 
-  /** Aborts `step.signal` and gives up results that SQS does not accept: their tasks will be delivered again. */
+  /** Aborts `step.signal`, gives up results that SQS does not accept, and stops hiding the tasks: they will be delivered again. */
   abort(): void {
     this.#stopping.abort(new Error('the worker is closing'));
+    this.#acknowledger?.to.stop();
   }
 
   /** Resolves when every step has ended and SQS has been told. */
   async settled(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
     await this.#acknowledger?.to.idle();
-    this.#acknowledger?.to.stop();
   }
 
   #take(messages: readonly ReceivedMessage[], queueUrl: string): void {
@@ -88,39 +89,59 @@ export class TaskWorker {
   }
 
   async #handle(message: ReceivedMessage, acknowledger: Acknowledger): Promise<void> {
-    const { marker, steps, logger, onError } = this.#options;
-    if (marker !== undefined && !message.attributeNames.includes(marker)) return acknowledger.release(message.receiptHandle, 0);
+    const { marker, steps, logger, onError, timing } = this.#options;
+    if (isForeign(message, marker)) return acknowledger.release(message.receiptHandle, foreignDelaySeconds(message, timing.random));
     const task = this.#decode(message);
     if (task === undefined) return acknowledger.forget(message.receiptHandle);
 
     const { signal } = this.#stopping;
     const delivery = { signal, receiveCount: message.receiveCount, remainingTimeMs: () => Number.POSITIVE_INFINITY };
+    const ids = { runId: task.runId, stepId: task.stepId };
     const { result } = await runTask(task, delivery, { steps });
+    if (signal.aborted && result.status === 'failed') {
+      // Most likely because of the abort, and the engine would count it as the step's own failure.
+      logger.warn('step failed after it was aborted; the task goes back to the queue', ids);
+      return acknowledger.release(message.receiptHandle, 0);
+    }
     try {
-      await this.#send(encodeResult(result, this.#attributes()).body);
+      await this.#send(encodeResult(result, this.#attributes()).body, ids);
     } catch (error) {
-      logger.error('result not accepted by SQS; the task will be delivered again', {
-        runId: task.runId,
-        stepId: task.stepId,
-        ...errorFields(error),
-      });
+      logger.error('result not accepted by SQS; the task will be delivered again', { ...ids, ...errorFields(error) });
       onError(error, undefined);
       return acknowledger.forget(message.receiptHandle);
     }
     await acknowledger.delete(message.receiptHandle);
   }
 
-  /** Tries until SQS accepts or the worker closes: the step has run, and giving up would run it again. */
-  async #send(body: string): Promise<void> {
-    const { sender, resultsQueueUrl, timing } = this.#options;
+  /**
+   * Tries until SQS accepts or the worker closes: the step has run, and giving up would run it again. That holds for a results queue
+   * that is missing too: it is looked up anew, and with `autoCreate` made anew.
+   */
+  async #send(body: string, ids: LogFields): Promise<void> {
+    const { sender, resultsQueueUrl, timing, logger, onError } = this.#options;
     const attributes = this.#attributes();
-    await retry(async () => sender.send(await resultsQueueUrl(), { body, attributes }), {
-      backoff: SEND_BACKOFF,
-      timing,
-      timeoutMs: Number.POSITIVE_INFINITY,
-      passes: (error) => error instanceof SqsRequestError && error.passing,
-      signal: this.#stopping.signal,
-    });
+    let queueUrl: string | undefined;
+    await retry(
+      async () => {
+        queueUrl = undefined;
+        queueUrl = await resultsQueueUrl();
+        await sender.send(queueUrl, { body, attributes });
+      },
+      {
+        backoff: SEND_BACKOFF,
+        timing,
+        timeoutMs: Number.POSITIVE_INFINITY,
+        passes: (error) => {
+          const passes = error instanceof QueueNotFoundError || (error instanceof SqsRequestError && error.passing);
+          if (passes) {
+            logger.warn('sending a result failed and is tried again', { ...ids, ...errorFields(error), queue: queueUrl });
+            onError(error, queueUrl);
+          }
+          return passes;
+        },
+        signal: this.#stopping.signal,
+      },
+    );
   }
 
   #attributes(): Readonly<Record<string, string>> {
@@ -140,8 +161,17 @@ export class TaskWorker {
 
   #acknowledgerOf(queueUrl: string): Acknowledger {
     if (this.#acknowledger?.queueUrl !== queueUrl) {
-      const { api, onError, timing, visibilityTimeoutSeconds } = this.#options;
-      const to = new Acknowledger({ api, queueUrl, visibilityTimeoutSeconds, timing, onError: (error) => onError(error, queueUrl) });
+      const { api, onError, timing, logger, visibilityTimeoutSeconds } = this.#options;
+      const to = new Acknowledger({
+        api,
+        queueUrl,
+        visibilityTimeoutSeconds,
+        timing,
+        onError: (error) => {
+          logger.warn('a delete or visibility change failed; the task may be delivered again', { ...errorFields(error), queue: queueUrl });
+          onError(error, queueUrl);
+        },
+      });
       this.#acknowledger = { queueUrl, to };
     }
     return this.#acknowledger.to;

@@ -1,6 +1,5 @@
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import type { RemoteTask as EngineTask } from '@dudousxd/nestjs-durable-core';
-import { ConfigurationError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { effectivePrefix } from '../naming/queue-names.ts';
 import { checkOptions, is, type OptionRule } from '../options.ts';
@@ -12,7 +11,7 @@ export type QueueUrlResolver = (token: string) => string | Promise<string>;
 export interface SqsTransportOptions {
   /** An SQS client to use; it stays yours and is not destroyed by `close()`. */
   readonly client?: SQSClient;
-  /** Configuration of the clients that are made where no `client` is given; these are destroyed by `close()`. */
+  /** Configuration of the clients that are made where no `client` is given; these are destroyed by `close()`. Beside a `client`, unused. */
   readonly clientConfig?: SQSClientConfig;
   /** The one routing token whose queue this instance's handlers serve. Without it each handler serves the queue of its own name. */
   readonly group?: string;
@@ -58,7 +57,7 @@ export interface SqsTransportOptions {
 }
 
 const RULES: Readonly<Record<keyof SqsTransportOptions, OptionRule>> = {
-  client: is.object,
+  client: is.sqsClient,
   clientConfig: is.object,
   group: is.string,
   taskQueueUrl: is.urlOrFunction,
@@ -82,9 +81,6 @@ const RULES: Readonly<Record<keyof SqsTransportOptions, OptionRule>> = {
 /** Checked options with their defaults. `prefix` has the namespace folded in. */
 export function readTransportOptions(options: SqsTransportOptions) {
   checkOptions('SqsTransport', options, RULES);
-  if (options.client !== undefined && options.clientConfig !== undefined) {
-    throw new ConfigurationError('SqsTransport: expected client or clientConfig, got both; a client already has its configuration');
-  }
   return {
     ...options,
     prefix: effectivePrefix(options.prefix, options.namespace),

@@ -8,21 +8,17 @@ import type { EngineEvent } from '@dudousxd/nestjs-durable-core';
  * minutes, and two results at once make two turns that both dispatch the next step. {@link ResultOrder} asks here when a result may go.
  */
 export interface Turns {
-  /**
-   * The engine calls `dispatch`: a turn of this run is going on.
-   * @param delivering whether a result of the run is with the engine now
-   */
-  dispatching(step: DispatchedStep, delivering: boolean): void;
+  /** The engine calls `dispatch`: a turn of this run is going on. */
+  dispatching(step: DispatchedStep): void;
   /** SQS has accepted the task; the turn's own writes come after this. */
   dispatched(step: DispatchedStep): void;
   /** Whether a turn waits in memory for this very result: holding it back would deadlock. */
   passesThrough(result: ResultIds): boolean;
-  /**
-   * From when on the result may be handed over, epoch milliseconds; `Infinity` where only an event can tell.
-   * @param delivering whether another result of the run is with the engine now
-   */
-  readyAt(result: ResultIds, delivering: boolean): number;
-  /** The engine has taken a result of the run, and the turn that it caused has ended. */
+  /** From when on the result may be handed over, epoch milliseconds; `Infinity` where only an event or {@link delivered} can tell. */
+  readyAt(result: ResultIds): number;
+  /** A result of the run goes to the engine, where it may begin a turn. */
+  delivering(runId: string): void;
+  /** The engine has taken every result of the run that it was given, and the turns that they began have ended. */
   delivered(runId: string): void;
 }
 
@@ -40,11 +36,16 @@ export type ResultIds = DispatchedStep;
  * - a turn ends with one of `run.suspended`, `run.completed`, `run.failed` (or `run.blocked`), once its state is written
  *
  * In a fan-out (`Promise.all` over steps) the first step to be dispatched suspends the turn, while its siblings are still saving
- * their checkpoints: a turn that began now would dispatch those a second time. So where a turn has dispatched more than one step,
+ * their checkpoints: a turn that began now would dispatch those a second time. So where a turn has dispatched more than one durable step,
  * results wait until no further dispatch has come for `quietMs`.
+ *
+ * A sibling whose checkpoint is slower than its turn's end and the worker together comes too late even so: nothing tells of it before
+ * its own dispatch. The engine then dispatches it twice, under the same step id.
  */
 export class EventTurns implements Turns {
   readonly #turns = new Map<string, Turn>();
+  /** Runs of which a result is with the engine, and what has come of it. */
+  readonly #deliveries = new Map<string, Delivery>();
   readonly #onTurnEnd: (runId: string) => void;
   readonly #quietMs: number;
 
@@ -55,17 +56,21 @@ export class EventTurns implements Turns {
 
   /** Runs of which something is remembered; 0 once all have been quiet. */
   get size(): number {
-    return this.#turns.size;
+    return this.#turns.size + this.#deliveries.size;
   }
 
   event({ type, runId, seq, kind }: EngineEvent): void {
     switch (type) {
       case 'run.started':
+        this.#forget(runId);
         this.#turns.set(runId, newTurn('open'));
         break;
       case 'step.started':
-        // Not yet `awaited`: a control plane delivers other instances' events too, and only what is dispatched here is awaited here.
-        if (kind === 'remote' && seq !== undefined && !this.#turn(runId).dispatched.has(seq)) this.#turn(runId).announced.add(seq);
+        if (kind === 'remote' && seq !== undefined) this.#announced(runId, seq);
+        break;
+      case 'step.completed':
+      case 'step.failed':
+        if (seq !== undefined) this.#settled(runId, seq);
         break;
       case 'run.suspended':
       case 'run.blocked':
@@ -74,39 +79,98 @@ export class EventTurns implements Turns {
       case 'run.completed':
       case 'run.failed':
         this.#forget(runId);
-        this.#onTurnEnd(runId);
+        this.#tellEnd(runId);
         break;
     }
   }
 
-  dispatching({ runId, seq }: DispatchedStep, delivering: boolean): void {
-    if (delivering && this.#turns.get(runId)?.state !== 'open') this.#turns.set(runId, newTurn('open', this.#turns.get(runId)));
-    const turn = this.#turn(runId);
+  dispatching({ runId, seq }: DispatchedStep): void {
+    const turn = this.#dispatchingTurn(runId);
     (turn.announced.has(seq) ? turn.awaited : turn.dispatched).add(seq);
-    turn.dispatches += 1;
     turn.lastDispatchAt = Date.now();
     if (turn.state !== 'open') this.#forgetWhenQuiet(runId, turn);
   }
 
-  dispatched(): void {
-    // The turn's end is an event; when SQS accepted the task says nothing more.
+  dispatched({ runId }: DispatchedStep): void {
+    const turn = this.#turn(runId);
+    if (turn.state !== 'unknown') return;
+    // Counted anew: SQS's answer may have taken long, and the turn's own writes only begin now.
+    turn.lastDispatchAt = Date.now();
+    this.#forgetWhenQuiet(runId, turn);
   }
 
   passesThrough({ runId, seq }: ResultIds): boolean {
     return this.#turns.get(runId)?.awaited.has(seq) ?? false;
   }
 
-  readyAt({ runId }: ResultIds, delivering: boolean): number {
-    if (delivering) return Number.POSITIVE_INFINITY;
+  readyAt({ runId }: ResultIds): number {
+    if (this.#deliveries.has(runId)) return Number.POSITIVE_INFINITY;
     const turn = this.#turns.get(runId);
     if (turn === undefined) return 0;
     if (turn.state === 'open') return Number.POSITIVE_INFINITY;
-    return turn.dispatches > 1 || turn.state === 'unknown' ? turn.lastDispatchAt + this.#quietMs : 0;
+    return turn.dispatched.size > 1 || turn.state === 'unknown' ? turn.lastDispatchAt + this.#quietMs : 0;
+  }
+
+  delivering(runId: string): void {
+    this.#deliveries.set(runId, { settled: new Set(), turned: false });
+  }
+
+  /**
+   * Whether the engine has settled the step of a result that is with it, and yet no turn came of it: where another instance is in a turn
+   * of the run, the engine saves the result, finds the run locked, and takes that for success. Nobody would continue the run.
+   *
+   * To be asked the moment the engine's promise resolves: a step that was awaited in memory is settled a little later.
+   */
+  turnMissing({ runId, seq }: ResultIds): boolean {
+    const delivery = this.#deliveries.get(runId);
+    if (delivery === undefined || delivery.turned) return false;
+    return delivery.settled.has(seq);
+  }
+
+  /**
+   * Whether the run may be resumed for the sake of a result that is with the engine: no turn of it has ended since, and none waits here
+   * for a step. The engine would begin a second one beside it: its lock keeps out other instances only.
+   */
+  mayContinue(runId: string): boolean {
+    return this.#deliveries.get(runId)?.turned === false && !this.#turns.get(runId)?.awaited.size;
   }
 
   delivered(runId: string): void {
-    // Some turns end without an event (a cancelled run, a store that failed): the engine's promise tells it as well.
-    if (this.#turns.get(runId)?.state === 'open') this.#end(runId);
+    this.#deliveries.delete(runId);
+    const turn = this.#turns.get(runId);
+    if (turn?.state !== 'open') return;
+    // It ended without an event (a cancelled run, a store that failed), or it is a straggler, or the result was a duplicate that began
+    // none, and this is a timer's turn that goes on.
+    turn.state = 'unknown';
+    this.#forgetWhenQuiet(runId, turn);
+  }
+
+  /** A step was started that this turn has not dispatched: it will be awaited in memory, if this instance is the one to dispatch it. */
+  #announced(runId: string, seq: number): void {
+    const turn = this.#turn(runId);
+    if (turn.dispatched.has(seq)) return;
+    // Not yet `awaited`: a control plane delivers other instances' events too.
+    turn.announced.add(seq);
+    if (turn.state !== 'open') this.#forgetWhenQuiet(runId, turn);
+  }
+
+  #settled(runId: string, seq: number): void {
+    this.#deliveries.get(runId)?.settled.add(seq);
+    const turn = this.#turns.get(runId);
+    if (turn?.awaited.delete(seq) && turn.state !== 'open') this.#forgetWhenQuiet(runId, turn);
+  }
+
+  #dispatchingTurn(runId: string): Turn {
+    const known = this.#turns.get(runId);
+    if (this.#deliveries.has(runId) && known?.state !== 'open') {
+      const turn = newTurn('open', known);
+      this.#turns.set(runId, turn);
+      return turn;
+    }
+    const turn = this.#turn(runId);
+    // After the end: a straggler of a fan-out, or a new turn (a timer's, a signal's) that nobody saw begin.
+    if (turn.state === 'ended') turn.state = 'unknown';
+    return turn;
   }
 
   /** The turn that is known of the run, or a new one of which only this is known: a timer's, a signal's, or a straggler of a fan-out. */
@@ -124,15 +188,23 @@ export class EventTurns implements Turns {
     if (turn !== undefined) {
       turn.state = 'ended';
       turn.awaited.clear();
+      // What other instances announced in this turn is theirs; kept, it would pass for a step that the next turn awaits.
+      turn.announced.clear();
       this.#forgetWhenQuiet(runId, turn);
     }
+    this.#tellEnd(runId);
+  }
+
+  #tellEnd(runId: string): void {
+    const delivery = this.#deliveries.get(runId);
+    if (delivery !== undefined) delivery.turned = true;
     this.#onTurnEnd(runId);
   }
 
   #forgetWhenQuiet(runId: string, turn: Turn): void {
     clearTimeout(turn.expiry);
     turn.expiry = setTimeout(() => {
-      if (this.#turns.get(runId) === turn) this.#forget(runId);
+      if (this.#turns.get(runId) === turn && turn.awaited.size === 0) this.#forget(runId);
     }, this.#quietMs).unref();
   }
 
@@ -142,10 +214,16 @@ export class EventTurns implements Turns {
   }
 }
 
+interface Delivery {
+  /** Positions of the steps that were settled since. */
+  readonly settled: Set<number>;
+  /** A turn has ended since. */
+  turned: boolean;
+}
+
 interface Turn {
-  /** `open`: its end will be an event. `unknown`: it was dispatched from, but nobody saw it begin. */
+  /** `open`: its end will be an event. `unknown`: it was dispatched from, but nobody saw it begin, or nobody will see it end. */
   state: 'open' | 'ended' | 'unknown';
-  dispatches: number;
   /** Epoch milliseconds. */
   lastDispatchAt: number;
   /** Positions of the steps that were started before they were dispatched. */
@@ -160,7 +238,8 @@ interface Turn {
 function newTurn(state: Turn['state'], before?: Turn): Turn {
   clearTimeout(before?.expiry);
   // What was announced in between belongs to the new turn.
-  return { state, dispatches: 0, lastDispatchAt: 0, announced: before?.announced ?? new Set(), dispatched: new Set(), awaited: new Set() };
+  const announced = before?.announced ?? new Set();
+  return { state, lastDispatchAt: 0, announced, dispatched: new Set(), awaited: new Set() };
 }
 
 /**
@@ -169,72 +248,67 @@ function newTurn(state: Turn['state'], before?: Turn): Turn {
  */
 export class TimedTurns implements Turns {
   readonly #holdMs: number;
-  /** Steps dispatched lately, oldest first. After `holdMs` an entry says nothing more and goes. */
-  readonly #recent = new Map<string, RecentStep>();
-  /** Of those, the ones dispatched while a result of their run was with the engine, by run. */
-  readonly #duringDelivery = new Map<string, string[]>();
+  /** Until when the result of a step that was dispatched lately is held, epoch milliseconds; by step id, soonest first. */
+  readonly #holds = new Map<string, number>();
+  /** Runs of which a result is with the engine, and the steps that were dispatched since. */
+  readonly #deliveries = new Map<string, Set<string>>();
   #sweep: NodeJS.Timeout | undefined;
 
   constructor(holdMs: number) {
     this.#holdMs = holdMs;
   }
 
-  dispatching(step: DispatchedStep, delivering: boolean): void {
-    const { runId, stepId } = step;
-    if (delivering) this.#duringDelivery.set(runId, [...(this.#duringDelivery.get(runId) ?? []), stepId]);
-    this.#remember(stepId, { readyAt: this.#holdUntil(), delivering });
+  /** Steps and runs of which something is remembered; 0 once all have been quiet. */
+  get size(): number {
+    return this.#holds.size + this.#deliveries.size;
+  }
+
+  dispatching({ runId, stepId }: DispatchedStep): void {
+    this.#deliveries.get(runId)?.add(stepId);
+    this.#hold(stepId);
   }
 
   dispatched({ stepId }: DispatchedStep): void {
     // Counted anew: SQS's answer may have taken long, and the turn's own writes only begin now.
-    const step = this.#recent.get(stepId);
-    if (step !== undefined) this.#remember(stepId, { ...step, readyAt: this.#holdUntil() });
+    this.#hold(stepId);
   }
 
   passesThrough(): boolean {
     return false;
   }
 
-  readyAt({ stepId }: ResultIds, delivering: boolean): number {
-    const step = this.#recent.get(stepId);
+  readyAt({ runId, stepId }: ResultIds): number {
     // A sibling of the result that is being delivered: nothing waits for it, so it waits for that delivery. A step that was
     // dispatched by that delivery's turn may be awaited in memory by it, so its result may not wait for ever.
-    if (delivering) return step?.delivering ? step.readyAt : Number.POSITIVE_INFINITY;
-    return step?.readyAt ?? 0;
+    if (this.#deliveries.get(runId)?.has(stepId) === false) return Number.POSITIVE_INFINITY;
+    return this.#holds.get(stepId) ?? 0;
+  }
+
+  delivering(runId: string): void {
+    if (!this.#deliveries.has(runId)) this.#deliveries.set(runId, new Set());
   }
 
   delivered(runId: string): void {
-    for (const stepId of this.#duringDelivery.get(runId) ?? []) this.#recent.delete(stepId);
-    this.#duringDelivery.delete(runId);
+    for (const stepId of this.#deliveries.get(runId) ?? []) this.#holds.delete(stepId);
+    this.#deliveries.delete(runId);
   }
 
-  #holdUntil(): number {
-    return Date.now() + this.#holdMs;
-  }
-
-  #remember(stepId: string, step: RecentStep): void {
-    this.#recent.delete(stepId);
-    this.#recent.set(stepId, step);
+  #hold(stepId: string): void {
+    this.#holds.delete(stepId);
+    this.#holds.set(stepId, Date.now() + this.#holdMs);
     this.#sweep ??= setTimeout(() => this.#forgetOld(), this.#holdMs).unref();
   }
 
   #forgetOld(): void {
     this.#sweep = undefined;
     const now = Date.now();
-    for (const [stepId, { readyAt }] of this.#recent) {
+    for (const [stepId, readyAt] of this.#holds) {
       if (readyAt > now) {
         // In the order of their times: the first that is young ends the search.
         this.#sweep = setTimeout(() => this.#forgetOld(), readyAt - now).unref();
         return;
       }
-      this.#recent.delete(stepId);
+      this.#holds.delete(stepId);
     }
   }
-}
-
-interface RecentStep {
-  /** Epoch milliseconds. */
-  readonly readyAt: number;
-  /** Dispatched while a result of its run was with the engine. */
-  readonly delivering: boolean;
 }

@@ -1,0 +1,871 @@
+import {
+  type EngineEventType,
+  InMemoryStateStore,
+  type RemoteTask,
+  type StepResult,
+  WorkflowEngine,
+  type WorkflowRun,
+} from '@dudousxd/nestjs-durable-core';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ConfigurationError, QueueNotFoundError } from '../../../src/errors.ts';
+import { type AttachableEngine, SqsTransport, type SqsTransportOptions } from '../../../src/transport/index.ts';
+import { capturingLogger } from '../../support/capturing-logger.ts';
+import { deferred, stateOf } from '../../support/deferred.ts';
+import { settle } from '../../support/fake-timing.ts';
+import { taskFor } from '../../support/sqs-records.ts';
+import { FakeSqs, pass, passing } from './fake-sqs.ts';
+import { toleratingUnhandledRejections } from './unhandled-rejections.ts';
+
+const TASKS = 'durable-tasks-step';
+const RESULTS = 'durable-results';
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_000_000 });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const resultOf = (seq: number, runId = 'run'): StepResult => ({ runId, seq, stepId: `${runId}:${seq}`, status: 'completed', output: seq });
+
+function setUp(options: SqsTransportOptions = {}, sqs = new FakeSqs(TASKS, RESULTS)) {
+  const logger = capturingLogger();
+  const transport = new SqsTransport({ client: sqs.client(), logger, ...options });
+  return { sqs, logger, transport };
+}
+
+/** A transport with an engine's handler. */
+function withHandler(handler: (result: StepResult) => Promise<void> = async () => undefined, options: SqsTransportOptions = {}) {
+  const all = setUp(options);
+  const handled: string[] = [];
+  all.transport.onResult(async (result) => {
+    handled.push(result.stepId);
+    await handler(result);
+  });
+  return { ...all, handled };
+}
+
+/** An engine that does nothing but tell its events. */
+function fakeEngine(fields: Partial<AttachableEngine> = {}) {
+  const listeners = new Set<Parameters<AttachableEngine['subscribe']>[0]>();
+  return {
+    listeners,
+    emit: (type: EngineEventType, fields: { seq?: number; kind?: 'remote' } = {}) => {
+      for (const listener of listeners) listener({ type, runId: 'run', at: new Date(), ...fields });
+    },
+    subscribe(listener: Parameters<AttachableEngine['subscribe']>[0]) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    ...fields,
+  };
+}
+
+describe('options', () => {
+  const WHERE = 'SqsTransport: ';
+  it.each<[object, string]>([
+    [
+      { prefixx: 'a' },
+      'unknown option "prefixx", expected one of autoCreate, autoStart, client, clientConfig, concurrency, consumeTasks, dispatchTimeoutMs, ' +
+        'group, logger, marker, messageGroupId, namespace, onError, prefix, resultHoldMs, resultsQueueUrl, taskQueueUrl, ' +
+        'visibilityTimeoutSec, waitTimeSeconds',
+    ],
+    [{ client: {} }, 'expected client to be an SQSClient, got an object'],
+    [{ clientConfig: 'eu-west-1' }, 'expected clientConfig to be an object, got "eu-west-1"'],
+    [{ group: '' }, 'expected group to be a non-empty string, got an empty string'],
+    [{ taskQueueUrl: 'orders' }, 'expected taskQueueUrl to be the URL of a queue, or a function that gives it, got "orders"'],
+    [{ resultsQueueUrl: 5 }, 'expected resultsQueueUrl to be the URL of a queue, or a function that gives it, got 5'],
+    [{ prefix: '' }, 'expected prefix to be a non-empty string, got an empty string'],
+    [{ autoCreate: 'yes' }, 'expected autoCreate to be true or false, got "yes"'],
+    [{ marker: 1 }, 'expected marker to be a non-empty string, got 1'],
+    [{ waitTimeSeconds: 21 }, 'expected waitTimeSeconds to be an integer from 0 to 20, got 21'],
+    [{ waitTimeSeconds: 0.5 }, 'expected waitTimeSeconds to be an integer from 0 to 20, got 0.5'],
+    [{ visibilityTimeoutSec: 0 }, 'expected visibilityTimeoutSec to be an integer from 1 to 43200, got 0'],
+    [{ namespace: '' }, 'expected namespace to be a non-empty string, got an empty string'],
+    [{ autoStart: 1 }, 'expected autoStart to be true or false, got 1'],
+    [{ consumeTasks: null }, 'expected consumeTasks to be true or false, got null'],
+    [{ concurrency: 0 }, 'expected concurrency to be an integer of at least 1, got 0'],
+    [{ dispatchTimeoutMs: -1 }, 'expected dispatchTimeoutMs to be an integer of at least 0, got -1'],
+    [{ resultHoldMs: Number.NaN }, 'expected resultHoldMs to be an integer of at least 0, got NaN'],
+    [{ messageGroupId: 'tenant' }, 'expected messageGroupId to be a function, got "tenant"'],
+    [{ onError: {} }, 'expected onError to be a function, got an object'],
+    [{ logger: { warn() {} } }, 'expected logger to be a logger with debug, info, warn and error, got an object'],
+  ])('%o is refused', (options, message) => {
+    expect(() => new SqsTransport(options)).toThrow(new ConfigurationError(WHERE + message));
+  });
+
+  it.each([
+    [{ prefix: 'a.b' }, 'expected prefix to be one or more of A-Z a-z 0-9 _ - (that is all AWS allows in a queue name), got "a.b"'],
+    [{ prefix: 'my-tasks' }, 'expected prefix to be free of "-tasks", which marks the kind of a queue, got "my-tasks"'],
+    [
+      { namespace: 'e/u' },
+      'expected prefix to be one or more of A-Z a-z 0-9 _ - (that is all AWS allows in a queue name), got "durable-e/u"',
+    ],
+  ])('%o is refused for what AWS would make of it', (options, message) => {
+    expect(() => new SqsTransport(options)).toThrow(new ConfigurationError(message));
+  });
+
+  it('all that are given as undefined count as not given', () => {
+    const none = Object.fromEntries(['client', 'group', 'prefix', 'onError', 'logger', 'resultHoldMs'].map((name) => [name, undefined]));
+    expect(() => new SqsTransport({ clientConfig: { region: 'eu-west-1' }, ...none })).not.toThrow();
+  });
+
+  it('clientConfig beside a client is not used, as in the published transport', async () => {
+    const { sqs, transport } = setUp({ clientConfig: { region: 'nowhere', endpoint: 'http://127.0.0.1:1' } });
+    await transport.dispatch(taskFor());
+    expect(sqs.messages(TASKS)).toHaveLength(1);
+  });
+
+  it.each([
+    [{}, 'durable-tasks-payments--charge-card'],
+    [{ prefix: 'shop' }, 'shop-tasks-payments--charge-card'],
+    [{ namespace: 'eu' }, 'durable-eu-tasks-payments--charge-card'],
+    [{ prefix: 'shop', namespace: 'eu' }, 'shop-eu-tasks-payments--charge-card'],
+    [{ namespace: 'default' }, 'durable-tasks-payments--charge-card'],
+  ])('%o names queues', async (options, queue) => {
+    const { sqs, transport } = setUp(options, new FakeSqs(queue));
+    await transport.dispatch(taskFor({ name: 'payments.charge-card' }));
+    expect(sqs.messages(queue)).toHaveLength(1);
+  });
+
+  it('the namespace "default" is none: partitions are allowed', async () => {
+    const { sqs, transport } = setUp({ namespace: 'default' }, new FakeSqs('durable-tasks-step_at_acme'));
+    await transport.dispatch(taskFor({ group: 'step@acme' }));
+    expect(sqs.messages('durable-tasks-step_at_acme')).toHaveLength(1);
+  });
+
+  it('queue URLs are used as they are, or asked for once', async () => {
+    const asked: string[] = [];
+    const { sqs, transport } = setUp(
+      {
+        taskQueueUrl: async (token) => {
+          asked.push(token);
+          return FakeSqs.url(`mine-${token}`);
+        },
+        resultsQueueUrl: FakeSqs.url('answers'),
+      },
+      new FakeSqs('mine-a', 'mine-b', 'answers'),
+    );
+    for (const name of ['a', 'b', 'a']) await transport.dispatch(taskFor({ name }));
+    transport.onResult(async () => undefined);
+    await pass();
+    expect(asked).toEqual(['a', 'b']);
+    expect(sqs.callsOf('receive')[0]?.queue).toBe('answers');
+    expect(sqs.callsOf('find')).toEqual([]);
+    await transport.close();
+  });
+
+  it('a literal taskQueueUrl serves every token', async () => {
+    const { sqs, transport } = setUp({ taskQueueUrl: FakeSqs.url('one') }, new FakeSqs('one'));
+    for (const name of ['a', 'b']) await transport.dispatch(taskFor({ name }));
+    expect(sqs.messages('one')).toHaveLength(2);
+  });
+});
+
+describe('start', () => {
+  it('comes by itself one macrotask after onResult, not before', async () => {
+    const { sqs } = withHandler();
+    // Everything that needs no macrotask; those are faked.
+    await settle();
+    expect(sqs.calls).toEqual([]);
+    await pass();
+    expect(sqs.callsOf('receive')).toHaveLength(1);
+  });
+
+  it('waits for start() with autoStart: false', async () => {
+    const { sqs, transport, handled } = withHandler(undefined, { autoStart: false });
+    transport.handle('step', () => 1);
+    sqs.put(RESULTS, resultOf(0));
+    sqs.put(TASKS, taskFor());
+    await pass(60_000);
+    expect(sqs.calls).toEqual([]);
+    transport.start();
+    await pass();
+    expect(handled).toContain('run:0');
+    expect(sqs.messages(TASKS)).toEqual([]);
+  });
+
+  it('may come before onResult and handle, and more than once', async () => {
+    const { sqs, transport } = setUp({ autoStart: false });
+    transport.start();
+    transport.onResult(async () => undefined);
+    transport.handle('step', () => 1);
+    transport.start();
+    await pass();
+    expect(
+      sqs
+        .callsOf('receive')
+        .map(({ queue }) => queue)
+        .sort(),
+    ).toEqual([RESULTS, TASKS]);
+  });
+
+  it('comes by itself for handle too', async () => {
+    const { sqs, transport } = setUp();
+    sqs.put(TASKS, taskFor());
+    transport.handle('step', () => 1);
+    await pass();
+    expect(sqs.messages(RESULTS)).toHaveLength(1);
+  });
+
+  it('does nothing once the transport is closed', async () => {
+    const { sqs, transport } = withHandler();
+    await transport.close();
+    transport.start();
+    transport.handle('step', () => 1);
+    await pass(60_000);
+    expect(sqs.calls).toEqual([]);
+  });
+});
+
+describe('handle', () => {
+  it('serves the queue of each step, and of its partition', async () => {
+    const sqs = new FakeSqs('durable-tasks-a', 'durable-tasks-b_at_acme', RESULTS);
+    const { transport } = setUp({}, sqs);
+    transport.handle('a', () => 'A');
+    transport.handle('b', () => 'B', 'acme');
+    sqs.put('durable-tasks-a', taskFor({ name: 'a', seq: 1 }));
+    sqs.put('durable-tasks-b_at_acme', taskFor({ name: 'b', seq: 2 }));
+    await pass();
+    expect(sqs.bodies(RESULTS)).toEqual([
+      expect.objectContaining({ seq: 1, output: 'A' }),
+      expect.objectContaining({ seq: 2, output: 'B' }),
+    ]);
+  });
+
+  it('with a group serves exactly its queue, for all steps', async () => {
+    const sqs = new FakeSqs('durable-tasks-group', RESULTS);
+    const { transport } = setUp({ group: 'group' }, sqs);
+    transport.handle('a', () => 'A');
+    transport.handle('b', () => 'B', 'acme');
+    sqs.put('durable-tasks-group', taskFor({ name: 'a', group: 'group' }));
+    sqs.put('durable-tasks-group', taskFor({ name: 'b', group: 'group' }));
+    await pass();
+    expect(sqs.messages(RESULTS)).toHaveLength(2);
+    expect(new Set(sqs.callsOf('receive').map(({ queue }) => queue))).toEqual(new Set(['durable-tasks-group']));
+  });
+
+  it('does nothing with consumeTasks: false', async () => {
+    const { sqs, transport } = setUp({ consumeTasks: false });
+    transport.handle('step', () => 1);
+    sqs.put(TASKS, taskFor());
+    await pass(60_000);
+    expect(sqs.calls).toEqual([]);
+  });
+
+  it('refuses what is no function', () => {
+    const { transport } = setUp();
+    expect(() => Reflect.apply(transport.handle, transport, ['step', {}])).toThrow(
+      new ConfigurationError('SqsTransport.handle("step"): expected a function, got object'),
+    );
+  });
+});
+
+describe('one engine', () => {
+  it('per transport: a second onResult is refused', () => {
+    const { transport } = withHandler();
+    expect(() => transport.onResult(async () => undefined)).toThrow(
+      new ConfigurationError('SqsTransport.onResult: expected one engine per transport, got a second one; make a transport for each'),
+    );
+  });
+
+  it('a second attach is refused', () => {
+    const { transport } = setUp();
+    transport.attach(fakeEngine());
+    expect(() => transport.attach(fakeEngine())).toThrow(
+      new ConfigurationError('SqsTransport.attach: this transport is attached to an engine already'),
+    );
+  });
+
+  it('is let go of by close', async () => {
+    const { transport } = setUp();
+    const engine = fakeEngine();
+    transport.attach(engine);
+    expect(engine.listeners.size).toBe(1);
+    await transport.close();
+    expect(engine.listeners.size).toBe(0);
+  });
+
+  it('takes heartbeats from nobody', () => {
+    expect(setUp().transport.onHeartbeat(async () => undefined)).toBeUndefined();
+  });
+});
+
+describe('results', () => {
+  it('attached: are held until the turn has ended that dispatched their step', async () => {
+    const { sqs, transport, handled } = withHandler();
+    const engine = fakeEngine();
+    transport.attach(engine);
+    engine.emit('run.started');
+    await transport.dispatch(taskFor());
+    sqs.put(RESULTS, resultOf(0));
+    await pass(10_000);
+    expect(handled).toEqual([]);
+    engine.emit('run.suspended');
+    await pass();
+    expect(handled).toEqual(['run:0']);
+  });
+
+  it('attached: for a minute at most, or resultHoldMs', async () => {
+    for (const [options, holdMs] of [
+      [{}, 60_000],
+      [{ resultHoldMs: 500 }, 500],
+    ] as const) {
+      const { sqs, transport, handled } = withHandler(undefined, options);
+      const engine = fakeEngine();
+      transport.attach(engine);
+      engine.emit('run.started');
+      await transport.dispatch(taskFor());
+      await pass();
+      sqs.put(RESULTS, resultOf(0));
+      await pass(holdMs - 1);
+      expect(handled).toEqual([]);
+      await pass(1);
+      expect(handled).toEqual(['run:0']);
+      await transport.close();
+    }
+  });
+
+  it('not attached: are held for a quarter of a second past their dispatch, or resultHoldMs', async () => {
+    for (const [options, holdMs] of [
+      [{}, 250],
+      [{ resultHoldMs: 1_000 }, 1_000],
+    ] as const) {
+      const { sqs, transport, handled } = withHandler(undefined, options);
+      await pass();
+      await transport.dispatch(taskFor());
+      sqs.put(RESULTS, resultOf(0));
+      await pass(holdMs - 1);
+      expect(handled).toEqual([]);
+      await pass(1);
+      expect(handled).toEqual(['run:0']);
+      await transport.close();
+    }
+  });
+
+  it('not attached: a step whose turn waits for it in memory within a delivery is not held back, however long its worker takes', async () => {
+    const answered = deferred<void>();
+    const { sqs, transport, handled } = withHandler(async ({ seq }) => {
+      if (seq === 1) return answered.resolve();
+      await transport.dispatch(taskFor({ seq: 1 }));
+      await answered.promise;
+    });
+    sqs.put(RESULTS, resultOf(0));
+    await pass(5_000);
+    sqs.put(RESULTS, resultOf(1));
+    await pass();
+    expect(handled).toEqual(['run:0', 'run:1']);
+    expect(sqs.messages(RESULTS)).toEqual([]);
+  });
+
+  it('a queue that is deleted and made anew elsewhere is found', async () => {
+    const urls = [FakeSqs.url('old'), FakeSqs.url('new')];
+    const sqs = new FakeSqs('old', 'new');
+    const { transport } = setUp({ resultsQueueUrl: () => urls[0] ?? '' }, sqs);
+    const handled: string[] = [];
+    transport.onResult(async ({ stepId }) => void handled.push(stepId));
+    await pass();
+    urls.shift();
+    sqs.removeQueue('old');
+    sqs.put('new', resultOf(0));
+    await pass(1_000);
+    expect(handled).toEqual(['run:0']);
+  });
+
+  it('a results queue that is missing is made with autoCreate', async () => {
+    const sqs = new FakeSqs();
+    const { transport } = setUp({ autoCreate: true }, sqs);
+    transport.onResult(async () => undefined);
+    await pass();
+    expect(sqs.queueNames.sort()).toEqual(['durable-results', 'durable-results-dead-letters']);
+    sqs.removeQueue(RESULTS);
+    await pass(1_000);
+    expect(sqs.queueNames).toContain(RESULTS);
+  });
+});
+
+describe('onError', () => {
+  it('is told of what is survived', async () => {
+    const errors: unknown[] = [];
+    const { sqs } = withHandler(undefined, { onError: (error) => errors.push(error) });
+    sqs.fault = (operation) => (operation === 'receive' ? passing('ServiceUnavailable') : undefined);
+    await pass(50);
+    expect(errors).toEqual([expect.objectContaining({ name: 'SqsRequestError', sqsCode: 'ServiceUnavailable' })]);
+  });
+
+  it('may throw', async () => {
+    const { sqs, logger, handled } = withHandler(
+      async () => {
+        if (handled.length === 1) throw new Error('no');
+      },
+      {
+        onError: () => {
+          throw new TypeError('card 4111');
+        },
+      },
+    );
+    sqs.put(RESULTS, resultOf(0));
+    await pass(5_000);
+    expect(handled).toEqual(['run:0', 'run:0']);
+    expect(logger.lines).toContainEqual({ level: 'error', message: 'onError threw', fields: { errorName: 'TypeError' } });
+    expect(JSON.stringify(logger.lines)).not.toContain('4111');
+  });
+
+  it('and so may the logger: no loop ends and no dispatch fails for it', async () => {
+    const broken = () => {
+      throw new Error('disk full');
+    };
+    const { sqs, transport, handled } = withHandler(
+      async () => {
+        if (handled.length === 1) throw new Error('no');
+      },
+      { logger: { debug: broken, info: broken, warn: broken, error: broken } },
+    );
+    sqs.put(RESULTS, 'no result');
+    sqs.put(RESULTS, resultOf(0));
+    await pass(5_000);
+    expect(handled).toEqual(['run:0', 'run:0']);
+    sqs.fault = (operation) => (operation === 'send' && sqs.callsOf('send').length === 1 ? passing() : undefined);
+    const dispatched = transport.dispatch(taskFor());
+    await pass(5_000);
+    await expect(dispatched).resolves.toBeUndefined();
+  });
+});
+
+describe('groupHealth', () => {
+  it('tells the depth, and one worker that stands for Lambda', async () => {
+    const { sqs, transport } = setUp();
+    for (const seq of [0, 1, 2]) sqs.put(TASKS, taskFor({ seq }));
+    await sqs.receiveMessages(FakeSqs.url(TASKS), { maxMessages: 1, waitTimeSeconds: 0 });
+    expect(await transport.groupHealth('step')).toEqual({
+      group: 'step',
+      depth: 3,
+      liveWorkers: [{ group: 'step', instanceId: 'aws-lambda', lastBeatAt: Date.now() }],
+    });
+  });
+
+  it('of a queue that is not there is refused', async () => {
+    await expect(setUp({}, new FakeSqs()).transport.groupHealth('step')).rejects.toThrow(QueueNotFoundError);
+  });
+
+  it('finds a queue that was made anew', async () => {
+    const urls = [FakeSqs.url('old'), FakeSqs.url('new')];
+    const sqs = new FakeSqs('new');
+    const { transport } = setUp({ taskQueueUrl: () => urls.shift() ?? '' }, sqs);
+    await expect(transport.groupHealth('step')).rejects.toThrow(QueueNotFoundError);
+    expect(await transport.groupHealth('step')).toMatchObject({ depth: 0 });
+  });
+
+  it('is known to the engine, which asks for no more than it can tell', () => {
+    const { transport } = setUp();
+    expect(transport).not.toHaveProperty('listWorkerGroups');
+    expect(transport).not.toHaveProperty('readWorkerDescriptors');
+  });
+});
+
+describe('close', () => {
+  it('stops receiving, lets what is with the engine finish, and that may dispatch', async () => {
+    const turn = deferred<void>();
+    const { sqs, transport, handled } = withHandler(async () => {
+      await turn.promise;
+      await transport.dispatch(taskFor({ seq: 1 }));
+    });
+    sqs.put(RESULTS, resultOf(0));
+    await pass();
+    let closed = false;
+    const closing = transport.close().then(() => {
+      closed = true;
+    });
+    await pass(1_000);
+    sqs.put(RESULTS, resultOf(5, 'other'));
+    await pass(1_000);
+    expect(closed).toBe(false);
+    turn.resolve();
+    await pass();
+    await closing;
+    expect(handled).toEqual(['run:0']);
+    expect(sqs.messages(TASKS)).toHaveLength(1);
+    expect(sqs.bodies(RESULTS)).toEqual([resultOf(5, 'other')]);
+    // What is remembered of the dispatch, for as long as it matters.
+    await pass(250);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('gives back what was held, at once', async () => {
+    const { sqs, transport, handled } = withHandler();
+    const engine = fakeEngine();
+    transport.attach(engine);
+    engine.emit('run.started');
+    sqs.put(RESULTS, resultOf(0));
+    await pass(1_000);
+    await transport.close();
+    expect(handled).toEqual([]);
+    expect(sqs.visibilities).toEqual([0]);
+    expect(sqs.messages(RESULTS)[0]?.visibleAt).toBe(Date.now());
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('lets a step finish that a handler runs, and sends its result', async () => {
+    const step = deferred<string>();
+    const { sqs, transport } = setUp();
+    transport.handle('step', () => step.promise);
+    sqs.put(TASKS, taskFor());
+    await pass();
+    const closing = transport.close();
+    await pass(5_000);
+    step.resolve('done');
+    await pass();
+    await closing;
+    expect(sqs.bodies(RESULTS)).toEqual([expect.objectContaining({ output: 'done' })]);
+    expect(sqs.messages(TASKS)).toEqual([]);
+  });
+
+  it('waits for sends that are on their way', async () => {
+    const { sqs, transport } = setUp();
+    const answer = deferred<void>();
+    const send = sqs.sendMessages.bind(sqs);
+    sqs.sendMessages = async (...args) => {
+      await answer.promise;
+      return send(...args);
+    };
+    const dispatched = transport.dispatch(taskFor());
+    await pass();
+    const closing = transport.close();
+    await pass(1_000);
+    expect(await stateOf(closing)).toBe('pending');
+    answer.resolve();
+    await pass();
+    await closing;
+    await expect(dispatched).resolves.toBeUndefined();
+  });
+
+  it.each([
+    [undefined, 30_000],
+    [{ timeoutMs: 2_000 }, 2_000],
+    [{ timeoutMs: 0 }, 0],
+  ])('%o takes %i ms at most; what is not finished then is hidden no longer', async (options, boundMs) => {
+    const { sqs, transport, logger } = withHandler(() => new Promise(() => undefined));
+    transport.handle('step', () => new Promise(() => undefined));
+    sqs.put(RESULTS, resultOf(0));
+    sqs.put(TASKS, taskFor());
+    await pass();
+    const startedAt = Date.now();
+    let closedAt = 0;
+    void transport.close(options).then(() => {
+      closedAt = Date.now();
+    });
+    await pass(boundMs + 1);
+    expect(closedAt - startedAt).toBeGreaterThanOrEqual(boundMs);
+    expect(closedAt - startedAt).toBeLessThanOrEqual(boundMs + 1);
+    expect(logger.lines).toContainEqual({
+      level: 'warn',
+      message: 'closed before everything was finished; what was not will be delivered again',
+      fields: { timeoutMs: boundMs },
+    });
+    await pass(120_000);
+    for (const queue of [RESULTS, TASKS]) expect(sqs.messages(queue)[0]?.visibleAt).toBeLessThan(Date.now());
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('comes once, however often it is called', async () => {
+    const { transport } = withHandler();
+    await pass();
+    const first = transport.close();
+    expect(transport.close()).toBe(first);
+    await first;
+    await transport.close();
+  });
+
+  it('before anything was started', async () => {
+    const { sqs, transport } = withHandler();
+    await transport.close();
+    await pass(1_000);
+    expect(sqs.calls).toEqual([]);
+    await expect(setUp().transport.close()).resolves.toBeUndefined();
+  });
+
+  it('after it, a task is still sent: a refusal would fail its run for good', async () => {
+    const { sqs, transport } = setUp();
+    transport.attach(fakeEngine());
+    await transport.close();
+    await transport.dispatch(taskFor());
+    expect(sqs.messages(TASKS)).toHaveLength(1);
+    await pass(250);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('leaves a client that was given to its owner', async () => {
+    const sqs = new FakeSqs(TASKS);
+    const client = sqs.client();
+    const destroy = vi.spyOn(client, 'destroy');
+    const { transport } = setUp({ client }, sqs);
+    await transport.close();
+    expect(destroy).not.toHaveBeenCalled();
+  });
+});
+
+describe('a result that was rejected after its checkpoint was saved', () => {
+  it.each([
+    ['suspended', true],
+    ['running', true],
+    ['completed', false],
+    ['failed', false],
+    ['cancelled', false],
+  ] as const)('attached: a run that is %s is resumed when it is taken again: %s', async (status, resumed) => {
+    const resume = vi.fn(async () => engine.emit('run.suspended'));
+    const engine = fakeEngine({ getRun: async () => ({ status }), resume });
+    const { sqs, transport, handled } = withHandler(async () => {
+      if (handled.length === 1) throw new Error('store is down');
+    });
+    transport.attach(engine);
+    sqs.put(RESULTS, resultOf(0));
+    await pass(5_000);
+    expect(handled).toHaveLength(2);
+    expect(resume.mock.calls).toEqual(resumed ? [['run']] : []);
+  });
+
+  it('a run that is gone, and an engine that can tell nothing, are left alone', async () => {
+    for (const fields of [{ getRun: async () => null, resume: async () => expect.unreachable() }, {}]) {
+      const { sqs, transport, handled } = withHandler(async () => {
+        if (handled.length === 1) throw new Error('store is down');
+      });
+      transport.attach(fakeEngine(fields));
+      sqs.put(RESULTS, resultOf(0));
+      await pass(5_000);
+      expect(sqs.messages(RESULTS)).toEqual([]);
+    }
+  });
+
+  it('that another namespace is to continue is left to it', async () => {
+    const resume = vi.fn(async () => {
+      throw new Error('namespace-mismatch');
+    });
+    const { sqs, transport, handled } = withHandler(async () => {
+      if (handled.length === 1) throw new Error('store is down');
+    });
+    transport.attach(fakeEngine({ getRun: async () => ({ status: 'suspended' }), resume }));
+    sqs.put(RESULTS, resultOf(0));
+    await pass(5_000);
+    expect(resume).toHaveBeenCalledTimes(1);
+    expect(sqs.messages(RESULTS)).toEqual([]);
+  });
+
+  it('with the real engine: the run goes on at once, and does not sleep for five minutes', async () => {
+    const store = new (class extends InMemoryStateStore {
+      failures = 0;
+      override async updateRun(...args: Parameters<InMemoryStateStore['updateRun']>): Promise<void> {
+        if (args[1].status === 'suspended' && this.failures > 0) {
+          this.failures -= 1;
+          throw new Error('store is down');
+        }
+        return super.updateRun(...args);
+      }
+    })();
+    const { sqs, transport } = setUp({}, new FakeSqs('durable-tasks-a', 'durable-tasks-b', RESULTS));
+    const engine = new WorkflowEngine({ store, transport });
+    transport.attach(engine);
+    engine.register('workflow', '1', async (ctx) => [await ctx.step('a', 1), await ctx.step('b', 2)]);
+    await engine.start('workflow', {}, 'run');
+    await pass();
+    const sent = (queue: string): RemoteTask => JSON.parse(sqs.messages(queue)[0]?.body ?? '');
+    const answer = (task: RemoteTask) =>
+      sqs.put(RESULTS, { runId: task.runId, seq: task.seq, stepId: task.stepId, status: 'completed', output: task.name });
+    store.failures = 1;
+    await toleratingUnhandledRejections(async () => {
+      answer(sent('durable-tasks-a'));
+      await pass();
+    });
+    expect(await store.getRun('run')).toMatchObject({ status: 'suspended' });
+    // Its second step was dispatched, but that turn's end was never written; the result of the first comes again.
+    await pass(2_000);
+    answer(sent('durable-tasks-b'));
+    await pass(2_000);
+    expect(await store.getRun('run')).toMatchObject({ status: 'completed', output: ['a', 'b'] });
+    expect(sqs.messages(RESULTS)).toEqual([]);
+    await transport.close();
+  });
+
+  it('with the real engine: also where the turn failed before it dispatched anything', async () => {
+    const store = new (class extends InMemoryStateStore {
+      failing = false;
+      override async listCheckpoints(...args: Parameters<InMemoryStateStore['listCheckpoints']>) {
+        if (this.failing) throw new Error('store is down');
+        return super.listCheckpoints(...args);
+      }
+    })();
+    const { sqs, transport } = setUp({}, new FakeSqs('durable-tasks-a', RESULTS));
+    const engine = new WorkflowEngine({ store, transport });
+    transport.attach(engine);
+    engine.register('workflow', '1', async (ctx) => ctx.step('a', 1));
+    await engine.start('workflow', {}, 'run');
+    await pass();
+    store.failing = true;
+    await toleratingUnhandledRejections(async () => {
+      sqs.put(RESULTS, {
+        runId: 'run',
+        seq: 0,
+        stepId: (await store.getCheckpoint('run', 0))?.stepId ?? '',
+        status: 'completed',
+        output: 7,
+      });
+      await pass();
+    });
+    store.failing = false;
+    await pass(2_000);
+    expect(await store.getRun('run')).toMatchObject({ status: 'completed', output: 7 });
+    await transport.close();
+  });
+});
+
+describe('a result of which no turn came, since another instance is in a turn of the run', () => {
+  /** An engine that settles the step of each result, and finds the run locked so many times. */
+  function lockedRun(locked: number, status: WorkflowRun['status'] = 'suspended') {
+    const resumes: number[] = [];
+    const tries = { left: locked };
+    const engine = fakeEngine({
+      getRun: async () => ({ status }),
+      resume: async () => {
+        resumes.push(Date.now());
+        turn();
+      },
+    });
+    const turn = () => {
+      if (tries.left === 0) engine.emit('run.suspended');
+      else tries.left -= 1;
+    };
+    const all = withHandler(async ({ seq }) => {
+      engine.emit('step.completed', { seq, kind: 'remote' });
+      turn();
+    });
+    all.transport.attach(engine);
+    return { ...all, engine, resumes };
+  }
+
+  it('has the run resumed until a turn came of it; only then is it deleted, and the next one handed over', async () => {
+    const { sqs, handled, resumes, logger } = lockedRun(6);
+    sqs.put(RESULTS, resultOf(0));
+    sqs.put(RESULTS, resultOf(1));
+    await pass();
+    expect(handled).toEqual(['run:0']);
+    expect(sqs.messages(RESULTS)).toHaveLength(2);
+    await pass(2_000);
+    expect(resumes).toHaveLength(6);
+    expect(handled).toEqual(['run:0', 'run:1']);
+    expect(sqs.messages(RESULTS)).toEqual([]);
+    expect(logger.lines).toEqual([]);
+  });
+
+  it('not where one came', async () => {
+    const { sqs, resumes } = lockedRun(0);
+    sqs.put(RESULTS, resultOf(0));
+    await pass(2_000);
+    expect(resumes).toEqual([]);
+    expect(sqs.messages(RESULTS)).toEqual([]);
+  });
+
+  it('not for a duplicate, of which none can come', async () => {
+    const { sqs, resumes, engine, transport } = lockedRun(100);
+    expect(engine.listeners.size).toBe(1);
+    await transport.close();
+    const duplicates = withHandler();
+    duplicates.transport.attach(engine);
+    duplicates.sqs.put(RESULTS, resultOf(0));
+    await pass(2_000);
+    expect(resumes).toEqual([]);
+    expect(duplicates.sqs.messages(RESULTS)).toEqual([]);
+    expect(sqs.messages(RESULTS)).toEqual([]);
+  });
+
+  it('not where the run has ended', async () => {
+    const { sqs, resumes } = lockedRun(100, 'cancelled');
+    sqs.put(RESULTS, resultOf(0));
+    await pass(2_000);
+    expect(resumes).toEqual([]);
+    expect(sqs.messages(RESULTS)).toEqual([]);
+  });
+
+  it('for a minute; then it is delivered again', async () => {
+    const { sqs, resumes, logger } = lockedRun(100);
+    sqs.put(RESULTS, resultOf(0));
+    await pass(70_000);
+    expect(resumes.length).toBeGreaterThan(30);
+    expect(sqs.messages(RESULTS)[0]?.receiveCount).toBe(2);
+    expect(logger.lines).toMatchObject([{ message: 'the engine rejected a result; it will be delivered again' }]);
+    await pass(120_000);
+    expect(sqs.messages(RESULTS)).toEqual([]);
+  });
+});
+
+describe('two instances of the real engine over one store', () => {
+  it('the one that gets a result while the other is in the turn that dispatched its step continues the run all the same', async () => {
+    const store = new InMemoryStateStore();
+    const sqs = new FakeSqs('durable-tasks-a', RESULTS);
+    const [first, second] = [0, 1].map(() => {
+      // The first one never receives: all results are the second one's.
+      const { transport } = setUp({ autoStart: false }, sqs);
+      const engine = new WorkflowEngine({ store, transport });
+      transport.attach(engine);
+      engine.register('workflow', '1', (ctx) => ctx.step('a', 1));
+      return { engine, transport };
+    });
+    second?.transport.start();
+    const answer = deferred<void>();
+    const send = sqs.sendMessages.bind(sqs);
+    sqs.sendMessages = async (...args) => {
+      const outcomes = await send(...args);
+      await answer.promise;
+      return outcomes;
+    };
+    await first?.engine.start('workflow', {}, 'run');
+    await pass();
+    const task: RemoteTask = JSON.parse(sqs.messages('durable-tasks-a')[0]?.body ?? '');
+    sqs.put(RESULTS, { runId: 'run', seq: 0, stepId: task.stepId, status: 'completed', output: 7 });
+    await pass(1_000);
+    expect(await store.getRun('run')).toMatchObject({ status: 'running' });
+    expect(sqs.messages(RESULTS)).toHaveLength(1);
+    answer.resolve();
+    await pass(3_000);
+    expect(await store.getRun('run')).toMatchObject({ status: 'completed', output: 7 });
+    expect(sqs.messages(RESULTS)).toEqual([]);
+    await Promise.all([first?.transport.close(), second?.transport.close()]);
+  });
+
+  it('the one that is given a result again with which the other has died continues the run', async () => {
+    const store = new InMemoryStateStore();
+    const sqs = new FakeSqs('durable-tasks-a', RESULTS);
+    const { transport } = setUp({}, sqs);
+    const engine = new WorkflowEngine({ store, transport });
+    transport.attach(engine);
+    engine.register('workflow', '1', (ctx) => ctx.step('a', 1));
+    await engine.start('workflow', {}, 'run');
+    await pass();
+    // It was received and saved, and then the process ended.
+    const checkpoint = await store.getCheckpoint('run', 0);
+    if (checkpoint === null || checkpoint === undefined) throw new Error('expected a checkpoint');
+    await store.saveCheckpoint({ ...checkpoint, status: 'completed', output: 7 });
+    const result = { runId: 'run', seq: 0, stepId: checkpoint.stepId, status: 'completed', output: 7 };
+    sqs.put(RESULTS, result, {}, 1);
+    await pass(1_000);
+    expect(await store.getRun('run')).toMatchObject({ status: 'completed', output: 7 });
+    await transport.close();
+  });
+
+  it('also where the other has died in it: once its lock is free', async () => {
+    const store = new InMemoryStateStore();
+    const sqs = new FakeSqs('durable-tasks-a', RESULTS);
+    const { transport } = setUp({}, sqs);
+    const engine = new WorkflowEngine({ store, transport });
+    transport.attach(engine);
+    engine.register('workflow', '1', (ctx) => ctx.step('a', 1));
+    await engine.start('workflow', {}, 'run');
+    await pass();
+    const task: RemoteTask = JSON.parse(sqs.messages('durable-tasks-a')[0]?.body ?? '');
+    await store.tryLockRun('run', 'dead-instance', Date.now() + 30_000, Date.now());
+    sqs.put(RESULTS, { runId: 'run', seq: 0, stepId: task.stepId, status: 'completed', output: 7 });
+    await pass(29_000);
+    expect(await store.getRun('run')).toMatchObject({ status: 'suspended' });
+    await pass(4_000);
+    expect(await store.getRun('run')).toMatchObject({ status: 'completed', output: 7 });
+    await transport.close();
+  });
+});
