@@ -34,6 +34,18 @@ export function defaultLogger(fallback: Level = 'info', env: NodeJS.ProcessEnv =
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 }
 
+/** A logger whose failures stay its own: a line that cannot be written must not cost a record its result, or a run its dispatch. */
+export function safeLogger(logger: Logger): Logger {
+  const safely = (level: Level) => (message: string, fields: LogFields) => {
+    try {
+      logger[level](message, fields);
+    } catch {
+      // There is nobody left to tell.
+    }
+  };
+  return { debug: safely('debug'), info: safely('info'), warn: safely('warn'), error: safely('error') };
+}
+
 /**
  * The fields of an error that are safe to log: its name and code, and the message of our own errors, which hold ids only. Not anybody
  * else's message: it may quote the input. Nor that of a step failure: a schema library wrote part of it.

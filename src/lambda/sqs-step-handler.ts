@@ -3,13 +3,12 @@ import middy from '@middy/core';
 import sqsPartialBatchFailure from '@middy/sqs-partial-batch-failure';
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { InvalidEventError } from '../errors.ts';
-import { defaultLogger, errorFields } from '../logger.ts';
+import { defaultLogger, errorFields, safeLogger } from '../logger.ts';
 import { readableError } from '../step/readable-error.ts';
 import { kindOf } from '../wire/json.ts';
 import { Batch } from './batch.ts';
 import { type ResultChannel, sqsResultChannel } from './result-channel.ts';
 import { type RecordRunner, runRecords } from './run-records.ts';
-import { safeLogger } from './safe-logger.ts';
 import {
   type CheckedSteps,
   readArguments,

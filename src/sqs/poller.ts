@@ -18,6 +18,7 @@ export interface PollerOptions {
 }
 
 const BACKOFF = { firstMs: 100, maxMs: 10_000 };
+const STOP_GRACE_MS = 500;
 
 /**
  * Long-polls one queue for as long as it runs. No failure ends it: it backs off and goes on, so it recovers when SQS does.
@@ -26,7 +27,10 @@ const BACKOFF = { firstMs: 100, maxMs: 10_000 };
  */
 export class Poller {
   readonly #options: PollerOptions;
+  /** No further receive begins. */
   readonly #stopped = new AbortController();
+  /** Receives in flight are cut. */
+  readonly #cut = new AbortController();
   readonly #receivers = new Set<Promise<void>>();
   /**
    * Receivers that go on. Not the size of the set: a receiver leaves that a microtask after it has decided to end, and two that
@@ -50,11 +54,18 @@ export class Poller {
     for (const resolve of this.#wakeUp.splice(0)) resolve();
   }
 
-  /** Ends long polls at once. What SQS had handed out to them reappears after its visibility timeout. */
+  /**
+   * Begins no further receive and gives those in flight a moment to end, since SQS may be answering one: what it had handed to a poll
+   * that is cut reappears only after its visibility timeout. Under load polls end by themselves, so a deploy hides nothing.
+   */
   async stop(): Promise<void> {
     this.#stopped.abort();
     this.wake();
+    const ended = new AbortController();
+    const cut = this.#options.timing.sleep(STOP_GRACE_MS, ended.signal).then(() => this.#cut.abort());
     await Promise.all(this.#receivers);
+    ended.abort();
+    await cut;
   }
 
   #addReceiver(): void {
@@ -84,7 +95,7 @@ export class Poller {
       try {
         queueUrl = await this.#options.queueUrl();
         if (signal.aborted) return;
-        const messages = await this.#options.api.receiveMessages(queueUrl, { ...this.#options.receive, maxMessages }, signal);
+        const messages = await this.#options.api.receiveMessages(queueUrl, { ...this.#options.receive, maxMessages }, this.#cut.signal);
         giveBack();
         failures = 0;
         if (messages.length > 0) this.#options.onMessages(messages, queueUrl);

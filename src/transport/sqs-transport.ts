@@ -10,7 +10,7 @@ import {
   type WorkflowRun,
 } from '@dudousxd/nestjs-durable-core';
 import { ConfigurationError, QueueNotFoundError } from '../errors.ts';
-import { defaultLogger, errorFields, type Logger } from '../logger.ts';
+import { defaultLogger, errorFields, type Logger, safeLogger } from '../logger.ts';
 import { backoffMs, systemTiming } from '../sqs/backoff.ts';
 import { type OpenedClients, openClients } from '../sqs/clients.ts';
 import { QueueDirectory } from '../sqs/queue-directory.ts';
@@ -20,7 +20,6 @@ import type { StepContext } from '../step/step-context.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { ResultOrder } from './result-order.ts';
 import { ResultReceiver } from './result-receiver.ts';
-import { safeLogger } from './safe-logger.ts';
 import { TaskWorker } from './task-worker.ts';
 import { readTransportOptions, type SqsTransportOptions } from './transport-options.ts';
 import { EventTurns, TimedTurns } from './turns.ts';

@@ -232,7 +232,9 @@ describe('room', () => {
         await timing.advance(20_000);
         check();
         expect(open.length).toBeGreaterThan(0);
-        await poller.stop();
+        const stopped = poller.stop();
+        await timing.advance(500);
+        await stopped;
       }),
       { numRuns: 300 },
     );
@@ -299,14 +301,29 @@ describe('failures', () => {
 });
 
 describe('stop', () => {
-  it('aborts long polls and resolves when they have ended', async () => {
-    const { poller, open, errors, answer, start } = setUp();
+  it('gives long polls a moment, then aborts them, and resolves when they have ended', async () => {
+    const { poller, open, errors, answer, start, timing } = setUp();
     await start();
     await answer(10);
     expect(open).toHaveLength(2);
-    await poller.stop();
+    const stopped = poller.stop();
+    await timing.advance(499);
+    expect(open).toHaveLength(2);
+    await timing.advance(1);
+    await stopped;
     expect(open).toHaveLength(0);
     expect(errors).toEqual([]);
+  });
+
+  it('takes what SQS was answering just then: cut, it would stay hidden for its visibility timeout', async () => {
+    const { poller, open, handed, answer, start, timing } = setUp();
+    await start();
+    const stopped = poller.stop();
+    await answer(10);
+    await stopped;
+    expect(handed).toEqual([10]);
+    expect(open).toHaveLength(0);
+    expect(timing.sleeping).toBe(0);
   });
 
   it('hands over what a receive brings that can no longer be aborted', async () => {

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SqsTransport, type SqsTransportOptions } from '../../../src/transport/index.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { taskFor } from '../../support/sqs-records.ts';
+import { ended } from './ended.ts';
 import { definite, FakeSqs, pass, passing } from './fake-sqs.ts';
 
 /** Planted wherever a payload goes. */
@@ -115,6 +116,6 @@ describe('no payload reaches a log line about what was received', () => {
     expect(await engine.getRun('run')).toMatchObject({ status: 'completed', output: { card: SECRET } });
     expect(logger.lines.length).toBeGreaterThan(0);
     expect(printed([logger.lines, errors])).not.toContain(SECRET);
-    await transport.close();
+    await ended(transport.close());
   });
 });

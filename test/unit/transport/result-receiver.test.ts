@@ -7,6 +7,7 @@ import { EventTurns, TimedTurns } from '../../../src/transport/turns.ts';
 import type { StepResult } from '../../../src/wire/step-result.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { deferred } from '../../support/deferred.ts';
+import { ended } from './ended.ts';
 import { definite, FakeSqs, passing } from './fake-sqs.ts';
 
 const QUEUE = 'durable-results';
@@ -223,7 +224,7 @@ describe('a result that the engine rejects', () => {
 it('so has one that another instance was given before', async () => {
   const continued: string[] = [];
   const { sqs, receiver } = setUp({ continueRun: async ({ runId }) => void continued.push(runId) });
-  await receiver.stop();
+  await ended(receiver.stop());
   sqs.put(QUEUE, resultOf(0));
   await sqs.receiveMessages(FakeSqs.url(QUEUE), { maxMessages: 1, waitTimeSeconds: 0 });
   setUp({ continueRun: async ({ runId }) => void continued.push(runId) }, sqs);
@@ -442,7 +443,7 @@ describe('stop', () => {
     const { sqs, receiver, handled } = setUp({ handler: () => turn.promise });
     sqs.put(QUEUE, resultOf(0));
     await pass();
-    await receiver.stop();
+    await ended(receiver.stop());
     sqs.put(QUEUE, resultOf(1));
     await pass(60_000);
     expect(handled).toEqual(['run-0:0']);
@@ -469,7 +470,7 @@ describe('stop', () => {
     }, 60_000);
     sqs.put(QUEUE, resultOf(0));
     await pass();
-    await receiver.stop();
+    await ended(receiver.stop());
     held.close();
     order.close();
     await receiver.settled();
@@ -482,7 +483,7 @@ describe('stop', () => {
     const { sqs, receiver } = setUp({ handler: () => new Promise(() => undefined) });
     sqs.put(QUEUE, resultOf(0));
     await pass(60_000);
-    await receiver.stop();
+    await ended(receiver.stop());
     receiver.abandon();
     const changes = sqs.callsOf('change').length;
     await pass(60_000);
@@ -499,7 +500,7 @@ describe('stop', () => {
     });
     for (const seq of [0, 1, 2, 3, 4]) sqs.put(QUEUE, resultOf(seq));
     await pass(1_000);
-    await receiver.stop();
+    await ended(receiver.stop());
     await pass(10_000);
     await receiver.settled();
     expect(vi.getTimerCount()).toBe(0);

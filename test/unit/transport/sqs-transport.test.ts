@@ -13,6 +13,7 @@ import { capturingLogger } from '../../support/capturing-logger.ts';
 import { deferred, stateOf } from '../../support/deferred.ts';
 import { settle } from '../../support/fake-timing.ts';
 import { taskFor } from '../../support/sqs-records.ts';
+import { ended } from './ended.ts';
 import { FakeSqs, pass, passing } from './fake-sqs.ts';
 import { toleratingUnhandledRejections } from './unhandled-rejections.ts';
 
@@ -152,7 +153,7 @@ describe('options', () => {
     expect(asked).toEqual(['a', 'b']);
     expect(sqs.callsOf('receive')[0]?.queue).toBe('answers');
     expect(sqs.callsOf('find')).toEqual([]);
-    await transport.close();
+    await ended(transport.close());
   });
 
   it('a literal taskQueueUrl serves every token', async () => {
@@ -210,7 +211,7 @@ describe('start', () => {
 
   it('does nothing once the transport is closed', async () => {
     const { sqs, transport } = withHandler();
-    await transport.close();
+    await ended(transport.close());
     transport.start();
     transport.handle('step', () => 1);
     await pass(60_000);
@@ -282,7 +283,7 @@ describe('one engine', () => {
     const engine = fakeEngine();
     transport.attach(engine);
     expect(engine.listeners.size).toBe(1);
-    await transport.close();
+    await ended(transport.close());
     expect(engine.listeners.size).toBe(0);
   });
 
@@ -322,7 +323,7 @@ describe('results', () => {
       expect(handled).toEqual([]);
       await pass(1);
       expect(handled).toEqual(['run:0']);
-      await transport.close();
+      await ended(transport.close());
     }
   });
 
@@ -339,7 +340,7 @@ describe('results', () => {
       expect(handled).toEqual([]);
       await pass(1);
       expect(handled).toEqual(['run:0']);
-      await transport.close();
+      await ended(transport.close());
     }
   });
 
@@ -498,7 +499,7 @@ describe('close', () => {
     engine.emit('run.started');
     sqs.put(RESULTS, resultOf(0));
     await pass(1_000);
-    await transport.close();
+    await ended(transport.close());
     expect(handled).toEqual([]);
     expect(sqs.visibilities).toEqual([0]);
     expect(sqs.messages(RESULTS)[0]?.visibleAt).toBe(Date.now());
@@ -572,13 +573,13 @@ describe('close', () => {
     await pass();
     const first = transport.close();
     expect(transport.close()).toBe(first);
-    await first;
-    await transport.close();
+    await ended(first);
+    await ended(transport.close());
   });
 
   it('before anything was started', async () => {
     const { sqs, transport } = withHandler();
-    await transport.close();
+    await ended(transport.close());
     await pass(1_000);
     expect(sqs.calls).toEqual([]);
     await expect(setUp().transport.close()).resolves.toBeUndefined();
@@ -587,7 +588,7 @@ describe('close', () => {
   it('after it, a task is still sent: a refusal would fail its run for good', async () => {
     const { sqs, transport } = setUp();
     transport.attach(fakeEngine());
-    await transport.close();
+    await ended(transport.close());
     await transport.dispatch(taskFor());
     expect(sqs.messages(TASKS)).toHaveLength(1);
     await pass(250);
@@ -599,7 +600,7 @@ describe('close', () => {
     const client = sqs.client();
     const destroy = vi.spyOn(client, 'destroy');
     const { transport } = setUp({ client }, sqs);
-    await transport.close();
+    await ended(transport.close());
     expect(destroy).not.toHaveBeenCalled();
   });
 });
@@ -682,7 +683,7 @@ describe('a result that was rejected after its checkpoint was saved', () => {
     await pass(2_000);
     expect(await store.getRun('run')).toMatchObject({ status: 'completed', output: ['a', 'b'] });
     expect(sqs.messages(RESULTS)).toEqual([]);
-    await transport.close();
+    await ended(transport.close());
   });
 
   it('with the real engine: also where the turn failed before it dispatched anything', async () => {
@@ -713,7 +714,7 @@ describe('a result that was rejected after its checkpoint was saved', () => {
     store.failing = false;
     await pass(2_000);
     expect(await store.getRun('run')).toMatchObject({ status: 'completed', output: 7 });
-    await transport.close();
+    await ended(transport.close());
   });
 });
 
@@ -766,7 +767,7 @@ describe('a result of which no turn came, since another instance is in a turn of
   it('not for a duplicate, of which none can come', async () => {
     const { sqs, resumes, engine, transport } = lockedRun(100);
     expect(engine.listeners.size).toBe(1);
-    await transport.close();
+    await ended(transport.close());
     const duplicates = withHandler();
     duplicates.transport.attach(engine);
     duplicates.sqs.put(RESULTS, resultOf(0));
@@ -827,7 +828,7 @@ describe('two instances of the real engine over one store', () => {
     await pass(3_000);
     expect(await store.getRun('run')).toMatchObject({ status: 'completed', output: 7 });
     expect(sqs.messages(RESULTS)).toEqual([]);
-    await Promise.all([first?.transport.close(), second?.transport.close()]);
+    await ended(Promise.all([first?.transport.close(), second?.transport.close()]));
   });
 
   it('the one that is given a result again with which the other has died continues the run', async () => {
@@ -847,7 +848,7 @@ describe('two instances of the real engine over one store', () => {
     sqs.put(RESULTS, result, {}, 1);
     await pass(1_000);
     expect(await store.getRun('run')).toMatchObject({ status: 'completed', output: 7 });
-    await transport.close();
+    await ended(transport.close());
   });
 
   it('also where the other has died in it: once its lock is free', async () => {
@@ -866,6 +867,6 @@ describe('two instances of the real engine over one store', () => {
     expect(await store.getRun('run')).toMatchObject({ status: 'suspended' });
     await pass(4_000);
     expect(await store.getRun('run')).toMatchObject({ status: 'completed', output: 7 });
-    await transport.close();
+    await ended(transport.close());
   });
 });

@@ -7,6 +7,7 @@ import { TaskWorker, type TaskWorkerOptions } from '../../../src/transport/task-
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { deferred } from '../../support/deferred.ts';
 import { taskFor } from '../../support/sqs-records.ts';
+import { ended } from './ended.ts';
 import { definite, FakeSqs, passing } from './fake-sqs.ts';
 
 const TASKS = 'durable-tasks-step';
@@ -254,7 +255,7 @@ describe('the end', () => {
     const { sqs, worker } = setUp(() => end.promise);
     sqs.put(TASKS, taskFor());
     await pass();
-    await worker.stop();
+    await ended(worker.stop());
     sqs.put(TASKS, taskFor({ seq: 1 }));
     await pass(60_000);
     let settled = false;
@@ -277,7 +278,7 @@ describe('the end', () => {
     );
     sqs.put(TASKS, taskFor());
     await pass();
-    await worker.stop();
+    await ended(worker.stop());
     worker.abort();
     await pass();
     expect(sqs.messages(RESULTS)).toEqual([]);
@@ -297,7 +298,7 @@ describe('the end', () => {
     );
     sqs.put(TASKS, taskFor());
     await pass();
-    await worker.stop();
+    await ended(worker.stop());
     worker.abort();
     await pass();
     expect(sqs.bodies(RESULTS)).toEqual([expect.objectContaining({ status: 'completed', output: 'partial' })]);
@@ -308,7 +309,7 @@ describe('the end', () => {
     const { sqs, worker } = setUp(() => new Promise(() => undefined));
     sqs.put(TASKS, taskFor());
     await pass(120_000);
-    await worker.stop();
+    await ended(worker.stop());
     worker.abort();
     await pass(60_000);
     expect(sqs.messages(TASKS)[0]?.visibleAt).toBeLessThanOrEqual(Date.now());
@@ -320,7 +321,7 @@ describe('the end', () => {
     sqs.fault = (operation) => (operation === 'send' ? passing() : undefined);
     sqs.put(TASKS, taskFor());
     await pass(60_000);
-    await worker.stop();
+    await ended(worker.stop());
     worker.abort();
     await pass();
     await worker.settled();
