@@ -104,10 +104,22 @@ export class DispatchTimeoutError extends DurableSqsError {
   }
 }
 
-/** The transport was closed; nothing more is sent through it. */
+/** The transport was closed before a result was handed to the engine; the result goes back to its queue. */
 export class TransportClosedError extends DurableSqsError {
   override readonly name = 'TransportClosedError';
   readonly code = 'transport_closed';
+}
+
+/** Another engine instance kept a run locked while its result was to be handed over; the result will be delivered again. */
+export class RunLockedError extends DurableSqsError {
+  override readonly name = 'RunLockedError';
+  readonly code = 'run_locked';
+  readonly runId: string;
+
+  constructor(runId: string) {
+    super(`run ${runId} is locked by another engine instance; its result will be delivered again`);
+    this.runId = runId;
+  }
 }
 
 /** SQS accepted no result of a whole batch. Thrown out of the Lambda handler so that Lambda's pollers slow down. */

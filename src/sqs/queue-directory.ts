@@ -36,7 +36,7 @@ export interface QueueDirectoryOptions {
  */
 export class QueueDirectory {
   readonly #options: QueueDirectoryOptions;
-  readonly #urls = new Map<string, Promise<string>>();
+  readonly #lookUps = new Map<string, LookUp>();
 
   constructor(options: QueueDirectoryOptions) {
     this.#options = options;
@@ -56,21 +56,21 @@ export class QueueDirectory {
 
   /** Forgets a URL that turned out to lead nowhere, so that a queue made anew is found. */
   forget(queueUrl: string): void {
-    for (const [key, url] of this.#urls) {
-      void url.then(
-        (found) => found === queueUrl && this.#urls.get(key) === url && this.#urls.delete(key),
-        () => undefined,
-      );
-    }
+    for (const [key, lookUp] of this.#lookUps) if (lookUp.found === queueUrl) this.#lookUps.delete(key);
   }
 
-  #once(key: string, resolve: () => Promise<string>): Promise<string> {
-    const known = this.#urls.get(key);
-    if (known !== undefined) return known;
-    const url = resolve();
-    this.#urls.set(key, url);
-    url.catch(() => this.#urls.delete(key));
-    return url;
+  async #once(key: string, resolve: () => Promise<string>): Promise<string> {
+    const known = this.#lookUps.get(key);
+    if (known !== undefined) return known.url;
+    const lookUp: LookUp = { url: resolve() };
+    this.#lookUps.set(key, lookUp);
+    try {
+      lookUp.found = await lookUp.url;
+      return lookUp.found;
+    } catch (error) {
+      if (this.#lookUps.get(key) === lookUp) this.#lookUps.delete(key);
+      throw error;
+    }
   }
 
   async #tasksByName(token: string): Promise<string> {
@@ -117,4 +117,11 @@ export class QueueDirectory {
     if (QueueArn === undefined) throw new QueueNotFoundError(name, await api.region());
     return QueueArn;
   }
+}
+
+interface LookUp {
+  /** Shared by all who ask meanwhile and later. */
+  readonly url: Promise<string>;
+  /** What it gave. */
+  found?: string;
 }

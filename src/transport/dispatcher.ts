@@ -63,8 +63,6 @@ export class Dispatcher {
       if (!(error instanceof QueueNotFoundError)) throw error;
       // Deleted since it was looked up; it may have been made anew, or autoCreate makes it. If not, this throws.
       queues.forget(queueUrl);
-      // A look-up that is cached as a promise can be forgotten one microtask later at the earliest.
-      await Promise.resolve();
       await sender.send(await queues.tasksQueueUrl(token), message);
     }
   }

@@ -1,5 +1,4 @@
 import {
-  type EngineEvent,
   type GroupHealth,
   type Heartbeat,
   type RemoteTask,
@@ -7,29 +6,23 @@ import {
   sanitizeQueueToken,
   type Transport,
   tenantGroup,
-  type WorkflowRun,
 } from '@dudousxd/nestjs-durable-core';
 import { ConfigurationError, QueueNotFoundError } from '../errors.ts';
 import { defaultLogger, errorFields, type Logger, safeLogger } from '../logger.ts';
-import { backoffMs, systemTiming } from '../sqs/backoff.ts';
+import { systemTiming } from '../sqs/backoff.ts';
 import { type OpenedClients, openClients } from '../sqs/clients.ts';
 import { QueueDirectory } from '../sqs/queue-directory.ts';
 import { Sender } from '../sqs/sender.ts';
 import type { ServedStep } from '../step/run-task.ts';
 import type { StepContext } from '../step/step-context.ts';
+import { type AttachableEngine, continueRun } from './continue-run.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { EventTurns } from './event-turns.ts';
 import { ResultOrder } from './result-order.ts';
 import { ResultReceiver } from './result-receiver.ts';
 import { TaskWorker } from './task-worker.ts';
+import { TimedTurns } from './timed-turns.ts';
 import { readTransportOptions, type SqsTransportOptions } from './transport-options.ts';
-import { EventTurns, TimedTurns } from './turns.ts';
-
-/** What `attach` needs of an engine; a `WorkflowEngine` has it. */
-export interface AttachableEngine {
-  subscribe(listener: (event: EngineEvent) => void): () => void;
-  getRun?(runId: string): Promise<Pick<WorkflowRun, 'status'> | null>;
-  resume?(runId: string): Promise<unknown>;
-}
 
 /** A step that a process serves with `handle`: input and context in, output (JSON) out. */
 export type ContainerStepFunction<Input, Output> = (input: Input, step: StepContext) => Output | Promise<Output>;
@@ -42,9 +35,6 @@ const HOLD_NOT_ATTACHED_MS = 250;
 /** Longer than a store takes to save a checkpoint, its slow calls included. */
 const FAN_OUT_QUIET_MS = 250;
 const CLOSE_TIMEOUT_MS = 30_000;
-/** Twice the engine's lease on a run: by then the lock of an instance that died is free. */
-const CONTINUE_TIMEOUT_MS = 60_000;
-const CONTINUE_BACKOFF = { firstMs: 20, maxMs: 2_000 };
 const DEPTH_ATTRIBUTES = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible', 'ApproximateNumberOfMessagesDelayed'];
 
 /**
@@ -248,29 +238,9 @@ export class SqsTransport implements Transport {
     });
   }
 
-  /**
-   * Begins the turn that a result should have begun and did not: an engine saved the result and then rejected it or died (a redelivery is
-   * taken silently), or another instance is in a turn of the run. An attached engine is asked to resume the run until a turn of it has
-   * ended here, or the run has.
-   */
   async #continueRun(runId: string): Promise<void> {
-    const engine = this.#engine;
-    const turns = this.#eventTurns;
-    if (engine?.getRun === undefined || engine.resume === undefined || turns === undefined) return;
-    const deadline = systemTiming.now() + CONTINUE_TIMEOUT_MS;
-    for (let tries = 1; turns.mayContinue(runId); tries += 1) {
-      const run = await engine.getRun(runId);
-      if (run?.status !== 'suspended' && run?.status !== 'running') return;
-      if (systemTiming.now() > deadline) throw new Error(`run ${runId} is locked by another instance; its result will be delivered again`);
-      // From the second time on, the run is locked by another instance: one that is in a turn, or one that has died in it.
-      if (tries > 1) await systemTiming.sleep(backoffMs(tries - 1, CONTINUE_BACKOFF, systemTiming.random));
-      try {
-        await engine.resume(runId);
-      } catch (error) {
-        if (isNamespaceMismatch(error)) return;
-        throw error;
-      }
-    }
+    if (this.#engine !== undefined && this.#eventTurns !== undefined)
+      await continueRun(runId, this.#engine, this.#eventTurns, systemTiming);
   }
 
   readonly #survived = (error: unknown, queueUrl: string | undefined): void => {
@@ -281,11 +251,6 @@ export class SqsTransport implements Transport {
       this.#logger.error('onError threw', errorFields(thrown));
     }
   };
-}
-
-/** The run is another engine's to continue. Known by its text alone: the engine does not export the class, nor name its errors. */
-function isNamespaceMismatch(error: unknown): boolean {
-  return error instanceof Error && error.message === 'namespace-mismatch';
 }
 
 // What a step accepts is between its author and the engine: here a function is a function.

@@ -9,6 +9,7 @@ const {
   InvalidMessageError,
   QueueNotFoundError,
   ResultsNotAcceptedError,
+  RunLockedError,
   SqsRequestError,
   StepFailedError,
   TaskTooLargeError,
@@ -26,6 +27,7 @@ const TABLE: [name: string, code: string, error: errors.DurableSqsError][] = [
   ['SqsRequestError', 'sqs_request', new SqsRequestError('SendMessageBatch', 'OverLimit', true, { cause })],
   ['DispatchTimeoutError', 'dispatch_timeout', new DispatchTimeoutError(TASK, 30_000, { cause })],
   ['TransportClosedError', 'transport_closed', new TransportClosedError('m', { cause })],
+  ['RunLockedError', 'run_locked', new RunLockedError('run-1')],
   ['ResultsNotAcceptedError', 'results_not_accepted', new ResultsNotAcceptedError(10, { cause })],
   ['InvalidEventError', 'invalid_event', new InvalidEventError('m', { cause })],
   ['StepFailedError', 'no_handler', new StepFailedError('no_handler', 'm')],
@@ -57,6 +59,7 @@ describe('every error', () => {
     expect(TABLE.filter(([, , error]) => !('cause' in error)).map(([name]) => name)).toEqual([
       'InvalidMessageError',
       'TaskTooLargeError',
+      'RunLockedError',
       'StepFailedError',
     ]);
   });

@@ -107,9 +107,9 @@ describe('handle', () => {
     await transport.dispatch(taskFor());
     await begun.promise;
     const closing = transport.close();
-    const receives = local.requests('ReceiveMessage');
     end.resolve('done');
     await closing;
+    const receives = local.requests('ReceiveMessage');
     expect(await depth(local.client, tasks)).toBe(0);
     expect(await ready(local.client, await local.queueUrl(`${prefix}-results`))).toBe(1);
     // The transport's client is destroyed and can still send.

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { QueueNotFoundError } from '../../../src/errors.ts';
 import { systemTiming } from '../../../src/sqs/backoff.ts';
+import { EventTurns } from '../../../src/transport/event-turns.ts';
 import { ResultOrder } from '../../../src/transport/result-order.ts';
 import { ResultReceiver, type ResultReceiverOptions } from '../../../src/transport/result-receiver.ts';
-import { EventTurns, TimedTurns } from '../../../src/transport/turns.ts';
+import { TimedTurns } from '../../../src/transport/timed-turns.ts';
 import type { StepResult } from '../../../src/wire/step-result.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { deferred } from '../../support/deferred.ts';

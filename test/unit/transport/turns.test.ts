@@ -1,6 +1,7 @@
 import type { EngineEventType } from '@dudousxd/nestjs-durable-core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { EventTurns, TimedTurns } from '../../../src/transport/turns.ts';
+import { EventTurns } from '../../../src/transport/event-turns.ts';
+import { TimedTurns } from '../../../src/transport/timed-turns.ts';
 
 const QUIET_MS = 250;
 const NEVER = Number.POSITIVE_INFINITY;
