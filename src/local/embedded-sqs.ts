@@ -6,7 +6,7 @@ import { isRecord } from '../wire/shape.ts';
 export interface LocalSqsOptions {
   /**
    * TCP port on 127.0.0.1.
-   * @default 0: any free one
+   * @default 0, which takes a free one
    */
   readonly port?: number | undefined;
   /**

@@ -23,6 +23,7 @@ import { ResultReceiver } from './result-receiver.ts';
 import { TaskWorker } from './task-worker.ts';
 import { TimedTurns } from './timed-turns.ts';
 import { readTransportOptions, type SqsTransportOptions } from './transport-options.ts';
+import { within } from './within.ts';
 
 /** A step that a process serves with `handle`: input and context in, output (JSON) out. */
 export type ContainerStepFunction<Input, Output> = (input: Input, step: StepContext) => Output | Promise<Output>;
@@ -256,16 +257,4 @@ export class SqsTransport implements Transport {
 // What a step accepts is between its author and the engine: here a function is a function.
 function isStepFunction(fn: unknown): fn is (input: unknown, step: StepContext) => unknown {
   return typeof fn === 'function';
-}
-
-async function within(timeoutMs: number, work: Promise<void>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), timeoutMs);
-  });
-  try {
-    return await Promise.race([work.then(() => true as const), timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
