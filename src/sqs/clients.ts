@@ -1,5 +1,5 @@
 import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
-import { type SdkClients, sdkApi } from './sdk-api.ts';
+import { sdkApi } from './sdk-api.ts';
 import type { SqsApi } from './sqs-api.ts';
 
 export interface ClientOptions {
@@ -19,13 +19,20 @@ export interface OpenedClients {
 export function openClients({ client, clientConfig = {} }: ClientOptions): OpenedClients {
   const config = { ...endpointOfEnvironment(process.env), ...clientConfig };
   const main = client ?? new SQSClient(config);
-  const poll = client === undefined ? new SQSClient(config) : separateConnections(client);
-  const clients: SdkClients = { client: main, pollClient: poll };
+  let poll: SQSClient | undefined;
+  const api = sdkApi({
+    client: main,
+    // Made by the first receive: a Lambda worker only sends, and each client is time of its cold start.
+    get pollClient() {
+      poll ??= client === undefined ? new SQSClient(config) : separateConnections(client);
+      return poll;
+    },
+  });
   return {
-    api: sdkApi(clients),
+    api,
     destroy() {
       if (client === undefined) main.destroy();
-      if (poll !== client) poll.destroy();
+      if (poll !== client) poll?.destroy();
     },
   };
 }

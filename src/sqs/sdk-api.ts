@@ -37,7 +37,8 @@ interface CallLimits {
 const CALL_TIMEOUT_MS = 30_000;
 
 /** {@link SqsApi} on the AWS SDK. */
-export function sdkApi({ client, pollClient = client }: SdkClients): SqsApi {
+export function sdkApi(clients: SdkClients): SqsApi {
+  const { client } = clients;
   const region = async () => {
     // A region may be missing where an endpoint is given; this is only for messages, so it never throws.
     try {
@@ -85,7 +86,10 @@ export function sdkApi({ client, pollClient = client }: SdkClients): SqsApi {
       const command = new ReceiveMessageCommand({ QueueUrl: queueUrl, ...receiveFields(options) });
       // The request must outlive the long poll, or every quiet poll would look like a failure.
       const timeoutMs = (options.waitTimeSeconds + 15) * 1000;
-      const answer = await call('ReceiveMessage', queueUrl, (limits) => pollClient.send(command, limits), { timeoutMs, signal });
+      const answer = await call('ReceiveMessage', queueUrl, (limits) => (clients.pollClient ?? client).send(command, limits), {
+        timeoutMs,
+        signal,
+      });
       return (answer.Messages ?? []).flatMap(receivedMessage);
     },
 

@@ -59,18 +59,35 @@ describe('openClients', () => {
     expect(destroy).not.toHaveBeenCalled();
   });
 
-  it('makes two clients of a configuration and destroys both', () => {
+  /** A receive that ends before it is sent, and still needs its client. */
+  async function receive({ api }: ReturnType<typeof openClients>): Promise<void> {
+    await expect(api.receiveMessages(QUEUE, { maxMessages: 1, waitTimeSeconds: 0 }, AbortSignal.abort())).rejects.toThrow();
+  }
+
+  it('makes two clients of a configuration and destroys both', async () => {
     const destroy = vi.spyOn(SQSClient.prototype, 'destroy');
-    openClients({ clientConfig: CONFIG }).destroy();
+    const opened = openClients({ clientConfig: CONFIG });
+    await receive(opened);
+    opened.destroy();
     expect(destroy).toHaveBeenCalledTimes(2);
     expect(new Set(destroy.mock.contexts).size).toBe(2);
     destroy.mockRestore();
   });
 
-  it('destroys only the second client where it was given the first', () => {
+  it('makes no client for long polls before the first: a worker that only sends does without', () => {
+    const destroy = vi.spyOn(SQSClient.prototype, 'destroy');
+    openClients({ clientConfig: CONFIG }).destroy();
+    expect(destroy).toHaveBeenCalledTimes(1);
+    destroy.mockRestore();
+  });
+
+  it('destroys only the second client where it was given the first', async () => {
     const client = new SQSClient(CONFIG);
     const destroy = vi.spyOn(SQSClient.prototype, 'destroy');
-    openClients({ client }).destroy();
+    const opened = openClients({ client });
+    await receive(opened);
+    await receive(opened);
+    opened.destroy();
     expect(destroy.mock.contexts).toHaveLength(1);
     expect(destroy.mock.contexts[0] === client).toBe(false);
     destroy.mockRestore();
