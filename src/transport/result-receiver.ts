@@ -1,6 +1,7 @@
 import { InvalidMessageError, TransportClosedError } from '../errors.ts';
 import { errorFields, type Logger } from '../logger.ts';
-import { Acknowledger } from '../sqs/acknowledger.ts';
+import type { Acknowledger } from '../sqs/acknowledger.ts';
+import { Acknowledgers } from '../sqs/acknowledgers.ts';
 import { backoffMs, type Timing } from '../sqs/backoff.ts';
 import { Poller } from '../sqs/poller.ts';
 import type { ReceivedMessage, SqsApi } from '../sqs/sqs-api.ts';
@@ -40,14 +41,23 @@ const REDELIVERY_BACKOFF = { firstMs: 1_000, maxMs: 15 * 60_000 };
 export class ResultReceiver {
   readonly #options: ResultReceiverOptions;
   readonly #poller: Poller;
+  readonly #acknowledgers: Acknowledgers;
   readonly #outage: StoreOutage;
   readonly #inFlight = new Set<Promise<void>>();
-  #acknowledger: { readonly queueUrl: string; readonly to: Acknowledger } | undefined;
 
   constructor(options: ResultReceiverOptions) {
     this.#options = options;
     const { api, queueUrl, waitTimeSeconds, marker, timing, logger, onError } = options;
     this.#outage = new StoreOutage(() => this.#poller.wake(), timing.random);
+    this.#acknowledgers = new Acknowledgers({
+      api,
+      visibilityTimeoutSeconds: VISIBILITY_TIMEOUT_SECONDS,
+      timing,
+      onError: (error, queue) => {
+        logger.warn('a delete or visibility change failed; the message will be delivered again', { ...errorFields(error), queue });
+        onError(error, queue);
+      },
+    });
     this.#poller = new Poller({
       api,
       queueUrl,
@@ -80,16 +90,16 @@ export class ResultReceiver {
   /** Resolves when the engine is done with everything it was given, and SQS has been told. */
   async settled(): Promise<void> {
     while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
-    await this.#acknowledger?.to.idle();
+    await this.#acknowledgers.idle();
   }
 
   /** Stops hiding what is still with the engine: another instance may have it. */
   abandon(): void {
-    this.#acknowledger?.to.stop();
+    this.#acknowledgers.stop();
   }
 
   #take(messages: readonly ReceivedMessage[], queueUrl: string): void {
-    const acknowledger = this.#acknowledgerOf(queueUrl);
+    const acknowledger = this.#acknowledgers.of(queueUrl);
     for (const message of messages) {
       acknowledger.hold(message.receiptHandle);
       const endProbe = this.#outage.received();
@@ -150,26 +160,5 @@ export class ResultReceiver {
     logger.error('the engine rejected a result; it will be delivered again', { ...ids, ...errorFields(error), delaySeconds });
     onError(error, undefined);
     await acknowledger.release(message.receiptHandle, delaySeconds);
-  }
-
-  #acknowledgerOf(queueUrl: string): Acknowledger {
-    if (this.#acknowledger?.queueUrl !== queueUrl) {
-      const { api, onError, timing, logger } = this.#options;
-      const to = new Acknowledger({
-        api,
-        queueUrl,
-        visibilityTimeoutSeconds: VISIBILITY_TIMEOUT_SECONDS,
-        timing,
-        onError: (error) => {
-          logger.warn('a delete or visibility change failed; the message will be delivered again', {
-            ...errorFields(error),
-            queue: queueUrl,
-          });
-          onError(error, queueUrl);
-        },
-      });
-      this.#acknowledger = { queueUrl, to };
-    }
-    return this.#acknowledger.to;
   }
 }

@@ -1,6 +1,7 @@
 import { InvalidMessageError, QueueNotFoundError, SqsRequestError } from '../errors.ts';
 import { errorFields, type LogFields, type Logger } from '../logger.ts';
-import { Acknowledger } from '../sqs/acknowledger.ts';
+import type { Acknowledger } from '../sqs/acknowledger.ts';
+import { Acknowledgers } from '../sqs/acknowledgers.ts';
 import { retry, type Timing } from '../sqs/backoff.ts';
 import { Poller } from '../sqs/poller.ts';
 import type { Sender } from '../sqs/sender.ts';
@@ -33,13 +34,22 @@ const SEND_BACKOFF = { firstMs: 100, maxMs: 10_000 };
 export class TaskWorker {
   readonly #options: TaskWorkerOptions;
   readonly #poller: Poller;
+  readonly #acknowledgers: Acknowledgers;
   readonly #running = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
-  #acknowledger: { readonly queueUrl: string; readonly to: Acknowledger } | undefined;
 
   constructor(options: TaskWorkerOptions) {
     this.#options = options;
     const { api, queueUrl, waitTimeSeconds, visibilityTimeoutSeconds, marker, timing, logger, onError, concurrency } = options;
+    this.#acknowledgers = new Acknowledgers({
+      api,
+      visibilityTimeoutSeconds,
+      timing,
+      onError: (error, queue) => {
+        logger.warn('a delete or visibility change failed; the task may be delivered again', { ...errorFields(error), queue });
+        onError(error, queue);
+      },
+    });
     this.#poller = new Poller({
       api,
       queueUrl,
@@ -67,17 +77,17 @@ export class TaskWorker {
   /** Aborts `step.signal`, gives up results that SQS does not accept, and stops hiding the tasks: they will be delivered again. */
   abort(): void {
     this.#stopping.abort(new Error('the worker is closing'));
-    this.#acknowledger?.to.stop();
+    this.#acknowledgers.stop();
   }
 
   /** Resolves when every step has ended and SQS has been told. */
   async settled(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
-    await this.#acknowledger?.to.idle();
+    await this.#acknowledgers.idle();
   }
 
   #take(messages: readonly ReceivedMessage[], queueUrl: string): void {
-    const acknowledger = this.#acknowledgerOf(queueUrl);
+    const acknowledger = this.#acknowledgers.of(queueUrl);
     for (const message of messages) {
       acknowledger.hold(message.receiptHandle);
       const handled = this.#handle(message, acknowledger).finally(() => {
@@ -157,23 +167,5 @@ export class TaskWorker {
       this.#options.logger.error('message is not a RemoteTask; left for the dead-letter queue', { messageId, receiveCount, problem });
       return undefined;
     }
-  }
-
-  #acknowledgerOf(queueUrl: string): Acknowledger {
-    if (this.#acknowledger?.queueUrl !== queueUrl) {
-      const { api, onError, timing, logger, visibilityTimeoutSeconds } = this.#options;
-      const to = new Acknowledger({
-        api,
-        queueUrl,
-        visibilityTimeoutSeconds,
-        timing,
-        onError: (error) => {
-          logger.warn('a delete or visibility change failed; the task may be delivered again', { ...errorFields(error), queue: queueUrl });
-          onError(error, queueUrl);
-        },
-      });
-      this.#acknowledger = { queueUrl, to };
-    }
-    return this.#acknowledger.to;
   }
 }

@@ -3,7 +3,13 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { deadLetterQueueName, tasksQueueName } from '../../src/naming/queue-names.ts';
+import {
+  deadLetterQueueName,
+  parkedQueueName,
+  resultsDeadLetterQueueName,
+  resultsQueueName,
+  tasksQueueName,
+} from '../../src/naming/queue-names.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
@@ -31,6 +37,8 @@ describe('README', () => {
     for (const token of ['py_echo', 'payments.charge-card', 'charge@acme']) {
       expect(readme).toContain(`| \`${token}\` | \`${tasksQueueName(token)}\` |`);
     }
-    expect(deadLetterQueueName('x')).toMatch(/^durable-dead-letters-/);
+    for (const name of [resultsQueueName(), resultsDeadLetterQueueName(), deadLetterQueueName('x'), parkedQueueName('x')]) {
+      expect(readme).toContain(`\`${name.replace(/x$/, '…')}\``);
+    }
   });
 });
