@@ -132,6 +132,22 @@ export class ResultsNotAcceptedError extends DurableSqsError {
   }
 }
 
+/** The stored body of a large message could not be read or written. Names the object, never what is in it. */
+export class PayloadStoreError extends DurableSqsError {
+  override readonly name = 'PayloadStoreError';
+  readonly code = 'payload_store';
+  /** `missing`: no such object. `denied`: these credentials may not. `unavailable`: the store did not answer well. `not_configured`: no `payloadStore`. */
+  readonly reason: 'missing' | 'denied' | 'unavailable' | 'not_configured';
+  /** True where the same request may succeed later. */
+  readonly passing: boolean;
+
+  constructor(reason: PayloadStoreError['reason'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+    this.passing = reason === 'unavailable';
+  }
+}
+
 /** What a Lambda handler was invoked with is not an SQS event. */
 export class InvalidEventError extends DurableSqsError {
   override readonly name = 'InvalidEventError';
@@ -156,4 +172,12 @@ export class StepFailedError extends DurableSqsError {
 }
 
 /** Codes that this package itself puts into `StepResult.error.code`; all others are the step's own. */
-export type StepFailureCode = 'no_handler' | 'invalid_input' | 'invalid_output' | 'unserializable_output' | 'result_too_large';
+export type StepFailureCode =
+  | 'no_handler'
+  | 'invalid_input'
+  | 'invalid_output'
+  | 'unserializable_output'
+  | 'result_too_large'
+  | 'lambda_timeout'
+  | 'dead_letter'
+  | 'payload_store';

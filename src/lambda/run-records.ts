@@ -5,7 +5,7 @@ import { encodeResult } from '../step/encode-result.ts';
 import type { ReadableError } from '../step/readable-error.ts';
 import { runTask, type Worker } from '../step/run-task.ts';
 import type { StepContext } from '../step/step-context.ts';
-import type { StringAttributes } from '../wire/limits.ts';
+import type { MessageAttributes } from '../wire/limits.ts';
 import { decodeRemoteTask, type RemoteTask } from '../wire/remote-task.ts';
 import type { StepResult } from '../wire/step-result.ts';
 import type { Batch } from './batch.ts';
@@ -92,7 +92,7 @@ async function runRecord(
   const ran = await runTask(task, delivery, worker);
   const durationMs = Math.round(performance.now() - startedAt);
 
-  const attributes: StringAttributes | undefined = marker === undefined ? undefined : { [marker]: '1' };
+  const attributes: MessageAttributes | undefined = marker === undefined ? undefined : { [marker]: '1' };
   const encoded = encodeResult(ran.result, attributes);
   if (encoded.dropped.length > 0) logger.warn('result did not fit or could not be encoded', { ...ids, dropped: encoded.dropped.join(',') });
   logEnd(logger, { ...ids, durationMs }, ran.thrown, encoded.result);

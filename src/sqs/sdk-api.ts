@@ -11,7 +11,7 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { QueueNotFoundError, SqsRequestError } from '../errors.ts';
-import type { StringAttributes } from '../wire/limits.ts';
+import { type MessageAttributes, type TypedAttribute, typedAttribute } from '../wire/limits.ts';
 import { entryPasses, isMissingQueue, requestError, shortCode } from './request-errors.ts';
 import type { EntryOutcome, OutgoingMessage, ReceivedMessage, ReceiveOptions, SqsApi, VisibilityChange } from './sqs-api.ts';
 
@@ -141,23 +141,28 @@ function attributeName(name: string): QueueAttributeName {
   return known;
 }
 
-function sendFields({ body, attributes, groupId }: OutgoingMessage) {
+function sendFields({ body, attributes, groupId, deduplicationId }: OutgoingMessage) {
   return {
     MessageBody: body,
     ...(attributes === undefined ? {} : { MessageAttributes: attributeFields(attributes) }),
     ...(groupId === undefined ? {} : { MessageGroupId: groupId }),
+    ...(deduplicationId === undefined ? {} : { MessageDeduplicationId: deduplicationId }),
   };
 }
 
-function attributeFields(attributes: StringAttributes) {
-  return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, { DataType: 'String', StringValue: value }]));
+function attributeFields(attributes: MessageAttributes) {
+  return Object.fromEntries(Object.entries(attributes).map(([name, attribute]) => [name, attributeField(typedAttribute(attribute))]));
+}
+
+function attributeField({ dataType, value }: TypedAttribute) {
+  return typeof value === 'string' ? { DataType: dataType, StringValue: value } : { DataType: dataType, BinaryValue: value };
 }
 
 function receiveFields({ maxMessages, waitTimeSeconds, visibilityTimeoutSeconds, attributeNames }: ReceiveOptions) {
   return {
     MaxNumberOfMessages: maxMessages,
     WaitTimeSeconds: waitTimeSeconds,
-    MessageSystemAttributeNames: ['ApproximateReceiveCount' as const],
+    MessageSystemAttributeNames: ['ApproximateReceiveCount' as const, 'MessageGroupId' as const],
     ...(visibilityTimeoutSeconds === undefined ? {} : { VisibilityTimeout: visibilityTimeoutSeconds }),
     ...(attributeNames === undefined || attributeNames.length === 0 ? {} : { MessageAttributeNames: [...attributeNames] }),
   };
@@ -178,6 +183,7 @@ function receivedMessage(message: Message): ReceivedMessage[] {
       body: Body ?? '',
       receiveCount: Number(Attributes?.ApproximateReceiveCount ?? 1),
       attributeNames: Object.keys(MessageAttributes ?? {}),
+      ...(Attributes?.MessageGroupId === undefined ? {} : { groupId: Attributes.MessageGroupId }),
     },
   ];
 }

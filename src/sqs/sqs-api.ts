@@ -1,4 +1,4 @@
-import type { StringAttributes } from '../wire/limits.ts';
+import type { MessageAttributes } from '../wire/limits.ts';
 
 /**
  * The few SQS calls that this package makes: the seam between everything above and the network.
@@ -10,8 +10,6 @@ export interface SqsApi extends ResultSender {
   receiveMessages(queueUrl: string, options: ReceiveOptions, signal?: AbortSignal): Promise<ReceivedMessage[]>;
   /** @param receiptHandles at most ten */
   deleteMessages(queueUrl: string, receiptHandles: readonly string[]): Promise<EntryOutcome[]>;
-  /** @param entries at most ten */
-  changeVisibility(queueUrl: string, entries: readonly VisibilityChange[]): Promise<EntryOutcome[]>;
   /** Gives undefined where there is no queue of that name. */
   findQueueUrl(queueName: string): Promise<string | undefined>;
   /** Creates the queue, or finds the one that was created in the meantime. Gives its URL. */
@@ -21,19 +19,23 @@ export interface SqsApi extends ResultSender {
   region(): Promise<string>;
 }
 
-/** What a Lambda worker needs of SQS: to send, and to find the results queue where only its name is known. */
+/** What a Lambda worker needs of SQS: to send, to give a record back at once, and to find a queue where only its name is known. */
 export interface ResultSender {
   /** @param messages at most ten, at most 1 MiB together */
   sendMessages(queueUrl: string, messages: readonly OutgoingMessage[]): Promise<EntryOutcome[]>;
+  /** @param entries at most ten */
+  changeVisibility(queueUrl: string, entries: readonly VisibilityChange[]): Promise<EntryOutcome[]>;
   findQueueUrl(queueName: string): Promise<string | undefined>;
   region(): Promise<string>;
 }
 
 export interface OutgoingMessage {
   readonly body: string;
-  readonly attributes?: StringAttributes;
+  readonly attributes?: MessageAttributes;
   /** FIFO group; on a standard queue, the tenant of fair queues. */
   readonly groupId?: string;
+  /** FIFO only: SQS drops another message with the same id for five minutes. One per send, kept by the retries of that send. */
+  readonly deduplicationId?: string;
 }
 
 export interface ReceiveOptions {
@@ -55,6 +57,8 @@ export interface ReceivedMessage {
   readonly receiveCount: number;
   /** Names of the requested message attributes that the message carries. */
   readonly attributeNames: readonly string[];
+  /** FIFO group (or tenant of fair queues) it was sent with. */
+  readonly groupId?: string;
 }
 
 export interface VisibilityChange {

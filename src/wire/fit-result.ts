@@ -1,4 +1,4 @@
-import { messageBytes, type StringAttributes } from './limits.ts';
+import { type MessageAttributes, messageBytes } from './limits.ts';
 import { encodeStepResult, type StepError, type StepResult } from './step-result.ts';
 
 /** What a result can lose. `fields`: what is no part of the documented result; `message`: its end. */
@@ -19,7 +19,7 @@ export interface FittedResult {
  * stack, then the end of its message: what is left still tells the engine that the step failed, and how. Its ids and status are
  * never touched, so a limit smaller than those is not met.
  */
-export function fitResult(result: StepResult, limitBytes: number, attributes: StringAttributes = {}): FittedResult {
+export function fitResult(result: StepResult, limitBytes: number, attributes: MessageAttributes = {}): FittedResult {
   const fits = (body: string) => messageBytes(body, attributes) <= limitBytes;
   const dropped: DroppedPart[] = [];
   let current = result;

@@ -9,14 +9,28 @@ export const MAX_MESSAGE_BYTES = 1_048_576;
 /** Entries of one batch request (send, delete, change visibility), and messages of one receive. */
 export const MAX_BATCH_ENTRIES = 10;
 
-/** String attributes of a message, by name. */
-export type StringAttributes = Readonly<Record<string, string>>;
+/** One message attribute as SQS has it; a bare string stands for data type `String`. */
+export type MessageAttribute = string | TypedAttribute;
+
+/** An attribute of any data type: `String`, `Number`, `Binary`, or one of them with a label behind a dot (`Number.int`). */
+export interface TypedAttribute {
+  readonly dataType: string;
+  readonly value: string | Uint8Array;
+}
+
+/** Attributes of a message, by name. */
+export type MessageAttributes = Readonly<Record<string, MessageAttribute>>;
 
 /** What SQS counts for a message: UTF-8 bytes of the body and of each attribute's name, type and value. */
-export function messageBytes(body: string, attributes: StringAttributes = {}): number {
+export function messageBytes(body: string, attributes: MessageAttributes = {}): number {
   let bytes = Buffer.byteLength(body);
-  for (const [name, value] of Object.entries(attributes)) {
-    bytes += Buffer.byteLength(name) + 'String'.length + Buffer.byteLength(value);
+  for (const [name, attribute] of Object.entries(attributes)) {
+    const { dataType, value } = typedAttribute(attribute);
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(dataType) + Buffer.byteLength(value);
   }
   return bytes;
+}
+
+export function typedAttribute(attribute: MessageAttribute): TypedAttribute {
+  return typeof attribute === 'string' ? { dataType: 'String', value: attribute } : attribute;
 }

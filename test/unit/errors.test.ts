@@ -7,6 +7,7 @@ const {
   DurableSqsError,
   InvalidEventError,
   InvalidMessageError,
+  PayloadStoreError,
   QueueNotFoundError,
   ResultsNotAcceptedError,
   RunLockedError,
@@ -29,6 +30,7 @@ const TABLE: [name: string, code: string, error: errors.DurableSqsError][] = [
   ['TransportClosedError', 'transport_closed', new TransportClosedError('m', { cause })],
   ['RunLockedError', 'run_locked', new RunLockedError('run-1')],
   ['ResultsNotAcceptedError', 'results_not_accepted', new ResultsNotAcceptedError(10, { cause })],
+  ['PayloadStoreError', 'payload_store', new PayloadStoreError('missing', 'm', { cause })],
   ['InvalidEventError', 'invalid_event', new InvalidEventError('m', { cause })],
   ['StepFailedError', 'no_handler', new StepFailedError('no_handler', 'm')],
 ];

@@ -27,6 +27,7 @@ function fakeSqs(answers: (Error | readonly EntryOutcome[])[] = [], queues: Reco
       if (answer instanceof Error) throw answer;
       return [...answer];
     },
+    changeVisibility: async (_queueUrl, entries) => entries.map((): EntryOutcome => ({ ok: true })),
     findQueueUrl: async (name) => {
       lookups.push(name);
       return queues[name];

@@ -102,10 +102,15 @@ describe('receiveMessages', () => {
         MaxNumberOfMessages: 7,
         WaitTimeSeconds: 20,
         VisibilityTimeout: 0,
-        MessageSystemAttributeNames: ['ApproximateReceiveCount'],
+        MessageSystemAttributeNames: ['ApproximateReceiveCount', 'MessageGroupId'],
         MessageAttributeNames: ['marker'],
       },
-      { QueueUrl: QUEUE, MaxNumberOfMessages: 1, WaitTimeSeconds: 0, MessageSystemAttributeNames: ['ApproximateReceiveCount'] },
+      {
+        QueueUrl: QUEUE,
+        MaxNumberOfMessages: 1,
+        WaitTimeSeconds: 0,
+        MessageSystemAttributeNames: ['ApproximateReceiveCount', 'MessageGroupId'],
+      },
     ]);
   });
 

@@ -2,6 +2,7 @@ import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import { vi } from 'vitest';
 import { QueueNotFoundError, SqsRequestError } from '../../../src/errors.ts';
 import type { EntryOutcome, OutgoingMessage, ReceivedMessage, ReceiveOptions, SqsApi, VisibilityChange } from '../../../src/sqs/sqs-api.ts';
+import type { MessageAttributes } from '../../../src/wire/limits.ts';
 import { settle } from '../../support/fake-timing.ts';
 import { md5, type SdkAnswer, type SdkRequest, stubbedClient } from '../../support/stub-request-handler.ts';
 
@@ -10,7 +11,7 @@ export type Operation = 'send' | 'receive' | 'delete' | 'change' | 'find' | 'cre
 interface StoredMessage {
   readonly messageId: string;
   readonly body: string;
-  readonly attributes: Readonly<Record<string, string>>;
+  readonly attributes: MessageAttributes;
   readonly groupId: string | undefined;
   visibleAt: number;
   receiveCount: number;

@@ -1,0 +1,45 @@
+/** What a serverless.yml says about durable steps, checked and with every default filled in. Resources, commands and doctor read this. */
+export interface DurableService {
+  /** Prefix of all queue names, namespace folded in. */
+  readonly prefix: string;
+  readonly resultsQueue: ResultsQueue;
+  readonly steps: readonly DurableStep[];
+  /** The function that is mapped to every dead-letter queue, where there is one. */
+  readonly deadLetters: DurableFunction | undefined;
+}
+
+/** One results queue per engine store; several services share it, and only one may own it. */
+export type ResultsQueue =
+  | { readonly owned: true; readonly name: string; readonly fifo: boolean }
+  | { readonly owned: false; readonly url: string; readonly arn: string; readonly fifo: boolean };
+
+/** A function of the service, as far as its mappings are concerned. */
+export interface DurableFunction {
+  /** Its key under `functions`. */
+  readonly functionKey: string;
+  /** `file.export`, as in serverless.yml. */
+  readonly handler: string;
+  readonly runtime: string;
+  readonly timeoutSeconds: number;
+  readonly reservedConcurrency: number | undefined;
+}
+
+/** One `durableStep` event. Durations in seconds. */
+export interface DurableStep {
+  /** Where it stands in the file: `functions.chargeCard.events[0].durableStep`. */
+  readonly path: string;
+  readonly name: string;
+  readonly partition: string | undefined;
+  /** Routing token of name and partition. */
+  readonly token: string;
+  readonly function: DurableFunction;
+  readonly queues: { readonly tasks: string; readonly deadLetters: string; readonly parked: string };
+  readonly batchSize: number;
+  readonly batchWindowSeconds: number;
+  readonly maximumConcurrency: number | undefined;
+  readonly provisionedPollers: { readonly minimum: number; readonly maximum: number } | undefined;
+  readonly maxReceiveCount: number;
+  readonly visibilityTimeoutSeconds: number;
+  readonly fifo: boolean;
+  readonly enabled: boolean;
+}
