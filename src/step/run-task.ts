@@ -3,6 +3,7 @@ import { StepFailedError } from '../errors.ts';
 import type { RemoteTask } from '../wire/remote-task.ts';
 import type { StepResult } from '../wire/step-result.ts';
 import { type ReadableError, readableError } from './readable-error.ts';
+import { type Sealing, sealable } from './sealing.ts';
 import { type StandardSchemaV1, validated } from './standard-schema.ts';
 import type { DeliveryOf, StepContext } from './step-context.ts';
 
@@ -33,16 +34,19 @@ export interface Ran {
  *
  * It runs through the core package's `runStepHandler`, so the engine's own contract (ambient `currentStep()`, events, codes)
  * holds to the letter; on top of that a `FatalError` is not retryable, as the engine documents it.
+ * @param sealing where the step's time can end before the step does
  */
 export async function runTask<Context extends StepContext>(
   task: RemoteTask,
   delivery: DeliveryOf<Context>,
   worker: Worker<Context>,
+  sealing?: Sealing,
 ): Promise<Ran> {
   const ended: { thrown?: ReadableError } = {};
   const result = await runStepHandler(task, async (input, logger) => {
     try {
-      return await runServed(task, input, contextOf(logger, task, delivery), worker);
+      const running = runServed(task, input, contextOf(logger, task, delivery), worker);
+      return await (sealing === undefined ? running : sealable(running, logger, sealing));
     } catch (error) {
       ended.thrown = readableError(error);
       throw ended.thrown;
