@@ -1,5 +1,4 @@
 import { ConfigurationError } from '../errors.ts';
-import type { OutgoingMessage } from '../sqs/sqs-api.ts';
 import type { SqsChannel } from './result-channel.ts';
 
 /** `print`: results go to standard output, and no queue is touched. `send`: as always. */
@@ -18,8 +17,11 @@ export function replayOf(env: NodeJS.ProcessEnv): Replay {
 
 /** Prints each result as one line of JSON and counts it as accepted. */
 export function printingChannel(write: (line: string) => unknown = (line) => process.stdout.write(line)): SqsChannel {
-  const print = async ({ body }: OutgoingMessage) => {
-    write(`${body}\n`);
+  return {
+    send: async ({ body }) => {
+      write(`${body}\n`);
+    },
+    // Only results are printed: a parked task is where it was.
+    sendTo: async () => undefined,
   };
-  return { send: print, sendTo: (_queueNames, message) => print(message) };
 }
