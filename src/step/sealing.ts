@@ -15,7 +15,8 @@ export interface Sealing {
  *
  * Nobody can stop a promise. The step may go on, until its process freezes and beyond; it must only not be heard.
  */
-export function sealable(running: Promise<unknown>, logger: StepLogger, sealing: Sealing): Promise<unknown> {
+export function sealable(running: unknown, logger: StepLogger, sealing: Sealing): unknown {
+  if (!isThenable(running)) return running;
   return new Promise((resolve, reject) => {
     let sealed = false;
     let told = false;
@@ -39,6 +40,10 @@ export function sealable(running: Promise<unknown>, logger: StepLogger, sealing:
       (error: unknown) => ended(() => reject(error)),
     );
   });
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
 /** The result has left with what was logged until now: more lines would only be collected for nobody. */
