@@ -1,0 +1,152 @@
+import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { type RunningLimit, runningLimit } from './http-limit.ts';
+
+export interface HttpPost {
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** Sends one request and gives its answer, whatever its status. Rejects with Node's own error where there is none. */
+export type Post = (request: HttpPost) => Promise<HttpAnswer>;
+
+export interface HttpTimes {
+  /** Until the connection stands, TLS included. */
+  readonly connectMs: number;
+  /** Until the answer is there as a whole. */
+  readonly answerMs: number;
+}
+
+/**
+ * How long a kept connection may have been idle, by the clock on the wall: it goes on while Lambda freezes the process, and what is
+ * between here and SQS forgets connections without a word.
+ */
+const IDLE_FOR_MS = 20_000;
+/** Stale connections can fail one after another; a fresh one always comes in the end. */
+const STALE_CONNECTIONS = 5;
+
+interface Opened {
+  readonly agent: Agent;
+  readonly request: typeof import('node:http')['request'];
+}
+
+/** Kept-alive connections over `node:https`, or `node:http` for an endpoint without TLS. */
+export class HttpConnections {
+  readonly #times: HttpTimes;
+  readonly #opened = new Map<string, Opened>();
+  readonly #usedLast = new WeakMap<object, number>();
+
+  constructor(times: HttpTimes) {
+    this.#times = times;
+  }
+
+  /** Loads what requests to this URL need. */
+  prepare(url: URL): void {
+    this.#open(url.protocol);
+  }
+
+  /** A request that fails on a connection that had been idle goes out again at once on another one: it was the connection that was old. */
+  async post(request: HttpPost): Promise<HttpAnswer> {
+    const opened = this.#open(request.url.protocol);
+    this.#dropIdle(opened.agent, IDLE_FOR_MS);
+    for (let stale = 0; ; stale += 1) {
+      const attempt = { reused: false, answering: false };
+      try {
+        return await this.#once(opened, request, attempt);
+      } catch (error) {
+        if (!attempt.reused || attempt.answering || !isClosedConnection(error) || stale === STALE_CONNECTIONS) throw error;
+        this.#dropIdle(opened.agent, 0);
+      }
+    }
+  }
+
+  /** Closes the connections that are idle. */
+  destroy(): void {
+    for (const { agent } of this.#opened.values()) agent.destroy();
+  }
+
+  // Not imported above: whoever sends over one of the two does not pay for the other.
+  #open(protocol: string): Opened {
+    let opened = this.#opened.get(protocol);
+    if (opened === undefined) {
+      const { Agent, request } = protocol === 'http:' ? process.getBuiltinModule('node:http') : process.getBuiltinModule('node:https');
+      opened = { agent: new Agent({ keepAlive: true }), request };
+      this.#opened.set(protocol, opened);
+    }
+    return opened;
+  }
+
+  #dropIdle(agent: Agent, forMs: number): void {
+    const before = Date.now() - forMs;
+    for (const socket of Object.values(agent.freeSockets).flat()) {
+      if (socket !== undefined && (this.#usedLast.get(socket) ?? 0) <= before) socket.destroy();
+    }
+  }
+
+  #once(opened: Opened, post: HttpPost, attempt: { reused: boolean; answering: boolean }): Promise<HttpAnswer> {
+    return new Promise((resolve, reject) => {
+      const limits: RunningLimit[] = [];
+      const request = opened.request(post.url, { method: 'POST', agent: opened.agent, headers: { ...post.headers } });
+      const settled = <T>(settle: (value: T) => void) => {
+        return (value: T) => {
+          for (const limit of limits) limit.clear();
+          settle(value);
+        };
+      };
+      const fail = settled(reject);
+
+      limits.push(runningLimit(this.#times.answerMs, () => request.destroy(timeout('no answer', this.#times.answerMs))));
+      const connecting = runningLimit(this.#times.connectMs, () => request.destroy(timeout('no connection', this.#times.connectMs)));
+      limits.push(connecting);
+      let used: () => void = () => undefined;
+      request.once('socket', (socket) => {
+        used = () => this.#usedLast.set(socket, Date.now());
+        attempt.reused = request.reusedSocket;
+        if (!socket.connecting) connecting.clear();
+        else socket.once(post.url.protocol === 'http:' ? 'connect' : 'secureConnect', () => connecting.clear());
+      });
+      request.once('error', fail);
+      request.once('response', (response) => {
+        attempt.answering = true;
+        // Noted before the connection is handed back, which happens at the answer's end.
+        used();
+        readAnswer(request, response, settled(resolve), fail);
+      });
+      request.end(post.body);
+    });
+  }
+}
+
+function readAnswer(
+  request: ClientRequest,
+  response: IncomingMessage,
+  resolve: (answer: HttpAnswer) => void,
+  reject: (error: Error) => void,
+): void {
+  const chunks: Buffer[] = [];
+  response.on('data', (chunk: Buffer) => chunks.push(chunk));
+  response.once('error', reject);
+  response.once('close', () => {
+    // Cut off in the middle: what is there reads like a shorter answer.
+    if (!response.complete) reject(request.errored ?? Object.assign(new Error('the answer was cut off'), { code: 'ECONNRESET' }));
+  });
+  response.once('end', () => {
+    if (!response.complete) return;
+    resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString() });
+  });
+}
+
+/** What a request meets whose connection the other side has closed in the meantime. */
+function isClosedConnection(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+}
+
+function timeout(what: string, ms: number): Error {
+  return Object.assign(new Error(`${what} within ${ms} ms`), { name: 'TimeoutError' });
+}
