@@ -1,27 +1,39 @@
-import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import { ConfigurationError } from '../errors.ts';
+import { prepareConnections } from '../sqs/http-connections.ts';
+import { type SdkSenderOptions, sdkSender } from '../sqs/sdk-sender.ts';
 import { environmentCredentials } from '../sqs/signed-environment.ts';
 import type { Credentials } from '../sqs/signed-request.ts';
-import { type SignedSenderOptions, signedSender } from '../sqs/signed-sender.ts';
+import { type SignedSenderOptions, signedEndpoint, signedSender } from '../sqs/signed-sender.ts';
 import type { ResultSender } from '../sqs/sqs-api.ts';
 import { isRecord } from '../wire/shape.ts';
 
-export interface SenderChoice {
-  readonly client?: SQSClient | undefined;
-  readonly clientConfig?: SQSClientConfig | undefined;
-}
-
 /** Opens SQS for a worker: by signed requests of our own, or over the AWS SDK where only that can do what was asked for. */
-export async function openSender(choice: SenderChoice, env: NodeJS.ProcessEnv = process.env): Promise<ResultSender> {
+export async function openSender(choice: SdkSenderOptions, env: NodeJS.ProcessEnv = process.env): Promise<ResultSender> {
   const options = signedSenderOptions(choice, env);
   return options === undefined ? openSdk(choice) : signedSender(options);
+}
+
+/**
+ * Inside a Lambda runtime, loads what the first request needs while the function initialises: that time has a whole processor, an
+ * invocation the share that its memory buys.
+ */
+export function prepareSender(
+  choice: SdkSenderOptions & { readonly resultsQueueUrl?: string | undefined },
+  env: NodeJS.ProcessEnv = process.env,
+): void {
+  if (env['AWS_LAMBDA_RUNTIME_API'] === undefined) return;
+  const options = signedSenderOptions(choice, env);
+  if (options !== undefined) prepareConnections(signedEndpoint(choice.resultsQueueUrl, options, env).url);
 }
 
 /**
  * What our own sender needs, or undefined where the SDK is needed: for a client, for a configuration of more than region, endpoint and
  * fixed credentials, for credentials that are not in the environment, and for what else the environment asks of it.
  */
-export function signedSenderOptions({ client, clientConfig = {} }: SenderChoice, env: NodeJS.ProcessEnv): SignedSenderOptions | undefined {
+export function signedSenderOptions(
+  { client, clientConfig = {} }: SdkSenderOptions,
+  env: NodeJS.ProcessEnv,
+): SignedSenderOptions | undefined {
   const { region, endpoint, credentials, ...rest } = clientConfig;
   if (client !== undefined || Object.values(rest).some((value) => value !== undefined)) return undefined;
   if (!isTextOrNothing(region) || !isTextOrNothing(endpoint)) return undefined;
@@ -33,11 +45,9 @@ export function signedSenderOptions({ client, clientConfig = {} }: SenderChoice,
   return elsewhere || environmentCredentials(env) === undefined ? undefined : { region, endpoint };
 }
 
-/** Imported when it is first needed: the SDK is most of a cold start. */
-async function openSdk(choice: SenderChoice): Promise<ResultSender> {
+async function openSdk(choice: SdkSenderOptions): Promise<ResultSender> {
   try {
-    const { openClients } = await import('../sqs/clients.ts');
-    return openClients(choice).api;
+    return await sdkSender(choice);
   } catch (error) {
     if (!isMissingSdk(error)) throw error;
     throw new ConfigurationError(

@@ -4,7 +4,7 @@ import { resultsQueueName } from '../naming/queue-names.ts';
 import { retry, systemTiming, type Timing } from '../sqs/backoff.ts';
 import { Sender } from '../sqs/sender.ts';
 import type { OutgoingMessage, ResultSender } from '../sqs/sqs-api.ts';
-import { openSender } from './open-sender.ts';
+import { openSender, prepareSender } from './open-sender.ts';
 
 /** Where a worker's results go. */
 export interface ResultChannel {
@@ -29,6 +29,7 @@ const RETRY_FOR_MS = 5_000;
 /** Sends results to the results queue of SQS. Nothing is opened before the first result. */
 export function sqsResultChannel(options: ResultChannelOptions): ResultChannel {
   const { open = openSender, timing = systemTiming } = options;
+  prepareSender(options);
   const api = once(() => open(options));
   const sender = once(async () => new Sender(await api()));
   const queueUrl = once(async () => options.resultsQueueUrl ?? findResultsQueue(await api(), options.prefix));

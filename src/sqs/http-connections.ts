@@ -46,11 +46,6 @@ export class HttpConnections {
     this.#times = times;
   }
 
-  /** Loads what requests to this URL need. */
-  prepare(url: URL): void {
-    this.#open(url.protocol);
-  }
-
   /** A request that fails on a connection that had been idle goes out again at once on another one: it was the connection that was old. */
   async post(request: HttpPost): Promise<HttpAnswer> {
     const opened = this.#open(request.url.protocol);
@@ -71,11 +66,10 @@ export class HttpConnections {
     for (const { agent } of this.#opened.values()) agent.destroy();
   }
 
-  // Not imported above: whoever sends over one of the two does not pay for the other.
   #open(protocol: string): Opened {
     let opened = this.#opened.get(protocol);
     if (opened === undefined) {
-      const { Agent, request } = protocol === 'http:' ? process.getBuiltinModule('node:http') : process.getBuiltinModule('node:https');
+      const { Agent, request } = httpModule(protocol);
       opened = { agent: new Agent({ keepAlive: true }), request };
       this.#opened.set(protocol, opened);
     }
@@ -121,6 +115,23 @@ export class HttpConnections {
       request.end(post.body);
     });
   }
+}
+
+/**
+ * Loads ahead what the first request to this URL would load: the module and, for TLS, the certificates that Node trusts. Opens no
+ * connection.
+ */
+export function prepareConnections({ protocol }: URL): void {
+  httpModule(protocol);
+  if (protocol !== 'http:') process.getBuiltinModule('node:tls').createSecureContext();
+}
+
+/**
+ * Not imported above: whoever sends over one of the two does not pay for the other, and an import of `node:http` loads what it merely
+ * exports too (WebSocket, from undici: some 20 ms).
+ */
+function httpModule(protocol: string) {
+  return protocol === 'http:' ? process.getBuiltinModule('node:http') : process.getBuiltinModule('node:https');
 }
 
 function readAnswer(

@@ -1,14 +1,12 @@
-import { QueueNotFoundError, SqsRequestError } from '../errors.ts';
-import { type MessageAttribute, typedAttribute } from '../wire/limits.ts';
+import { SqsRequestError } from '../errors.ts';
 import { retry, systemTiming, type Timing } from './backoff.ts';
 import { type HttpAnswer, HttpConnections, type Post } from './http-connections.ts';
-import { isMissingQueue, requestError } from './request-errors.ts';
-import { answeredError, entryOutcomes, parsedObject } from './signed-answer.ts';
-import { checksumsOf } from './signed-checksums.ts';
-import { endpointOf } from './signed-endpoint.ts';
+import { callError, resultSender } from './result-sender.ts';
+import { answeredError, parsedObject } from './signed-answer.ts';
+import { endpointOf, type SqsEndpoint } from './signed-endpoint.ts';
 import { environmentCredentials, environmentEndpoint, invocationTraceId } from './signed-environment.ts';
 import { type Credentials, signedRequest } from './signed-request.ts';
-import type { OutgoingMessage, ResultSender } from './sqs-api.ts';
+import type { ResultSender } from './sqs-api.ts';
 
 export interface SignedSenderOptions {
   /** @default `AWS_ENDPOINT_URL_SQS`, `AWS_ENDPOINT_URL`, else the host of each queue URL */
@@ -61,11 +59,13 @@ export function signedSender(options: SignedSenderOptions = {}): ResultSender {
   async function once(operation: string, queueUrl: string | undefined, body: Buffer): Promise<HttpAnswer> {
     const credentials = options.credentials ?? environmentCredentials(env);
     if (credentials === undefined) throw named('CredentialsError', 'no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment');
-    const endpoint = endpointOf(queueUrl, { endpoint: options.endpoint ?? environmentEndpoint(env), region: region() ?? 'us-east-1' });
+    const endpoint = signedEndpoint(queueUrl, options, env);
+    // Worded as the SDK has it, so that it is read in the same place.
+    if (endpoint.region === '') throw new Error('Region is missing');
     const at = Date.now() + skewMs;
     const answer = await post(signedRequest({ operation, body, endpoint, credentials, at: new Date(at), traceId: invocationTraceId(env) }));
     const serverTime = Date.parse(answer.headers.date ?? '');
-    if (answer.status >= 400 && Math.abs(serverTime - at) > SKEW_MS) skewMs += serverTime - at;
+    if (answer.status >= 400 && Math.abs(serverTime - at) > SKEW_MS) skewMs = serverTime - Date.now();
     return answer;
   }
 
@@ -84,75 +84,36 @@ export function signedSender(options: SignedSenderOptions = {}): ResultSender {
     }
   }
 
-  async function call(operation: string, queueUrl: string | undefined, input: Fields): Promise<Fields> {
-    const body = Buffer.from(JSON.stringify(input));
-    try {
-      return await retry(
-        async () => {
-          try {
-            return await answered(operation, queueUrl, body);
-          } catch (error) {
-            throw isMissingQueue(error) ? error : requestError(operation, error);
-          }
-        },
-        { backoff: BACKOFF, timing, timeoutMs: RETRY_FOR_MS, passes: (error) => error instanceof SqsRequestError && error.passing },
-      );
-    } catch (error) {
-      if (!isMissingQueue(error)) throw error;
-      throw new QueueNotFoundError(queueUrl ?? String(input['QueueName']), region() ?? '(none)', { cause: error });
-    }
+  async function call(operation: string, queueUrl: string | undefined, input: object): Promise<Fields> {
+    const body = Buffer.from(JSON.stringify(input, binaryAsBase64));
+    const translated = async () => {
+      try {
+        return await answered(operation, queueUrl, body);
+      } catch (error) {
+        const queue = queueUrl ?? ('QueueName' in input ? String(input.QueueName) : '');
+        throw callError(operation, queue, region() ?? '(none)', error);
+      }
+    };
+    const passes = (error: unknown) => error instanceof SqsRequestError && error.passing;
+    return retry(translated, { backoff: BACKOFF, timing, timeoutMs: RETRY_FOR_MS, passes });
   }
 
-  return {
+  return resultSender({
     region: async () => region() ?? '(none)',
-
-    async sendMessages(queueUrl, messages) {
-      const Entries = messages.map((message, index) => ({ Id: String(index), ...messageFields(message) }));
-      const answer = await call('SendMessageBatch', queueUrl, { QueueUrl: queueUrl, Entries });
-      return entryOutcomes(messages.length, answer, (index, entry) => isIntact(messages[index], entry));
-    },
-
-    async changeVisibility(queueUrl, entries) {
-      const Entries = entries.map(({ receiptHandle, timeoutSeconds }, index) => {
-        return { Id: String(index), ReceiptHandle: receiptHandle, VisibilityTimeout: timeoutSeconds };
-      });
-      return entryOutcomes(entries.length, await call('ChangeMessageVisibilityBatch', queueUrl, { QueueUrl: queueUrl, Entries }));
-    },
-
-    async findQueueUrl(queueName) {
-      try {
-        const { QueueUrl } = await call('GetQueueUrl', undefined, { QueueName: queueName });
-        return typeof QueueUrl === 'string' ? QueueUrl : undefined;
-      } catch (error) {
-        if (error instanceof QueueNotFoundError) return undefined;
-        throw error;
-      }
-    },
-  };
+    sendMessageBatch: (input) => call('SendMessageBatch', input.QueueUrl, input),
+    changeMessageVisibilityBatch: (input) => call('ChangeMessageVisibilityBatch', input.QueueUrl, input),
+    getQueueUrl: (input) => call('GetQueueUrl', undefined, input),
+  });
 }
 
-function messageFields({ body, attributes, groupId, deduplicationId }: OutgoingMessage) {
-  return {
-    MessageBody: body,
-    // JSON.stringify leaves out what is undefined.
-    MessageAttributes: attributes && Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, attributeFields(value)])),
-    MessageGroupId: groupId,
-    MessageDeduplicationId: deduplicationId,
-  };
+/** Where a request goes, and the region it is signed for; that region is empty where nothing says it. */
+export function signedEndpoint(queueUrl: string | undefined, options: SignedSenderOptions, env: NodeJS.ProcessEnv): SqsEndpoint {
+  const region = options.region ?? env['AWS_REGION'] ?? '';
+  return endpointOf(queueUrl, { endpoint: options.endpoint ?? environmentEndpoint(env), region });
 }
 
-function attributeFields(attribute: MessageAttribute) {
-  const { dataType, value } = typedAttribute(attribute);
-  return typeof value === 'string'
-    ? { DataType: dataType, StringValue: value }
-    : { DataType: dataType, BinaryValue: Buffer.from(value).toString('base64') };
-}
-
-/** What an answer does not mention, as an emulator may, says nothing against the message. */
-function isIntact(message: OutgoingMessage | undefined, { MD5OfMessageBody, MD5OfMessageAttributes }: Fields): boolean {
-  const sums = message === undefined ? undefined : checksumsOf(message);
-  if (sums === undefined) return true;
-  return (MD5OfMessageBody ?? sums.body) === sums.body && (MD5OfMessageAttributes ?? sums.attributes) === sums.attributes;
+function binaryAsBase64(key: string, value: unknown): unknown {
+  return key === 'BinaryValue' && value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value;
 }
 
 function header({ headers }: HttpAnswer, name: string): string | undefined {
