@@ -1,4 +1,4 @@
-import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Agent, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { type RunningLimit, runningLimit } from './http-limit.ts';
 
 export interface HttpPost {
@@ -49,14 +49,13 @@ export class HttpConnections {
   /** A request that fails on a connection that had been idle goes out again at once on another one: it was the connection that was old. */
   async post(request: HttpPost): Promise<HttpAnswer> {
     const opened = this.#open(request.url.protocol);
-    this.#dropIdle(opened.agent, IDLE_FOR_MS);
+    this.#dropIdle(opened.agent);
     for (let stale = 0; ; stale += 1) {
       const attempt = { reused: false, answering: false };
       try {
         return await this.#once(opened, request, attempt);
       } catch (error) {
         if (!attempt.reused || attempt.answering || !isClosedConnection(error) || stale === STALE_CONNECTIONS) throw error;
-        this.#dropIdle(opened.agent, 0);
       }
     }
   }
@@ -76,8 +75,8 @@ export class HttpConnections {
     return opened;
   }
 
-  #dropIdle(agent: Agent, forMs: number): void {
-    const before = Date.now() - forMs;
+  #dropIdle(agent: Agent): void {
+    const before = Date.now() - IDLE_FOR_MS;
     for (const socket of Object.values(agent.freeSockets).flat()) {
       if (socket !== undefined && (this.#usedLast.get(socket) ?? 0) <= before) socket.destroy();
     }
@@ -105,12 +104,13 @@ export class HttpConnections {
         if (!socket.connecting) connecting.clear();
         else socket.once(post.url.protocol === 'http:' ? 'connect' : 'secureConnect', () => connecting.clear());
       });
-      request.once('error', fail);
+      // Not `once`: a second error without a listener would end the process.
+      request.on('error', fail);
       request.once('response', (response) => {
         attempt.answering = true;
         // Noted before the connection is handed back, which happens at the answer's end.
         used();
-        readAnswer(request, response, settled(resolve), fail);
+        readAnswer(response, settled(resolve), fail);
       });
       request.end(post.body);
     });
@@ -134,21 +134,12 @@ function httpModule(protocol: string) {
   return protocol === 'http:' ? process.getBuiltinModule('node:http') : process.getBuiltinModule('node:https');
 }
 
-function readAnswer(
-  request: ClientRequest,
-  response: IncomingMessage,
-  resolve: (answer: HttpAnswer) => void,
-  reject: (error: Error) => void,
-): void {
+function readAnswer(response: IncomingMessage, resolve: (answer: HttpAnswer) => void, reject: (error: Error) => void): void {
   const chunks: Buffer[] = [];
   response.on('data', (chunk: Buffer) => chunks.push(chunk));
-  response.once('error', reject);
-  response.once('close', () => {
-    // Cut off in the middle: what is there reads like a shorter answer.
-    if (!response.complete) reject(request.errored ?? Object.assign(new Error('the answer was cut off'), { code: 'ECONNRESET' }));
-  });
+  // Where an answer is cut off in the middle there is an error, and no end.
+  response.on('error', reject);
   response.once('end', () => {
-    if (!response.complete) return;
     resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString() });
   });
 }

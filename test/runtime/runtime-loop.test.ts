@@ -1,4 +1,9 @@
+import { once } from 'node:events';
+import { rm, symlink } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createQueues, type LocalSqs, startLocalSqs } from '../../src/local/index.ts';
@@ -167,6 +172,42 @@ describe('a process that Lambda freezes between invocations', () => {
     } finally {
       await sqs.stop();
     }
+  });
+});
+
+describe('credentials that are not in the environment', () => {
+  const keyless = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_SESSION_TOKEN: undefined };
+
+  it('are fetched by the AWS SDK, which is loaded for that', async () => {
+    const sqs = await startStubSqs();
+    const keys = { AccessKeyId: 'AKIDCONTAINER', SecretAccessKey: 'secret', Token: 'token', Expiration: '2099-01-01T00:00:00Z' };
+    const container = createServer((_request, response) => response.end(JSON.stringify(keys)));
+    container.listen(0, '127.0.0.1');
+    await once(container, 'listening');
+    const address = container.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    // Lambda's runtime holds the SDK; here it is what the repository has installed.
+    await symlink(fileURLToPath(new URL('../../node_modules', import.meta.url)), join(bundles.folder, 'node_modules'));
+    try {
+      const env = {
+        ...keyless,
+        AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${port}/keys`,
+        DURABLE_RESULTS_QUEUE_URL: sqs.queueUrl,
+      };
+      const { invoke } = await start('counter', { env });
+      expect(await invoke(eventOfInputs([1], 'count'))).toEqual(consumed());
+      expect(sqs.requests[0]?.headers['authorization']).toContain('AKIDCONTAINER');
+    } finally {
+      await rm(join(bundles.folder, 'node_modules'));
+      container.close();
+      await sqs.stop();
+    }
+  });
+
+  it('fail the invocation in words where the SDK is neither bundled nor in the runtime', async () => {
+    const { invoke, output } = await start('charge-card', { env: { ...keyless, DURABLE_RESULTS_QUEUE_URL: 'http://127.0.0.1:1/1/q' } });
+    expect(await invoke(eventOf(charge('o-7', 0)))).toMatchObject({ kind: 'error', error: { errorType: 'ResultsNotAcceptedError' } });
+    expect(output()).toContain('the package \\"@aws-sdk/client-sqs\\" is not there');
   });
 });
 

@@ -264,6 +264,12 @@ describe('a clock that is wrong', () => {
     expect(requests.slice(2).map(({ headers }) => headers['x-amz-date'])).toEqual(['20261124T020203Z', '20261124T010203Z']);
   });
 
+  it('is not the cause of every refusal', async () => {
+    const { sender, requests } = setUp({ answers: [late('AccessDeniedException')] });
+    expect(await rejection(sender.sendMessages(QUEUE, [{ body: 'a' }]))).toMatchObject({ sqsCode: 'AccessDeniedException' });
+    expect(requests).toHaveLength(1);
+  });
+
   it('is not the cause where it is right: a wrong secret is refused for good', async () => {
     vi.useFakeTimers({ now: new Date(serverTime), toFake: ['Date'] });
     const { sender, requests } = setUp({ answers: [late('InvalidSignatureException')] });
