@@ -39,8 +39,8 @@ export interface RecordRunner {
 /** `failed`: to be delivered again. `not started`: too, and at once; nothing was done. */
 export type RecordOutcome = 'settled' | 'failed' | 'not started';
 
-/** Runs one record, from its body to its settled result. Never rejects. */
-export async function runRecord(record: SQSRecord, run: Run, runner: RecordRunner): Promise<RecordOutcome> {
+/** Runs one record, from its body to its settled result. Never rejects. No promise of its own: there may be 10,000 records. */
+export function runRecord(record: SQSRecord, run: Run, runner: RecordRunner): RecordOutcome | Promise<RecordOutcome> {
   if (run.deadline.reached) return 'not started';
   const { marker, logger } = runner;
   const { messageId } = record;
@@ -49,8 +49,12 @@ export async function runRecord(record: SQSRecord, run: Run, runner: RecordRunne
     return 'failed';
   }
   const reading = readRecord(record, runner.payloadStore);
-  // Not awaited where it is here already: a turn of the microtask queue per record.
-  const read = reading instanceof Promise ? await reading : reading;
+  return reading instanceof Promise ? reading.then((read) => runRead(record, read, run, runner)) : runRead(record, reading, run, runner);
+}
+
+function runRead(record: SQSRecord, read: ReadRecord, run: Run, runner: RecordRunner): RecordOutcome | Promise<RecordOutcome> {
+  const { logger } = runner;
+  const { messageId } = record;
   switch (read.kind) {
     case 'task':
       return runTaskOf(record, read.task, read.body, run, runner);
@@ -85,7 +89,7 @@ async function runTaskOf(record: SQSRecord, task: RemoteTask, body: string, run:
   gate.begin();
   if (kept !== undefined) {
     logger.info('step not run again: its result was still here', ids);
-    return deliver(record, { subject: task, message: kept, unsent: { task, body, message: kept } }, ids, run, runner);
+    return await deliver(record, { subject: task, message: kept, unsent: { task, body, message: kept } }, ids, run, runner);
   }
 
   const startedAt = performance.now();
@@ -111,7 +115,7 @@ async function runTaskOf(record: SQSRecord, task: RemoteTask, body: string, run:
   const encoded = encodedFor(ran.result, ids, runner);
   logEnd(logger, { ...ids, durationMs: Math.round(tookMs) }, ran.thrown, encoded.result);
   const { message } = encoded;
-  return deliver(record, { subject: task, message, unsent: { task, body, message } }, ids, run, runner);
+  return await deliver(record, { subject: task, message, unsent: { task, body, message } }, ids, run, runner);
 }
 
 /** The step cannot run, and never will: that is an answer too, where the object's key tells whose it is. */
@@ -136,7 +140,7 @@ async function answerUnreadable(
   run.batch.start();
   run.gate.begin();
   const { message } = encodedFor(unreadableResult(subject, error), ids, runner);
-  return deliver(record, { subject, message }, ids, run, runner);
+  return await deliver(record, { subject, message }, ids, run, runner);
 }
 
 function receiveCountOf({ attributes }: SQSRecord): number {
