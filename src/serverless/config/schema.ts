@@ -1,5 +1,8 @@
 /**
- * What may stand in a serverless.yml, one table per place. The reader checks by these tables, and the JSON schema is made of them.
+ * What may stand in a serverless.yml, one table per place.
+ *
+ * The reader checks by these tables, not serverless by a JSON schema: its messages name a key but not what was expected, and it would stop
+ * at its own mistakes before ours are found.
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html limits of an event source mapping
  */
 export type Kind =
@@ -128,33 +131,3 @@ export const SERVICE_FIELDS: Fields = {
     accepts: [BOOLEAN],
   },
 };
-
-/** The JSON schema of one table: what editors complete and check with. */
-export function jsonSchema(fields: Fields): Record<string, unknown> {
-  return {
-    type: 'object',
-    properties: Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, fieldSchema(field)])),
-    required: Object.entries(fields).flatMap(([name, field]) => (field.required === true ? [name] : [])),
-    additionalProperties: false,
-  };
-}
-
-function fieldSchema({ description, accepts }: Field): Record<string, unknown> {
-  const [only, ...others] = accepts.map(kindSchema);
-  return others.length === 0 ? { description, ...only } : { description, anyOf: [only, ...others] };
-}
-
-function kindSchema(kind: Kind): Record<string, unknown> {
-  switch (kind.is) {
-    case 'text':
-      return { type: 'string', minLength: 1, ...(kind.pattern === undefined ? {} : { pattern: kind.pattern.source }) };
-    case 'integer':
-      return { type: 'integer', minimum: kind.minimum, maximum: kind.maximum };
-    case 'boolean':
-      return { type: 'boolean' };
-    case 'constant':
-      return { const: kind.value };
-    case 'object':
-      return jsonSchema(kind.fields);
-  }
-}
