@@ -5,6 +5,7 @@ import { ConfigurationError } from '../errors.ts';
 import type { DurableDeployment } from './deployment.ts';
 import type { Value } from './resources/cloudformation.ts';
 import { workerEnvironment } from './resources/environment.ts';
+import { resultsQueueNameOf } from './resources/queues.ts';
 
 /** What becomes of the results of a replayed event. */
 export type Replay = 'print' | 'send';
@@ -31,10 +32,9 @@ export function replayEnvironment(
   replay: Replay,
   env: Readonly<Record<string, string | undefined>>,
 ): Record<string, Value> {
-  const { resultsQueue } = deployment;
   const plain: Readonly<Record<string, Value>> = {
-    // `.invalid` never resolves: not even a worker that knows nothing of DURABLE_REPLAY can send there.
-    ...(resultsQueue.owned ? { DURABLE_RESULTS_QUEUE_URL: `https://sqs.invalid/000000000000/${resultsQueue.name}` } : {}),
+    // `.invalid` never resolves: not even a handler that knows nothing of DURABLE_REPLAY can send there.
+    DURABLE_RESULTS_QUEUE_URL: `https://sqs.invalid/000000000000/${resultsQueueNameOf(deployment)}`,
     ...(deployment.payloadBucket?.owned === true ? { DURABLE_PAYLOAD_BUCKET: 'payload-bucket-unknown-offline' } : {}),
   };
   const variables: Record<string, Value> = {

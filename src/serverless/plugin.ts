@@ -102,8 +102,11 @@ export class DurableSqsLambdaPlugin {
    * the command hanging for ever.
    */
   #buildOnce(): void {
-    const esbuild: unknown = entriesOf(this.#serverless.service.custom)['esbuild'];
-    if (typeof esbuild === 'object' && esbuild !== null && !('skipRebuild' in esbuild)) Object.assign(esbuild, { skipRebuild: true });
+    const { custom } = this.#serverless.service;
+    if (typeof custom !== 'object' || custom === null) return;
+    const esbuild: unknown = entriesOf(custom)['esbuild'];
+    if (esbuild === undefined) Object.assign(custom, { esbuild: { skipRebuild: true } });
+    else if (typeof esbuild === 'object' && esbuild !== null && !('skipRebuild' in esbuild)) Object.assign(esbuild, { skipRebuild: true });
   }
 
   /** Ends a process that something else would keep alive after its error. An unreferenced timer keeps nothing alive itself. */

@@ -75,7 +75,12 @@ class EventReader {
 
   #readStep(fn: DurableFunction, path: string, value: unknown): void {
     const step = readStep(value, path, fn, this.#settings.prefix, this.#problems);
-    if (step !== undefined) this.steps.push(step);
+    if (step === undefined) return;
+    this.steps.push(step);
+    if (this.#settings.namespaced && step.token.includes('@')) {
+      const remedy = 'an engine with a namespace refuses its tasks; remove the partition or custom.durable.namespace';
+      this.#problems.add(path, `expected no partition under a namespace, got the routing token "${step.token}"; ${remedy}`);
+    }
   }
 
   #readDeadLetters(fn: DurableFunction, path: string, value: unknown): void {

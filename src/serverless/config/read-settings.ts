@@ -7,6 +7,8 @@ import { entriesOf, type Problems, Section, shown } from './section.ts';
 
 export interface Settings {
   readonly prefix: string;
+  /** Whether a namespace is folded into the prefix. */
+  readonly namespaced: boolean;
   readonly resultsQueue: ResultsQueue;
   readonly kmsKey: KmsKey | undefined;
   readonly payloadBucket: PayloadBucket | undefined;
@@ -27,6 +29,7 @@ export function readSettings(custom: unknown, problems: Problems): Settings {
   const prefix = readPrefix(section, problems);
   return {
     prefix,
+    namespaced: isNamespaced(section.text('namespace')),
     resultsQueue: readResultsQueue(section.section('resultsQueue'), prefix, problems),
     kmsKey: readKmsKey(section),
     payloadBucket: readPayloadBucket(section, problems),
@@ -44,6 +47,11 @@ function readPrefix(section: Section, problems: Problems): string {
     problems.add(`${PATH}.prefix`, error.message);
     return DEFAULT_PREFIX;
   }
+}
+
+/** As `effectivePrefix` has it: `default` is none. */
+function isNamespaced(namespace: string | undefined): boolean {
+  return namespace !== undefined && namespace !== 'default';
 }
 
 function readResultsQueue(section: Section | undefined, prefix: string, problems: Problems): ResultsQueue {

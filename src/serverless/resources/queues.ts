@@ -62,6 +62,11 @@ export function resultsQueues(deployment: DurableDeployment): Resources {
   };
 }
 
+/** Name of the results queue, whoever owns it. */
+export function resultsQueueNameOf({ resultsQueue }: Pick<DurableDeployment, 'resultsQueue'>): string {
+  return resultsQueue.owned ? resultsQueue.name : resultsQueue.arn.slice(resultsQueue.arn.lastIndexOf(':') + 1);
+}
+
 function queuesOfStep(step: DurableStep, deployment: DurableDeployment): Resources {
   const { token, fifo, queues } = step;
   const tasks = stepLogicalId(token, 'TasksQueue');
