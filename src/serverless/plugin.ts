@@ -5,11 +5,13 @@ import type { DurableDeployment } from './deployment.ts';
 import type { Framework, Template } from './framework.ts';
 import { bridgeModule, readReplay, replayEnvironment } from './invoke-local.ts';
 import { readDurableService } from './read-service.ts';
+import { workerEnvironment } from './resources/environment.ts';
 
 const ESBUILD = 'serverless-esbuild';
 const ERROR_CODE = 'DURABLE_CONFIGURATION';
-/** Commands that build the functions or the template; all others leave the service as it is. */
-const PACKAGING = ['package', 'deploy', 'deploy function'];
+/** Commands that make a template; all but the next two leave the service as it is. */
+const PACKAGING = ['package', 'deploy'];
+const ONE_FUNCTION = 'deploy function';
 const REPLAY = 'invoke local';
 /** How long an error may take to be printed before the process is ended. */
 const GRACE_MS = 2_000;
@@ -36,7 +38,7 @@ export class DurableSqsLambdaPlugin {
     this.#options = options;
     // Any shape passes here: `readDurableService` says more about a mistake than a schema can.
     for (const event of ['durableStep', 'durableDeadLetters']) serverless.configSchemaHandler.defineFunctionEvent('aws', event, {});
-    if (this.#is(...PACKAGING, REPLAY)) this.#buildOnce();
+    if (this.#is(...PACKAGING, ONE_FUNCTION, REPLAY)) this.#buildOnce();
     this.hooks = {
       initialize: () => this.#initialize(),
       'package:compileFunctions': () =>
@@ -59,6 +61,8 @@ export class DurableSqsLambdaPlugin {
   #initialize(): void {
     if (!this.#isUsed()) return;
     if (this.#is(...PACKAGING)) extendFunctions(this.#serverless.service, this.service());
+    // Without these variables it would take them from the deployed function. Its role stays what it is.
+    if (this.#is(ONE_FUNCTION)) setEnvironment(this.#serverless.service, this.service(), workerEnvironment(this.service()));
     if (this.#is(REPLAY)) {
       const deployment = this.service();
       const replay = this.#asUserError(() => readReplay(this.#options['durable-send'], process.env));
@@ -111,7 +115,7 @@ export class DurableSqsLambdaPlugin {
 
   /** Ends a process that something else would keep alive after its error. An unreferenced timer keeps nothing alive itself. */
   async #endSoon(): Promise<void> {
-    if (!this.#is(...PACKAGING, REPLAY)) return;
+    if (!this.#is(...PACKAGING, ONE_FUNCTION, REPLAY)) return;
     setTimeout(() => process.exit(process.exitCode ?? 1), GRACE_MS).unref();
     await this.#undoBridge?.();
   }

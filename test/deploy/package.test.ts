@@ -151,3 +151,13 @@ describe('a service with mistakes', () => {
     expect(run.seconds).toBeLessThan(20);
   });
 });
+
+describe('a service of more steps than a stack holds', () => {
+  it('is refused with what to do, before anything is uploaded', async () => {
+    const run = await packaged(fixture('huge'));
+    expect(run.code).toBe(1);
+    expect(run.stdout + run.stderr).toMatch(
+      /expected at most 500 in one stack .*, got 61\d, with 60 durable steps; move steps to another service/,
+    );
+  });
+});

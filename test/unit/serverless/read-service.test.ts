@@ -69,6 +69,11 @@ describe('a serverless.yml with one line per step', () => {
     const kind = (fn: object, durable: object = {}) => readDurableService(serviceOf({ step: 'a', fn, durable })).roles.get('charge');
     expect(kind({})).toEqual({ kind: 'service' });
     expect(kind({}, { perFunctionRoles: true })).toEqual({ kind: 'made' });
+    const ofProvider = { role: 'arn:aws:iam::123456789012:role/team/all' };
+    for (const provider of [{ iam: ofProvider }, ofProvider]) {
+      const service = { provider: { runtime: 'nodejs24.x', ...provider }, functions: { charge: functionWith({ durableStep: 'a' }) } };
+      expect(readDurableService(service).roles.get('charge')).toEqual({ kind: 'existing', roleName: 'all' });
+    }
     expect(kind({ role: 'MyRole' })).toEqual({ kind: 'resource', logicalId: 'MyRole' });
     expect(kind({ role: { 'Fn::GetAtt': ['MyRole', 'Arn'] } })).toEqual({ kind: 'resource', logicalId: 'MyRole' });
     expect(kind({ role: 'arn:aws:iam::123456789012:role/team/worker' })).toEqual({ kind: 'existing', roleName: 'worker' });
