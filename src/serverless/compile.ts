@@ -6,6 +6,7 @@ import type { Value } from './resources/cloudformation.ts';
 import { nodeOptions, workerEnvironment } from './resources/environment.ts';
 import { functionLogicalId } from './resources/logical-ids.ts';
 import { type Mapping, mappings } from './resources/mappings.ts';
+import { policySizeProblem } from './resources/policy-size.ts';
 import { type RoleContext, roleOf, serviceRoleStatements } from './resources/roles.ts';
 import { stackOutputs, stackResources, stackSizeProblem } from './resources/stack.ts';
 
@@ -59,7 +60,7 @@ export function patchEvents(deployment: DurableDeployment, template: Template): 
 
 /** What is wrong with the finished template, if anything. */
 export function templateProblem(deployment: DurableDeployment, template: Template): string | undefined {
-  return stackSizeProblem(Object.keys(template.Resources).length, deployment.steps.length);
+  return stackSizeProblem(Object.keys(template.Resources).length, deployment.steps.length) ?? policySizeProblem(template);
 }
 
 function mappingResources(template: Template, { queueId }: Mapping): TemplateResource[] {

@@ -36,3 +36,12 @@ describe('sls invoke local', () => {
     expect(run.seconds).toBeLessThan(30);
   });
 });
+
+describe('sls package', () => {
+  it('ends in seconds with the error where a handler cannot be built', async () => {
+    const run = await sls(fixture('broken'), ['package']);
+    expect(run.code).toBe(1);
+    expect(run.stdout + run.stderr).toContain('syntax.js:2:0: ERROR: Unexpected end of file');
+    expect(run.seconds).toBeLessThan(30);
+  });
+});

@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DurableDeployment } from '../../../src/serverless/deployment.ts';
+import type { Template, TemplateResource } from '../../../src/serverless/framework.ts';
 import { durableFunctions, readDurableService } from '../../../src/serverless/read-service.ts';
 import { functionStatements } from '../../../src/serverless/resources/access.ts';
 import { mergeStatements, type Resources, type Statement } from '../../../src/serverless/resources/cloudformation.ts';
 import { nodeOptions, workerEnvironment } from '../../../src/serverless/resources/environment.ts';
 import { type StepResource, stepLogicalId } from '../../../src/serverless/resources/logical-ids.ts';
 import { mappings } from '../../../src/serverless/resources/mappings.ts';
+import { policySizeProblem } from '../../../src/serverless/resources/policy-size.ts';
 import { type RoleContext, serviceRoleStatements } from '../../../src/serverless/resources/roles.ts';
 import { stackOutputs, stackResources, stackSizeProblem } from '../../../src/serverless/resources/stack.ts';
 import { functionWith, serviceOf } from './services.ts';
@@ -252,6 +254,23 @@ describe('a stack', () => {
     expect(stackSizeProblem(501, 40)).toBe(
       "resources: expected at most 500 in one stack (CloudFormation's limit), got 501, with 40 durable steps; " +
         'move steps to another service that shares the results queue (resultsQueue: { url, arn }), or set alarms: false',
+    );
+  });
+
+  it('whose role would be refused in the middle of a deployment is refused before it', () => {
+    const queues = Array.from({ length: 30 }, (_, index): [string, TemplateResource] => [
+      `Queue${index}`,
+      { Type: 'AWS::SQS::Queue', Properties: { QueueName: `shop-production-tasks-notifications--send-step-number-${index}` } },
+    ]);
+    const roleOn = (statements: number): Template => {
+      const Resource = queues.map(([id]) => ({ 'Fn::GetAtt': [id, 'Arn'] }));
+      const Statement = Array.from({ length: statements }, () => ({ Effect: 'Allow', Action: ['sqs:SendMessage'], Resource }));
+      const role = { Type: 'AWS::IAM::Role', Properties: { Policies: [{ PolicyName: 'worker', PolicyDocument: { Statement } }] } };
+      return { Resources: { ...Object.fromEntries(queues), IamRoleLambdaExecution: role } };
+    };
+    expect(policySizeProblem(roleOn(3))).toBeUndefined();
+    expect(policySizeProblem(roleOn(4))).toMatch(
+      /^resources: expected at most 10240 characters of policies in one role .*, got about 1\d{4} in IamRoleLambdaExecution; set custom\.durable\.perFunctionRoles: true/,
     );
   });
 });
