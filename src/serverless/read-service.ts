@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../errors.ts';
 import { checkPlainEvents } from './config/check-filters.ts';
-import { checkStep, checkTogether } from './config/check-steps.ts';
+import { checkConcurrency, checkStep, checkTogether } from './config/check-steps.ts';
 import { checkFunction, type Defaults, type FunctionEntry, readFunctions, readRole } from './config/read-functions.ts';
 import { readSettings, type Settings } from './config/read-settings.ts';
 import { readDeadLetters, readStep } from './config/read-steps.ts';
@@ -22,6 +22,7 @@ export function readDurableService(config: unknown): DurableDeployment {
   for (const entry of entries) events.read(entry);
   for (const step of events.steps) checkStep(step, problems);
   checkTogether(events.steps, problems);
+  checkConcurrency(events.steps, events.deadLetters, problems);
   checkPlainEvents(entries, events.steps, problems);
   if (problems.lines.length > 0) throw new ConfigurationError(message(problems.lines));
   const { prefix, resultsQueue, kmsKey, payloadBucket, alarms, dashboard } = settings;

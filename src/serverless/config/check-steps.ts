@@ -1,4 +1,5 @@
-import type { DurableStep } from '../durable-service.ts';
+import type { DeadLetterMapping } from '../deployment.ts';
+import type { DurableFunction, DurableStep } from '../durable-service.ts';
 import type { Problems } from './section.ts';
 
 /** What AWS or a queue would refuse or lose of a single step. */
@@ -41,13 +42,23 @@ export function checkTogether(steps: readonly DurableStep[], problems: Problems)
     if (other === undefined) seen.set(step.token, step);
     else problems.add(step.path, sharedQueue(step, other));
   }
-  for (const [fn, ofFunction] of Map.groupBy(steps, (step) => step.function)) {
-    const { reservedConcurrency: reserved, functionKey } = fn;
-    const maximum = ofFunction.reduce((sum, step) => sum + (step.maximumConcurrency ?? 0), 0);
+}
+
+/** Throttled invocations use up receives: a function must be allowed all that its mappings may ask of it together. */
+export function checkConcurrency(
+  steps: readonly DurableStep[],
+  deadLetters: { readonly function: DurableFunction; readonly mapping: DeadLetterMapping } | undefined,
+  problems: Problems,
+): void {
+  const asked = steps.map((step) => ({ fn: step.function, maximum: step.maximumConcurrency ?? 0 }));
+  if (deadLetters !== undefined) asked.push({ fn: deadLetters.function, maximum: deadLetters.mapping.maximumConcurrency * steps.length });
+  for (const [functionKey, entries] of Map.groupBy(asked, ({ fn }) => fn.functionKey)) {
+    const reserved = entries[0]?.fn.reservedConcurrency;
+    const maximum = entries.reduce((sum, entry) => sum + entry.maximum, 0);
     if (reserved !== undefined && reserved < maximum) {
       problems.add(
         `functions.${functionKey}.reservedConcurrency`,
-        `expected at least ${maximum}, the maximumConcurrency of its steps together, got ${reserved}; ` +
+        `expected at least ${maximum}, the maximumConcurrency of its mappings together, got ${reserved}; ` +
           'throttled invocations use up receives; raise it, or to stop a step set enabled: false',
       );
     }

@@ -182,7 +182,17 @@ describe('a mistake in serverless.yml is refused with its path, what was expecte
           },
         },
       },
-      'functions.charge.reservedConcurrency: expected at least 11, the maximumConcurrency of its steps together, got 10; throttled invocations use up receives; raise it, or to stop a step set enabled: false',
+      'functions.charge.reservedConcurrency: expected at least 11, the maximumConcurrency of its mappings together, got 10; throttled invocations use up receives; raise it, or to stop a step set enabled: false',
+    ],
+    [
+      'reserved concurrency below that of all dead-letter mappings',
+      {
+        functions: {
+          work: functionWith({ durableStep: 'a' }, { durableStep: 'b' }),
+          dead: { ...functionWith({ durableDeadLetters: true }), reservedConcurrency: 3 },
+        },
+      },
+      'functions.dead.reservedConcurrency: expected at least 4, the maximumConcurrency of its mappings together, got 3',
     ],
     [
       'two steps that would share a queue',
