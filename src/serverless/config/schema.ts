@@ -13,6 +13,7 @@ export type Kind =
   | { readonly is: 'object'; readonly fields: Fields };
 
 export interface Field {
+  /** What it means, and its default: part of the message about a wrong value. */
   readonly description: string;
   /** A value is one of these. */
   readonly accepts: readonly Kind[];

@@ -39,7 +39,7 @@ export class Section {
     }
     for (const [name, field] of Object.entries(fields)) {
       if (field.required === true && (entriesOf(value)[name] ?? null) === null) {
-        problems.add(`${path}.${name}`, `expected ${expectation(field)}, got nothing; add it`);
+        problems.add(`${path}.${name}`, `expected ${expectation(field)}, got nothing; add it (${field.description})`);
       }
     }
   }
@@ -74,7 +74,7 @@ export class Section {
         return;
       }
     }
-    this.#problems.add(`${this.path}.${name}`, `expected ${expectation(field)}, got ${shown(given)}`);
+    this.#problems.add(`${this.path}.${name}`, `expected ${expectation(field)}, got ${shown(given)} (${field.description})`);
   }
 }
 

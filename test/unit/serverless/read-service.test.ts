@@ -170,7 +170,7 @@ describe('a mistake in serverless.yml is refused with its path, what was expecte
     [
       'a maximum concurrency that AWS would refuse',
       { step: { name: 'a', maximumConcurrency: 1 } },
-      `${at}.maximumConcurrency: expected an integer from 2 to 1000, got 1`,
+      `${at}.maximumConcurrency: expected an integer from 2 to 1000, got 1 (Invocations at the same time at most. Default: no limit of its own.)`,
     ],
     [
       'reserved concurrency below the maximum concurrency of its steps',
