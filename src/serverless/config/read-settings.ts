@@ -89,7 +89,7 @@ function readPayloadBucket(section: Section, problems: Problems): PayloadBucket 
   if (retentionDays !== undefined) {
     problems.add(
       `${given.path}.retentionDays`,
-      'expected nothing beside name, whose lifecycle is its owner’s, got a number; remove one of the two',
+      'expected nothing beside name, whose lifecycle is up to its owner, got a number; remove one of the two',
     );
   }
   return { owned: false, name };

@@ -31,12 +31,12 @@ export function stackOutputs(deployment: DurableDeployment): Outputs {
   const { resultsQueue, prefix, steps } = deployment;
   const bucket = payloadBucketName(deployment);
   return {
-    DurablePrefix: { Description: 'prefix of the engine’s SqsTransport', Value: prefix },
+    DurablePrefix: { Description: 'prefix of SqsTransport in the engine', Value: prefix },
     DurableResultsQueueUrl: {
       Description: 'queue that the engine takes results from',
       Value: resultsQueue.owned ? ref(RESULTS_QUEUE) : resultsQueue.url,
     },
-    DurableEnginePolicyArn: { Description: 'managed policy for the engine’s role', Value: ref(ENGINE_POLICY) },
+    DurableEnginePolicyArn: { Description: 'managed policy for the role of the engine', Value: ref(ENGINE_POLICY) },
     ...(bucket === undefined ? {} : { DurablePayloadBucketName: { Description: 'bucket of large messages', Value: bucket } }),
     ...Object.fromEntries(
       steps.map((step) => {
