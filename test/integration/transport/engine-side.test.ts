@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { CreateQueueCommand, DeleteQueueCommand } from '@aws-sdk/client-sqs';
 import { InMemoryStateStore, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { describe, expect, it } from 'vitest';
@@ -8,6 +9,8 @@ import { depth, send, until } from '../local/queues.ts';
 import { localSqs } from './support.ts';
 
 const local = localSqs();
+/** Prefixes of this run: a server that is not the embedded one keeps its queues. */
+const unique = randomUUID().slice(0, 8);
 
 const resultOf = (seq: number, runId = `run-${seq}`): StepResult => ({
   runId,
@@ -149,9 +152,9 @@ describe('results', () => {
 
 describe('two transports on one account', () => {
   it.each<[string, SqsTransportOptions, SqsTransportOptions]>([
-    ['prefixes', { prefix: 'one' }, { prefix: 'two' }],
-    ['namespaces', { prefix: 'shared', namespace: 'one' }, { prefix: 'shared', namespace: 'two' }],
-    ['one with and one without a namespace', { prefix: 'mixed' }, { prefix: 'mixed', namespace: 'two' }],
+    ['prefixes', { prefix: `one-${unique}` }, { prefix: `two-${unique}` }],
+    ['namespaces', { prefix: `shared-${unique}`, namespace: 'one' }, { prefix: `shared-${unique}`, namespace: 'two' }],
+    ['one with and one without a namespace', { prefix: `mixed-${unique}` }, { prefix: `mixed-${unique}`, namespace: 'two' }],
   ])('of different %s do not touch each other', async (_what, first, second) => {
     const sides = [first, second].map((option, side) => {
       const { transport } = local.transport(option);
