@@ -8,8 +8,9 @@ export type TestSqs = LocalSqs;
 /** The server that the suite runs against where it is not the embedded one. */
 export const SQS_ENDPOINT: string | undefined = process.env['SQS_ENDPOINT'] || undefined;
 
-/** moto, as `.ci/with-moto` says it is; it has defects that a test must look past. */
+/** The server by name, as `.ci/with-moto` and `.ci/with-elasticmq` give it: each has a defect or two that a test must look past. */
 export const ON_MOTO: boolean = process.env['SQS_SERVER'] === 'moto';
+export const ON_ELASTICMQ: boolean = process.env['SQS_SERVER'] === 'elasticmq';
 
 /**
  * Opens the SQS server that the suite runs against, behind the strict layer, with a request count of its own.

@@ -8,9 +8,13 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { vi } from 'vitest';
+import { ON_ELASTICMQ } from '../../support/sqs-server.ts';
 
-/** Long enough for a busy machine; every wait ends as soon as its condition holds. */
-const PATIENCE = { timeout: 15_000, interval: 20 };
+/**
+ * Long enough for a busy machine; every wait ends as soon as its condition holds. ElasticMQ leaves a long poll on a queue that is
+ * deleted without an answer for 20 s.
+ */
+const PATIENCE = { timeout: ON_ELASTICMQ ? 50_000 : 15_000, interval: 20 };
 
 export const until = (condition: () => void | Promise<void>) => vi.waitFor(condition, PATIENCE);
 
