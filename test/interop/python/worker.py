@@ -12,7 +12,8 @@ import threading
 import time
 
 import boto3
-from durable_worker import FatalError, Worker, run_sqs_worker
+from durable_worker import FatalError, Worker
+from durable_worker.sqs_runner import run_sqs_worker
 
 group, *rest = sys.argv[1:]
 gate = rest[0] if rest else None
