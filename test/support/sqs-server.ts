@@ -15,10 +15,11 @@ export const ON_ELASTICMQ: boolean = process.env['SQS_SERVER'] === 'elasticmq';
 /**
  * Opens the SQS server that the suite runs against, behind the strict layer, with a request count of its own.
  *
- * Another server than the embedded one is shared by all tests and keeps its queues: so every test has queue names of its own.
+ * Another server than the embedded one is shared by all tests and keeps its queues: so every test has queue names of its own. `embedded`
+ * takes the embedded one all the same: for a test that rests on what it alone does, and says so.
  */
-export async function startTestSqs(): Promise<TestSqs> {
-  const inner = SQS_ENDPOINT === undefined ? await startLocalSqs() : elsewhere(SQS_ENDPOINT);
+export async function startTestSqs({ embedded = false } = {}): Promise<TestSqs> {
+  const inner = SQS_ENDPOINT === undefined || embedded ? await startLocalSqs() : elsewhere(SQS_ENDPOINT);
   const { endpoint, port, requests, refusals, stop } = await startStrictProxy(inner.endpoint);
   const { region } = inner;
   return {
