@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { leanCore } from '../../src/serverless/lean-core.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -31,6 +32,7 @@ export async function bundleHandlers(...entries: readonly string[]): Promise<Bun
       format: 'esm',
       mainFields: ['module', 'main'],
       external: ['@aws-sdk/*'],
+      plugins: [leanCore()],
       outExtension: { '.js': '.mjs' },
       entryNames: '[name]',
       logLevel: 'error',
