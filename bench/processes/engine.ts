@@ -2,6 +2,7 @@
 import { InMemoryStateStore, type Transport, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { SqsTransport as PublishedTransport } from '@dudousxd/nestjs-durable-transport-sqs';
 import { SqsTransport } from 'durable-sqs-lambda/engine';
+import { AnsweringTransport } from '../peers/answering-transport.ts';
 import { ECHO_STEP } from '../peers/echo-step.ts';
 import { type Fields, numberOf, textOf } from './fields.ts';
 import { serveCommands } from './serve-commands.ts';
@@ -18,8 +19,10 @@ let engine: WorkflowEngine | undefined;
 let lastRun = 0;
 
 function open(fields: Fields): Fields {
+  const variant = textOf(fields, 'variant');
   const options = { clientConfig: clientConfigOf(addressOf(fields)), prefix: textOf(fields, 'prefix') };
-  engine = textOf(fields, 'variant') === 'ours' ? engineOnOurs(new SqsTransport(options)) : engineOn(new PublishedTransport(options));
+  if (variant === 'ours') engine = engineOnOurs(new SqsTransport(options));
+  else engine = engineOn(variant === 'floor' ? new AnsweringTransport() : new PublishedTransport(options));
   engine.register('one-step', '1', (ctx, input) => ctx.step(ECHO_STEP, { input }));
   engine.subscribe(({ type, runId }) => {
     if (type === 'run.completed') completions.get(runId)?.();

@@ -21,7 +21,8 @@ function cpu(): Fields {
 async function answer(commands: Commands, { command, call, ...fields }: Fields): Promise<void> {
   const id = numberOf({ call: call ?? '' }, 'call');
   try {
-    const run = { ...commands, cpu }[textOf({ command: command ?? '' }, 'command')];
+    const known: Commands = { ...commands, cpu };
+    const run = known[textOf({ command: command ?? '' }, 'command')];
     if (run === undefined) throw new RangeError(`this process knows no command "${command}"`);
     process.send?.({ ...(await run(fields)), call: id });
   } catch (error) {

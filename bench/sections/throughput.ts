@@ -12,6 +12,7 @@ import type { Section, SectionInput } from './section.ts';
 const VARIANTS = ['ours', 'published'] as const;
 type Variant = (typeof VARIANTS)[number];
 const LABELS: Readonly<Record<Variant, string>> = { ours: 'durable-sqs-lambda', published: 'published transport' };
+const FLOOR_LABEL = 'engine alone, no queue';
 
 interface Workload {
   readonly name: string;
@@ -34,11 +35,17 @@ interface Round {
 
 type Rounds = Readonly<Record<Variant, readonly Round[]>>;
 
+/** The engine without any queue: steps/s of runs at once, and p50 of one run after another. */
+interface Floor {
+  readonly stepsPerSecond: readonly number[];
+  readonly p50: readonly number[];
+}
+
 export const throughput: Section = {
   id: 1,
   title: 'Steps through SQS: ours and the published transport',
   needs: [],
-  steps: ({ rounds }) => 3 * rounds * VARIANTS.length,
+  steps: ({ rounds }) => 3 * rounds * VARIANTS.length + 1,
   run: async (input) => {
     const { runsAtOnce, runsOneByOne, slowSteps, slowStepMs } = input.sizes;
     const server = await startSqsServer();
@@ -46,7 +53,7 @@ export const throughput: Section = {
       const atOnce = await measure(server, { name: 'at once', command: 'atOnce', runs: runsAtOnce, workMs: 0 }, input);
       const oneByOne = await measure(server, { name: 'one by one', command: 'oneByOne', runs: runsOneByOne, workMs: 0 }, input);
       const slow = await measure(server, { name: 'slow steps', command: 'atOnce', runs: slowSteps, workMs: slowStepMs }, input);
-      return report(input.sizes, atOnce, oneByOne, slow);
+      return report(input.sizes, atOnce, oneByOne, slow, await measureFloor(server, input));
     } finally {
       await server.stop();
     }
@@ -88,6 +95,24 @@ async function measureOnce(server: SqsServer, workload: Workload, variant: Varia
   }
 }
 
+async function measureFloor({ endpoint, region }: SqsServer, { sizes, progress }: SectionInput): Promise<Floor> {
+  progress.step(FLOOR_LABEL);
+  const floor: { stepsPerSecond: number[]; p50: number[] } = { stepsPerSecond: [], p50: [] };
+  for (let round = 0; round < sizes.rounds; round += 1) {
+    const engine = await BenchProcess.start({ script: 'engine.ts' });
+    try {
+      await engine.call('open', { endpoint, region, variant: 'floor', prefix: 'floor' });
+      await engine.call('atOnce', { runs: sizes.warmUpRuns });
+      const milliseconds = numberOf(await engine.call('atOnce', { runs: sizes.runsAtOnce }), 'milliseconds');
+      floor.stepsPerSecond.push((sizes.runsAtOnce / milliseconds) * 1000);
+      floor.p50.push(percentile(numbersOf(await engine.call('oneByOne', { runs: sizes.runsOneByOne }), 'latencies'), 0.5));
+    } finally {
+      await engine.stop();
+    }
+  }
+  return floor;
+}
+
 interface Processes {
   readonly server: SqsServer;
   readonly engine: BenchProcess;
@@ -124,7 +149,7 @@ function roundOf({ command, runs }: Workload, measured: Fields, before: Look, af
   };
 }
 
-function report(sizes: Sizes, atOnce: Rounds, oneByOne: Rounds, slow: Rounds) {
+function report(sizes: Sizes, atOnce: Rounds, oneByOne: Rounds, slow: Rounds, floor: Floor) {
   const speed = ({ stepsPerSecond }: Round) => stepsPerSecond;
   const requests = ({ requestsPerStep }: Round) => requestsPerStep;
   const latency = (share: number) => (round: Round) => percentile(round.latencies, share);
@@ -151,11 +176,14 @@ function report(sizes: Sizes, atOnce: Rounds, oneByOne: Rounds, slow: Rounds) {
       'Every round starts fresh engine and worker processes on fresh queues and warms them up; variants take turns: ABAB. ' +
         'Both transports have their default options; ours is attached to its engine. Polls are 20 s long.',
       'Requests are counted by the server, those of the mapping included, from the first dispatch to the last completed run.',
+      `“${FLOOR_LABEL}” is the same engine on a transport that answers in its own process: no transport can be faster. Processor time per step tells ` +
+        'which process is the limit: each has one busy thread.',
       'A run in a wrong state is one that the store does not hold as `completed` after its end.',
     ],
     tables: [
-      speedTable(`${runs} one-step runs at once`, atOnce),
-      latencyTable(oneByOne, latency),
+      speedTable(`${runs} one-step runs at once`, atOnce, floor),
+      cpuTable(atOnce),
+      latencyTable(oneByOne, latency, floor),
       speedTable(`${sizes.slowSteps} steps of ${sizes.slowStepMs} ms`, slow),
     ],
     charts: [
@@ -212,7 +240,7 @@ function report(sizes: Sizes, atOnce: Rounds, oneByOne: Rounds, slow: Rounds) {
   };
 }
 
-function speedTable(title: string, rounds: Rounds): Table {
+function speedTable(title: string, rounds: Rounds, floor?: Floor): Table {
   const rows = VARIANTS.map((variant) => {
     const of = rounds[variant];
     return [
@@ -222,20 +250,31 @@ function speedTable(title: string, rounds: Rounds): Table {
       wrongRuns(of),
     ];
   });
+  if (floor !== undefined) rows.push([FLOOR_LABEL, spread(summarize(floor.stepsPerSecond)), '', '']);
   return { title, columns: ['', 'steps/s', 'SQS requests per step', 'runs in a wrong state'], rows };
 }
 
-function latencyTable(rounds: Rounds, latency: (share: number) => (round: Round) => number): Table {
+function latencyTable(rounds: Rounds, latency: (share: number) => (round: Round) => number, floor: Floor): Table {
   const rows = VARIANTS.map((variant) => {
     const of = rounds[variant];
     const shares = [0.5, 0.95, 0.99].map((share) => spread(summarize(of.map(latency(share)))));
     return [LABELS[variant], ...shares, spread(summarize(of.map(({ requestsPerStep }) => requestsPerStep))), wrongRuns(of)];
   });
+  rows.push([FLOOR_LABEL, spread(summarize(floor.p50)), '', '', '', '']);
   return {
     title: 'one run after another',
     columns: ['', 'p50 ms', 'p95 ms', 'p99 ms', 'SQS requests per step', 'runs in a wrong state'],
     rows,
   };
+}
+
+/** Where the processors' time goes. */
+function cpuTable(rounds: Rounds): Table {
+  const rows = VARIANTS.map((variant) => {
+    const of = (process: keyof Round['cpu']) => figure(summarize(rounds[variant].map(({ cpu }) => cpu[process])).median);
+    return [LABELS[variant], of('engine'), of('worker'), of('server')];
+  });
+  return { title: 'microseconds of processor time per step there', columns: ['', 'engine', 'worker', 'SQS server'], rows };
 }
 
 function wrongRuns(rounds: readonly Round[]): string {
