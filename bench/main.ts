@@ -6,13 +6,15 @@ import { machine, versions } from './report/machine.ts';
 import { checksOf, holds, type Results, type SectionResult } from './report/model.ts';
 import { checkText, sectionText } from './report/terminal.ts';
 import { writeReports } from './report/write.ts';
+import { coldStart } from './sections/cold-start.ts';
+import { growth } from './sections/growth.ts';
 import { polling } from './sections/polling.ts';
 import { records } from './sections/records.ts';
 import type { Section } from './sections/section.ts';
 import { throughput } from './sections/throughput.ts';
 import { FULL, QUICK } from './sizes.ts';
 
-const SECTIONS: readonly Section[] = [throughput, polling, records];
+const SECTIONS: readonly Section[] = [throughput, polling, records, coldStart, growth];
 
 async function main(): Promise<number> {
   const args = readArguments(

@@ -65,7 +65,8 @@ function onMiddy(sender: FakeSender): RecordHandler {
   );
 }
 
-function onOurs(sender: FakeSender): RecordHandler {
+/** Ours, with a sender of one's own. */
+export function onOurs(sender: FakeSender): RecordHandler {
   const handler = sqsStepHandler(ECHO_STEP, step);
   return (event, context) => handler[STEP_HANDLER].invoke(event, context, sender);
 }
