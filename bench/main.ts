@@ -7,6 +7,7 @@ import { checksOf, holds, type Results, type SectionResult } from './report/mode
 import { checkText, sectionText } from './report/terminal.ts';
 import { writeReports } from './report/write.ts';
 import { coldStart } from './sections/cold-start.ts';
+import { cost } from './sections/cost.ts';
 import { growth } from './sections/growth.ts';
 import { polling } from './sections/polling.ts';
 import { records } from './sections/records.ts';
@@ -14,7 +15,7 @@ import type { Section } from './sections/section.ts';
 import { throughput } from './sections/throughput.ts';
 import { FULL, QUICK } from './sizes.ts';
 
-const SECTIONS: readonly Section[] = [throughput, polling, records, coldStart, growth];
+const SECTIONS: readonly Section[] = [throughput, polling, records, coldStart, growth, cost];
 
 async function main(): Promise<number> {
   const args = readArguments(

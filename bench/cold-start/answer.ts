@@ -3,7 +3,7 @@ import { type RemoteTask, runStepHandler } from '@dudousxd/nestjs-durable-core';
 import type { SQSRecord } from 'aws-lambda';
 import { chargeCard } from './charge.ts';
 
-const client = new SQSClient({ endpoint: process.env['AWS_ENDPOINT_URL_SQS'] });
+const client = new SQSClient({ endpoint: process.env['AWS_ENDPOINT_URL_SQS'] ?? '' });
 
 /** By hand: parse, run, send with the AWS SDK. */
 export async function answer(record: SQSRecord): Promise<void> {

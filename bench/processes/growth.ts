@@ -10,6 +10,11 @@ import { type Fields, numberOf } from './fields.ts';
 import { liveBytes } from './heap.ts';
 import { serveCommands } from './serve-commands.ts';
 
+/** The same work before, until the compiler has seen enough of it: else the smallest size would look the slowest. */
+const WARM_UP = 2_000;
+
+const silent: FakeSender = { send: async () => undefined };
+
 /** One invocation of `size` records: microseconds per record, and what is alive at its last send beyond the event itself, per record. */
 async function batch(fields: Fields): Promise<Fields> {
   const size = numberOf(fields, 'size');
@@ -23,11 +28,9 @@ async function batch(fields: Fields): Promise<Fields> {
   };
   const handler = onOurs(sender);
   const invoke = () => handler(event, lambdaContext({ functionName: 'bench', timeoutMs: 60_000 }));
-  await warmUp(
-    fields,
-    async () =>
-      void (await onOurs({ send: async () => undefined })(taskEvent(10), lambdaContext({ functionName: 'bench', timeoutMs: 60_000 }))),
-  );
+  for (let round = 0; round < WARM_UP / 10; round += 1) {
+    await onOurs(silent)(taskEvent(10), lambdaContext({ functionName: 'bench', timeoutMs: 60_000 }));
+  }
 
   const startedAt = performance.now();
   await invoke();
@@ -59,11 +62,7 @@ async function dispatches(fields: Fields): Promise<Fields> {
     client.destroy();
     return { microseconds, bytes };
   };
-  let warmUps = 0;
-  await warmUp(fields, async () => {
-    warmUps += 1;
-    await dispatchAll(200, `warm-${warmUps}`);
-  });
+  await dispatchAll(WARM_UP, 'warm-up');
   return dispatchAll(size, 'run');
 }
 
@@ -94,13 +93,8 @@ async function results(fields: Fields): Promise<Fields> {
     client.destroy();
     return { microseconds, bytes };
   };
-  await warmUp(fields, async () => void (await takeAll(200)));
+  await takeAll(WARM_UP);
   return takeAll(size);
-}
-
-/** The same work in small, until the compiler has seen enough of it: else the smallest size would look the slowest. */
-async function warmUp(fields: Fields, once: () => Promise<void>): Promise<void> {
-  for (let round = 0; round < numberOf(fields, 'warmUps'); round += 1) await once();
 }
 
 serveCommands({ batch, dispatches, results });

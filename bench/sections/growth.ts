@@ -48,7 +48,7 @@ async function measure(kind: Kind, size: number, { sizes, progress }: SectionInp
   for (let round = 0; round < sizes.growth.rounds; round += 1) {
     const child = await BenchProcess.start({ script: 'growth.ts', nodeOptions: ['--expose-gc'], env: { AWS_LAMBDA_LOG_LEVEL: 'WARN' } });
     try {
-      const answer = await child.call(kind, { size, warmUps: 30 });
+      const answer = await child.call(kind, { size });
       rounds.push({ microseconds: numberOf(answer, 'microseconds'), bytes: numberOf(answer, 'bytes') });
     } finally {
       await child.stop();
