@@ -11,10 +11,12 @@ const sender: FakeSender = {
     sent += 1;
   },
 };
-const handlers = Object.entries(recordHandlers(sender));
+const allHandlers = Object.entries(recordHandlers(sender));
 
 /** Microseconds per record: one figure per handler and round. Handlers take turns, and each round begins with the next one. */
 async function measure(fields: Fields): Promise<Fields> {
+  const only = fields['only'];
+  const handlers = allHandlers.filter(([name]) => only === undefined || name === only);
   const batch = numberOf(fields, 'batch');
   const rounds = numberOf(fields, 'rounds');
   const invocations = Math.max(1, Math.round(numberOf(fields, 'recordsPerRound') / batch));

@@ -18,8 +18,8 @@ export interface SqsServer extends SqsAddress {
   stop(): Promise<void>;
 }
 
-export async function startSqsServer(): Promise<SqsServer> {
-  const server = await BenchProcess.start({ script: 'server.ts' });
+export async function startSqsServer(nodeOptions: readonly string[] = []): Promise<SqsServer> {
+  const server = await BenchProcess.start({ script: 'server.ts', nodeOptions });
   const address = addressOf(await server.call('open'));
   return {
     ...address,

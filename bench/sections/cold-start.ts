@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createQueues } from 'durable-sqs-lambda/local';
 import { requireRuntime, startLambda } from '../../test/support/runtime-api.ts';
 import { type Bundle, bundle, FUNCTIONS, type FunctionName } from '../peers/bundles.ts';
-import { taskEvent } from '../peers/sqs-event.ts';
+import { chargeEvent } from '../peers/charge-event.ts';
 import { lambdaEnvironment, startSqsServer } from '../processes/sqs-server.ts';
 import { figure, spread } from '../report/format.ts';
 import { pairedRatio, summarize } from '../statistics.ts';
@@ -68,14 +68,6 @@ async function startOnce(taskRoot: string, env: Readonly<Record<string, string>>
   } finally {
     await lambda.stop();
   }
-}
-
-/** One task of the step that all functions serve. */
-function chargeEvent() {
-  const name = 'payments.charge-card';
-  const input = { orderId: 'o-1', amountCents: 1_200, cardToken: 'tok_visa' };
-  const body = JSON.stringify({ runId: 'r-1', seq: 0, stepId: 'r-1:0', name, group: name, input, attempt: 1 });
-  return { Records: taskEvent(1).Records.map((record) => ({ ...record, body })) };
 }
 
 function report(bundles: ReadonlyMap<FunctionName, Bundle>, starts: ReadonlyMap<FunctionName, readonly Start[]>) {
