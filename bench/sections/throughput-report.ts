@@ -81,7 +81,7 @@ export function throughputReport(sizes: Sizes, atOnce: Rounds, oneByOne: Rounds,
         unit: '×',
         direction: 'at least' as const,
         limit: 6,
-        quickLimit: 2,
+        quickLimit: 1.3,
       }),
       check('requests', 'SQS requests per step there, those of the mapping included', summarize(atOnce.ours.map(requests)), {
         unit: '',
