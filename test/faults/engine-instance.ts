@@ -1,15 +1,20 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { type InMemoryStateStore, type RemoteTask, type StepResult, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { SqsTransport, type SqsTransportOptions } from '../../src/transport/index.ts';
 import { silentLogger } from '../support/local-cloud.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger, TurnOrigin } from './ledger.ts';
 import { mortal } from './stores.ts';
 import { register } from './workload.ts';
 
 /** Short, so that a run whose engine died is free soon; renewed at half of it. */
 const LEASE_MS = 5_000;
-const TIMERS_EVERY_MS = 100;
-const PENDING_EVERY_MS = 1_000;
+const POLL_EVERY_MS = 100;
+const PASS_PATIENCE_MS = 2_000;
+
+/** What began the turn that dispatches: a pass of the engine over its runs, or a result. */
+const origin = new AsyncLocalStorage<Exclude<TurnOrigin, 'start'>>();
 
 export interface EngineOptions {
   /** Name in the log, and access key id of its requests. */
@@ -32,6 +37,7 @@ export class EngineInstance {
   readonly #transport: SqsTransport;
   readonly #life: ReturnType<typeof mortal>;
   readonly #timers: NodeJS.Timeout[] = [];
+  #polling = false;
 
   constructor(options: EngineOptions) {
     const { caller, store, clientConfig, transport = {} } = options;
@@ -42,17 +48,14 @@ export class EngineInstance {
     this.engine = new WorkflowEngine({ store: this.#life.store, transport: this.#transport, leaseMs: LEASE_MS, instanceId: caller });
     this.#transport.attach(this.engine);
     register(this.engine);
-    // A rejection is the store's outage; the next pass finds the same work.
-    this.#timers.push(
-      setInterval(() => void this.engine.resumeDueTimers().catch(() => undefined), TIMERS_EVERY_MS),
-      setInterval(() => void this.engine.runPending().catch(() => undefined), PENDING_EVERY_MS),
-    );
+    this.#timers.push(setInterval(() => void this.#poll(), POLL_EVERY_MS));
   }
 
   /** What a booting application does for the runs that a predecessor left; and once more when the predecessor's leases have run out. */
   async recover(): Promise<void> {
-    await this.engine.recoverIncomplete();
-    this.#timers.push(setTimeout(() => void this.engine.recoverIncomplete().catch(() => undefined), LEASE_MS * 1.5));
+    const recover = () => origin.run('pass', () => this.engine.recoverIncomplete()).catch(() => undefined);
+    await recover();
+    this.#timers.push(setTimeout(() => void recover(), LEASE_MS * 1.5));
   }
 
   /** The process dies: its store calls and requests end in nothing, and it releases nothing. */
@@ -68,6 +71,19 @@ export class EngineInstance {
     this.#stopTimers();
     await this.engine.drain();
     await this.#transport.close();
+  }
+
+  /** As the NestJS module polls: what is pending, what is due; never two at once, but a pass that waits for a `timeoutMs` step is left behind. */
+  async #poll(): Promise<void> {
+    if (this.#polling) return;
+    this.#polling = true;
+    const pass = origin.run('pass', async () => {
+      await this.engine.runPending();
+      await this.engine.resumeDueTimers();
+    });
+    // A rejection is the store's outage; the next pass finds the same work.
+    await Promise.race([pass, sleep(PASS_PATIENCE_MS)]).catch(() => undefined);
+    this.#polling = false;
   }
 
   #stopTimers(): void {
@@ -86,7 +102,7 @@ class NotingTransport extends SqsTransport {
 
   override dispatch(task: RemoteTask): Promise<void> {
     const { caller, ledger } = this.#notes;
-    ledger.dispatched(task.stepId, task.attempt ?? 1, caller);
+    ledger.dispatched(task.stepId, task.attempt ?? 1, caller, origin.getStore() ?? 'start');
     return super.dispatch(task);
   }
 
@@ -94,7 +110,7 @@ class NotingTransport extends SqsTransport {
     super.onResult((result) => {
       const { results } = this.#notes;
       if (result.status === 'failed') results.set(result.stepId, (results.get(result.stepId) ?? 0) + 1);
-      return handler(result);
+      return origin.run('result', () => handler(result));
     });
   }
 }

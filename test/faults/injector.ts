@@ -46,10 +46,14 @@ export class Injector {
     if (address !== null && typeof address === 'object') this.#port = address.port;
   }
 
+  get endpoint(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
   /** For one process of the test: the injector knows it by its access key id. */
   clientConfig(caller: string, config: SQSClientConfig = {}) {
     const credentials = { accessKeyId: caller, secretAccessKey: 'local' };
-    return { endpoint: `http://127.0.0.1:${this.#port}`, region: 'us-east-1', credentials, ...config };
+    return { endpoint: this.endpoint, region: 'us-east-1', credentials, ...config };
   }
 
   /** The process is gone: nothing that it still sends arrives, and nothing comes back to it. */

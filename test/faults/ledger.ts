@@ -9,6 +9,9 @@ export type Cause =
   | 'its result was not accepted'
   | 'its task could not be deleted';
 
+/** What began a turn: a start, a result, or a pass of the engine over pending, due or abandoned runs. */
+export type TurnOrigin = 'start' | 'result' | 'pass';
+
 /**
  * The book of everything that was done to a test, kept by step id, so that each repeat of a step has to be accounted for.
  *
@@ -23,6 +26,8 @@ export class Ledger {
   readonly #executions = new Map<string, number>();
   /** When each attempt of a step was dispatched, by step id and attempt, epoch milliseconds. */
   readonly #dispatches = new Map<string, Map<number, number[]>>();
+  /** Steps that a pass of an engine has dispatched. */
+  readonly #byPass = new Set<string>();
   /** When an engine died, when the store went and when it came back, epoch milliseconds. */
   readonly #crises: number[] = [];
   readonly #dispatchers = new Map<string, string>();
@@ -88,7 +93,8 @@ export class Ledger {
     return this.#dispatchers.get(stepId);
   }
 
-  dispatched(stepId: string, attempt: number, caller: string): void {
+  dispatched(stepId: string, attempt: number, caller: string, by: TurnOrigin): void {
+    if (by === 'pass') this.#byPass.add(stepId);
     this.#dispatchers.set(stepId, caller);
     const attempts = this.#dispatches.get(stepId) ?? new Map<number, number[]>();
     attempts.set(attempt, [...(attempts.get(attempt) ?? []), Date.now()]);
@@ -141,19 +147,24 @@ export class Ledger {
     return this.#dispatches.get(stepId)?.has(attempt) ?? false;
   }
 
-  /** Attempts that were dispatched more than once: by engines that recovered from a crisis, and those that had no reason to be. */
-  dispatchedTwice(): { readonly explained: string[]; readonly unexplained: string[] } {
-    const explained: string[] = [];
+  /**
+   * Attempts that were dispatched more than once: by an engine that recovered from a crisis; by a pass of the engine over a list that had
+   * grown old, beside a result's turn (its lock keeps out other instances only); and those that had no reason to be.
+   */
+  dispatchedTwice() {
+    const afterCrisis: string[] = [];
+    const byPass: string[] = [];
     const unexplained: string[] = [];
     for (const [stepId, attempts] of this.#dispatches) {
       for (const [attempt, times] of attempts) {
         const [first = 0, last = 0] = [times[0], times.at(-1)];
         if (times.length < 2) continue;
         const recovered = this.#crises.some((at) => first <= at && at <= last);
-        (recovered ? explained : unexplained).push(`attempt ${attempt} of ${stepId} was dispatched ${times.length} times in ${last - first} ms`);
+        const list = recovered ? afterCrisis : this.#byPass.has(stepId) ? byPass : unexplained;
+        list.push(`attempt ${attempt} of ${stepId} was dispatched ${times.length} times in ${last - first} ms`);
       }
     }
-    return { explained, unexplained };
+    return { afterCrisis, byPass, unexplained };
   }
 
   /** Steps that ran more often than dispatches and causes account for. */

@@ -5,6 +5,7 @@ import type { Run } from './workload.ts';
 
 const ENDED: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled', 'dead']);
 const LOOK_EVERY_MS = 250;
+const SHARE_PATIENCE_MS = 20_000;
 /** A turn that is about to dispatch has long done so by then. */
 const UNSENT_AFTER_MS = 5_000;
 
@@ -23,11 +24,12 @@ export class RunWatch {
     this.#isDead = isDead;
   }
 
-  /** Waits until a share of some runs has ended. */
+  /** Waits until a share of some runs has ended, but not for ever: what is stuck shows at the end. */
   async untilEnded(runs: readonly Run[], share: number): Promise<void> {
+    const deadline = Date.now() + SHARE_PATIENCE_MS;
     for (;;) {
       const open = await this.#open(runs);
-      if (open.length <= runs.length * (1 - share)) return;
+      if (open.length <= runs.length * (1 - share) || Date.now() > deadline) return;
       await sleep(20);
     }
   }

@@ -33,6 +33,11 @@ export async function runStep(input: unknown, { task }: Pick<StepContext, 'task'
 /** What was undone, by run: the compensation of a step is called with that step's input and output. */
 export const undone = new Map<string, { readonly input: unknown; readonly output: unknown }[]>();
 
+/** For a soak, in which runs are forgotten once they have ended. */
+export function forget(runId: string): void {
+  undone.delete(runId);
+}
+
 function undo(envelope: unknown): string {
   const { input, output }: { input?: unknown; output?: unknown } = typeof envelope === 'object' && envelope !== null ? envelope : {};
   const { runId } = ticketOf(input);
