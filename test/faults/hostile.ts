@@ -3,8 +3,8 @@ import { SendMessageBatchCommand, SetQueueAttributesCommand, SQSClient } from '@
 import { InMemoryStateStore } from '@dudousxd/nestjs-durable-core';
 import { createQueues, LocalEventSourceMapping } from '../../src/local/index.ts';
 import { openClients } from '../../src/sqs/clients.ts';
-import { seededRandom } from '../support/slow-store.ts';
 import { silentLogger } from '../support/local-cloud.ts';
+import { seededRandom } from '../support/slow-store.ts';
 import { EngineInstance } from './engine-instance.ts';
 import { hostileBodies, isPoisonResult, isPoisonTask } from './hostile-bodies.ts';
 import { LambdaFleet } from './lambda-fleet.ts';
@@ -21,7 +21,11 @@ const RUN_STEPS = 100;
 const UNTIL_DEAD_MS = 150_000;
 
 /** Puts hostile bodies on a tasks and a results queue, and runs among them. Every poison one must end as a dead letter, every run well. */
-export async function runHostile(count: number, seed: number, sqsPort: number): Promise<{ readonly rows: Row[]; readonly violations: string[] }> {
+export async function runHostile(
+  count: number,
+  seed: number,
+  sqsPort: number,
+): Promise<{ readonly rows: Row[]; readonly violations: string[] }> {
   const startedAt = Date.now();
   const clientConfig = (caller: string) => ({
     endpoint: `http://127.0.0.1:${sqsPort}`,
@@ -36,7 +40,15 @@ export async function runHostile(count: number, seed: number, sqsPort: number): 
 
   const ledger = new Ledger();
   const kill = () => undefined;
-  const fleet = new LambdaFleet({ resultsQueueUrl, clientConfig, kill, ledger, random: seededRandom(seed), killRate: 0, timeoutMs: 10_000 });
+  const fleet = new LambdaFleet({
+    resultsQueueUrl,
+    clientConfig,
+    kill,
+    ledger,
+    random: seededRandom(seed),
+    killRate: 0,
+    timeoutMs: 10_000,
+  });
   const mapping = new LocalEventSourceMapping({
     clientConfig: clientConfig('mapping'),
     queueUrl: tasksQueueUrl,
@@ -46,10 +58,21 @@ export async function runHostile(count: number, seed: number, sqsPort: number): 
     logger: silentLogger,
   });
   const store = new InMemoryStateStore();
-  const engine = new EngineInstance({ caller: 'hostile-engine', store, clientConfig, kill, ledger, results: new Map(), transport: { prefix: PREFIX } });
+  const engine = new EngineInstance({
+    caller: 'hostile-engine',
+    store,
+    clientConfig,
+    kill,
+    ledger,
+    results: new Map(),
+    transport: { prefix: PREFIX },
+  });
 
   const bodies = hostileBodies(count, seed);
-  const runs = makeRuns(RUN_STEPS, ['one', 'three', 'fan', 'patient'], seededRandom(seed)).map((run) => ({ ...run, runId: `h-${run.runId}` }));
+  const runs = makeRuns(RUN_STEPS, ['one', 'three', 'fan', 'patient'], seededRandom(seed)).map((run) => ({
+    ...run,
+    runId: `h-${run.runId}`,
+  }));
   mapping.start();
   await Promise.all([sendAll(client, tasksQueueUrl, bodies.tasks), sendAll(client, resultsQueueUrl, bodies.results)]);
   await Promise.all(runs.map(({ runId, kind, nonce }) => engine.engine.start(kind, { runId, nonce }, runId)));
@@ -65,7 +88,9 @@ export async function runHostile(count: number, seed: number, sqsPort: number): 
   await Promise.all([engine.close(), mapping.stop()]);
   client.destroy();
 
-  const wrong = (await Promise.all(runs.map((run) => judge(run, store, () => false)))).flatMap((verdict) => (verdict.outcome === 'wrong' ? [verdict.why] : []));
+  const wrong = (await Promise.all(runs.map((run) => judge(run, store, () => false)))).flatMap((verdict) =>
+    verdict.outcome === 'wrong' ? [verdict.why] : [],
+  );
   const violations = [
     ...wrong,
     ...(['tasks', 'results'] as const)

@@ -119,7 +119,8 @@ export class Injector {
       if (planned?.fault === 'answer withheld') await held(planned.holdMs, response);
       return cut(response);
     }
-    const body = call.action === 'ReceiveMessage' && answer.status === 200 ? this.#deliveries.answer(call, whole.body, planned?.fault) : whole.body;
+    const body =
+      call.action === 'ReceiveMessage' && answer.status === 200 ? this.#deliveries.answer(call, whole.body, planned?.fault) : whole.body;
     response.writeHead(whole.status, { ...whole.headers, 'content-length': Buffer.byteLength(body) });
     response.end(body);
     await ended(response);

@@ -34,7 +34,8 @@ function readArguments() {
     },
   });
   const { only, transport, help } = values;
-  if (only !== undefined && !['one', 'two', 'hostile'].includes(only)) throw new Error(`expected --only to be one, two or hostile, got ${only}`);
+  if (only !== undefined && !['one', 'two', 'hostile'].includes(only))
+    throw new Error(`expected --only to be one, two or hostile, got ${only}`);
   if (transport !== 'ours' && transport !== 'published') throw new Error(`expected --transport to be ours or published, got ${transport}`);
   return {
     help,

@@ -4,7 +4,7 @@ import { WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { SqsTransport } from '@dudousxd/nestjs-durable-transport-sqs';
 import { seededRandom, slowStore } from '../support/slow-store.ts';
 import { runStep, STEPS } from './steps.ts';
-import { makeRuns, register } from './workload.ts';
+import { judge, makeRuns, register } from './workload.ts';
 
 const [endpoint = '', steps = '1000', seed = '1', swallow = 'false'] = process.argv.slice(2);
 if (swallow === 'true') process.on('unhandledRejection', () => undefined);
@@ -31,10 +31,10 @@ setInterval(() => void engine.resumeDueTimers().catch(() => undefined), 100);
 // Flaky steps tell their attempts apart, and the published worker does not tell a step its attempt: left out.
 const runs = makeRuns(Number(steps), ['one', 'three', 'fan', 'patient', 'compensated'], seededRandom(Number(seed)));
 const report = async () => {
-  const statuses = await Promise.all(runs.map(async ({ runId }) => (await store.getRun(runId))?.status));
-  const count = (status: string) => statuses.filter((each) => each === status).length;
-  process.send?.({ runs: runs.length, completed: count('completed'), failed: count('failed'), executions });
-  return count('completed') + count('failed') === runs.length;
+  const verdicts = await Promise.all(runs.map((run) => judge(run, store, () => false)));
+  const right = verdicts.filter(({ outcome }) => outcome === 'right').length;
+  process.send?.({ runs: runs.length, right, executions });
+  return right === runs.length;
 };
 setInterval(() => void report().then((done) => (done ? process.exit(0) : undefined)), 100);
 await Promise.all(runs.map(({ runId, kind, nonce }) => engine.start(kind, { runId, nonce }, runId)));

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { createQueues, LocalEventSourceMapping } from '../../src/local/index.ts';
-import { seededRandom, slowStore } from '../support/slow-store.ts';
 import { silentLogger } from '../support/local-cloud.ts';
+import { seededRandom, slowStore } from '../support/slow-store.ts';
 import { EngineInstance, type ResultLog } from './engine-instance.ts';
 import { Injector } from './injector.ts';
 import { LambdaFleet } from './lambda-fleet.ts';
@@ -40,7 +40,11 @@ export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
   const random = seededRandom(seed);
   const ledger = new Ledger();
   const results: ResultLog = new Map();
-  const direct = { endpoint: `http://127.0.0.1:${sqsPort}`, region: 'us-east-1', credentials: { accessKeyId: 'test', secretAccessKey: 'local' } };
+  const direct = {
+    endpoint: `http://127.0.0.1:${sqsPort}`,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'test', secretAccessKey: 'local' },
+  };
   const queues = await createQueues({ clientConfig: direct, steps: STEPS, prefix: name });
   const client = new SQSClient(direct);
   for (const QueueUrl of queues.tasksQueueUrls.values()) {
@@ -64,7 +68,14 @@ export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
     Array.from({ length: MAPPINGS_PER_STEP }, (_, index) => {
       const config = clientConfig(`mapping${index}`);
       const timeoutMs = FUNCTION_TIMEOUT_MS * 2;
-      return new LocalEventSourceMapping({ clientConfig: config, queueUrl, handler: fleet.invoke, functionName, timeoutMs, logger: silentLogger });
+      return new LocalEventSourceMapping({
+        clientConfig: config,
+        queueUrl,
+        handler: fleet.invoke,
+        functionName,
+        timeoutMs,
+        logger: silentLogger,
+      });
     }),
   );
   const { store, setDown } = breakable(slowStore(seed));
@@ -135,6 +146,8 @@ function share(runs: readonly Run[], from: number, to: number): readonly Run[] {
 /** Starts what has not been started, in turn on all instances. A start on an instance that dies never comes back. */
 async function startRuns(runs: readonly Run[], instances: readonly EngineInstance[]): Promise<void> {
   await Promise.all(
-    runs.map((run, index) => instances[index % instances.length]?.engine.start(run.kind, { runId: run.runId, nonce: run.nonce }, run.runId)),
+    runs.map((run, index) =>
+      instances[index % instances.length]?.engine.start(run.kind, { runId: run.runId, nonce: run.nonce }, run.runId),
+    ),
   );
 }

@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { InMemoryStateStore } from '@dudousxd/nestjs-durable-core';
 import { createQueues, LocalEventSourceMapping } from '../../src/local/index.ts';
-import { seededRandom } from '../support/slow-store.ts';
 import { silentLogger } from '../support/local-cloud.ts';
+import { seededRandom } from '../support/slow-store.ts';
 import { EngineInstance } from './engine-instance.ts';
 import { LambdaFleet } from './lambda-fleet.ts';
 import { Ledger } from './ledger.ts';
@@ -46,7 +46,14 @@ async function main(minutes: number, runsPerSecond: number): Promise<number> {
   const fleet = new LambdaFleet({ ...common, resultsQueueUrl, random: seededRandom(1), killRate: 0, timeoutMs: 10_000 });
   const mappings = [...tasksQueueUrls].map(
     ([functionName, queueUrl]) =>
-      new LocalEventSourceMapping({ clientConfig: clientConfig('mapping'), queueUrl, handler: fleet.invoke, functionName, timeoutMs: 10_000, logger: silentLogger }),
+      new LocalEventSourceMapping({
+        clientConfig: clientConfig('mapping'),
+        queueUrl,
+        handler: fleet.invoke,
+        functionName,
+        timeoutMs: 10_000,
+        logger: silentLogger,
+      }),
   );
   const results = new Map<string, number>();
   const instance = new EngineInstance({ ...common, caller: 'engine', store, results });
@@ -83,7 +90,11 @@ async function main(minutes: number, runsPerSecond: number): Promise<number> {
     const sample = await take(sqs.connections);
     samples.push(sample);
     const { heapMB, rssMB, sockets, serverSockets, timers } = sample;
-    say([ended, heapMB.toFixed(1), rssMB.toFixed(1), sockets, serverSockets, timers].map((value, index) => String(value).padStart([9, 10, 9, 10, 9, 9][index] ?? 9)).join(''));
+    say(
+      [ended, heapMB.toFixed(1), rssMB.toFixed(1), sockets, serverSockets, timers]
+        .map((value, index) => String(value).padStart([9, 10, 9, 10, 9, 9][index] ?? 9))
+        .join(''),
+    );
   }
   await Promise.all(running);
   await Promise.all([instance.close(), ...mappings.map((mapping) => mapping.stop())]);
@@ -120,19 +131,28 @@ async function take(connections: () => Promise<number>): Promise<Sample> {
   const resources = process.getActiveResourcesInfo();
   const count = (kind: string) => resources.filter((each) => each === kind).length;
   const MB = 1024 * 1024;
-  return { heapMB: heapUsed / MB, rssMB: rss / MB, sockets: count('TCPSocketWrap'), serverSockets: await connections(), timers: count('Timeout') };
+  return {
+    heapMB: heapUsed / MB,
+    rssMB: rss / MB,
+    sockets: count('TCPSocketWrap'),
+    serverSockets: await connections(),
+    timers: count('Timeout'),
+  };
 }
 
 function readArguments() {
   const { values } = parseArgs({ options: { minutes: { type: 'string', default: '30' }, rate: { type: 'string', default: '10' } } });
   const [minutes, rate] = [Number(values.minutes), Number(values.rate)];
-  if (!(minutes > 0) || !(rate > 0)) throw new Error(`expected --minutes and --rate (runs a second) above 0, got ${values.minutes} and ${values.rate}`);
+  if (!(minutes > 0) || !(rate > 0))
+    throw new Error(`expected --minutes and --rate (runs a second) above 0, got ${values.minutes} and ${values.rate}`);
   return { minutes, rate };
 }
 
 if (globalThis.gc === undefined) {
   // Without it the heap is a sawtooth, and a slope of it means nothing.
-  const again = spawnSync(process.execPath, ['--expose-gc', fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  const again = spawnSync(process.execPath, ['--expose-gc', fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: 'inherit',
+  });
   process.exitCode = again.status ?? 1;
 } else {
   const { minutes, rate } = readArguments();

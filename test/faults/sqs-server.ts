@@ -3,5 +3,7 @@ import { startLocalSqs } from '../../src/local/embedded-sqs.ts';
 
 const sqs = await startLocalSqs();
 process.on('disconnect', () => process.exit(0));
-process.on('message', () => process.send?.({ connections: process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length }));
+process.on('message', () =>
+  process.send?.({ connections: process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length }),
+);
 process.send?.({ port: sqs.port });

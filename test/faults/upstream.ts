@@ -30,10 +30,7 @@ export class Upstream {
           ...(signal === undefined ? {} : { signal }),
         },
         (response) => {
-          textOf(response).then(
-            (text) => resolve({ status: response.statusCode ?? 500, headers: response.headers, body: text }),
-            reject,
-          );
+          textOf(response).then((text) => resolve({ status: response.statusCode ?? 500, headers: response.headers, body: text }), reject);
         },
       );
       forwarded.on('error', reject);

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { InMemoryStateStore, type WorkflowCtx, type WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+import type { InMemoryStateStore, WorkflowCtx, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { type StepName, stampOf, type Ticket, undone } from './steps.ts';
 
 export type Kind = 'one' | 'three' | 'fan' | 'patient' | 'retried' | 'compensated';
@@ -74,21 +74,31 @@ export async function judge(run: Run, store: InMemoryStateStore, surplusFailures
   }
   if (run.kind === 'compensated') {
     if (status !== 'failed') return wrong(`expected it to fail and be compensated, it is ${status}`);
-if (error?.message !== `declined ${stampOf('faults.decline', ticket(run, 'b'))}`) return wrong(`it failed with another error (${error?.message ?? 'none'})`);
+    if (error?.message !== `declined ${stampOf('faults.decline', ticket(run, 'b'))}`)
+      return wrong(`it failed with another error (${error?.message ?? 'none'})`);
     const envelopes = undone.get(run.runId) ?? [];
     const expected = { input: ticket(run, 'a'), output: { stamp: stampOf('faults.work', ticket(run, 'a')) } };
     if (envelopes.length === 0) return wrong('it was not compensated');
-    return envelopes.every((envelope) => isDeepStrictEqual(envelope, expected)) ? { outcome: 'right' } : wrong('it was compensated with the values of another step');
+    return envelopes.every((envelope) => isDeepStrictEqual(envelope, expected))
+      ? { outcome: 'right' }
+      : wrong('it was compensated with the values of another step');
   }
   if (status === 'failed' && run.kind === 'retried' && error?.message.startsWith('busy ') === true && surplusFailures(`${run.runId}:0`)) {
     return { outcome: 'limit', limit: 'a late copy of a failure was taken for the next attempt' };
   }
-  if (status !== 'completed') return wrong(`expected it to be completed, it is ${status}${error === undefined ? '' : ` (${error.message})`}`);
+  if (status !== 'completed')
+    return wrong(`expected it to be completed, it is ${status}${error === undefined ? '' : ` (${error.message})`}`);
   return isDeepStrictEqual(stored.output, expectedOutput(run)) ? { outcome: 'right' } : wrong('its outputs are those of other steps');
 }
 
 function expectedOutput(run: Run): unknown {
-  const labels: Readonly<Record<Exclude<Kind, 'compensated'>, string>> = { one: 'a', three: 'abc', fan: 'abcde', patient: 'ab', retried: 'ab' };
+  const labels: Readonly<Record<Exclude<Kind, 'compensated'>, string>> = {
+    one: 'a',
+    three: 'abc',
+    fan: 'abcde',
+    patient: 'ab',
+    retried: 'ab',
+  };
   if (run.kind === 'compensated') return undefined;
   return [...labels[run.kind]].map((label) => {
     const step = run.kind === 'retried' && label === 'a' ? 'faults.flaky' : 'faults.work';
