@@ -7,7 +7,8 @@ export type Cause =
   | 'SQS delivered its task twice'
   | 'its invocation was killed'
   | 'its result was not accepted'
-  | 'its task could not be deleted';
+  | 'its task could not be deleted'
+  | 'its task was deleted late, behind a faulty delete';
 
 /** What began a turn: a start, a result, or a pass of the engine over pending, due or abandoned runs. */
 export type TurnOrigin = 'start' | 'result' | 'pass';
@@ -18,6 +19,7 @@ export type TurnOrigin = 'start' | 'result' | 'pass';
  * A cause is written down only where it can lead to a repeat: a send that never reached SQS does not.
  */
 export class Ledger {
+  readonly #visibilityMs: number;
   readonly faults = new Map<string, number>();
   readonly requests = new Map<string, number>();
   /** Violations of what the worker promises of a single invocation. */
@@ -33,9 +35,14 @@ export class Ledger {
   readonly #dispatchers = new Map<string, string>();
   /** `<step id>#<attempt>` of tasks that SQS has taken. */
   readonly #accepted = new Set<string>();
-  readonly #stepOfReceipt = new Map<string, string>();
+  readonly #receipts = new Map<string, { readonly stepId: string; readonly at: number }>();
   /** Steps whose results did not all get through, by caller; a caller has one invocation at a time. */
   readonly #unsentResults = new Map<string, Set<string>>();
+
+  /** @param visibilityMs of the tasks queues */
+  constructor(visibilityMs = Number.POSITIVE_INFINITY) {
+    this.#visibilityMs = visibilityMs;
+  }
 
   fault(kind: string): void {
     increment(this.faults, kind);
@@ -48,7 +55,7 @@ export class Ledger {
   receipts(messages: readonly SqsMessage[]): void {
     for (const { ReceiptHandle, Body } of messages) {
       const stepId = stepIdOf(Body);
-      if (stepId !== undefined) this.#stepOfReceipt.set(ReceiptHandle, stepId);
+      if (stepId !== undefined) this.#receipts.set(ReceiptHandle, { stepId, at: Date.now() });
     }
   }
 
@@ -57,7 +64,8 @@ export class Ledger {
     for (const { id, stepId, receiptHandle } of call.entries) {
       if (ids !== undefined && !ids.includes(id ?? '')) continue;
       if (isSend(call)) this.#resultTrouble(call, stepId);
-      else if (call.action.startsWith('Delete')) this.#add(this.#stepOfReceipt.get(receiptHandle ?? ''), 'its task could not be deleted');
+      else if (call.action.startsWith('Delete'))
+        this.#add(this.#receipts.get(receiptHandle ?? '')?.stepId, 'its task could not be deleted');
     }
   }
 
@@ -78,10 +86,17 @@ export class Ledger {
     if (isTasks(call)) this.#add(stepIdOf(Body), 'SQS delivered its task twice');
   }
 
-  /** SQS has these tasks. */
+  /** SQS has carried the call out, but for some entries. */
   accepted(call: SqsCall, exceptIds: readonly string[]): void {
-    if (!isSend(call) || !isTasks(call)) return;
-    for (const { id, stepId, attempt } of call.entries) if (!exceptIds.includes(id ?? '')) this.#accepted.add(`${stepId}#${attempt}`);
+    if (!isTasks(call)) return;
+    for (const { id, stepId, attempt, receiptHandle } of call.entries) {
+      if (exceptIds.includes(id ?? '')) continue;
+      if (isSend(call)) this.#accepted.add(`${stepId}#${attempt}`);
+      const receipt = call.action.startsWith('Delete') ? this.#receipts.get(receiptHandle ?? '') : undefined;
+      if (receipt !== undefined && Date.now() - receipt.at > this.#visibilityMs) {
+        this.#add(receipt.stepId, 'its task was deleted late, behind a faulty delete');
+      }
+    }
   }
 
   isAccepted(stepId: string, attempt: number): boolean {

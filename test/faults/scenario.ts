@@ -21,6 +21,8 @@ export interface ScenarioOptions {
   /** Share of requests and of invocations that go wrong. */
   readonly rate: number;
   readonly engines: 1 | 2;
+  /** A FIFO results queue. */
+  readonly fifoResults: boolean;
   readonly sqsPort: number;
   readonly log: (line: string) => void;
 }
@@ -36,16 +38,17 @@ const UNTIL_EMPTY_MS = 90_000;
 
 /** Real engines, mappings and functions over a bad network, for so many steps; then every run and every repeat is accounted for. */
 export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
-  const { seed, steps, engines, name, sqsPort, rate, log } = options;
+  const { seed, steps, engines, fifoResults, name, sqsPort, rate, log } = options;
+  const fifo = fifoResults ? { fifo: { results: true } } : {};
   const random = seededRandom(seed);
-  const ledger = new Ledger();
+  const ledger = new Ledger(TASKS_VISIBILITY_SECONDS * 1_000);
   const results: ResultLog = new Map();
   const direct = {
     endpoint: `http://127.0.0.1:${sqsPort}`,
     region: 'us-east-1',
     credentials: { accessKeyId: 'test', secretAccessKey: 'local' },
   };
-  const queues = await createQueues({ clientConfig: direct, steps: STEPS, prefix: name });
+  const queues = await createQueues({ clientConfig: direct, steps: STEPS, prefix: name, ...fifo });
   const client = new SQSClient(direct);
   for (const QueueUrl of queues.tasksQueueUrls.values()) {
     await client.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { VisibilityTimeout: String(TASKS_VISIBILITY_SECONDS) } }));
@@ -82,7 +85,7 @@ export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
   let booted = 0;
   const boot = () => {
     booted += 1;
-    const transport = { prefix: name };
+    const transport = { prefix: name, ...fifo };
     return new EngineInstance({ caller: `engine${booted}`, store, clientConfig, kill, ledger, results, transport });
   };
   const instances = Array.from({ length: engines }, boot);

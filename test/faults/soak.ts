@@ -74,6 +74,8 @@ async function main(minutes: number, runsPerSecond: number): Promise<number> {
     const verdict = await judge(run, store, () => false);
     if (verdict.outcome === 'wrong') wrong.push(verdict.why);
     await instance.engine.deleteRun(run.runId);
+    // The engine leaves a signal to the parent of each run that has ended, whether it has one or not, and `deleteRun` leaves it be.
+    await store.takeBufferedSignal(`child:${run.runId}`);
     forget(run.runId);
     ended += 1;
   };
