@@ -69,10 +69,7 @@ export async function runHostile(
   });
 
   const bodies = hostileBodies(count, seed);
-  const runs = makeRuns(RUN_STEPS, ['one', 'three', 'fan', 'patient'], seededRandom(seed)).map((run) => ({
-    ...run,
-    runId: `h-${run.runId}`,
-  }));
+  const runs = makeRuns(PREFIX, RUN_STEPS, ['one', 'three', 'fan', 'patient'], seededRandom(seed));
   mapping.start();
   await Promise.all([sendAll(client, tasksQueueUrl, bodies.tasks), sendAll(client, resultsQueueUrl, bodies.results)]);
   await Promise.all(runs.map(({ runId, kind, nonce }) => engine.engine.start(kind, { runId, nonce }, runId)));

@@ -93,9 +93,9 @@ export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
 
   // A result of a `timeoutMs` step is lost where another instance receives it: with two instances these are left out.
   const everywhere: readonly Kind[] = ['one', 'three', 'fan', 'retried', 'compensated'];
-  const runs = makeRuns(steps, engines === 1 ? [...everywhere, 'patient'] : everywhere, random);
+  const runs = makeRuns(name, steps, engines === 1 ? [...everywhere, 'patient'] : everywhere, random);
   const startedAt = Date.now();
-  const phase = (text: string) => log(`  ${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${text}`);
+  const phase = (text: string) => log(`  ${name.padEnd(12)} ${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${text}`);
   const watch = new RunWatch(runs, store, ledger, (caller) => injector.isDead(caller));
 
   const [first, second, third] = [share(runs, 0, 0.4), share(runs, 0.4, 0.7), share(runs, 0.7, 1)];

@@ -16,13 +16,14 @@ const PATIENCE_MS = 150_000;
 
 /**
  * Runs of all kinds, of `steps` steps together.
+ * @param name first part of the run ids: scenarios side by side never share one
  * @param kinds which kinds take part; a result of a `patient` one is lost to it where another engine instance receives it
  */
-export function makeRuns(steps: number, kinds: readonly Kind[], random: () => number): Run[] {
+export function makeRuns(name: string, steps: number, kinds: readonly Kind[], random: () => number): Run[] {
   const runs: Run[] = [];
   for (let left = steps; left > 0; ) {
     const kind = kinds[Math.floor(random() * kinds.length)] ?? 'one';
-    runs.push({ runId: `${kind}-${runs.length}`, kind, nonce: Math.floor(random() * 2 ** 32) });
+    runs.push({ runId: `${name}-${kind}-${runs.length}`, kind, nonce: Math.floor(random() * 2 ** 32) });
     left -= STEPS_OF[kind];
   }
   return runs;
