@@ -74,6 +74,7 @@ export async function judge(run: Run, store: InMemoryStateStore, surplusFailures
     return { outcome: 'limit', limit: 'the engine failed a run whose turn met the store outage' };
   }
   if (run.kind === 'compensated') {
+    if (status !== 'failed' && status !== 'completed') return wrong(`it is stuck: ${status}, ${await whereItIs(run.runId, store)}`);
     if (status !== 'failed') return wrong(`expected it to fail and be compensated, it is ${status}`);
     if (error?.message !== `declined ${stampOf('faults.decline', ticket(run, 'b'))}`)
       return wrong(`it failed with another error (${error?.message ?? 'none'})`);
@@ -87,9 +88,16 @@ export async function judge(run: Run, store: InMemoryStateStore, surplusFailures
   if (status === 'failed' && run.kind === 'retried' && error?.message.startsWith('busy ') === true && surplusFailures(`${run.runId}:0`)) {
     return { outcome: 'limit', limit: 'a late copy of a failure was taken for the next attempt' };
   }
+  if (status !== 'completed' && status !== 'failed') return wrong(`it is stuck: ${status}, ${await whereItIs(run.runId, store)}`);
   if (status !== 'completed')
     return wrong(`expected it to be completed, it is ${status}${error === undefined ? '' : ` (${error.message})`}`);
   return isDeepStrictEqual(stored.output, expectedOutput(run)) ? { outcome: 'right' } : wrong('its outputs are those of other steps');
+}
+
+/** What a stuck run waits for, in positions and states. */
+async function whereItIs(runId: string, store: InMemoryStateStore): Promise<string> {
+  const steps = await store.listCheckpoints(runId);
+  return steps.map(({ seq, status, attempts }) => `step ${seq} ${status}, attempt ${attempts}`).join('; ') || 'no step dispatched';
 }
 
 function expectedOutput(run: Run): unknown {
