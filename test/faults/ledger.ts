@@ -158,6 +158,12 @@ export class Ledger {
     return [...(this.#dispatches.get(stepId)?.values() ?? [])].reduce((sum, times) => sum + times.length, 0);
   }
 
+  /** Whether an attempt of the step was dispatched again across a crash or outage. */
+  startedAgain(stepId: string): boolean {
+    const attempts = [...(this.#dispatches.get(stepId)?.values() ?? [])];
+    return attempts.some((times) => this.#crises.some((at) => (times[0] ?? at) <= at && at <= (times.at(-1) ?? 0) && times.length > 1));
+  }
+
   wasDispatched(stepId: string, attempt: number): boolean {
     return this.#dispatches.get(stepId)?.has(attempt) ?? false;
   }

@@ -138,7 +138,16 @@ export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
   await injector.stop();
   client.destroy();
 
-  const verdicts = await Promise.all(runs.map((run) => judge(run, store, (stepId) => (results.get(stepId) ?? 0) > 1)));
+  const verdicts = await Promise.all(
+    runs.map((run) =>
+      judge(
+        run,
+        store,
+        (stepId) => (results.get(stepId) ?? 0) > 1,
+        (stepId) => ledger.startedAgain(stepId),
+      ),
+    ),
+  );
   return { name, seed, steps, engines, ledger, fleet, verdicts, seconds, left };
 }
 

@@ -65,13 +65,22 @@ export type Verdict =
   | { readonly outcome: 'wrong'; readonly why: string };
 
 /** @param surplusFailures whether the engine was handed more failures of the run's flaky step than attempts of it failed */
-export async function judge(run: Run, store: InMemoryStateStore, surplusFailures: (stepId: string) => boolean): Promise<Verdict> {
+export async function judge(
+  run: Run,
+  store: InMemoryStateStore,
+  surplusFailures: (stepId: string) => boolean,
+  startedAgain: (stepId: string) => boolean = () => false,
+): Promise<Verdict> {
   const stored = await store.getRun(run.runId);
   const wrong = (why: string): Verdict => ({ outcome: 'wrong', why: `${run.runId}: ${why}` });
   if (stored === null || stored === undefined) return wrong('it is not in the store');
   const { status, error } = stored;
   if (status === 'failed' && error?.message.includes('the store is down')) {
     return { outcome: 'limit', limit: 'the engine failed a run whose turn met the store outage' };
+  }
+  const timedOut = status === 'failed' && run.kind === 'patient' && error?.message.includes('no result/heartbeat') === true;
+  if (timedOut && (startedAgain(`${run.runId}:0`) || startedAgain(`${run.runId}:1`))) {
+    return { outcome: 'limit', limit: 'two turns of a run waited in memory for one result, after a crash or outage' };
   }
   if (run.kind === 'compensated') {
     if (status !== 'failed' && status !== 'completed') return wrong(`it is stuck: ${status}, ${await whereItIs(run.runId, store)}`);
