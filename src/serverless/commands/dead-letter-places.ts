@@ -4,7 +4,7 @@ import type { AdminSqs } from './admin-sqs.ts';
 import { CommandError } from './command-error.ts';
 import type { CommandContext } from './context.ts';
 import { type Depth, lookAt } from './depth.ts';
-import { walkQueue } from './walk-queue.ts';
+import { type Visit, walkQueue } from './walk-queue.ts';
 
 /** Where the dead letters of one step are. */
 export interface Place {
@@ -59,12 +59,20 @@ function missing(name: string): CommandError {
   return new CommandError(`queue "${name}" does not exist: deploy the service first (or is it another --stage or --region?)`);
 }
 
+/** One message of a selection, and where it was found. */
+export interface Visited {
+  readonly message: Message;
+  readonly receiptHandle: string;
+  readonly place: Place;
+  readonly queue: PlaceQueue;
+}
+
 /** Shows every selected message; gives the queues that were not seen to their end. What `visit` keeps is given back. */
 export async function visitDeadLetters(
   context: CommandContext,
   sqs: AdminSqs,
   { places, messageId, limit, includeDeadLetters }: Selection,
-  visit: (found: { message: Message; receiptHandle: string; place: Place; queue: PlaceQueue }) => Promise<'consumed' | 'kept'> | 'kept',
+  visit: (found: Visited) => Promise<Visit> | Visit,
 ): Promise<string[]> {
   const unfinished: string[] = [];
   for (const place of places) {

@@ -6,6 +6,9 @@ const VISIBILITY_SECONDS = 120;
 /** Time that is left for what was received last, before what was received first comes back. */
 const WALK_MS = (VISIBILITY_SECONDS - 30) * 1000;
 
+/** What came of a look at a message:  gives it back. */
+export type Visit = 'consumed' | 'kept';
+
 export interface WalkOptions {
   /** Most messages to look at. */
   readonly limit: number;
@@ -24,7 +27,7 @@ export async function walkQueue(
   sqs: AdminSqs,
   queueUrl: string,
   { limit, now }: WalkOptions,
-  visit: (message: Message, receiptHandle: string) => Promise<'consumed' | 'kept'> | 'consumed' | 'kept',
+  visit: (message: Message, receiptHandle: string) => Promise<Visit> | Visit,
 ): Promise<boolean> {
   const held = new Map<string, string>();
   const seen = new Set<string>();
