@@ -5,6 +5,7 @@ const entry = {
   worker: 'src/lambda/index.ts',
   engine: 'src/transport/index.ts',
   local: 'src/local/index.ts',
+  'serverless-plugin': 'src/serverless/index.ts',
 };
 const common = { entry, platform: 'node', target: 'node22', sourcemap: true, fixedExtension: true, logLevel: 'warn' } as const;
 

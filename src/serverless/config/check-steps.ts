@@ -1,0 +1,73 @@
+import type { DeadLetterMapping } from '../deployment.ts';
+import type { DurableFunction, DurableStep } from '../durable-service.ts';
+import type { Problems } from './section.ts';
+
+/** What AWS or a queue would refuse or lose of a single step. */
+export function checkStep(step: DurableStep, problems: Problems): void {
+  const { path, function: fn, batchSize, batchWindowSeconds, fifo, visibilityTimeoutSeconds, provisionedPollers } = step;
+  // Lambda counts the window into the time that a message is hidden.
+  const least = fn.timeoutSeconds + batchWindowSeconds;
+  if (visibilityTimeoutSeconds < least) {
+    problems.add(
+      `${path}.visibilityTimeout`,
+      `expected at least ${least} (function timeout ${fn.timeoutSeconds} + batchWindow ${batchWindowSeconds}), got ${visibilityTimeoutSeconds}; ` +
+        'a task would be delivered again while it runs; remove it, the default is 6 × the timeout + the window',
+    );
+  }
+  if (fifo && batchSize > 10) {
+    problems.add(`${path}.batchSize`, `expected at most 10 on a FIFO queue, got ${batchSize}`);
+  } else if (batchSize > 10 && batchWindowSeconds === 0) {
+    problems.add(`${path}.batchSize`, `expected at most 10 without a batchWindow, got ${batchSize}; add batchWindow: 1 (seconds) or more`);
+  }
+  if (fifo && batchWindowSeconds > 0) {
+    problems.add(`${path}.batchWindow`, `expected none on a FIFO queue, got ${batchWindowSeconds}; remove it`);
+  }
+  if (provisionedPollers !== undefined && step.maximumConcurrency !== undefined) {
+    problems.add(`${path}.maximumConcurrency`, 'expected none beside provisionedPollers (AWS allows one of the two), got both; remove one');
+  }
+  if (provisionedPollers !== undefined && provisionedPollers.minimum > provisionedPollers.maximum) {
+    problems.add(
+      `${path}.provisionedPollers.minimum`,
+      `expected at most the maximum, ${provisionedPollers.maximum}, got ${provisionedPollers.minimum}`,
+    );
+  }
+}
+
+/** What goes wrong between steps. */
+export function checkTogether(steps: readonly DurableStep[], problems: Problems): void {
+  const seen = new Map<string, DurableStep>();
+  for (const step of steps) {
+    // By token: a FIFO queue and a standard queue of one token differ in name, but the engine sends to one of them only.
+    const other = seen.get(step.token);
+    if (other === undefined) seen.set(step.token, step);
+    else problems.add(step.path, sharedQueue(step, other));
+  }
+}
+
+/** Throttled invocations use up receives: a function must be allowed all that its mappings may ask of it together. */
+export function checkConcurrency(
+  steps: readonly DurableStep[],
+  deadLetters: { readonly function: DurableFunction; readonly mapping: DeadLetterMapping } | undefined,
+  problems: Problems,
+): void {
+  const asked = steps.map((step) => ({ fn: step.function, maximum: step.maximumConcurrency ?? 0 }));
+  if (deadLetters !== undefined) asked.push({ fn: deadLetters.function, maximum: deadLetters.mapping.maximumConcurrency * steps.length });
+  for (const [functionKey, entries] of Map.groupBy(asked, ({ fn }) => fn.functionKey)) {
+    const reserved = entries[0]?.fn.reservedConcurrency;
+    const maximum = entries.reduce((sum, entry) => sum + entry.maximum, 0);
+    if (reserved !== undefined && reserved < maximum) {
+      problems.add(
+        `functions.${functionKey}.reservedConcurrency`,
+        `expected at least ${maximum}, the maximumConcurrency of its mappings together, got ${reserved}; ` +
+          'throttled invocations use up receives; raise it, or to stop a step set enabled: false',
+      );
+    }
+  }
+}
+
+function sharedQueue(step: DurableStep, other: DurableStep): string {
+  if (step.name === other.name && step.partition === other.partition) {
+    return `expected each step once, got "${step.name}" at ${other.path} too; both mappings would take each other's tasks; remove one`;
+  }
+  return `expected a queue of its own, got that of "${other.name}" (${other.path}): both have the routing token "${step.token}"; rename one`;
+}

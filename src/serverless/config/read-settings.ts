@@ -1,0 +1,111 @@
+import { ConfigurationError } from '../../errors.ts';
+import { DEFAULT_PREFIX, effectivePrefix, resultsQueueName } from '../../naming/queue-names.ts';
+import type { AlarmSettings, KmsKey, PayloadBucket } from '../deployment.ts';
+import type { ResultsQueue } from '../durable-service.ts';
+import { SERVICE_FIELDS } from './schema.ts';
+import { entriesOf, type Problems, Section, shown } from './section.ts';
+
+export interface Settings {
+  readonly prefix: string;
+  /** Whether a namespace is folded into the prefix. */
+  readonly namespaced: boolean;
+  readonly resultsQueue: ResultsQueue;
+  readonly kmsKey: KmsKey | undefined;
+  readonly payloadBucket: PayloadBucket | undefined;
+  readonly alarms: AlarmSettings | undefined;
+  readonly dashboard: boolean;
+  readonly perFunctionRoles: boolean;
+}
+
+const PATH = 'custom.durable';
+
+/** Reads `custom.durable`; with a mistake, the default stands in so that all other mistakes are found too. */
+export function readSettings(custom: unknown, problems: Problems): Settings {
+  const given = entriesOf(custom)['durable'] ?? {};
+  if (typeof given !== 'object' || Array.isArray(given)) {
+    problems.add(PATH, `expected an object of ${Object.keys(SERVICE_FIELDS).join(', ')}, got ${shown(given)}`);
+  }
+  const section = new Section(given, PATH, SERVICE_FIELDS, problems);
+  const prefix = readPrefix(section, problems);
+  return {
+    prefix,
+    namespaced: isNamespaced(section.text('namespace')),
+    resultsQueue: readResultsQueue(section.section('resultsQueue'), prefix, problems),
+    kmsKey: readKmsKey(section),
+    payloadBucket: readPayloadBucket(section, problems),
+    alarms: section.flag('alarms') === false ? undefined : readAlarms(section.section('alarms')),
+    dashboard: section.flag('dashboard') ?? false,
+    perFunctionRoles: section.flag('perFunctionRoles') ?? false,
+  };
+}
+
+function readPrefix(section: Section, problems: Problems): string {
+  try {
+    return effectivePrefix(section.text('prefix'), section.text('namespace'));
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    problems.add(`${PATH}.prefix`, error.message);
+    return DEFAULT_PREFIX;
+  }
+}
+
+/** As `effectivePrefix` has it: `default` is none. */
+function isNamespaced(namespace: string | undefined): boolean {
+  return namespace !== undefined && namespace !== 'default';
+}
+
+function readResultsQueue(section: Section | undefined, prefix: string, problems: Problems): ResultsQueue {
+  const url = section?.text('url');
+  const arn = section?.text('arn');
+  const fifo = section?.flag('fifo') ?? false;
+  const owned: ResultsQueue = { owned: true, name: resultsQueueName(prefix, { fifo }), fifo };
+  if (section === undefined || (url === undefined && arn === undefined)) return owned;
+  if (url === undefined || arn === undefined) {
+    const missing = url === undefined ? 'url' : 'arn';
+    problems.add(`${section.path}.${missing}`, 'expected url and arn of an existing queue together, got only one; add the other');
+    return owned;
+  }
+  if (lastPart(url, '/') !== lastPart(arn, ':')) {
+    problems.add(section.path, `expected url and arn of one queue, got ${shown(lastPart(url, '/'))} and ${shown(lastPart(arn, ':'))}`);
+  }
+  if (section.flag('fifo') !== undefined && fifo !== url.endsWith('.fifo')) {
+    problems.add(`${section.path}.fifo`, `expected ${!fifo} for that queue, got ${fifo}; its name tells, so remove fifo`);
+  }
+  return { owned: false, url, arn, fifo: url.endsWith('.fifo') };
+}
+
+function readKmsKey(section: Section): KmsKey | undefined {
+  const arn = section.text('kmsKey');
+  if (arn !== undefined) return { owned: false, arn };
+  return section.flag('kmsKey') === true ? { owned: true } : undefined;
+}
+
+function readPayloadBucket(section: Section, problems: Problems): PayloadBucket | undefined {
+  const given = section.section('payloadBucket');
+  if (given === undefined) return section.flag('payloadBucket') === true ? { owned: true, retentionDays: 30 } : undefined;
+  const name = given.text('name');
+  const retentionDays = given.integer('retentionDays');
+  if (name === undefined) return { owned: true, retentionDays: retentionDays ?? 30 };
+  if (retentionDays !== undefined) {
+    problems.add(
+      `${given.path}.retentionDays`,
+      'expected nothing beside name, whose lifecycle is up to its owner, got a number; remove one of the two',
+    );
+  }
+  return { owned: false, name };
+}
+
+function readAlarms(section: Section | undefined): AlarmSettings {
+  return {
+    snsTopicArn: section?.text('snsTopicArn'),
+    tasksAgeSeconds: section?.integer('tasksAgeSeconds') ?? 900,
+    deadLettersAgeSeconds: section?.integer('deadLettersAgeSeconds') ?? 900,
+    resultsAgeSeconds: section?.integer('resultsAgeSeconds') ?? 300,
+    throttles: section?.integer('throttles') ?? 1,
+    errors: section?.integer('errors') ?? 1,
+  };
+}
+
+function lastPart(text: string, separator: string): string {
+  return text.slice(text.lastIndexOf(separator) + 1);
+}

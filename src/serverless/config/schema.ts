@@ -1,0 +1,134 @@
+/**
+ * What may stand in a serverless.yml, one table per place.
+ *
+ * The reader checks by these tables, not serverless by a JSON schema: its messages name a key but not what was expected, and it would stop
+ * at its own mistakes before ours are found.
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html limits of an event source mapping
+ */
+export type Kind =
+  | { readonly is: 'text'; readonly pattern?: RegExp; readonly words: string }
+  | { readonly is: 'integer'; readonly minimum: number; readonly maximum: number }
+  | { readonly is: 'boolean' }
+  | { readonly is: 'constant'; readonly value: boolean }
+  | { readonly is: 'object'; readonly fields: Fields };
+
+export interface Field {
+  /** What it means, and its default: part of the message about a wrong value. */
+  readonly description: string;
+  /** A value is one of these. */
+  readonly accepts: readonly Kind[];
+  readonly required?: boolean;
+}
+
+export type Fields = Readonly<Record<string, Field>>;
+
+const YES: Kind = { is: 'constant', value: true };
+const NO: Kind = { is: 'constant', value: false };
+const BOOLEAN: Kind = { is: 'boolean' };
+const NAME: Kind = { is: 'text', words: 'a non-empty string' };
+
+function integer(minimum: number, maximum: number): Kind {
+  return { is: 'integer', minimum, maximum };
+}
+
+function object(fields: Fields): Kind {
+  return { is: 'object', fields };
+}
+
+function arn(service: string): Kind {
+  return { is: 'text', pattern: new RegExp(`^arn:[a-z-]+:${service}:.+`), words: `an ARN (arn:aws:${service}:…)` };
+}
+
+const BATCH_SIZE = integer(1, 10_000);
+const CONCURRENCY = integer(2, 1_000);
+
+export const STEP_FIELDS: Fields = {
+  name: { description: 'Name of the step, as the workflow calls it.', accepts: [NAME], required: true },
+  partition: { description: 'Partition (tenant) of the step; its tasks have a queue of their own.', accepts: [NAME] },
+  batchSize: {
+    description: 'Tasks of one invocation. Above 10 only with a batchWindow, and not on FIFO. Default 10.',
+    accepts: [BATCH_SIZE],
+  },
+  batchWindow: { description: 'Seconds that Lambda waits for a batch to fill. Default 0.', accepts: [integer(0, 300)] },
+  maximumConcurrency: { description: 'Invocations at the same time at most. Default: no limit of its own.', accepts: [CONCURRENCY] },
+  provisionedPollers: {
+    description: 'Pollers kept ready; costs by the hour. Excludes maximumConcurrency.',
+    accepts: [
+      object({
+        minimum: { description: 'Pollers at least.', accepts: [integer(2, 200)], required: true },
+        maximum: { description: 'Pollers at most.', accepts: [integer(2, 2_000)], required: true },
+      }),
+    ],
+  },
+  maxReceiveCount: { description: 'Receives before a task becomes a dead letter. Default 10.', accepts: [integer(1, 1_000)] },
+  visibilityTimeout: {
+    description: 'Seconds that a received task stays hidden. Default 6 × the function timeout + batchWindow.',
+    accepts: [integer(1, 43_200)],
+  },
+  fifo: { description: 'A FIFO tasks queue: the tasks of one run one after the other. Default false.', accepts: [BOOLEAN] },
+  enabled: { description: 'false stops the mapping; tasks wait in the queue. Default true.', accepts: [BOOLEAN] },
+};
+
+export const DEAD_LETTER_FIELDS: Fields = {
+  batchSize: { description: 'Dead letters of one invocation. Default 10.', accepts: [integer(1, 10)] },
+  maximumConcurrency: { description: 'Invocations per dead-letter queue at the same time at most. Default 2.', accepts: [CONCURRENCY] },
+  enabled: { description: 'false stops the mappings. Default true.', accepts: [BOOLEAN] },
+};
+
+const ALARM_FIELDS: Fields = {
+  snsTopicArn: { description: 'Topic that alarms are sent to. Without it they only show in the console.', accepts: [arn('sns')] },
+  tasksAgeSeconds: { description: 'Age of the oldest task that is too old. Default 900.', accepts: [integer(60, 345_600)] },
+  deadLettersAgeSeconds: {
+    description: 'Age of the oldest dead letter that its handler should have taken. Default 900.',
+    accepts: [integer(60, 1_209_600)],
+  },
+  resultsAgeSeconds: {
+    description: 'Age of the oldest result that the engine should have taken. Default 300.',
+    accepts: [integer(60, 864_000)],
+  },
+  throttles: { description: 'Throttled invocations in five minutes that are too many. Default 1.', accepts: [integer(1, 1_000_000)] },
+  errors: { description: 'Failed invocations in five minutes that are too many. Default 1.', accepts: [integer(1, 1_000_000)] },
+};
+
+export const SERVICE_FIELDS: Fields = {
+  prefix: { description: 'First part of all queue names. Default durable.', accepts: [NAME] },
+  namespace: { description: 'Folded into the prefix, as in the engine: <prefix>-<namespace>.', accepts: [NAME] },
+  resultsQueue: {
+    description:
+      'An existing results queue ({ url, arn }: one service owns it, others share it), or { fifo: true }. Default: made here, standard.',
+    accepts: [
+      object({
+        url: {
+          description: 'URL of an existing results queue.',
+          accepts: [{ is: 'text', pattern: /^https?:\/\/\S+\/\S+$/, words: 'the URL of a queue' }],
+        },
+        arn: { description: 'ARN of that queue.', accepts: [arn('sqs')] },
+        fifo: { description: 'Makes a FIFO results queue. All workers must then send a message group.', accepts: [BOOLEAN] },
+      }),
+    ],
+  },
+  kmsKey: {
+    description: 'true makes a KMS key for all queues; an ARN uses that key. Default: encrypted with the key of SQS.',
+    accepts: [YES, arn('kms')],
+  },
+  payloadBucket: {
+    description: 'true (or { retentionDays }) makes a bucket for messages above 1 MiB, { name } uses an existing one. Default none.',
+    accepts: [
+      YES,
+      object({
+        name: { description: 'Name of an existing bucket. Its objects must live 28 days.', accepts: [NAME] },
+        // Four days as a task, fourteen as a dead letter, ten as a result: 28 is the longest that a pointer can live.
+        retentionDays: { description: 'Days before an object expires. Default 30.', accepts: [integer(28, 3_650)] },
+      }),
+    ],
+  },
+  alarms: {
+    description: 'CloudWatch alarms: false for none, or their topic and thresholds. Default: on.',
+    accepts: [NO, YES, object(ALARM_FIELDS)],
+  },
+  dashboard: { description: 'A CloudWatch dashboard. Default false.', accepts: [BOOLEAN] },
+  perFunctionRoles: {
+    description: 'Each function its own role with nothing but its own rights. Default false: the role of the service.',
+    accepts: [BOOLEAN],
+  },
+};

@@ -1,0 +1,144 @@
+import { ConfigurationError } from '../errors.ts';
+import { addResources, extendFunctions, patchEvents, setEnvironment, templateProblem } from './compile.ts';
+import { entriesOf } from './config/section.ts';
+import type { DurableDeployment } from './deployment.ts';
+import type { Framework, Template } from './framework.ts';
+import { bridgeModule, readReplay, replayEnvironment } from './invoke-local.ts';
+import { readDurableService } from './read-service.ts';
+import { workerEnvironment } from './resources/environment.ts';
+
+const ESBUILD = 'serverless-esbuild';
+const ERROR_CODE = 'DURABLE_CONFIGURATION';
+/** Commands that make a template; all but the next two leave the service as it is. */
+const PACKAGING = ['package', 'deploy'];
+const ONE_FUNCTION = 'deploy function';
+const REPLAY = 'invoke local';
+/** How long an error may take to be printed before the process is ended. */
+const GRACE_MS = 2_000;
+
+/** Plugin of the deploy tool: `durableStep` and `durableDeadLetters` events become queues, mappings, rights and alarms. */
+export class DurableSqsLambdaPlugin {
+  readonly commands = {
+    invoke: {
+      commands: {
+        local: {
+          options: { 'durable-send': { usage: 'Send the results to the results queue instead of printing them', type: 'boolean' } },
+        },
+      },
+    },
+  };
+  readonly hooks: Readonly<Record<string, () => void | Promise<void>>>;
+  readonly #serverless: Framework;
+  readonly #options: Readonly<Record<string, unknown>>;
+  #deployment: DurableDeployment | undefined;
+  #undoBridge: (() => Promise<void>) | undefined;
+
+  constructor(serverless: Framework, options: Readonly<Record<string, unknown>>) {
+    this.#serverless = serverless;
+    this.#options = options;
+    // Any shape passes here: `readDurableService` says more about a mistake than a schema can.
+    for (const event of ['durableStep', 'durableDeadLetters']) serverless.configSchemaHandler.defineFunctionEvent('aws', event, {});
+    if (this.#is(...PACKAGING, ONE_FUNCTION, REPLAY)) this.#buildOnce();
+    this.hooks = {
+      initialize: () => this.#initialize(),
+      'package:compileFunctions': () =>
+        this.#whilePackaging((deployment, template) => addResources(serverless.service, deployment, template)),
+      'after:package:compileEvents': () => this.#whilePackaging(patchEvents),
+      'after:aws:package:finalize:mergeCustomProviderResources': () =>
+        this.#whilePackaging((deployment, template) => this.#check(deployment, template)),
+      'before:invoke:local:invoke': () => this.#bridge(),
+      'after:invoke:local:invoke': () => this.#undoBridge?.(),
+      error: () => this.#endSoon(),
+    };
+  }
+
+  /** What serverless.yml says; read once, before the plugin adds to it. */
+  service(): DurableDeployment {
+    this.#deployment ??= this.#read();
+    return this.#deployment;
+  }
+
+  #initialize(): void {
+    if (!this.#isUsed()) return;
+    if (this.#is(...PACKAGING)) extendFunctions(this.#serverless.service, this.service());
+    // Without these variables it would take them from the deployed function. Its role stays what it is.
+    if (this.#is(ONE_FUNCTION)) setEnvironment(this.#serverless.service, this.service(), workerEnvironment(this.service()));
+    if (this.#is(REPLAY)) {
+      const deployment = this.service();
+      const replay = this.#asUserError(() => readReplay(this.#options['durable-send'], process.env));
+      setEnvironment(this.#serverless.service, deployment, replayEnvironment(deployment, replay, process.env));
+    }
+  }
+
+  #read(): DurableDeployment {
+    const { custom, provider, functions } = this.#serverless.service;
+    return this.#asUserError(() => readDurableService({ custom, provider, functions }));
+  }
+
+  #whilePackaging(act: (deployment: DurableDeployment, template: Template) => void): void {
+    const template = this.#serverless.service.provider.compiledCloudFormationTemplate;
+    if (template !== undefined && this.#isUsed()) act(this.service(), template);
+  }
+
+  #check(deployment: DurableDeployment, template: Template): void {
+    const problem = templateProblem(deployment, template);
+    if (problem !== undefined) throw new this.#serverless.classes.Error(problem, ERROR_CODE);
+  }
+
+  async #bridge(): Promise<void> {
+    // NODE_OPTIONS would come too late for a process that runs already.
+    process.setSourceMapsEnabled(true);
+    const { service, serviceDir } = this.#serverless;
+    const key = this.#options['function'];
+    const handler = typeof key === 'string' ? service.functions[key]?.handler : undefined;
+    if (handler === undefined) return;
+    const plugins: readonly unknown[] = Array.isArray(service.plugins) ? service.plugins : [];
+    const own = plugins.findIndex((name) => typeof name === 'string' && name.includes('durable-sqs-lambda'));
+    if (own !== -1 && plugins.indexOf(ESBUILD) > own) {
+      const message = `plugins: expected ${ESBUILD} before ${String(plugins[own])}, got it after; swap the two lines`;
+      throw new this.#serverless.classes.Error(message, ERROR_CODE);
+    }
+    this.#undoBridge = await bridgeModule(serviceDir, handler);
+  }
+
+  /**
+   * serverless-esbuild keeps its builders alive for a rebuild that these commands never ask for, and a build or load error then leaves
+   * the command hanging for ever.
+   */
+  #buildOnce(): void {
+    const { custom } = this.#serverless.service;
+    if (typeof custom !== 'object' || custom === null) return;
+    const esbuild: unknown = entriesOf(custom)['esbuild'];
+    if (esbuild === undefined) Object.assign(custom, { esbuild: { skipRebuild: true } });
+    else if (typeof esbuild === 'object' && esbuild !== null && !('skipRebuild' in esbuild)) Object.assign(esbuild, { skipRebuild: true });
+  }
+
+  /** Ends a process that something else would keep alive after its error. An unreferenced timer keeps nothing alive itself. */
+  async #endSoon(): Promise<void> {
+    if (!this.#is(...PACKAGING, ONE_FUNCTION, REPLAY)) return;
+    setTimeout(() => process.exit(process.exitCode ?? 1), GRACE_MS).unref();
+    await this.#undoBridge?.();
+  }
+
+  #is(...commands: readonly string[]): boolean {
+    return commands.includes(this.#serverless.processedInput.commands.join(' '));
+  }
+
+  /** A service that says nothing of durable steps is left alone. */
+  #isUsed(): boolean {
+    const { custom, functions } = this.#serverless.service;
+    if ('durable' in entriesOf(custom)) return true;
+    return Object.values(functions).some(({ events }) =>
+      (Array.isArray(events) ? events : []).some((event) => ['durableStep', 'durableDeadLetters'].some((name) => name in entriesOf(event))),
+    );
+  }
+
+  /** A mistake of the user's is printed as a message, without a stack. */
+  #asUserError<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      throw error instanceof ConfigurationError ? new this.#serverless.classes.Error(error.message, ERROR_CODE) : error;
+    }
+  }
+}

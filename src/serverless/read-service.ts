@@ -1,0 +1,107 @@
+import { ConfigurationError } from '../errors.ts';
+import { checkPlainEvents } from './config/check-filters.ts';
+import { checkConcurrency, checkStep, checkTogether } from './config/check-steps.ts';
+import { checkFunction, type Defaults, type FunctionEntry, readFunctions, readRole } from './config/read-functions.ts';
+import { readSettings, type Settings } from './config/read-settings.ts';
+import { readDeadLetters, readStep } from './config/read-steps.ts';
+import { entriesOf, Problems } from './config/section.ts';
+import type { DeadLetterMapping, DurableDeployment, FunctionRole } from './deployment.ts';
+import type { DurableFunction, DurableStep } from './durable-service.ts';
+
+/**
+ * What a serverless.yml (with its variables resolved) says about durable steps, every default filled in.
+ *
+ * @throws ConfigurationError with every mistake of the file at once: its path, what was expected, what was got, and what to do.
+ */
+export function readDurableService(config: unknown): DurableDeployment {
+  const { custom, provider, functions } = entriesOf(config);
+  const problems = new Problems();
+  const settings = readSettings(custom, problems);
+  const entries = readFunctions(functions, providerDefaults(provider, settings));
+  const events = new EventReader(entriesOf(functions), providerDefaults(provider, settings), settings, problems);
+  for (const entry of entries) events.read(entry);
+  for (const step of events.steps) checkStep(step, problems);
+  checkTogether(events.steps, problems);
+  checkConcurrency(events.steps, events.deadLetters, problems);
+  checkPlainEvents(entries, events.steps, problems);
+  if (problems.lines.length > 0) throw new ConfigurationError(message(problems.lines));
+  const { prefix, resultsQueue, kmsKey, payloadBucket, alarms, dashboard } = settings;
+  return {
+    prefix,
+    resultsQueue,
+    steps: events.steps,
+    deadLetters: events.deadLetters?.function,
+    deadLetterMapping: events.deadLetters?.mapping,
+    kmsKey,
+    payloadBucket,
+    alarms,
+    dashboard,
+    roles: events.roles,
+  };
+}
+
+/** The functions that have a durable event: all that get an environment and rights. */
+export function durableFunctions(service: Pick<DurableDeployment, 'steps' | 'deadLetters'>): DurableFunction[] {
+  const all = [...service.steps.map((step) => step.function), ...(service.deadLetters === undefined ? [] : [service.deadLetters])];
+  return [...new Map(all.map((fn) => [fn.functionKey, fn])).values()];
+}
+
+class EventReader {
+  readonly steps: DurableStep[] = [];
+  readonly roles = new Map<string, FunctionRole>();
+  deadLetters: { function: DurableFunction; mapping: DeadLetterMapping } | undefined;
+  readonly #functions: Readonly<Record<string, unknown>>;
+  readonly #defaults: Defaults;
+  readonly #settings: Settings;
+  readonly #problems: Problems;
+
+  constructor(functions: Readonly<Record<string, unknown>>, defaults: Defaults, settings: Settings, problems: Problems) {
+    this.#functions = functions;
+    this.#defaults = defaults;
+    this.#settings = settings;
+    this.#problems = problems;
+  }
+
+  read(entry: FunctionEntry): void {
+    const durable = entry.events.filter(({ event }) => 'durableStep' in event || 'durableDeadLetters' in event);
+    if (durable.length === 0) return;
+    const given = this.#functions[entry.function.functionKey];
+    checkFunction(entry, given, this.#problems);
+    this.roles.set(entry.function.functionKey, readRole(entry.path, given, this.#defaults, this.#problems));
+    for (const { path, event } of durable) {
+      if ('durableStep' in event) this.#readStep(entry.function, `${path}.durableStep`, event['durableStep']);
+      else this.#readDeadLetters(entry.function, `${path}.durableDeadLetters`, event['durableDeadLetters']);
+    }
+  }
+
+  #readStep(fn: DurableFunction, path: string, value: unknown): void {
+    const step = readStep(value, path, fn, this.#settings.prefix, this.#problems);
+    if (step === undefined) return;
+    this.steps.push(step);
+    if (this.#settings.namespaced && step.token.includes('@')) {
+      const remedy = 'an engine with a namespace refuses its tasks; remove the partition or custom.durable.namespace';
+      this.#problems.add(path, `expected no partition under a namespace, got the routing token "${step.token}"; ${remedy}`);
+    }
+  }
+
+  #readDeadLetters(fn: DurableFunction, path: string, value: unknown): void {
+    const mapping = readDeadLetters(value, path, this.#problems);
+    if (this.deadLetters !== undefined) {
+      this.#problems.add(path, `expected one function for all dead letters, got ${this.deadLetters.mapping.path} too; remove one`);
+    }
+    this.deadLetters ??= { function: fn, mapping };
+  }
+}
+
+function providerDefaults(provider: unknown, { perFunctionRoles }: Settings): Defaults {
+  const { runtime, timeout, role, iam } = entriesOf(provider);
+  // `iam.role` may also be an object of settings of the role that serverless makes.
+  const iamRole = entriesOf(iam)['role'];
+  const existing = typeof iamRole === 'string' || Object.keys(entriesOf(iamRole)).some((key) => key.includes('::')) ? iamRole : role;
+  return { runtime, timeout, role: existing, perFunctionRoles };
+}
+
+function message(lines: readonly string[]): string {
+  const count = lines.length === 1 ? 'one mistake' : `${lines.length} mistakes`;
+  return `serverless.yml has ${count} in its durable steps:\n${lines.map((line) => `  - ${line}`).join('\n')}`;
+}

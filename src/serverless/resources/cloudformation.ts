@@ -1,0 +1,60 @@
+/** The little of CloudFormation that we write. */
+export type Value = string | number | boolean | readonly Value[] | { readonly [key: string]: Value };
+
+export interface Resource {
+  readonly Type: string;
+  readonly DependsOn?: readonly string[];
+  readonly DeletionPolicy?: 'Retain';
+  readonly UpdateReplacePolicy?: 'Retain';
+  readonly Properties: Readonly<Record<string, Value>>;
+}
+
+export type Resources = Readonly<Record<string, Resource>>;
+
+export type Outputs = Readonly<Record<string, { readonly Description: string; readonly Value: Value }>>;
+
+export interface Statement {
+  readonly [key: string]: Value;
+  readonly Effect: 'Allow' | 'Deny';
+  readonly Action: readonly string[];
+  readonly Resource: readonly Value[];
+}
+
+/** What outlives its stack: it may hold the only copy of a message. */
+export const RETAINED = { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' } as const;
+
+export function ref(logicalId: string): Value {
+  return { Ref: logicalId };
+}
+
+export function attribute(logicalId: string, name: string): Value {
+  return { 'Fn::GetAtt': [logicalId, name] };
+}
+
+export function arnOf(logicalId: string): Value {
+  return attribute(logicalId, 'Arn');
+}
+
+export function sub(template: string): Value {
+  return { 'Fn::Sub': template };
+}
+
+/** A right; none where there is nothing to have it on. */
+export function allow(actions: readonly string[], resources: readonly Value[]): readonly Statement[] {
+  return resources.length === 0 ? [] : [{ Effect: 'Allow', Action: actions, Resource: resources }];
+}
+
+export function policyDocument(statements: readonly Value[]): Value {
+  return { Version: '2012-10-17', Statement: statements };
+}
+
+/** Statements with the same actions as one, every resource once: a role's policies are limited in size. */
+export function mergeStatements(statements: readonly Statement[]): readonly Statement[] {
+  const groups = Map.groupBy(statements, ({ Effect, Action }) => JSON.stringify([Effect, Action]));
+  return [...groups.values()].flatMap(([first, ...others]) => {
+    if (first === undefined) return [];
+    const resources = [first, ...others].flatMap(({ Resource }) => Resource);
+    const distinct = new Map(resources.map((resource) => [JSON.stringify(resource), resource]));
+    return [{ ...first, Resource: [...distinct.values()] }];
+  });
+}

@@ -1,0 +1,49 @@
+import type { DurableDeployment } from '../deployment.ts';
+import { durableFunctions } from '../read-service.ts';
+import { type Resources, sub } from './cloudformation.ts';
+import { DASHBOARD, lambdaLogicalId } from './logical-ids.ts';
+import { resultsQueueNameOf } from './queues.ts';
+
+type Metric = readonly [namespace: string, name: string, dimension: string, value: string];
+
+/** One dashboard of the service: what waits, what died, what the functions do. */
+export function dashboardResources(deployment: DurableDeployment): Resources {
+  if (!deployment.dashboard) return {};
+  const { steps, prefix } = deployment;
+  const results = resultsQueueNameOf(deployment);
+  const functions = durableFunctions(deployment).map(({ functionKey }) => `\${${lambdaLogicalId(functionKey)}}`);
+  const tasks = steps.map((step) => step.queues.tasks);
+  const lost = steps.flatMap((step) => [step.queues.deadLetters, step.queues.parked]);
+  const widgets = [
+    widget('Tasks waiting', 'Maximum', tasks.map(queueMetric('ApproximateNumberOfMessagesVisible'))),
+    widget('Age of the oldest task (s)', 'Maximum', tasks.map(queueMetric('ApproximateAgeOfOldestMessage'))),
+    widget('Dead letters and parked tasks', 'Maximum', lost.map(queueMetric('ApproximateNumberOfMessagesVisible'))),
+    widget('Results', 'Sum', [
+      ['AWS/SQS', 'NumberOfMessagesSent', 'QueueName', results],
+      ['AWS/SQS', 'NumberOfMessagesDeleted', 'QueueName', results],
+    ]),
+    widget('Age of the oldest result (s)', 'Maximum', [queueMetric('ApproximateAgeOfOldestMessage')(results)]),
+    widget('Duration p95 (ms)', 'p95', functions.map(functionMetric('Duration'))),
+    widget('Concurrent invocations', 'Maximum', functions.map(functionMetric('ConcurrentExecutions'))),
+    widget('Errors', 'Sum', functions.map(functionMetric('Errors'))),
+    widget('Throttles', 'Sum', functions.map(functionMetric('Throttles'))),
+  ].map((content, index) => ({ ...content, x: (index % 3) * 8, y: Math.floor(index / 3) * 6, width: 8, height: 6 }));
+  return {
+    [DASHBOARD]: {
+      Type: 'AWS::CloudWatch::Dashboard',
+      Properties: { DashboardName: sub(`${prefix}-\${AWS::Region}`), DashboardBody: sub(JSON.stringify({ widgets })) },
+    },
+  };
+}
+
+function widget(title: string, stat: string, metrics: readonly Metric[]) {
+  return { type: 'metric', properties: { title, region: `\${AWS::Region}`, stat, period: 60, metrics } };
+}
+
+function queueMetric(name: string): (queue: string) => Metric {
+  return (queue) => ['AWS/SQS', name, 'QueueName', queue];
+}
+
+function functionMetric(name: string): (fn: string) => Metric {
+  return (fn) => ['AWS/Lambda', name, 'FunctionName', fn];
+}

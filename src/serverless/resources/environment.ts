@@ -1,0 +1,23 @@
+import type { DurableDeployment } from '../deployment.ts';
+import { ref, type Value } from './cloudformation.ts';
+import { RESULTS_QUEUE } from './logical-ids.ts';
+import { payloadBucketName } from './payload-bucket.ts';
+
+const SOURCE_MAPS = '--enable-source-maps';
+
+/** What `sqsStepHandler` and `sqsDeadLetterHandler` read on Lambda. */
+export function workerEnvironment(deployment: DurableDeployment): Readonly<Record<string, Value>> {
+  const { prefix, resultsQueue } = deployment;
+  const bucket = payloadBucketName(deployment);
+  return {
+    DURABLE_PREFIX: prefix,
+    DURABLE_RESULTS_QUEUE_URL: resultsQueue.owned ? ref(RESULTS_QUEUE) : resultsQueue.url,
+    ...(bucket === undefined ? {} : { DURABLE_PAYLOAD_BUCKET: bucket }),
+  };
+}
+
+/** Node's options with source maps in stack traces, whatever else the service asks of Node. */
+export function nodeOptions(given: unknown): unknown {
+  if (given === undefined || given === null || given === '') return SOURCE_MAPS;
+  return typeof given !== 'string' || given.split(/\s+/).includes(SOURCE_MAPS) ? given : `${given} ${SOURCE_MAPS}`;
+}

@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+
+/**
+ * Logical ids. A step's token is free text and a logical id is `[A-Za-z0-9]`, so a step's ids end in a hash of its token: two steps never
+ * share one, and an id never changes while its step lives.
+ */
+export type StepResource =
+  | 'TasksQueue'
+  | 'TasksQueuePolicy'
+  | 'DeadLetterQueue'
+  | 'DeadLetterQueuePolicy'
+  | 'ParkedQueue'
+  | 'ParkedQueuePolicy'
+  | 'TasksAgeAlarm'
+  | 'DeadLettersAlarm'
+  | 'ParkedAlarm'
+  | 'TasksQueueUrl';
+
+export type FunctionResource = 'Role' | 'Policy' | 'ErrorsAlarm' | 'ThrottlesAlarm';
+
+export const RESULTS_QUEUE = 'DurableResultsQueue';
+export const RESULTS_QUEUE_POLICY = 'DurableResultsQueuePolicy';
+export const RESULTS_DEAD_LETTER_QUEUE = 'DurableResultsDeadLetterQueue';
+export const RESULTS_DEAD_LETTER_QUEUE_POLICY = 'DurableResultsDeadLetterQueuePolicy';
+export const RESULTS_AGE_ALARM = 'DurableResultsAgeAlarm';
+export const RESULTS_DEAD_LETTERS_ALARM = 'DurableResultsDeadLettersAlarm';
+export const KMS_KEY = 'DurableKey';
+export const PAYLOAD_BUCKET = 'DurablePayloadBucket';
+export const PAYLOAD_BUCKET_POLICY = 'DurablePayloadBucketPolicy';
+export const DASHBOARD = 'DurableDashboard';
+export const ENGINE_POLICY = 'DurableEnginePolicy';
+
+/** CloudFormation allows 255 characters; long names are cut, the hash tells them apart. */
+const READABLE_LENGTH = 80;
+
+export function stepLogicalId(token: string, resource: StepResource): string {
+  const words = token.split(/[^A-Za-z0-9]+/).filter((word) => word !== '');
+  const readable = words.map(upperFirst).join('').slice(0, READABLE_LENGTH);
+  const hash = createHash('sha256').update(token).digest('hex').slice(0, 16).toUpperCase();
+  return `DurableStep${resource}${readable}${hash}`;
+}
+
+export function functionLogicalId(functionKey: string, resource: FunctionResource): string {
+  return `DurableFunction${resource}${normalized(functionKey)}`;
+}
+
+/** The function itself, as serverless calls it. */
+export function lambdaLogicalId(functionKey: string): string {
+  return `${normalized(functionKey)}LambdaFunction`;
+}
+
+/** As serverless makes logical ids of function keys. */
+function normalized(functionKey: string): string {
+  return upperFirst(functionKey.replaceAll('-', 'Dash').replaceAll('_', 'Underscore'));
+}
+
+function upperFirst(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,35 @@
+import type { Template, TemplateResource } from '../framework.ts';
+
+/**
+ * All inline policies of a role together, white space left out.
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+ */
+export const MAX_ROLE_POLICY_LENGTH = 10_240;
+/** The longest that an ARN of an SQS queue has before its name. */
+const QUEUE_ARN_START = 'arn:aws-us-gov:sqs:ap-southeast-1:123456789012:';
+
+/** What is wrong with the length of a role's policies, if anything: AWS would refuse them in the middle of a deployment. */
+export function policySizeProblem({ Resources }: Template): string | undefined {
+  for (const [id, { Type, Properties }] of Object.entries(Resources)) {
+    if (Type !== 'AWS::IAM::Role') continue;
+    const length = lengthOf(Properties?.['Policies'], Resources);
+    if (length > MAX_ROLE_POLICY_LENGTH) {
+      return (
+        `resources: expected at most ${MAX_ROLE_POLICY_LENGTH} characters of policies in one role (IAM's limit), got about ${length} in ${id}; ` +
+        'set custom.durable.perFunctionRoles: true, or move steps to another service that shares the results queue'
+      );
+    }
+  }
+  return undefined;
+}
+
+function lengthOf(policies: unknown, resources: Readonly<Record<string, TemplateResource>>): number {
+  const resolved = JSON.stringify(policies ?? [], (_, value: unknown) => {
+    if (typeof value !== 'object' || value === null || !('Fn::GetAtt' in value)) return value;
+    const attribute: unknown = value['Fn::GetAtt'];
+    const id: unknown = Array.isArray(attribute) ? attribute[0] : undefined;
+    const name = typeof id === 'string' ? resources[id]?.Properties?.['QueueName'] : undefined;
+    return `${QUEUE_ARN_START}${String(name ?? '')}`;
+  });
+  return resolved.replace(/\s/g, '').length;
+}

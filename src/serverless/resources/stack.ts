@@ -1,0 +1,57 @@
+import type { DurableDeployment } from '../deployment.ts';
+import { enginePolicy } from './access.ts';
+import { alarmResources } from './alarms.ts';
+import { type Outputs, type Resources, ref } from './cloudformation.ts';
+import { dashboardResources } from './dashboard.ts';
+import { keyResources } from './encryption.ts';
+import { ENGINE_POLICY, RESULTS_QUEUE, stepLogicalId } from './logical-ids.ts';
+import { payloadBucketName, payloadBucketResources } from './payload-bucket.ts';
+import { resultsQueues, stepQueues } from './queues.ts';
+import { type RoleContext, roleResources } from './roles.ts';
+
+/** @see https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html */
+export const MAX_RESOURCES = 500;
+
+/** Everything of a service but its functions and mappings, which serverless makes. */
+export function stackResources(deployment: DurableDeployment, contextOf: (functionKey: string) => RoleContext): Resources {
+  return {
+    ...keyResources(deployment),
+    ...resultsQueues(deployment),
+    ...stepQueues(deployment),
+    ...payloadBucketResources(deployment),
+    ...roleResources(deployment, contextOf),
+    ...alarmResources(deployment),
+    ...dashboardResources(deployment),
+    ...enginePolicy(deployment),
+  };
+}
+
+/** What an engine's deployment asks of this stack. */
+export function stackOutputs(deployment: DurableDeployment): Outputs {
+  const { resultsQueue, prefix, steps } = deployment;
+  const bucket = payloadBucketName(deployment);
+  return {
+    DurablePrefix: { Description: 'prefix of SqsTransport in the engine', Value: prefix },
+    DurableResultsQueueUrl: {
+      Description: 'queue that the engine takes results from',
+      Value: resultsQueue.owned ? ref(RESULTS_QUEUE) : resultsQueue.url,
+    },
+    DurableEnginePolicyArn: { Description: 'managed policy for the role of the engine', Value: ref(ENGINE_POLICY) },
+    ...(bucket === undefined ? {} : { DurablePayloadBucketName: { Description: 'bucket of large messages', Value: bucket } }),
+    ...Object.fromEntries(
+      steps.map((step) => {
+        const id = stepLogicalId(step.token, 'TasksQueue');
+        return [stepLogicalId(step.token, 'TasksQueueUrl'), { Description: `tasks queue of ${step.token}`, Value: ref(id) }];
+      }),
+    ),
+  };
+}
+
+/** What is wrong with the size of a whole template, if anything. */
+export function stackSizeProblem(resources: number, steps: number): string | undefined {
+  if (resources <= MAX_RESOURCES) return undefined;
+  return (
+    `resources: expected at most ${MAX_RESOURCES} in one stack (CloudFormation's limit), got ${resources}, with ${steps} durable steps; ` +
+    'move steps to another service that shares the results queue (resultsQueue: { url, arn }), or set alarms: false'
+  );
+}

@@ -1,0 +1,47 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { fixture, sls } from './sls.ts';
+
+describe('sls invoke local', () => {
+  it('gives the function plain values, and a results queue that does not exist', async () => {
+    const run = await sls(fixture('shared'), ['invoke', 'local', '-f', 'stock', '-d', '{}']);
+    expect(run.code).toBe(0);
+    expect(JSON.parse(run.stdout)).toEqual({
+      DURABLE_PREFIX: 'shop',
+      DURABLE_RESULTS_QUEUE_URL: 'https://sqs.invalid/000000000000/shop-results',
+      DURABLE_PAYLOAD_BUCKET: 'shop-payloads',
+      DURABLE_REPLAY: 'print',
+      NODE_OPTIONS: '--enable-source-maps',
+    });
+    expect(existsSync(join(fixture('shared'), 'echo.cjs'))).toBe(false);
+  });
+
+  it('with --durable-send gives it the real ones', async () => {
+    const run = await sls(fixture('shared'), ['invoke', 'local', '-f', 'stock', '-d', '{}', '--durable-send']);
+    expect(JSON.parse(run.stdout)).toMatchObject({
+      DURABLE_REPLAY: 'send',
+      DURABLE_RESULTS_QUEUE_URL: 'https://sqs.eu-central-1.amazonaws.com/123456789012/shop-results',
+    });
+  });
+
+  it.each([
+    ['cannot be built', 'syntax', 'syntax.js:2:0: ERROR: Unexpected end of file'],
+    ['cannot be loaded, and leaves a timer behind', 'load', /Error: no such database\n\s+at connect \(.*broken\/load\.ts:5:9\)/],
+    ['throws', 'throws', /Error: cannot charge order-1",\n\s+" +at charge \(.*broken\/throws\.ts:6:9\)/],
+  ])('ends in seconds with the error, at its line in TypeScript, where a handler %s', async (_, name, error) => {
+    const run = await sls(fixture('broken'), ['invoke', 'local', '-f', name, '-d', '{}']);
+    expect(run.code).toBe(1);
+    expect(run.stdout + run.stderr).toMatch(error);
+    expect(run.seconds).toBeLessThan(30);
+  });
+});
+
+describe('sls package', () => {
+  it('ends in seconds with the error where a handler cannot be built', async () => {
+    const run = await sls(fixture('broken'), ['package']);
+    expect(run.code).toBe(1);
+    expect(run.stdout + run.stderr).toContain('syntax.js:2:0: ERROR: Unexpected end of file');
+    expect(run.seconds).toBeLessThan(30);
+  });
+});

@@ -1,0 +1,163 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { stepLogicalId } from '../../src/serverless/resources/logical-ids.ts';
+import { findingsIn, fixture, mappingOf, type PackagedTemplate, packaged, type Run, resourceOf, templateOf } from './sls.ts';
+
+const arn = (logicalId: string) => ({ 'Fn::GetAtt': [logicalId, 'Arn'] });
+
+describe('a service that uses every option', () => {
+  const dir = fixture('everything');
+  let run: Run;
+  let template: PackagedTemplate;
+  const charge = 'payments-charge.card@acme';
+
+  beforeAll(async () => {
+    run = await packaged(dir);
+    template = templateOf(dir);
+  });
+
+  it('is packaged and valid', () => {
+    expect(run).toMatchObject({ code: 0 });
+    // The tool's own doubled DependsOn, and the ARN that the file spells out.
+    const expected = ['ChargeLambdaFunction', 'DeadLettersLambdaFunction', 'LabelUnderscoreitLambdaFunction'].map((id) => `W3005 ${id}`);
+    expect(findingsIn(dir)).toEqual([...expected, 'W9013 ShipDashitLambdaFunction']);
+  });
+
+  it('has what the step says on its queue and its mapping', () => {
+    expect(resourceOf(template, stepLogicalId(charge, 'TasksQueue')).Properties).toMatchObject({
+      QueueName: 'shop-blue-tasks-payments-charge--card_at_acme',
+      VisibilityTimeout: 500,
+      KmsMasterKeyId: arn('DurableKey'),
+      RedrivePolicy: { maxReceiveCount: 7 },
+    });
+    expect(mappingOf(template, stepLogicalId(charge, 'TasksQueue')).Properties).toMatchObject({
+      BatchSize: 100,
+      MaximumBatchingWindowInSeconds: 5,
+      ScalingConfig: { MaximumConcurrency: 10 },
+    });
+    expect(mappingOf(template, stepLogicalId('refund', 'TasksQueue')).Properties).toMatchObject({ Enabled: false, BatchSize: 5 });
+    expect(resourceOf(template, stepLogicalId('refund', 'TasksQueue')).Properties).toMatchObject({ FifoQueue: true });
+    expect(mappingOf(template, stepLogicalId('ship', 'TasksQueue')).Properties).toMatchObject({
+      ProvisionedPollerConfig: { MinimumPollers: 2, MaximumPollers: 20 },
+    });
+  });
+
+  it('maps its dead-letter function to every dead-letter queue', () => {
+    for (const token of [charge, 'refund', 'ship', 'label']) {
+      expect(mappingOf(template, stepLogicalId(token, 'DeadLetterQueue')).Properties).toMatchObject({
+        FunctionName: arn('DeadLettersLambdaFunction'),
+        BatchSize: 5,
+        ScalingConfig: { MaximumConcurrency: 3 },
+        FunctionResponseTypes: ['ReportBatchItemFailures'],
+      });
+      expect(resourceOf(template, stepLogicalId(token, 'DeadLetterQueue')).Properties).toMatchObject({ VisibilityTimeout: 120 });
+    }
+  });
+
+  it('gives each function the rights of its own role, and the mapping waits for them', () => {
+    const made = resourceOf(template, 'DurableFunctionRoleCharge');
+    const rights = JSON.stringify(made.Properties);
+    for (const own of [charge, 'refund']) expect(rights).toContain(stepLogicalId(own, 'TasksQueue'));
+    for (const foreign of ['ship', 'label']) expect(rights).not.toContain(stepLogicalId(foreign, 'TasksQueue'));
+    for (const taken of [
+      'dynamodb:GetItem',
+      'CloudWatchLambdaInsights',
+      'AWSXRayDaemonWriteAccess',
+      '/aws/lambda/everything-dev-charge:*',
+    ]) {
+      expect(rights).toContain(taken);
+    }
+    expect(resourceOf(template, 'ChargeLambdaFunction').Properties['Role']).toEqual(arn('DurableFunctionRoleCharge'));
+    expect(mappingOf(template, stepLogicalId(charge, 'TasksQueue')).DependsOn).toContain('DurableFunctionRoleCharge');
+
+    expect(resourceOf(template, 'DurableFunctionPolicyShipDashit').Properties['Roles']).toEqual(['ship-it']);
+    expect(mappingOf(template, stepLogicalId('ship', 'TasksQueue')).DependsOn).toContain('DurableFunctionPolicyShipDashit');
+    expect(resourceOf(template, 'DurableFunctionPolicyLabelUnderscoreit').Properties['Roles']).toEqual([{ Ref: 'LabelRole' }]);
+  });
+
+  it('leaves the role that other functions share without any right on a queue', () => {
+    expect(JSON.stringify(resourceOf(template, 'IamRoleLambdaExecution'))).not.toContain('sqs:');
+  });
+
+  it('keeps what the service asks of Node, and leaves a function without durable events alone', () => {
+    expect(resourceOf(template, 'ChargeLambdaFunction').Properties['Environment']).toEqual({
+      Variables: {
+        NODE_OPTIONS: '--max-old-space-size=200 --enable-source-maps',
+        DURABLE_PREFIX: 'shop-blue',
+        DURABLE_RESULTS_QUEUE_URL: { Ref: 'DurableResultsQueue' },
+        DURABLE_PAYLOAD_BUCKET: { Ref: 'DurablePayloadBucket' },
+      },
+    });
+    expect(resourceOf(template, 'UnrelatedLambdaFunction').Properties['Environment']).toEqual({
+      Variables: { NODE_OPTIONS: '--max-old-space-size=200' },
+    });
+  });
+
+  it('has a FIFO results queue, a bucket that expires, a key that rotates, and a dashboard', () => {
+    expect(resourceOf(template, 'DurableResultsQueue').Properties).toMatchObject({ QueueName: 'shop-blue-results.fifo', FifoQueue: true });
+    expect(resourceOf(template, 'DurablePayloadBucket').Properties).toMatchObject({
+      LifecycleConfiguration: { Rules: [{ Status: 'Enabled', ExpirationInDays: 40 }] },
+      BucketEncryption: { ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { KMSMasterKeyID: arn('DurableKey') } }] },
+    });
+    expect(resourceOf(template, 'DurableKey').Properties).toMatchObject({ EnableKeyRotation: true });
+    const body: unknown = Object.values(Object(resourceOf(template, 'DurableDashboard').Properties['DashboardBody']))[0];
+    expect(JSON.parse(String(body))).toMatchObject({ widgets: expect.any(Array) });
+  });
+
+  it('sends its alarms to the topic, with its thresholds', () => {
+    const alarms = Object.values(template.Resources).filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm');
+    // Three for each of four steps, two for each of four functions, two for the results queue.
+    expect(alarms).toHaveLength(22);
+    for (const { Properties } of alarms) expect(Properties['AlarmActions']).toEqual(['arn:aws:sns:eu-central-1:123456789012:pager']);
+    expect(resourceOf(template, stepLogicalId('ship', 'TasksAgeAlarm')).Properties).toMatchObject({ Threshold: 120, Statistic: 'Maximum' });
+  });
+});
+
+describe('a service that shares a results queue', () => {
+  it('makes none, and uses the key and the bucket that it is given', async () => {
+    const dir = fixture('shared');
+    expect(await packaged(dir)).toMatchObject({ code: 0 });
+    const template = templateOf(dir);
+    expect(Object.keys(template.Resources).filter((id) => /^Durable(Results|Key|Payload)/.test(id))).toEqual([]);
+    const rights = JSON.stringify(resourceOf(template, 'IamRoleLambdaExecution'));
+    for (const part of ['arn:aws:sqs:eu-central-1:123456789012:shop-results', 'kms:GenerateDataKey', ':s3:::shop-payloads/*']) {
+      expect(rights).toContain(part);
+    }
+    // The key that the file spells out.
+    expect([...new Set(findingsIn(dir).map((finding) => finding.split(' ')[0]))]).toEqual(['W9013']);
+  });
+});
+
+describe('a service with mistakes', () => {
+  it('is refused in seconds with all of them, and nothing is packaged', async () => {
+    const dir = fixture('mistakes');
+    const run = await packaged(dir);
+    expect(run.code).toBe(1);
+    const output = run.stdout + run.stderr;
+    expect(output).toContain('serverless.yml has 5 mistakes in its durable steps:');
+    for (const path of [
+      'custom.durable.prefx',
+      'durableStep.batchsize',
+      'visibilityTimeout',
+      'functions.charge.runtime',
+      'sqs.filterPatterns',
+    ]) {
+      expect(output).toContain(path);
+    }
+    // A mistake of the user's is a message, not a stack.
+    expect(output).not.toContain('    at ');
+    expect(existsSync(join(dir, '.serverless/cloudformation-template-update-stack.json'))).toBe(false);
+    expect(run.seconds).toBeLessThan(20);
+  });
+});
+
+describe('a service of more steps than a stack holds', () => {
+  it('is refused with what to do, before anything is uploaded', async () => {
+    const run = await packaged(fixture('huge'));
+    expect(run.code).toBe(1);
+    expect(run.stdout + run.stderr).toMatch(
+      /expected at most 500 in one stack .*, got 61\d, with 60 durable steps; move steps to another service/,
+    );
+  });
+});

@@ -1,0 +1,84 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { bridgeModule, readReplay, replayEnvironment } from '../../../src/serverless/invoke-local.ts';
+import { readDurableService } from '../../../src/serverless/read-service.ts';
+import { serviceOf } from './services.ts';
+
+describe('what becomes of the results of a replayed event', () => {
+  it.each([
+    [undefined, {}, 'print'],
+    [undefined, { DURABLE_REPLAY: 'print' }, 'print'],
+    [undefined, { DURABLE_REPLAY: 'send' }, 'send'],
+    [true, { DURABLE_REPLAY: 'print' }, 'send'],
+  ] as const)('with the option %s and the environment %j they are: %3$s', (option, env, expected) => {
+    expect(readReplay(option, env)).toBe(expected);
+  });
+
+  it('is refused where nobody can tell', () => {
+    expect(() => readReplay(undefined, { DURABLE_REPLAY: 'yes' })).toThrow('expected DURABLE_REPLAY to be print or send, got "yes"');
+  });
+});
+
+describe('the environment of a replayed function', () => {
+  const owned = readDurableService(serviceOf({ durable: { payloadBucket: true }, step: 'a' }));
+  const url = 'https://sqs.eu-west-1.amazonaws.com/1/shop-results';
+  const shared = readDurableService(
+    serviceOf({ durable: { resultsQueue: { url, arn: 'arn:aws:sqs:eu-west-1:1:shop-results' } }, step: 'a' }),
+  );
+
+  it('is plain where results are printed, and leads to no queue that exists', () => {
+    for (const [deployment, name] of [
+      [owned, 'durable-results'],
+      [shared, 'shop-results'],
+    ] as const) {
+      const variables = replayEnvironment(deployment, 'print', {});
+      expect(variables).toMatchObject({ DURABLE_REPLAY: 'print', DURABLE_RESULTS_QUEUE_URL: `https://sqs.invalid/000000000000/${name}` });
+      for (const value of Object.values(variables)) expect(value).toBeTypeOf('string');
+    }
+  });
+
+  it('is that of the deployed function where results are sent', () => {
+    expect(replayEnvironment(owned, 'send', {})).toMatchObject({
+      DURABLE_REPLAY: 'send',
+      DURABLE_RESULTS_QUEUE_URL: { Ref: 'DurableResultsQueue' },
+    });
+    expect(replayEnvironment(shared, 'send', {})).toMatchObject({ DURABLE_RESULTS_QUEUE_URL: url });
+  });
+
+  it('takes from the shell the queue and the bucket that it names', () => {
+    const env = { DURABLE_RESULTS_QUEUE_URL: 'http://127.0.0.1:4566/000000000000/durable-results', DURABLE_PAYLOAD_BUCKET: 'local' };
+    for (const replay of ['print', 'send'] as const) expect(replayEnvironment(owned, replay, env)).toMatchObject(env);
+  });
+});
+
+describe('a handler built to .mjs', () => {
+  it('can be required while it is invoked, and leaves nothing behind', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'bridge-'));
+    try {
+      await writeFile(join(folder, 'charge.mjs'), 'export const handler = () => 7;\n');
+      const undo = await bridgeModule(folder, 'charge.handler');
+      const loaded: unknown = await createRequire(join(folder, 'x.cjs'))('./charge.cjs');
+      expect(loaded).toMatchObject({ handler: expect.any(Function) });
+      await undo();
+      expect(existsSync(join(folder, 'charge.cjs'))).toBe(false);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('is left alone where there is another that the tool finds', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'bridge-'));
+    try {
+      await writeFile(join(folder, 'charge.mjs'), '');
+      await writeFile(join(folder, 'charge.js'), '');
+      await bridgeModule(folder, 'charge.handler');
+      expect(existsSync(join(folder, 'charge.cjs'))).toBe(false);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});

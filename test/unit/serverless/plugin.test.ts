@@ -1,0 +1,104 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { Framework } from '../../../src/serverless/framework.ts';
+import { DurableSqsLambdaPlugin } from '../../../src/serverless/plugin.ts';
+
+class ToolError extends Error {
+  readonly code: string;
+  constructor(message: string, code: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+interface Given {
+  readonly command: string;
+  readonly step?: unknown;
+  readonly custom?: Record<string, unknown>;
+  readonly plugins?: readonly string[];
+}
+
+/** The deploy tool as far as the plugin sees it, and the plugin in it. */
+function loaded({ command, step = 'charge', custom = {}, plugins = [] }: Given) {
+  const charge = {
+    name: 'shop-dev-charge',
+    handler: 'charge.handler',
+    events: [{ durableStep: step }] as unknown[],
+    environment: { OWN: '1' } as Record<string, unknown>,
+  };
+  const events = vi.fn();
+  const framework: Framework = {
+    service: { provider: { name: 'aws', runtime: 'nodejs24.x' }, functions: { charge }, custom, plugins },
+    serviceDir: '/nowhere',
+    processedInput: { commands: command.split(' '), options: {} },
+    configSchemaHandler: { defineFunctionEvent: events },
+    classes: { Error: ToolError },
+    getProvider: () => ({ getStage: () => 'dev', getRegion: () => 'eu-west-1' }),
+  };
+  const plugin = new DurableSqsLambdaPlugin(framework, { function: 'charge' });
+  const run = async (hook: string) => plugin.hooks[hook]?.();
+  return { plugin, charge, events, custom, run };
+}
+
+describe('the plugin', () => {
+  it('registers its function events with the tool', () => {
+    const { events } = loaded({ command: 'package' });
+    expect(events.mock.calls.map(([provider, name]) => [provider, name])).toEqual([
+      ['aws', 'durableStep'],
+      ['aws', 'durableDeadLetters'],
+    ]);
+  });
+
+  it('gives a packaged function its mapping and its environment beside its own', async () => {
+    const { charge, run } = loaded({ command: 'package' });
+    await run('initialize');
+    expect(charge.events).toHaveLength(2);
+    expect(charge.environment).toMatchObject({ OWN: '1', DURABLE_RESULTS_QUEUE_URL: { Ref: 'DurableResultsQueue' } });
+  });
+
+  it('gives a single function that is deployed its environment, and neither events nor a role that only a stack can make', async () => {
+    const { charge, run } = loaded({ command: 'deploy function', custom: { durable: { perFunctionRoles: true } } });
+    await run('initialize');
+    expect(charge.environment).toMatchObject({ DURABLE_PREFIX: 'durable' });
+    expect(charge.events).toHaveLength(1);
+    expect(charge).not.toHaveProperty('role');
+  });
+
+  it('gives a function that is invoked locally plain values', async () => {
+    const { charge, run } = loaded({ command: 'invoke local' });
+    await run('initialize');
+    expect(charge.environment).toMatchObject({ DURABLE_REPLAY: 'print', DURABLE_PREFIX: 'durable' });
+    for (const value of Object.values(charge.environment)) expect(value).toBeTypeOf('string');
+  });
+
+  it('refuses a mistake as an error of the tool: a message without a stack', async () => {
+    const { run } = loaded({ command: 'package', step: { name: 'a', batchSize: 0 } });
+    await expect(run('initialize')).rejects.toMatchObject({ constructor: ToolError, code: 'DURABLE_CONFIGURATION' });
+  });
+
+  it('does not stand in the way of a command that needs no template, whatever the mistakes', async () => {
+    const { run, charge } = loaded({ command: 'remove', step: { name: 'a', batchSize: 0 } });
+    await run('initialize');
+    expect(charge.environment).toEqual({ OWN: '1' });
+  });
+
+  it('refuses to be listed before the bundler, whose output it has to find', async () => {
+    const { run } = loaded({ command: 'invoke local', plugins: ['durable-sqs-lambda/serverless-plugin', 'serverless-esbuild'] });
+    await expect(run('before:invoke:local:invoke')).rejects.toThrow(
+      'plugins: expected serverless-esbuild before durable-sqs-lambda/serverless-plugin, got it after; swap the two lines',
+    );
+  });
+
+  it.each([
+    ['none', {}, { esbuild: { skipRebuild: true } }],
+    ['some', { esbuild: { minify: true } }, { esbuild: { minify: true, skipRebuild: true } }],
+    ['its own', { esbuild: { skipRebuild: false } }, { esbuild: { skipRebuild: false } }],
+  ])('lets the bundler build once, where the service says %s of it', (_, custom, expected) => {
+    expect(loaded({ command: 'package', custom }).custom).toEqual(expected);
+  });
+
+  it('reads a service once, before it adds to it', async () => {
+    const { plugin, run } = loaded({ command: 'package' });
+    await run('initialize');
+    expect(plugin.service().steps).toHaveLength(1);
+  });
+});

@@ -1,0 +1,276 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { DurableDeployment } from '../../../src/serverless/deployment.ts';
+import type { Template, TemplateResource } from '../../../src/serverless/framework.ts';
+import { durableFunctions, readDurableService } from '../../../src/serverless/read-service.ts';
+import { functionStatements } from '../../../src/serverless/resources/access.ts';
+import { mergeStatements, type Resources, type Statement } from '../../../src/serverless/resources/cloudformation.ts';
+import { nodeOptions, workerEnvironment } from '../../../src/serverless/resources/environment.ts';
+import { type StepResource, stepLogicalId } from '../../../src/serverless/resources/logical-ids.ts';
+import { mappings } from '../../../src/serverless/resources/mappings.ts';
+import { policySizeProblem } from '../../../src/serverless/resources/policy-size.ts';
+import { type RoleContext, serviceRoleStatements } from '../../../src/serverless/resources/roles.ts';
+import { stackOutputs, stackResources, stackSizeProblem } from '../../../src/serverless/resources/stack.ts';
+import { functionWith, serviceOf } from './services.ts';
+
+const CONTEXT: RoleContext = {
+  functionName: 'shop-dev-charge',
+  vpc: false,
+  tracing: false,
+  statements: [],
+  managedPolicies: [],
+  permissionsBoundary: undefined,
+  path: undefined,
+};
+
+function resourcesOf(deployment: DurableDeployment): Resources {
+  return stackResources(deployment, () => CONTEXT);
+}
+
+const two = (durable: object = {}) =>
+  readDurableService(
+    serviceOf({
+      durable,
+      functions: {
+        charge: functionWith({ durableStep: 'charge' }),
+        ship: functionWith({ durableStep: 'ship' }),
+        dead: functionWith({ durableDeadLetters: true }),
+      },
+    }),
+  );
+
+describe('logical ids', () => {
+  const kinds: StepResource[] = ['TasksQueue', 'TasksQueuePolicy', 'DeadLetterQueue', 'ParkedQueue', 'TasksAgeAlarm', 'TasksQueueUrl'];
+  const token = fc.oneof(
+    fc.stringMatching(/^[a-b.:@_-]{1,6}$/),
+    fc.string({ minLength: 1, maxLength: 200, unit: 'grapheme' }).filter((text) => text.isWellFormed()),
+  );
+
+  it('are legal and never collide, whatever the steps are called', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.tuple(token, fc.constantFrom(...kinds)), { selector: ([name, kind]) => `${kind} ${name}` }),
+        (pairs) => {
+          const ids = pairs.map(([name, kind]) => stepLogicalId(name, kind));
+          expect(new Set(ids).size).toBe(pairs.length);
+          for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9]{1,255}$/);
+        },
+      ),
+    );
+  });
+
+  it('of names that differ in punctuation or case only differ too', () => {
+    const ids = ['a.b', 'a-b', 'a_b', 'aB', 'A.b', 'ab'].map((name) => stepLogicalId(name, 'TasksQueue'));
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('tell the resources of a whole service apart', () => {
+    const names = fc.uniqueArray(fc.stringMatching(/^[a-c.@_-]{1,5}$/), { minLength: 1, maxLength: 8 });
+    fc.assert(
+      fc.property(names, (steps) => {
+        const functions = { fn: functionWith(...steps.map((name) => ({ durableStep: name }))) };
+        const resources = resourcesOf(readDurableService(serviceOf({ functions })));
+        const queues = Object.values(resources).flatMap(({ Properties }) =>
+          Properties['QueueName'] === undefined ? [] : [Properties['QueueName']],
+        );
+        expect(queues).toHaveLength(steps.length * 3 + 2);
+        expect(new Set(queues).size).toBe(queues.length);
+      }),
+    );
+  });
+});
+
+describe('rights', () => {
+  const actionsOn = (statements: readonly Statement[], id: string) =>
+    statements.flatMap(({ Action, Resource }) => (JSON.stringify(Resource).includes(id) ? Action : [])).sort();
+  const id = stepLogicalId;
+
+  it('let a worker poll its own queue, change its visibility and send results, and nothing else', () => {
+    const deployment = two();
+    const [charge] = durableFunctions(deployment);
+    if (charge === undefined) throw new Error('no function');
+    const statements = functionStatements(deployment, charge, { poll: true });
+    expect(actionsOn(statements, id('charge', 'TasksQueue'))).toEqual([
+      'sqs:ChangeMessageVisibility',
+      'sqs:DeleteMessage',
+      'sqs:GetQueueAttributes',
+      'sqs:ReceiveMessage',
+    ]);
+    expect(actionsOn(statements, 'DurableResultsQueue')).toEqual(['sqs:SendMessage']);
+    expect(statements.flatMap(({ Resource }) => Resource)).toHaveLength(3);
+  });
+
+  it('let the dead-letter function poll every dead-letter queue, park and send results, and read no tasks', () => {
+    const deployment = two();
+    if (deployment.deadLetters === undefined) throw new Error('no dead-letter function');
+    const statements = functionStatements(deployment, deployment.deadLetters, { poll: true });
+    for (const token of ['charge', 'ship']) {
+      expect(actionsOn(statements, id(token, 'DeadLetterQueue'))).toEqual([
+        'sqs:DeleteMessage',
+        'sqs:GetQueueAttributes',
+        'sqs:ReceiveMessage',
+      ]);
+      expect(actionsOn(statements, id(token, 'ParkedQueue'))).toEqual(['sqs:GetQueueUrl', 'sqs:SendMessage']);
+      expect(actionsOn(statements, id(token, 'TasksQueue'))).toEqual([]);
+    }
+    expect(actionsOn(statements, 'DurableResultsQueue')).toEqual(['sqs:SendMessage']);
+  });
+
+  it('with a key and a bucket hold these too, for workers and the engine', () => {
+    const deployment = two({ kmsKey: true, payloadBucket: true });
+    const engine = JSON.stringify(resourcesOf(deployment)['DurableEnginePolicy']);
+    for (const rights of [JSON.stringify(serviceRoleStatements(deployment)), engine]) {
+      for (const action of ['kms:Decrypt', 'kms:GenerateDataKey', 's3:GetObject', 's3:PutObject']) expect(rights).toContain(action);
+    }
+  });
+
+  it('are never on everything', () => {
+    for (const durable of [{}, { kmsKey: true, payloadBucket: true, perFunctionRoles: true }]) {
+      const deployment = two(durable);
+      const iam = Object.values(resourcesOf(deployment)).filter(({ Type }) => Type.startsWith('AWS::IAM::'));
+      expect(iam.length).toBeGreaterThan(0);
+      expect(JSON.stringify([iam, serviceRoleStatements(deployment)])).not.toMatch(/"Resource":("\*"|\[[^\]]*"\*")/);
+    }
+  });
+
+  it('of several functions with the same actions become one statement, each resource once', () => {
+    const statement = (...Resource: string[]): Statement => ({ Effect: 'Allow', Action: ['a'], Resource });
+    expect(mergeStatements([statement('x', 'y'), statement('y', 'z')])).toEqual([statement('x', 'y', 'z')]);
+  });
+});
+
+describe('queues', () => {
+  const properties = (resources: Resources, logicalId: string) => resources[logicalId]?.Properties;
+
+  it('hide a dead letter for six times its handler’s timeout and give up on it after ten', () => {
+    const resources = resourcesOf(two());
+    expect(properties(resources, stepLogicalId('charge', 'DeadLetterQueue'))).toMatchObject({
+      VisibilityTimeout: 180,
+      MessageRetentionPeriod: 1_209_600,
+      RedrivePolicy: { maxReceiveCount: 10, deadLetterTargetArn: { 'Fn::GetAtt': [stepLogicalId('charge', 'ParkedQueue'), 'Arn'] } },
+    });
+  });
+
+  it('exist, all three, without a dead-letter function too', () => {
+    const resources = resourcesOf(readDurableService(serviceOf({ step: 'a' })));
+    for (const kind of ['TasksQueue', 'DeadLetterQueue', 'ParkedQueue'] as const)
+      expect(resources).toHaveProperty(stepLogicalId('a', kind));
+  });
+
+  it('outlive the stack where they may hold the only copy of a message, and their key and bucket with them', () => {
+    const resources = resourcesOf(two({ kmsKey: true, payloadBucket: true }));
+    const kept = Object.entries(resources).filter(
+      ([, { DeletionPolicy, UpdateReplacePolicy }]) => DeletionPolicy === 'Retain' && UpdateReplacePolicy === 'Retain',
+    );
+    const expected = ['charge', 'ship'].flatMap((token) => [stepLogicalId(token, 'DeadLetterQueue'), stepLogicalId(token, 'ParkedQueue')]);
+    const ids = [...expected, 'DurableResultsQueue', 'DurableResultsDeadLetterQueue', 'DurableKey', 'DurablePayloadBucket'];
+    expect(kept.map(([logicalId]) => logicalId).sort()).toEqual(ids.sort());
+  });
+
+  it('of a FIFO step are all FIFO: SQS moves dead letters between queues of one kind only', () => {
+    const resources = resourcesOf(readDurableService(serviceOf({ step: { name: 'a', fifo: true } })));
+    for (const kind of ['TasksQueue', 'DeadLetterQueue', 'ParkedQueue'] as const) {
+      const queue = properties(resources, stepLogicalId('a', kind));
+      expect(queue).toMatchObject({ FifoQueue: true });
+      expect(queue?.['QueueName']).toMatch(/\.fifo$/);
+    }
+  });
+
+  it('are all closed to whoever comes without TLS', () => {
+    const resources = resourcesOf(two());
+    const queues = Object.entries(resources).filter(([, { Type }]) => Type === 'AWS::SQS::Queue');
+    const closed = Object.values(resources).flatMap(({ Type, Properties }) =>
+      Type === 'AWS::SQS::QueuePolicy' ? [Properties['Queues']] : [],
+    );
+    expect(closed).toEqual(queues.map(([logicalId]) => [{ Ref: logicalId }]));
+  });
+});
+
+describe('alarms', () => {
+  it('watch the depth of a dead-letter queue without a handler, and the age in one with a handler', () => {
+    const metric = (deployment: DurableDeployment, token: string) =>
+      resourcesOf(deployment)[stepLogicalId(token, 'DeadLettersAlarm')]?.Properties['MetricName'];
+    expect(metric(readDurableService(serviceOf({ step: 'a' })), 'a')).toBe('ApproximateNumberOfMessagesVisible');
+    expect(metric(two(), 'charge')).toBe('ApproximateAgeOfOldestMessage');
+  });
+
+  it('are none where none are wanted', () => {
+    const types = Object.values(resourcesOf(two({ alarms: false }))).map(({ Type }) => Type);
+    expect(types).not.toContain('AWS::CloudWatch::Alarm');
+  });
+});
+
+describe('a results queue that another service owns', () => {
+  const shared = two({
+    resultsQueue: { url: 'https://sqs.eu-west-1.amazonaws.com/1/shop-results', arn: 'arn:aws:sqs:eu-west-1:1:shop-results' },
+    payloadBucket: { name: 'shop-payloads' },
+  });
+
+  it('is neither made nor watched here, but sent to', () => {
+    const resources = resourcesOf(shared);
+    expect(Object.keys(resources).filter((id) => id.startsWith('DurableResults'))).toEqual([]);
+    expect(workerEnvironment(shared)).toEqual({
+      DURABLE_PREFIX: 'durable',
+      DURABLE_RESULTS_QUEUE_URL: 'https://sqs.eu-west-1.amazonaws.com/1/shop-results',
+      DURABLE_PAYLOAD_BUCKET: 'shop-payloads',
+    });
+    expect(serviceRoleStatements(shared)).toContainEqual({
+      Effect: 'Allow',
+      Action: ['sqs:SendMessage'],
+      Resource: ['arn:aws:sqs:eu-west-1:1:shop-results'],
+    });
+  });
+
+  it('is told to the engine all the same', () => {
+    expect(stackOutputs(shared)['DurableResultsQueueUrl']?.Value).toBe('https://sqs.eu-west-1.amazonaws.com/1/shop-results');
+  });
+});
+
+describe('mappings', () => {
+  it('report batch item failures, every one of them', () => {
+    const all = mappings(two());
+    expect(all).toHaveLength(4);
+    for (const { sqs } of all) expect(sqs['functionResponseType']).toBe('ReportBatchItemFailures');
+  });
+});
+
+describe('NODE_OPTIONS', () => {
+  it.each([
+    [undefined, '--enable-source-maps'],
+    ['--max-old-space-size=200', '--max-old-space-size=200 --enable-source-maps'],
+    ['--enable-source-maps', '--enable-source-maps'],
+  ])('%s becomes %s', (given, expected) => {
+    expect(nodeOptions(given)).toBe(expected);
+  });
+
+  it('that CloudFormation fills in is left alone', () => {
+    expect(nodeOptions({ Ref: 'Options' })).toEqual({ Ref: 'Options' });
+  });
+});
+
+describe('a stack', () => {
+  it('of more than 500 resources is refused with what to do', () => {
+    expect(stackSizeProblem(500, 40)).toBeUndefined();
+    expect(stackSizeProblem(501, 40)).toBe(
+      "resources: expected at most 500 in one stack (CloudFormation's limit), got 501, with 40 durable steps; " +
+        'move steps to another service that shares the results queue (resultsQueue: { url, arn }), or set alarms: false',
+    );
+  });
+
+  it('whose role would be refused in the middle of a deployment is refused before it', () => {
+    const queues = Array.from({ length: 30 }, (_, index): [string, TemplateResource] => [
+      `Queue${index}`,
+      { Type: 'AWS::SQS::Queue', Properties: { QueueName: `shop-production-tasks-notifications--send-step-number-${index}` } },
+    ]);
+    const roleOn = (statements: number): Template => {
+      const Resource = queues.map(([id]) => ({ 'Fn::GetAtt': [id, 'Arn'] }));
+      const Statement = Array.from({ length: statements }, () => ({ Effect: 'Allow', Action: ['sqs:SendMessage'], Resource }));
+      const role = { Type: 'AWS::IAM::Role', Properties: { Policies: [{ PolicyName: 'worker', PolicyDocument: { Statement } }] } };
+      return { Resources: { ...Object.fromEntries(queues), IamRoleLambdaExecution: role } };
+    };
+    expect(policySizeProblem(roleOn(3))).toBeUndefined();
+    expect(policySizeProblem(roleOn(4))).toMatch(
+      /^resources: expected at most 10240 characters of policies in one role .*, got about 1\d{4} in IamRoleLambdaExecution; set custom\.durable\.perFunctionRoles: true/,
+    );
+  });
+});
