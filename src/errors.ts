@@ -154,6 +154,16 @@ export class InvalidEventError extends DurableSqsError {
   readonly code = 'invalid_event';
 }
 
+/** A replay by hand (`DURABLE_REPLAY=print`) in which records would be delivered again: it ends as a failed command, not as a list. */
+export class ReplayFailedError extends DurableSqsError {
+  override readonly name = 'ReplayFailedError';
+  readonly code = 'replay_failed';
+
+  constructor(failed: number, records: number) {
+    super(`${failed} of ${records} record(s) gave no result; the log lines above say why`);
+  }
+}
+
 /**
  * A failure of a step that the engine is told of: its fields become `StepResult.error`.
  *

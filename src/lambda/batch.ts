@@ -6,22 +6,27 @@ import { ResultsNotAcceptedError } from '../errors.ts';
  * middleware can lose a record or report one that is settled.
  */
 export class Batch {
-  /** By message id, and copied: a middleware may cut the event's array or write into its records. */
-  readonly #messageIds: readonly string[];
+  /** Copied: a middleware may cut the event's array or write into its records. */
+  readonly #messageIds: ReadonlySet<string>;
   /** Records that are done with: the engine has their result. */
   readonly #settled = new Set<string>();
   #sendFailure: { readonly error: unknown } | undefined;
   #started = 0;
 
   constructor(records: readonly SQSRecord[]) {
-    this.#messageIds = records.map(({ messageId }) => messageId);
+    this.#messageIds = new Set(records.map(({ messageId }) => messageId));
   }
 
+  /** Messages; one that came twice is one. */
   get size(): number {
-    return this.#messageIds.length;
+    return this.#messageIds.size;
   }
 
-  /** Steps that were begun; 0 after a middleware threw or answered before the handler. */
+  get settled(): number {
+    return this.#settled.size;
+  }
+
+  /** Records that were begun; 0 after a middleware threw or answered before the handler. */
   get started(): number {
     return this.#started;
   }
@@ -50,7 +55,7 @@ export class Batch {
    * an invocation that fails, not for one that reports every record.
    */
   response(): SQSBatchResponse {
-    const unsettled = this.#messageIds.filter((messageId) => !this.#settled.has(messageId));
+    const unsettled = [...this.#messageIds].filter((messageId) => !this.#settled.has(messageId));
     if (this.#sendFailure !== undefined && unsettled.length === this.size) {
       throw new ResultsNotAcceptedError(this.size, { cause: this.#sendFailure.error });
     }

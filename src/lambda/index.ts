@@ -1,5 +1,14 @@
 export type { StandardSchemaV1 } from '../step/standard-schema.ts';
 export type { StepContext } from '../step/step-context.ts';
-export type { LambdaStepContext } from './run-records.ts';
-export { type SqsStepHandler, type StepMiddleware, type StepMiddlewareRequest, sqsStepHandler } from './sqs-step-handler.ts';
-export type { SingleStepHandlerOptions, StepDefinition, StepFunction, StepHandlerOptions } from './step-handler-options.ts';
+export type { SqsBatchHandler, StepMiddleware, StepMiddlewareRequest } from './batch-handler.ts';
+export { type DeadLetterHandlerOptions, type SqsDeadLetterHandler, sqsDeadLetterHandler } from './dead-letter-handler.ts';
+export { PARKED_ATTRIBUTE, type ParkedNote } from './parked-message.ts';
+export type { LambdaStepContext } from './run-record.ts';
+export { type SqsStepHandler, sqsStepHandler } from './sqs-step-handler.ts';
+export type {
+  ChannelOptions,
+  SingleStepHandlerOptions,
+  StepDefinition,
+  StepFunction,
+  StepHandlerOptions,
+} from './step-handler-options.ts';

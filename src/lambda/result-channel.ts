@@ -1,5 +1,6 @@
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import { QueueNotFoundError, SqsRequestError } from '../errors.ts';
+import { messageGroupOfRun } from '../naming/message-group.ts';
 import { resultsQueueName } from '../naming/queue-names.ts';
 import { retry, systemTiming, type Timing } from '../sqs/backoff.ts';
 import { Sender } from '../sqs/sender.ts';
@@ -7,8 +8,19 @@ import type { OutgoingMessage, ResultSender } from '../sqs/sqs-api.ts';
 
 /** Where a worker's results go. */
 export interface ResultChannel {
-  /** Resolves once the result is safe with SQS. Rejects when it was not accepted after retries, in `timeLeftMs` at most. */
-  send(message: OutgoingMessage, timeLeftMs: number): Promise<void>;
+  /**
+   * Resolves once the result is safe with SQS. Rejects when it was not accepted after retries, in `timeLeftMs` at most.
+   * @param runId whose result it is: on a FIFO results queue, its message group
+   */
+  send(message: OutgoingMessage, timeLeftMs: number, runId?: string): Promise<void>;
+  /** Makes messages visible again at once; at most ten. Gives how many are not. Absent where records come from no queue. */
+  giveBack?(queueUrl: string, receiptHandles: readonly string[]): Promise<number>;
+}
+
+/** {@link ResultChannel} on SQS, and the way to queues that are known by name. */
+export interface SqsChannel extends ResultChannel {
+  /** Sends to another queue, looked up once. @throws QueueNotFoundError where none of these names is a queue */
+  sendTo(queueNames: readonly string[], message: OutgoingMessage, timeLeftMs: number): Promise<void>;
 }
 
 export interface ResultChannelOptions {
@@ -26,20 +38,49 @@ const BACKOFF = { firstMs: 50, maxMs: 1_000 };
 const RETRY_FOR_MS = 5_000;
 
 /** Sends results to the results queue of SQS. Nothing is opened before the first result. */
-export function sqsResultChannel(options: ResultChannelOptions): ResultChannel {
+export function sqsResultChannel(options: ResultChannelOptions): SqsChannel {
   const { open = openSdk, timing = systemTiming } = options;
   const api = once(() => open(options));
   const sender = once(async () => new Sender(await api()));
-  const queueUrl = once(async () => options.resultsQueueUrl ?? findResultsQueue(await api(), options.prefix));
+  const queueUrl = once(async () => options.resultsQueueUrl ?? findQueue(await api(), resultsQueueNames(options.prefix)));
+  const otherQueueUrls = new Map<string, () => Promise<string>>();
 
-  return {
-    async send(message, timeLeftMs) {
-      await retry(async () => (await sender()).send(await queueUrl(), message), {
+  const send = (url: () => Promise<string>, message: (queueUrl: string) => OutgoingMessage, timeLeftMs: number) =>
+    retry(
+      async () => {
+        const to = await url();
+        await (await sender()).send(to, message(to));
+      },
+      {
         backoff: BACKOFF,
         timing,
         timeoutMs: Math.min(RETRY_FOR_MS, timeLeftMs / 2),
         passes: (error) => error instanceof SqsRequestError && error.passing,
-      });
+      },
+    );
+
+  return {
+    async send(message, timeLeftMs, runId) {
+      // Once for all tries: SQS drops a second copy of what it has accepted without our knowing.
+      let inGroup: OutgoingMessage | undefined;
+      const forQueue = (to: string) => {
+        if (runId === undefined || !to.endsWith('.fifo')) return message;
+        inGroup ??= { ...message, groupId: messageGroupOfRun(runId), deduplicationId: crypto.randomUUID() };
+        return inGroup;
+      };
+      await send(queueUrl, forQueue, timeLeftMs);
+    },
+
+    async sendTo(queueNames, message, timeLeftMs) {
+      const key = queueNames.join(' ');
+      const url = otherQueueUrls.get(key) ?? once(async () => findQueue(await api(), queueNames));
+      otherQueueUrls.set(key, url);
+      await send(url, () => message, timeLeftMs);
+    },
+
+    async giveBack(url, receiptHandles) {
+      const changes = receiptHandles.map((receiptHandle) => ({ receiptHandle, timeoutSeconds: 0 }));
+      return (await (await api()).changeVisibility(url, changes)).filter(({ ok }) => !ok).length;
     },
   };
 }
@@ -52,11 +93,18 @@ export function refusesOnlyThisMessage(error: unknown): boolean {
   return error instanceof SqsRequestError && !error.passing && ABOUT_ONE_MESSAGE.has(error.sqsCode);
 }
 
-async function findResultsQueue(api: ResultSender, prefix: string): Promise<string> {
-  const name = resultsQueueName(prefix);
-  const url = await api.findQueueUrl(name);
-  if (url === undefined) throw new QueueNotFoundError(name, await api.region());
-  return url;
+/** A queue's name says whether it is FIFO; the worker is not told which one its engine reads. */
+function resultsQueueNames(prefix: string): readonly string[] {
+  return [resultsQueueName(prefix), resultsQueueName(prefix, { fifo: true })];
+}
+
+/** The first of these queues that there is. */
+async function findQueue(api: ResultSender, names: readonly string[]): Promise<string> {
+  for (const name of names) {
+    const url = await api.findQueueUrl(name);
+    if (url !== undefined) return url;
+  }
+  throw new QueueNotFoundError(names[0] ?? '', await api.region());
 }
 
 /** Imported when it is first needed: the SDK is most of a cold start. */

@@ -9,6 +9,11 @@ export class SendGate {
   #inWork = 0;
   #waiting: (() => void)[] = [];
 
+  /** Whether a further step may start, as far as is known without waiting. */
+  get isOpen(): boolean {
+    return !this.#failing;
+  }
+
   /** Resolves to whether a further step may start, once that is known. */
   async open(): Promise<boolean> {
     while (this.#failing && this.#inWork > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));

@@ -1,14 +1,12 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
-import middy from '@middy/core';
-import sqsPartialBatchFailure from '@middy/sqs-partial-batch-failure';
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
-import { InvalidEventError } from '../errors.ts';
-import { defaultLogger, errorFields, safeLogger } from '../logger.ts';
-import { readableError } from '../step/readable-error.ts';
-import { kindOf } from '../wire/json.ts';
-import { Batch } from './batch.ts';
+import { defaultLogger, safeLogger } from '../logger.ts';
+import { batchHandler, middyMethods, type SqsBatchHandler } from './batch-handler.ts';
+import { FlushCost } from './flush-cost.ts';
+import { printingChannel, replayOf } from './replay.ts';
 import { type ResultChannel, sqsResultChannel } from './result-channel.ts';
-import { type RecordRunner, runRecords } from './run-records.ts';
+import type { RecordRunner } from './run-record.ts';
+import { runRecords } from './run-records.ts';
+import { StepDurations } from './step-durations.ts';
 import {
   type CheckedSteps,
   readArguments,
@@ -17,40 +15,10 @@ import {
   type StepHandlerOptions,
   type StepsByInput,
 } from './step-handler-options.ts';
-
-type Middy = middy.MiddyfiedHandler<SQSEvent, unknown>;
-
-/**
- * What a middleware is given: middy's request. Written out here, because middy's own types import a package that few have
- * (`@aws/durable-execution-sdk-js`): in our `.d.ts` they would be an error to whoever checks libraries.
- */
-export interface StepMiddlewareRequest {
-  event: SQSEvent;
-  context: Context;
-  response: unknown;
-  earlyResponse?: unknown;
-  error: Error | null | undefined;
-  internal: Record<string, unknown>;
-}
-
-/** A middy middleware. Methods, so that one written for more than we promise (its own `internal`, a wider event) still fits. */
-export interface StepMiddleware {
-  before?(request: StepMiddlewareRequest): unknown;
-  after?(request: StepMiddlewareRequest): unknown;
-  onError?(request: StepMiddlewareRequest): unknown;
-  name?: string;
-}
-
-type Hook = (request: StepMiddlewareRequest) => unknown;
+import { WarmRepeats } from './warm-repeats.ts';
 
 /** A Lambda handler for a tasks queue, and a middy: middlewares plug in with `use`. */
-export interface SqsStepHandler {
-  (event: SQSEvent, context: Context): Promise<SQSBatchResponse>;
-  /** Adds middlewares. Whatever they do, no record is lost and none that is settled is run again. */
-  use(middlewares: StepMiddleware | StepMiddleware[]): SqsStepHandler;
-  before(middleware: Hook): SqsStepHandler;
-  after(middleware: Hook): SqsStepHandler;
-  onError(middleware: Hook): SqsStepHandler;
+export interface SqsStepHandler extends SqsBatchHandler {
   /** For tests: which steps this handler serves, and an invocation whose results go somewhere else than to SQS. */
   readonly [STEP_HANDLER]: StepHandlerInternals;
 }
@@ -91,107 +59,39 @@ export function sqsStepHandler<Inputs extends Record<string, unknown>, Steps ext
 ): SqsStepHandler;
 export function sqsStepHandler(nameOrSteps: unknown, fnOrOptions?: unknown, singleOptions?: unknown): SqsStepHandler {
   const { steps, options } = readArguments(nameOrSteps, fnOrOptions, singleOptions, process.env);
+  const { concurrency, marker, around, payloadStore, onDeadline, deadlineReserveMs } = options;
   const logger = safeLogger(options.logger ?? defaultLogger());
-  const { concurrency, marker, around } = options;
-  const runner: Omit<RecordRunner, 'channel'> = { worker: { steps, around }, concurrency, marker, logger };
-  return stepHandler(runner, sqsResultChannel(options));
-}
-
-/** One call of the Lambda function. */
-interface Invocation {
-  readonly batch: Batch;
-  readonly channel: ResultChannel;
-  /** What a middleware threw, if one did. */
-  failure?: { readonly error: unknown };
-}
-
-function stepHandler(runner: Omit<RecordRunner, 'channel'>, toSqs: ResultChannel): SqsStepHandler {
-  const { logger, worker, marker } = runner;
-  // Which batch an invocation is: not by module state (some runtimes run invocations at once), and not by the event or context,
-  // which a middleware may replace.
-  const invocations = new AsyncLocalStorage<Invocation>();
-
-  const chain: Middy = middy<SQSEvent, unknown>(
-    async (event: SQSEvent, context: Context) => {
-      const invocation = invocations.getStore();
-      if (invocation === undefined) throw new InvalidEventError('the step handler was called outside of an invocation');
-      const { batch, channel } = invocation;
-      // Once more, for what the middlewares made of it.
-      const records = recordsOf(event);
-      await runRecords(records, context, batch, { ...runner, channel });
-      return records.map((record) => ({ status: batch.isSettled(record) ? 'fulfilled' : 'rejected' }));
-    },
-    // Five milliseconds before the end is too late to send anything.
-    { timeoutEarlyInMillis: 0 },
-  )
-    .use(sqsPartialBatchFailure({ logger: () => undefined }))
-    // The partial-batch middleware turns an error into a response that reports every record: this keeps the error.
-    .onError((request) => {
-      const invocation = invocations.getStore();
-      if (invocation !== undefined) invocation.failure = { error: request.error };
-    });
-
-  async function invoke(event: SQSEvent, context: Context, channel: ResultChannel): Promise<SQSBatchResponse> {
-    const invocation: Invocation = { batch: new Batch(recordsOf(event)), channel };
-    try {
-      await invocations.run(invocation, () => chain(event, context));
-    } catch (error) {
-      invocation.failure = { error };
-    }
-    const { batch, failure } = invocation;
-    if (failure !== undefined) {
-      const counts = { records: batch.size, started: batch.started, requestId: context.awsRequestId };
-      logger.error('a middleware failed', { ...errorFields(readableError(failure.error)), ...counts });
-      // Nothing ran: the cause is common to all records. A failed invocation makes Lambda's pollers slow down, a list of failures does not.
-      if (batch.started === 0) throw failure.error;
-    }
-    return batch.response();
-  }
-
-  const handler = (event: SQSEvent, context: Context) => invoke(event, context, toSqs);
-  return withMiddy(handler, chain, { stepNames: [...worker.steps.keys()], marker, invoke });
-}
-
-function withMiddy(
-  handler: (event: SQSEvent, context: Context) => Promise<SQSBatchResponse>,
-  chain: Middy,
-  internals: StepHandlerInternals,
-): SqsStepHandler {
-  const stepHandler: SqsStepHandler = Object.assign(handler, {
-    use(middlewares: StepMiddleware | StepMiddleware[]) {
-      chain.use(middlewares);
-      return stepHandler;
-    },
-    before(middleware: Hook) {
-      chain.before(middleware);
-      return stepHandler;
-    },
-    after(middleware: Hook) {
-      chain.after(middleware);
-      return stepHandler;
-    },
-    onError(middleware: Hook) {
-      chain.onError(middleware);
-      return stepHandler;
-    },
-    [STEP_HANDLER]: internals,
+  const prints = replayOf(process.env) === 'print';
+  const toSqs = prints ? printingChannel() : sqsResultChannel(options);
+  const costs = new FlushCost();
+  const runner: RecordRunner = {
+    worker: { steps, around },
+    concurrency,
+    marker,
+    payloadStore,
+    storesResults: !prints,
+    onDeadline,
+    logger,
+    costs,
+    durations: new StepDurations(),
+    repeats: new WarmRepeats(),
+  };
+  const { chain, invoke } = batchHandler({
+    logger,
+    rejectsFailures: prints,
+    reserveMs: (availableMs, records) =>
+      reserveMs(deadlineReserveMs, availableMs, () => costs.reserveMs(availableMs, Math.min(records, concurrency))),
+    run: (records, invocation) => runRecords(records, invocation, runner),
   });
-  return stepHandler;
-}
-
-function recordsOf(event: unknown): SQSEvent['Records'] {
-  const records: unknown = typeof event === 'object' && event !== null ? Reflect.get(event, 'Records') : undefined;
-  if (!isRecordList(records)) {
-    throw new InvalidEventError(
-      `expected an SQS event with Records, got ${kindOf(records)}; is this function behind an event source mapping of a tasks queue?`,
-    );
-  }
-  return records;
-}
-
-function isRecordList(value: unknown): value is SQSEvent['Records'] {
-  return (
-    Array.isArray(value) &&
-    value.every((record: unknown) => typeof record === 'object' && record !== null && 'messageId' in record && 'body' in record)
+  const handler: SqsStepHandler = Object.assign(
+    (event: SQSEvent, context: Context) => invoke(event, context, toSqs),
+    middyMethods(chain, () => handler),
+    { [STEP_HANDLER]: { stepNames: [...steps.keys()], marker, invoke } },
   );
+  return handler;
+}
+
+/** At most half of the time: a reserve above the function's timeout would keep every step from starting, for ever. */
+function reserveMs(given: number | undefined, availableMs: number, measured: () => number): number {
+  return given === undefined ? measured() : Math.min(given, availableMs / 2);
 }

@@ -3,26 +3,25 @@ import { ConfigurationError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { effectivePrefix } from '../naming/queue-names.ts';
 import { checkOptions, is, type OptionRule } from '../options.ts';
+import type { PayloadStore } from '../payloads/payload-store.ts';
 import type { Around, ServedStep } from '../step/run-task.ts';
 import type { StandardSchemaV1 } from '../step/standard-schema.ts';
 import { kindOf } from '../wire/json.ts';
-import type { LambdaStepContext } from './run-records.ts';
+import type { LambdaStepContext } from './run-record.ts';
 
 /** A step's function: input and context in, output (JSON) out. What it throws fails the attempt. */
 export type StepFunction<Input, Output> = (input: Input, step: LambdaStepContext) => Output | Promise<Output>;
 
-/** Options of `sqsStepHandler`. Each may be left out. */
-export interface StepHandlerOptions {
+/** Options of every Lambda handler of this package. Each may be left out. */
+export interface ChannelOptions {
   /**
-   * Steps of one invocation that run at the same time. Matters where the mapping's batch size is above 1.
+   * Records of one invocation that are worked on at the same time. Matters where the mapping's batch size is above 1.
    * @default 10
    */
   readonly concurrency?: number;
-  /** Wraps every step: spans, context, transactions. `step.task` holds `traceparent` and `context`. Return what `next()` gives. */
-  readonly around?: Around<LambdaStepContext>;
   /**
    * URL of the results queue.
-   * @default `DURABLE_RESULTS_QUEUE_URL`, else the queue named `<prefix>-results` is looked up once
+   * @default `DURABLE_RESULTS_QUEUE_URL`, else the queue named `<prefix>-results` or `<prefix>-results.fifo` is looked up once
    */
   readonly resultsQueueUrl?: string;
   /** First part of the queues' names. @default `DURABLE_PREFIX`, else `durable` */
@@ -35,8 +34,28 @@ export interface StepHandlerOptions {
   readonly client?: SQSClient;
   /** Configuration of the SQS client that is made where no `client` is given. */
   readonly clientConfig?: SQSClientConfig;
+  /** Where bodies live that are too large for a message; the same store as the engine's. */
+  readonly payloadStore?: PayloadStore;
   /** @default JSON lines on Lambda, readable lines elsewhere */
   readonly logger?: Logger;
+}
+
+/** Options of `sqsStepHandler`. Each may be left out. */
+export interface StepHandlerOptions extends ChannelOptions {
+  /**
+   * How long before the end of an invocation work stops, so that what there is can still be sent. At most half of the time that the
+   * invocation has.
+   * @default measured: a few times what sending results has been costing, 250 to 5,000, a quarter of the time at most
+   */
+  readonly deadlineReserveMs?: number;
+  /**
+   * What becomes of a step that has not ended by then. `fail`: the engine is told `lambda_timeout`, retryable, and counts an attempt.
+   * `redeliver`: nothing is told, and SQS delivers the task again after its visibility timeout.
+   * @default 'fail'
+   */
+  readonly onDeadline?: 'fail' | 'redeliver';
+  /** Wraps every step: spans, context, transactions. `step.task` holds `traceparent` and `context`. Return what `next()` gives. */
+  readonly around?: Around<LambdaStepContext>;
 }
 
 /** Options of a handler of one step: its schemas too, which also type its function. */
@@ -81,9 +100,10 @@ type ReturnsItsOutput<Step> = Step extends {
 const WHERE = 'sqsStepHandler';
 const DEFAULT_CONCURRENCY = 10;
 
-const OPTION_RULES: Readonly<Record<string, OptionRule>> = {
+/** Options of every handler of this package. */
+export const CHANNEL_RULES: Readonly<Record<string, OptionRule>> = {
   concurrency: is.integer(1),
-  around: is.function,
+  payloadStore: { expected: 'a payload store with thresholdBytes, put and get', accepts: isPayloadStore },
   resultsQueueUrl: is.url,
   prefix: is.string,
   namespace: is.string,
@@ -91,6 +111,12 @@ const OPTION_RULES: Readonly<Record<string, OptionRule>> = {
   client: is.sqsClient,
   clientConfig: is.object,
   logger: is.logger,
+};
+const OPTION_RULES: Readonly<Record<string, OptionRule>> = {
+  ...CHANNEL_RULES,
+  around: is.function,
+  deadlineReserveMs: is.integer(1),
+  onDeadline: { expected: '"fail" or "redeliver"', accepts: (value) => value === 'fail' || value === 'redeliver' },
 };
 const SCHEMA_RULES: Readonly<Record<string, OptionRule>> = { input: is.schema, output: is.schema };
 const STEP_RULES: Readonly<Record<string, OptionRule>> = { run: is.function, ...SCHEMA_RULES };
@@ -113,15 +139,19 @@ export function readArguments(nameOrSteps: unknown, second: unknown, third: unkn
 function readOptions(given: unknown = {}, rules: Readonly<Record<string, OptionRule>>, env: NodeJS.ProcessEnv) {
   checkOptions(WHERE, given, rules);
   const options: StepHandlerOptions & { readonly input?: unknown; readonly output?: unknown } = given;
+  return { ...options, ...channelOptions(WHERE, options, env), onDeadline: options.onDeadline ?? 'fail' };
+}
+
+/** Where results go, by options and environment. */
+export function channelOptions(where: string, options: ChannelOptions, env: NodeJS.ProcessEnv) {
   if (options.client !== undefined && options.clientConfig !== undefined) {
-    throw new ConfigurationError(`${WHERE}: expected client or clientConfig, got both; a client already has its configuration`);
+    throw new ConfigurationError(`${where}: expected client or clientConfig, got both; a client already has its configuration`);
   }
   const resultsQueueUrl = options.resultsQueueUrl ?? nonEmpty(env['DURABLE_RESULTS_QUEUE_URL']);
   if (resultsQueueUrl !== undefined && !is.url.accepts(resultsQueueUrl)) {
-    throw new ConfigurationError(`${WHERE}: expected DURABLE_RESULTS_QUEUE_URL to be the URL of a queue, got "${resultsQueueUrl}"`);
+    throw new ConfigurationError(`${where}: expected DURABLE_RESULTS_QUEUE_URL to be the URL of a queue, got "${resultsQueueUrl}"`);
   }
   return {
-    ...options,
     concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
     prefix: effectivePrefix(options.prefix ?? nonEmpty(env['DURABLE_PREFIX']), options.namespace ?? nonEmpty(env['DURABLE_NAMESPACE'])),
     resultsQueueUrl,
@@ -161,6 +191,12 @@ function isStepFunction(value: unknown): value is (input: unknown, step: LambdaS
 
 function isSchema(value: unknown): value is StandardSchemaV1 {
   return is.schema.accepts(value);
+}
+
+function isPayloadStore(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { thresholdBytes, put, get }: { thresholdBytes?: unknown; put?: unknown; get?: unknown } = value;
+  return typeof thresholdBytes === 'number' && typeof put === 'function' && typeof get === 'function';
 }
 
 function nonEmpty(text: string | undefined): string | undefined {

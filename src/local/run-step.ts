@@ -50,7 +50,10 @@ export async function runStep(handler: SqsStepHandler, input: unknown, options: 
   await invoke({ Records: [recordOf(body, options.receiveCount ?? 1, marker)] }, context, channel);
 
   const [result] = results;
-  if (result === undefined) throw new ConfigurationError(`runStep: step "${name}" sent no result: a middleware kept it from running`);
+  if (result === undefined)
+    throw new ConfigurationError(
+      `runStep: step "${name}" sent no result: a middleware kept it from running, or its time was over (onDeadline: 'redeliver')`,
+    );
   return decodeStepResult(result);
 }
 

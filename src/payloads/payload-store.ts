@@ -19,6 +19,8 @@ export interface PayloadSubject {
   readonly kind: 'task' | 'result';
   readonly runId: string;
   readonly stepId: string;
+  /** Position of the step in its run: with it in the key, a worker that cannot read the object can still fail the step. */
+  readonly seq?: number;
 }
 
 /** Where a stored body is. */

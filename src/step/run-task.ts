@@ -3,6 +3,7 @@ import { StepFailedError } from '../errors.ts';
 import type { RemoteTask } from '../wire/remote-task.ts';
 import type { StepResult } from '../wire/step-result.ts';
 import { type ReadableError, readableError } from './readable-error.ts';
+import { type Sealing, sealable } from './sealing.ts';
 import { type StandardSchemaV1, validated } from './standard-schema.ts';
 import type { DeliveryOf, StepContext } from './step-context.ts';
 
@@ -33,16 +34,19 @@ export interface Ran {
  *
  * It runs through the core package's `runStepHandler`, so the engine's own contract (ambient `currentStep()`, events, codes)
  * holds to the letter; on top of that a `FatalError` is not retryable, as the engine documents it.
+ * @param sealing where the step's time can end before the step does
  */
 export async function runTask<Context extends StepContext>(
   task: RemoteTask,
   delivery: DeliveryOf<Context>,
   worker: Worker<Context>,
+  sealing?: Sealing,
 ): Promise<Ran> {
   const ended: { thrown?: ReadableError } = {};
   const result = await runStepHandler(task, async (input, logger) => {
     try {
-      return await runServed(task, input, contextOf(logger, task, delivery), worker);
+      const running = runServed(task, input, contextOf(logger, task, delivery), worker);
+      return await (sealing === undefined ? running : sealable(running, logger, sealing));
     } catch (error) {
       ended.thrown = readableError(error);
       throw ended.thrown;
@@ -51,22 +55,25 @@ export async function runTask<Context extends StepContext>(
   return { result, ...ended };
 }
 
-async function runServed<Context extends StepContext>(
+/** What the step gives; may throw. Without schemas and `around` that is the step's own promise: each layer is a turn per record. */
+function runServed<Context extends StepContext>(
   task: RemoteTask,
   input: unknown,
   context: Context,
   { steps, around }: Worker<Context>,
-): Promise<unknown> {
+): unknown {
   const step = steps.get(task.name);
   if (step === undefined) {
     const served = [...steps.keys()].map((name) => `"${name}"`).join(', ');
     throw new StepFailedError('no_handler', `no handler for step "${task.name}": this worker serves ${served || 'no step'}`);
   }
-  const run = async () => {
-    const checkedInput = await validated(step.input, input, 'input', task.name);
-    return validated(step.output, await step.run(checkedInput, context), 'output', task.name);
-  };
-  return around === undefined ? run() : around(context, run);
+  if (around !== undefined) return around(context, async () => runValidated(task, step, input, context));
+  return step.input === undefined && step.output === undefined ? step.run(input, context) : runValidated(task, step, input, context);
+}
+
+async function runValidated<Context extends StepContext>(task: RemoteTask, step: ServedStep<Context>, input: unknown, context: Context) {
+  const checkedInput = await validated(step.input, input, 'input', task.name);
+  return validated(step.output, await step.run(checkedInput, context), 'output', task.name);
 }
 
 /** Adds to the engine's logger instead of wrapping it, so that `currentStep()` inside the step is this very object. */

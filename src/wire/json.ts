@@ -10,7 +10,10 @@ const NOT_SENT_RAW = /[\uD800-\uDFFF\uFFFE\uFFFF]/g;
 
 /** JSON text of an object that SQS accepts as a body. Throws what `JSON.stringify` throws (BigInt, cycles, a throwing `toJSON`). */
 export function encodeJson(value: object): string {
-  return JSON.stringify(value).replace(NOT_SENT_RAW, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const text = JSON.stringify(value);
+  // Plain ASCII, as most results are: counting bytes is many times faster than a search.
+  if (Buffer.byteLength(text) === text.length) return text;
+  return text.replace(NOT_SENT_RAW, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** The kind of a decoded value, for error messages: says what it is without saying its contents. */

@@ -48,7 +48,7 @@ export function checkFields<T extends object>(
   rules: Rules<T>,
   path: string,
 ): asserts value is T {
-  for (const [field, { expected, matches, optional: mayBeAbsent }] of Object.entries<FieldRule>(rules)) {
+  for (const [field, { expected, matches, optional: mayBeAbsent }] of entriesOf(rules)) {
     const found = ownField(value, field);
     if (mayBeAbsent && (found === undefined || found === null)) continue;
     if (!matches(found)) throw new InvalidMessageError(kind, `expected ${path}${field} to be ${expected}, got ${kindOf(found)}`);
@@ -57,11 +57,25 @@ export function checkFields<T extends object>(
 
 /** A copy without those optional fields that are null; the value itself where there are none. */
 export function withoutNulls<T extends object>(value: T, rules: Readonly<Record<string, FieldRule>>): T {
-  const nulls = Object.keys(rules).filter((field) => rules[field]?.optional && ownField(value, field) === null);
-  if (nulls.length === 0) return value;
+  const isNull = ([field, { optional: mayBeAbsent }]: readonly [string, FieldRule]) => mayBeAbsent && ownField(value, field) === null;
+  const entries = entriesOf(rules);
+  if (!entries.some(isNull)) return value;
+  const nulls = entries.filter(isNull).map(([field]) => field);
   const copy = { ...value };
   for (const field of nulls) Reflect.deleteProperty(copy, field);
   return copy;
+}
+
+const entriesByRules = new WeakMap<object, readonly (readonly [string, FieldRule])[]>();
+
+/** Taken apart once for each type, not for each message. */
+function entriesOf(rules: Readonly<Record<string, FieldRule>>): readonly (readonly [string, FieldRule])[] {
+  let entries = entriesByRules.get(rules);
+  if (entries === undefined) {
+    entries = Object.entries(rules);
+    entriesByRules.set(rules, entries);
+  }
+  return entries;
 }
 
 /** Not what a prototype holds: a body may name its fields as it likes. */

@@ -6,11 +6,14 @@ import * as v from 'valibot';
 import { expectTypeOf } from 'vitest';
 import { z } from 'zod';
 import {
+  type DeadLetterHandlerOptions,
   type LambdaStepContext,
+  type SqsDeadLetterHandler,
   type SqsStepHandler,
   type StepDefinition,
   type StepFunction,
   type StepHandlerOptions,
+  sqsDeadLetterHandler,
   sqsStepHandler,
 } from '../../src/lambda/index.ts';
 import { runStep } from '../../src/local/run-step.ts';
@@ -191,6 +194,26 @@ sqsStepHandler({ charge: chargeCard }, { input: zodCharge });
 sqsStepHandler('charge', chargeCard, { input: { parse: () => 1 } });
 // @ts-expect-error a function is needed
 sqsStepHandler('charge', { run: chargeCard });
+
+// --- deadline, payloads
+
+sqsStepHandler('charge', chargeCard, { deadlineReserveMs: 500, onDeadline: 'redeliver' });
+// @ts-expect-error one of two words
+sqsStepHandler('charge', chargeCard, { onDeadline: 'retry' });
+// @ts-expect-error a store is needed
+sqsStepHandler('charge', chargeCard, { payloadStore: { put: () => undefined } });
+
+// --- dead letters
+
+const deadLetters = sqsDeadLetterHandler();
+expectTypeOf(deadLetters).toEqualTypeOf<SqsDeadLetterHandler>();
+expectTypeOf(deadLetters).toExtend<SQSHandler>();
+expectTypeOf(deadLetters.use(injectLambdaContext(new Powertools()))).toEqualTypeOf<SqsDeadLetterHandler>();
+const common: DeadLetterHandlerOptions = { prefix: 'shop', concurrency: 3 };
+sqsDeadLetterHandler(common);
+sqsStepHandler('charge', chargeCard, common);
+// @ts-expect-error there is no step
+sqsDeadLetterHandler({ around: () => undefined });
 
 // --- the handler
 

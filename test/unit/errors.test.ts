@@ -9,6 +9,7 @@ const {
   InvalidMessageError,
   PayloadStoreError,
   QueueNotFoundError,
+  ReplayFailedError,
   ResultsNotAcceptedError,
   RunLockedError,
   SqsRequestError,
@@ -31,6 +32,7 @@ const TABLE: [name: string, code: string, error: errors.DurableSqsError][] = [
   ['RunLockedError', 'run_locked', new RunLockedError('run-1')],
   ['ResultsNotAcceptedError', 'results_not_accepted', new ResultsNotAcceptedError(10, { cause })],
   ['PayloadStoreError', 'payload_store', new PayloadStoreError('missing', 'm', { cause })],
+  ['ReplayFailedError', 'replay_failed', new ReplayFailedError(1, 2)],
   ['InvalidEventError', 'invalid_event', new InvalidEventError('m', { cause })],
   ['StepFailedError', 'no_handler', new StepFailedError('no_handler', 'm')],
 ];
@@ -62,6 +64,7 @@ describe('every error', () => {
       'InvalidMessageError',
       'TaskTooLargeError',
       'RunLockedError',
+      'ReplayFailedError',
       'StepFailedError',
     ]);
   });

@@ -465,7 +465,7 @@ describe('an event that is none of SQS', () => {
     const handler = sqsStepHandler('step', () => 1, { logger });
     await expect(Reflect.apply(handler, undefined, [event, {}])).rejects.toMatchObject({
       name: 'InvalidEventError',
-      message: expect.stringContaining('is this function behind an event source mapping of a tasks queue?'),
+      message: expect.stringContaining('is this function behind an event source mapping of a tasks or dead-letter queue?'),
     });
   });
 

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { QueueNotFoundError, SqsRequestError } from '../../../src/errors.ts';
 import { sqsStepHandler } from '../../../src/lambda/index.ts';
 import { type ResultChannelOptions, refusesOnlyThisMessage, sqsResultChannel } from '../../../src/lambda/result-channel.ts';
-import type { EntryOutcome, OutgoingMessage, ResultSender } from '../../../src/sqs/sqs-api.ts';
+import type { EntryOutcome, OutgoingMessage, ResultSender, VisibilityChange } from '../../../src/sqs/sqs-api.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { FakeTiming } from '../../support/fake-timing.ts';
 import { contextOf, eventOfInputs } from '../../support/sqs-records.ts';
@@ -19,22 +19,30 @@ afterEach(() => {
 /** SQS in memory: each call takes the next of `answers`, and accepts where there is none. */
 function fakeSqs(answers: (Error | readonly EntryOutcome[])[] = [], queues: Record<string, string> = { 'durable-results': URL }) {
   const sent: { queueUrl: string; bodies: string[] }[] = [];
+  const messages: OutgoingMessage[] = [];
+  const changes: { queueUrl: string; entries: readonly VisibilityChange[] }[] = [];
   const lookups: string[] = [];
   const sender: ResultSender = {
-    sendMessages: async (queueUrl, messages) => {
-      sent.push({ queueUrl, bodies: messages.map(({ body }) => body) });
-      const answer = answers.shift() ?? messages.map((): EntryOutcome => ({ ok: true }));
+    sendMessages: async (queueUrl, batch) => {
+      sent.push({ queueUrl, bodies: batch.map(({ body }) => body) });
+      messages.push(...batch);
+      const answer = answers.shift() ?? batch.map((): EntryOutcome => ({ ok: true }));
       if (answer instanceof Error) throw answer;
       return [...answer];
     },
-    changeVisibility: async (_queueUrl, entries) => entries.map((): EntryOutcome => ({ ok: true })),
+    changeVisibility: async (queueUrl, entries) => {
+      changes.push({ queueUrl, entries });
+      return entries.map(
+        (_entry, index): EntryOutcome => (index === 1 ? { ok: false, sqsCode: 'ReceiptHandleIsInvalid', passing: false } : { ok: true }),
+      );
+    },
     findQueueUrl: async (name) => {
       lookups.push(name);
       return queues[name];
     },
     region: async () => 'us-east-1',
   };
-  return { sender, sent, lookups };
+  return { sender, sent, messages, changes, lookups };
 }
 
 function channelTo(sender: ResultSender, options: Partial<ResultChannelOptions> = {}) {
@@ -80,7 +88,8 @@ describe('the results queue', () => {
     expect(timing.slept).toEqual([]);
     queues['durable-results'] = URL;
     await channel.send(message('a'), 30_000);
-    expect(lookups).toHaveLength(2);
+    // `.fifo` too, as long as there is none.
+    expect(lookups).toEqual(['durable-results', 'durable-results.fifo', 'durable-results']);
   });
 });
 
@@ -146,6 +155,62 @@ describe('a send', () => {
     const { sender, sent } = fakeSqs([error]);
     await expect(channelTo(sender).channel.send(message('a'), 30_000)).rejects.toBe(error);
     expect(sent).toHaveLength(1);
+  });
+});
+
+describe('a FIFO results queue', () => {
+  const FIFO = `${URL}.fifo`;
+
+  it('is found by name where there is no other', async () => {
+    const { sender, sent, lookups } = fakeSqs([], { 'durable-results.fifo': FIFO });
+    await channelTo(sender, { resultsQueueUrl: undefined }).channel.send(message('a'), 30_000, 'r-1');
+    expect(lookups).toEqual(['durable-results', 'durable-results.fifo']);
+    expect(sent).toEqual([{ queueUrl: FIFO, bodies: ['a'] }]);
+  });
+
+  it('has results in the group of their run, under an id of their own that retries keep', async () => {
+    const { sender, messages } = fakeSqs([throttled(), throttled()]);
+    const { channel, timing } = channelTo(sender, { resultsQueueUrl: FIFO });
+    const first = channel.send(message('a'), 30_000, 'r-1');
+    await timing.advance(200);
+    await first;
+    await channel.send(message('a'), 30_000, 'a run of free text');
+    expect(messages.map(({ groupId }) => groupId)).toEqual(['r-1', 'r-1', 'r-1', expect.stringMatching(/^run-[0-9a-f]{64}$/)]);
+    const ids = messages.map(({ deduplicationId }) => deduplicationId);
+    expect(ids[0]).toMatch(/^[0-9a-f-]{36}$/);
+    expect(new Set(ids.slice(0, 3)).size).toBe(1);
+    expect(ids[3]).not.toBe(ids[0]);
+  });
+
+  it('alone has groups: on a standard queue they would cost', async () => {
+    const { sender, messages } = fakeSqs();
+    await channelTo(sender).channel.send(message('a'), 30_000, 'r-1');
+    expect(messages).toEqual([{ body: 'a' }]);
+  });
+});
+
+describe('another queue', () => {
+  it('is the first of its names that there is, looked up once', async () => {
+    const { sender, sent, lookups } = fakeSqs([], { second: `${URL}-2` });
+    const { channel } = channelTo(sender);
+    for (const body of ['a', 'b']) await channel.sendTo(['first', 'second'], message(body), 30_000);
+    expect(sent.map(({ queueUrl }) => queueUrl)).toEqual([`${URL}-2`, `${URL}-2`]);
+    expect(lookups).toEqual(['first', 'second']);
+  });
+
+  it('that is none is said by its first name', async () => {
+    const { channel } = channelTo(fakeSqs().sender);
+    await expect(channel.sendTo(['first', 'second'], message('a'), 30_000)).rejects.toMatchObject({ queue: 'first' });
+  });
+});
+
+describe('records', () => {
+  it('are given back by a visibility of 0; how many are not is told', async () => {
+    const { sender, changes } = fakeSqs();
+    expect(await channelTo(sender).channel.giveBack?.(`${URL}-tasks`, ['r-1', 'r-2', 'r-3'])).toBe(1);
+    expect(changes).toEqual([
+      { queueUrl: `${URL}-tasks`, entries: ['r-1', 'r-2', 'r-3'].map((receiptHandle) => ({ receiptHandle, timeoutSeconds: 0 })) },
+    ]);
   });
 });
 

@@ -7,8 +7,10 @@ import { STEP_HANDLER } from '../../../src/lambda/sqs-step-handler.ts';
 import { readArguments } from '../../../src/lambda/step-handler-options.ts';
 
 const fn = () => 1;
-const KNOWN = 'around, client, clientConfig, concurrency, logger, marker, namespace, prefix, resultsQueueUrl';
-const KNOWN_WITH_SCHEMAS = 'around, client, clientConfig, concurrency, input, logger, marker, namespace, output, prefix, resultsQueueUrl';
+const KNOWN =
+  'around, client, clientConfig, concurrency, deadlineReserveMs, logger, marker, namespace, onDeadline, payloadStore, prefix, resultsQueueUrl';
+const KNOWN_WITH_SCHEMAS =
+  'around, client, clientConfig, concurrency, deadlineReserveMs, input, logger, marker, namespace, onDeadline, output, payloadStore, prefix, resultsQueueUrl';
 
 /** What a call of `sqsStepHandler` with these arguments, of whatever type, throws. */
 function messageOf(...args: readonly unknown[]): string {
@@ -31,7 +33,7 @@ afterEach(() => {
 describe('options', () => {
   it('may all be left out, or be undefined', () => {
     const { options } = readArguments('step', fn, undefined, {});
-    expect(options).toEqual({ concurrency: 10, prefix: 'durable', resultsQueueUrl: undefined });
+    expect(options).toEqual({ concurrency: 10, onDeadline: 'fail', prefix: 'durable', resultsQueueUrl: undefined });
     const none = Object.fromEntries(KNOWN_WITH_SCHEMAS.split(', ').map((name) => [name, undefined]));
     expect(Reflect.apply(sqsStepHandler, undefined, ['step', fn, none])[STEP_HANDLER].stepNames).toEqual(['step']);
   });
@@ -46,6 +48,9 @@ describe('options', () => {
       prefix: 'p',
       namespace: 'n',
       marker: 'm',
+      deadlineReserveMs: 500,
+      onDeadline: 'redeliver' as const,
+      payloadStore: { thresholdBytes: 1, put: async () => ({ bucket: 'b', key: 'k' }), get: async () => '' },
       logger,
     };
     expect(() => sqsStepHandler('step', fn, { ...options, client: new SQSClient({ region: 'us-east-1' }), input: schema })).not.toThrow();
@@ -59,6 +64,9 @@ describe('options', () => {
     [{ concurrency: 1.5 }, 'expected concurrency to be an integer of at least 1, got 1.5'],
     [{ concurrency: '5' }, 'expected concurrency to be an integer of at least 1, got "5"'],
     [{ concurrency: Number.NaN }, 'expected concurrency to be an integer of at least 1, got NaN'],
+    [{ deadlineReserveMs: 0 }, 'expected deadlineReserveMs to be an integer of at least 1, got 0'],
+    [{ onDeadline: 'retry' }, 'expected onDeadline to be "fail" or "redeliver", got "retry"'],
+    [{ payloadStore: { put: fn, get: fn } }, 'expected payloadStore to be a payload store with thresholdBytes, put and get, got an object'],
     [{ around: {} }, 'expected around to be a function, got an object'],
     [{ resultsQueueUrl: 'durable-results' }, 'expected resultsQueueUrl to be the URL of a queue, got "durable-results"'],
     [{ resultsQueueUrl: fn }, 'expected resultsQueueUrl to be the URL of a queue, got a function'],

@@ -105,6 +105,19 @@ describe('runStep', () => {
   });
 });
 
+describe('runStep with a step that takes too long', () => {
+  const never = (onDeadline: 'fail' | 'redeliver') => sqsStepHandler('a', () => new Promise(() => {}), { logger, onDeadline });
+
+  it('gives the result that the engine would get', async () => {
+    const result = await runStep(never('fail'), {}, { timeoutMs: 400 });
+    expect(result).toMatchObject({ status: 'failed', error: { code: 'lambda_timeout', retryable: true } });
+  });
+
+  it('says so where there would be none', async () => {
+    await expect(runStep(never('redeliver'), {}, { timeoutMs: 400 })).rejects.toThrow('its time was over');
+  });
+});
+
 describe('runStep says what is wrong', () => {
   const several = sqsStepHandler({ a: () => 1, b: () => 2 }, { logger });
   const one = sqsStepHandler('a', () => 1, { logger });
@@ -146,7 +159,7 @@ describe('runStep says what is wrong', () => {
     const answers = sqsStepHandler('a', () => 1, { logger }).before(() => ({ batchItemFailures: [] }));
     await expect(runStep(answers, {})).rejects.toMatchObject({
       name: 'ConfigurationError',
-      message: 'runStep: step "a" sent no result: a middleware kept it from running',
+      message: 'runStep: step "a" sent no result: a middleware kept it from running, or its time was over (onDeadline: \'redeliver\')',
     });
     const error = new Error('no database');
     const throws = sqsStepHandler('a', () => 1, { logger }).before(() => Promise.reject(error));

@@ -1,0 +1,156 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import middy from '@middy/core';
+import sqsPartialBatchFailure from '@middy/sqs-partial-batch-failure';
+import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import { InvalidEventError, ReplayFailedError } from '../errors.ts';
+import { errorFields, type Logger } from '../logger.ts';
+import { readableError } from '../step/readable-error.ts';
+import { kindOf } from '../wire/json.ts';
+import { Batch } from './batch.ts';
+import { Deadline } from './deadline.ts';
+import type { ResultChannel } from './result-channel.ts';
+import type { Invocation } from './run-records.ts';
+
+/**
+ * What a middleware is given: middy's request. Written out here, because middy's own types import a package that few have
+ * (`@aws/durable-execution-sdk-js`): in our `.d.ts` they would be an error to whoever checks libraries.
+ */
+export interface StepMiddlewareRequest {
+  event: SQSEvent;
+  context: Context;
+  response: unknown;
+  earlyResponse?: unknown;
+  error: Error | null | undefined;
+  internal: Record<string, unknown>;
+}
+
+/** A middy middleware. Methods, so that one written for more than we promise (its own `internal`, a wider event) still fits. */
+export interface StepMiddleware {
+  before?(request: StepMiddlewareRequest): unknown;
+  after?(request: StepMiddlewareRequest): unknown;
+  onError?(request: StepMiddlewareRequest): unknown;
+  name?: string;
+}
+
+type Hook = (request: StepMiddlewareRequest) => unknown;
+
+/** A Lambda handler of SQS events, and a middy: middlewares plug in with `use`. */
+export interface SqsBatchHandler {
+  (event: SQSEvent, context: Context): Promise<SQSBatchResponse>;
+  /** Adds middlewares. Whatever they do, no record is lost and none that is settled is run again. */
+  use(middlewares: StepMiddleware | StepMiddleware[]): this;
+  before(middleware: Hook): this;
+  after(middleware: Hook): this;
+  onError(middleware: Hook): this;
+}
+
+/** What is done with the records of an invocation. */
+export interface BatchProgram {
+  readonly logger: Logger;
+  /** Whether the invocation fails where any record does, instead of reporting it. */
+  readonly rejectsFailures: boolean;
+  /** How long before its end an invocation of so many records stops working. */
+  reserveMs(availableMs: number, records: number): number;
+  run(records: readonly SQSRecord[], invocation: Invocation): Promise<void>;
+}
+
+type Middy = middy.MiddyfiedHandler<SQSEvent, unknown>;
+
+/** A program as middy's handler, and one call of it. */
+export function batchHandler(program: BatchProgram) {
+  const { logger } = program;
+  // Which batch an invocation is: not by module state (some runtimes run invocations at once), and not by the event or context,
+  // which a middleware may replace.
+  const invocations = new AsyncLocalStorage<Invocation & { failure?: { readonly error: unknown } }>();
+
+  const chain: Middy = middy<SQSEvent, unknown>(
+    async (event: SQSEvent, context: Context) => {
+      const invocation = invocations.getStore();
+      if (invocation === undefined) throw new InvalidEventError('the handler was called outside of an invocation');
+      // Once more, for what the middlewares made of it.
+      const records = recordsOf(event);
+      const { batch, deadline, channel } = invocation;
+      await program.run(records, { lambda: context, batch, deadline, channel });
+      return records.map((record) => ({ status: batch.isSettled(record) ? 'fulfilled' : 'rejected' }));
+    },
+    // Five milliseconds before the end is too late to send anything.
+    { timeoutEarlyInMillis: 0 },
+  )
+    .use(sqsPartialBatchFailure({ logger: () => undefined }))
+    // The partial-batch middleware turns an error into a response that reports every record: this keeps the error.
+    .onError((request) => {
+      const invocation = invocations.getStore();
+      if (invocation !== undefined) invocation.failure = { error: request.error };
+    });
+
+  async function invoke(event: SQSEvent, context: Context, channel: ResultChannel): Promise<SQSBatchResponse> {
+    const records = recordsOf(event);
+    // Absent where a handler is called by hand with a bare object.
+    const remainingMs = () => context.getRemainingTimeInMillis?.() ?? Number.POSITIVE_INFINITY;
+    const deadline = new Deadline(remainingMs, program.reserveMs(remainingMs(), records.length));
+    const batch = new Batch(records);
+    const invocation: Invocation & { failure?: { readonly error: unknown } } = { lambda: context, batch, deadline, channel };
+    const chained = invocations
+      .run(invocation, async () => chain(event, context))
+      .then(
+        () => undefined,
+        (error: unknown) => {
+          invocation.failure = { error };
+        },
+      );
+    // A send that hangs, or a middleware: Lambda's kill would bring back every record, those that are settled too.
+    await (deadline.finite ? Promise.race([chained, deadline.whenClosed()]) : chained);
+    deadline.end();
+
+    const { failure } = invocation;
+    const counts = { records: batch.size, started: batch.started, requestId: context.awsRequestId };
+    if (deadline.closed)
+      logger.error('out of time; records that are not settled will be delivered again', { ...counts, settled: batch.settled });
+    if (failure !== undefined) {
+      logger.error('a middleware failed', { ...errorFields(readableError(failure.error)), ...counts });
+      // Nothing ran: the cause is common to all records. A failed invocation makes Lambda's pollers slow down, a list of failures does not.
+      if (batch.started === 0) throw failure.error;
+    }
+    const response = batch.response();
+    if (program.rejectsFailures && response.batchItemFailures.length > 0) {
+      throw new ReplayFailedError(response.batchItemFailures.length, batch.size);
+    }
+    return response;
+  }
+
+  return { chain, invoke };
+}
+
+/** Middy's own methods, giving back the handler they belong to. */
+export function middyMethods<Handler>(chain: Middy, handler: () => Handler) {
+  const add = (method: 'before' | 'after' | 'onError') => (middleware: Hook) => {
+    chain[method](middleware);
+    return handler();
+  };
+  return {
+    use(middlewares: StepMiddleware | StepMiddleware[]) {
+      chain.use(middlewares);
+      return handler();
+    },
+    before: add('before'),
+    after: add('after'),
+    onError: add('onError'),
+  };
+}
+
+function recordsOf(event: unknown): SQSEvent['Records'] {
+  const records: unknown = typeof event === 'object' && event !== null ? Reflect.get(event, 'Records') : undefined;
+  if (!isRecordList(records)) {
+    throw new InvalidEventError(
+      `expected an SQS event with Records, got ${kindOf(records)}; is this function behind an event source mapping of a tasks or dead-letter queue?`,
+    );
+  }
+  return records;
+}
+
+function isRecordList(value: unknown): value is SQSEvent['Records'] {
+  return (
+    Array.isArray(value) &&
+    value.every((record: unknown) => typeof record === 'object' && record !== null && 'messageId' in record && 'body' in record)
+  );
+}

@@ -1,0 +1,99 @@
+import type { SQSRecord } from 'aws-lambda';
+import { PayloadStoreError, StepFailedError } from '../errors.ts';
+import { errorFields, type LogFields } from '../logger.ts';
+import { storeLargeBody } from '../payloads/message-body.ts';
+import type { OutgoingMessage } from '../sqs/sqs-api.ts';
+import { encodeResult } from '../step/encode-result.ts';
+import { MAX_MESSAGE_BYTES, type MessageAttributes } from '../wire/limits.ts';
+import type { StepResult } from '../wire/step-result.ts';
+import type { TaskIds } from './read-record.ts';
+import { refusesOnlyThisMessage } from './result-channel.ts';
+import type { RecordOutcome, RecordRunner } from './run-record.ts';
+import type { Run } from './run-records.ts';
+import type { Unsent } from './warm-repeats.ts';
+
+/** A payload store takes what SQS does not; this bounds what a worker and an engine have to hold in memory. */
+const MAX_STORED_BYTES = 64 * 1_048_576;
+
+/** A result on its way to the engine. */
+export interface Answer {
+  readonly subject: TaskIds;
+  readonly message: OutgoingMessage;
+  /** What is kept where SQS does not accept it. */
+  readonly unsent?: Unsent;
+}
+
+/** Sends a result and settles its record. Never rejects. */
+export async function deliver(
+  record: SQSRecord,
+  { subject, message, unsent }: Answer,
+  ids: LogFields,
+  { batch, gate, deadline, channel, sending }: Run,
+  runner: RecordRunner,
+): Promise<RecordOutcome> {
+  const { logger, costs, repeats, payloadStore, storesResults } = runner;
+  if (unsent !== undefined) sending.add(unsent);
+  try {
+    const small = payloadStore === undefined || !storesResults ? message : await stored(message, subject, ids, runner);
+    const sentAt = performance.now();
+    try {
+      await channel.send(small, deadline.remainingMs(), subject.runId);
+    } finally {
+      costs.record(performance.now() - sentAt);
+    }
+    batch.settle(record);
+    gate.succeeded();
+    // After the last moment the record is already reported, and will come again.
+    if (unsent !== undefined && repeats.size > 0 && !deadline.closed) repeats.forget(unsent.task);
+    return 'settled';
+  } catch (error) {
+    batch.sendFailed(error);
+    if (refusesOnlyThisMessage(error)) {
+      // The same message would be refused for ever.
+      if (unsent !== undefined) repeats.forget(unsent.task);
+      gate.refused();
+    } else {
+      if (unsent !== undefined) repeats.keep(unsent);
+      if (error instanceof PayloadStoreError) gate.refused();
+      else gate.failed();
+    }
+    logger.error('result not accepted by SQS; the record will be delivered again', { ...ids, ...errorFields(error) });
+    return 'failed';
+  } finally {
+    if (unsent !== undefined) sending.delete(unsent);
+  }
+}
+
+/** The message as SQS takes it; where the store will never take the body, a failed result that says so. @throws what may pass */
+async function stored(
+  message: OutgoingMessage,
+  { runId, seq, stepId }: TaskIds,
+  ids: LogFields,
+  runner: RecordRunner,
+): Promise<OutgoingMessage> {
+  try {
+    return await storeLargeBody(message, { kind: 'result', runId, stepId, seq }, runner.payloadStore);
+  } catch (error) {
+    if (!(error instanceof PayloadStoreError) || error.passing) throw error;
+    runner.logger.error('the result is too large for SQS and could not be stored; the step fails', { ...ids, ...errorFields(error) });
+    const { message: text, code, retryable } = new StepFailedError('payload_store', `the result could not be stored: ${error.message}`);
+    const failed: StepResult = { runId, seq, stepId, status: 'failed', error: { message: text, code, retryable } };
+    return encodeMessage(failed, runner.marker, MAX_MESSAGE_BYTES).message;
+  }
+}
+
+/** A result as its message; what was given up for it is logged. */
+export function encodedFor(result: StepResult, ids: LogFields, { marker, payloadStore, logger }: RecordRunner) {
+  const encoded = encodeMessage(result, marker, payloadStore === undefined ? MAX_MESSAGE_BYTES : MAX_STORED_BYTES);
+  const { dropped } = encoded;
+  if (dropped.length > 0) logger.warn('result did not fit or could not be encoded', { ...ids, dropped: dropped.join(',') });
+  return encoded;
+}
+
+/** A result as a message. */
+export function encodeMessage(result: StepResult, marker: string | undefined, limitBytes: number) {
+  const attributes: MessageAttributes | undefined = marker === undefined ? undefined : { [marker]: '1' };
+  const encoded = encodeResult(result, attributes, limitBytes);
+  const message: OutgoingMessage = { body: encoded.body, ...(attributes === undefined ? {} : { attributes }) };
+  return { message, result: encoded.result, dropped: encoded.dropped };
+}

@@ -1,0 +1,64 @@
+import type { SQSRecord } from 'aws-lambda';
+import { errorFields, type LogFields, type Logger } from '../logger.ts';
+import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
+import { queueUrlOfArn } from './queue-arn.ts';
+import type { ResultChannel } from './result-channel.ts';
+
+/** Requests at the same time: all that is given back has to be within the reserve of the deadline. */
+const REQUESTS_IN_FLIGHT = 8;
+
+/**
+ * Makes records that were not started visible again, so that another invocation takes them at once. What fails is only logged: the
+ * records are reported all the same, and come back after their visibility timeout.
+ * @param over whether to stop: the invocation is about to end
+ */
+export async function giveBack(
+  records: readonly SQSRecord[],
+  channel: Pick<ResultChannel, 'giveBack'>,
+  logger: Logger,
+  fields: LogFields,
+  over: () => boolean,
+): Promise<void> {
+  if (channel.giveBack === undefined || records.length === 0) return;
+  const requests = requestsFor(records);
+  let failed = 0;
+  let cause: unknown;
+  const lane = async () => {
+    for (let request = requests.shift(); request !== undefined; request = requests.shift()) {
+      if (over()) return;
+      try {
+        failed += (await channel.giveBack?.(request.queueUrl, request.receiptHandles)) ?? 0;
+      } catch (error) {
+        failed += request.receiptHandles.length;
+        cause = error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(REQUESTS_IN_FLIGHT, requests.length) }, lane));
+  if (failed === 0) return;
+  const why = cause === undefined ? {} : errorFields(cause);
+  logger.warn('records that were not started come back only after their visibility timeout', { ...fields, records: failed, ...why });
+}
+
+interface Request {
+  readonly queueUrl: string;
+  readonly receiptHandles: string[];
+}
+
+/** A batch comes from one queue; by queue all the same, since nothing says that it always will. */
+function requestsFor(records: readonly SQSRecord[]): Request[] {
+  const requests: Request[] = [];
+  const open = new Map<string, Request>();
+  for (const { eventSourceARN, receiptHandle } of records) {
+    const queueUrl = queueUrlOfArn(eventSourceARN);
+    if (queueUrl === undefined) continue;
+    let request = open.get(queueUrl);
+    if (request === undefined || request.receiptHandles.length >= MAX_BATCH_ENTRIES) {
+      request = { queueUrl, receiptHandles: [] };
+      requests.push(request);
+      open.set(queueUrl, request);
+    }
+    request.receiptHandles.push(receiptHandle);
+  }
+  return requests;
+}

@@ -1,0 +1,33 @@
+import type { SQSRecord } from 'aws-lambda';
+
+/** Records that are worked on one after the other. */
+export type Line = readonly SQSRecord[];
+
+/**
+ * The records of a batch in lines: one for each FIFO message group, in order; on a standard queue one for each record. A message that
+ * came twice in one batch stands in it once.
+ */
+export function linesOf(records: readonly SQSRecord[]): readonly Line[] {
+  const seen = new Set<string>();
+  const lines: SQSRecord[][] = [];
+  const lineOfGroup = new Map<string, SQSRecord[]>();
+  for (const record of records) {
+    if (seen.has(record.messageId)) continue;
+    seen.add(record.messageId);
+    const group = fifoGroup(record);
+    const line = group === undefined ? undefined : lineOfGroup.get(group);
+    if (line !== undefined) {
+      line.push(record);
+      continue;
+    }
+    const started = [record];
+    lines.push(started);
+    if (group !== undefined) lineOfGroup.set(group, started);
+  }
+  return lines;
+}
+
+/** The message group that orders a record; on a standard queue a group is only the tenant of fair queues and orders nothing. */
+export function fifoGroup({ eventSourceARN, attributes }: SQSRecord): string | undefined {
+  return eventSourceARN?.endsWith('.fifo') ? (attributes?.MessageGroupId ?? '') : undefined;
+}

@@ -1,0 +1,27 @@
+import { ConfigurationError } from '../errors.ts';
+import type { SqsChannel } from './result-channel.ts';
+
+/** `print`: results go to standard output, and no queue is touched. `send`: as always. */
+export type Replay = 'print' | 'send';
+
+/**
+ * What `DURABLE_REPLAY` asks for: an invocation by hand, with an event from a file.
+ * @throws ConfigurationError
+ */
+export function replayOf(env: NodeJS.ProcessEnv): Replay {
+  const value = env['DURABLE_REPLAY'];
+  if (value === undefined || value === '' || value === 'send') return 'send';
+  if (value === 'print') return 'print';
+  throw new ConfigurationError(`expected DURABLE_REPLAY to be "print" or "send", got ${JSON.stringify(value.slice(0, 80))}`);
+}
+
+/** Prints each result as one line of JSON and counts it as accepted. */
+export function printingChannel(write: (line: string) => unknown = (line) => process.stdout.write(line)): SqsChannel {
+  return {
+    send: async ({ body }) => {
+      write(`${body}\n`);
+    },
+    // Only results are printed: a parked task is where it was.
+    sendTo: async () => undefined,
+  };
+}

@@ -1,0 +1,60 @@
+import type { PayloadSubject } from './payload-store.ts';
+
+/** Bytes of an S3 key. @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
+const MAX_KEY_BYTES = 1_024;
+/** Kind, seq, UUID and slashes: all of a key but the prefix and the two ids. */
+const FIXED_BYTES = 'result/'.length + '/'.length + '/'.length + '-9007199254740991/'.length + 36;
+/** Ends an id that is not whole: it stands nowhere else, since ids have theirs escaped. */
+const CUT = '~';
+const NO_SEQ = '-';
+
+const LAYOUT = /(task|result)\/([^/]+)\/([^/]+)\/(-?\d{1,16})\/[^/]+$/;
+
+/** A {@link PayloadSubject} that a key was found to tell, all of it. */
+export type KnownSubject = Required<PayloadSubject>;
+
+/**
+ * Key of a stored body: `<keyPrefix><kind>/<run id>/<step id>/<seq>/<uuid>`, ids percent-encoded.
+ *
+ * It carries the ids so that a worker which cannot read the object can still tell the engine whose it was. Ids that do not fit, or have
+ * no UTF-8 form, are cut: such a key is as good as any, but tells nothing.
+ * @param keyPrefix as it is, slash included; what a lifecycle rule goes by
+ */
+export function payloadKey({ kind, runId, stepId, seq }: PayloadSubject, uuid: string, keyPrefix = ''): string {
+  const room = Math.max(2, MAX_KEY_BYTES - FIXED_BYTES - Buffer.byteLength(keyPrefix));
+  const ids = [encodedId(runId), encodedId(stepId)];
+  const [run, step] = ids.join('').length <= room ? ids : ids.map((id) => cutId(id, Math.floor(room / 2)));
+  return `${keyPrefix}${kind}/${run}/${step}/${seq ?? NO_SEQ}/${uuid}`;
+}
+
+/** What a key says of its object, or undefined where it does not say all: a key of another program, or one whose ids were cut. */
+export function subjectOfKey(key: string): KnownSubject | undefined {
+  const [, kind, run, step, digits] = LAYOUT.exec(key) ?? [];
+  const runId = decodedId(run);
+  const stepId = decodedId(step);
+  const seq = Number(digits);
+  if ((kind !== 'task' && kind !== 'result') || runId === undefined || stepId === undefined || !Number.isSafeInteger(seq)) return undefined;
+  return { kind, runId, stepId, seq };
+}
+
+function encodedId(id: string): string {
+  const encoded = encodeURIComponent(id.toWellFormed()).replaceAll(CUT, '%7E');
+  // A segment of periods means something else to whoever reads keys as paths.
+  const segment = /^\.+$/.test(encoded) ? encoded.replaceAll('.', '%2E') : encoded;
+  return id.isWellFormed() ? segment : `${segment}${CUT}`;
+}
+
+function cutId(encoded: string, length: number): string {
+  if (encoded.length <= length) return encoded;
+  // Not in the middle of an escape.
+  return `${encoded.slice(0, length - CUT.length).replace(/%[0-9A-F]?$/, '')}${CUT}`;
+}
+
+function decodedId(segment: string | undefined): string | undefined {
+  if (segment === undefined || segment.endsWith(CUT)) return undefined;
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return undefined;
+  }
+}

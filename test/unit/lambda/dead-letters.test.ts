@@ -1,0 +1,319 @@
+import type { SQSRecord } from 'aws-lambda';
+import { describe, expect, it } from 'vitest';
+import { PayloadStoreError, QueueNotFoundError, SqsRequestError } from '../../../src/errors.ts';
+import { deadLetterHandler } from '../../../src/lambda/dead-letter-handler.ts';
+import { type DeadLetterHandlerOptions, PARKED_ATTRIBUTE, sqsDeadLetterHandler } from '../../../src/lambda/index.ts';
+import type { SqsChannel } from '../../../src/lambda/result-channel.ts';
+import { deadLetterQueueName, parkedQueueName } from '../../../src/naming/queue-names.ts';
+import { payloadKey } from '../../../src/payloads/payload-key.ts';
+import { encodePointer } from '../../../src/payloads/pointer.ts';
+import type { OutgoingMessage } from '../../../src/sqs/sqs-api.ts';
+import { MAX_MESSAGE_BYTES, messageBytes } from '../../../src/wire/limits.ts';
+import { decodeStepResult } from '../../../src/wire/step-result.ts';
+import { capturingLogger } from '../../support/capturing-logger.ts';
+import { failedIds } from '../../support/fake-channel.ts';
+import { contextOf, eventOf, recordOf, taskFor } from '../../support/sqs-records.ts';
+
+const arnOf = (name: string) => `arn:aws:sqs:us-east-1:123456789012:${name}`;
+const DEAD_LETTERS = arnOf('durable-dead-letters-step');
+const SENT_AT = 1_790_000_000_000;
+
+interface Sent {
+  /** `results`, or the names the queue was asked for by. */
+  readonly to: string;
+  readonly message: OutgoingMessage;
+  readonly runId?: string | undefined;
+}
+
+/** All queues at once; `fail` may throw what a send to one of them is refused with. */
+function fakeQueues(fail: (to: string, message: OutgoingMessage) => unknown = () => undefined) {
+  const sent: Sent[] = [];
+  const accept = async (entry: Sent) => {
+    await fail(entry.to, entry.message);
+    sent.push(entry);
+  };
+  const channel: SqsChannel = {
+    send: (message, _timeLeftMs, runId) => accept({ to: 'results', message, runId }),
+    sendTo: (names, message) => accept({ to: names.join(' or '), message }),
+  };
+  return { channel, sent };
+}
+
+function handlerOver(queues: { channel: SqsChannel }, options: DeadLetterHandlerOptions = {}) {
+  const logger = capturingLogger();
+  return { handler: deadLetterHandler({ logger, ...options }, queues.channel), logger };
+}
+
+function letter(fields: Partial<SQSRecord> & { readonly body?: string } = {}, seq = 3): SQSRecord {
+  const record = recordOf(taskFor({ runId: 'r-1', seq, stepId: `r-1:${seq}` }), { receiveCount: 2, eventSourceARN: DEAD_LETTERS });
+  return { ...record, ...fields, attributes: { ...record.attributes, ...fields.attributes } };
+}
+
+const noteOf = ({ message }: Pick<Sent, 'message'>) => JSON.parse(String(message.attributes?.[PARKED_ATTRIBUTE]));
+const resultsOf = (sent: readonly Sent[]) => sent.filter(({ to }) => to === 'results').map(({ message }) => decodeStepResult(message.body));
+const unavailable = () => new SqsRequestError('SendMessageBatch', 'ServiceUnavailable', true);
+const denied = () => new SqsRequestError('SendMessageBatch', 'AccessDenied', false);
+
+describe('a task whose receive count is used up', () => {
+  it('is parked, then the engine is told; the record is consumed', async () => {
+    const queues = fakeQueues();
+    const { handler } = handlerOver(queues);
+    const record = letter();
+    expect(failedIds(await handler(eventOf(record), contextOf()))).toEqual([]);
+
+    expect(queues.sent.map(({ to }) => to)).toEqual(['durable-parked-step', 'results']);
+    const [parked] = queues.sent;
+    expect(parked?.message.body).toBe(record.body);
+    expect(parked && noteOf(parked)).toEqual({
+      reason: 'receive count used up',
+      firstSeen: new Date(SENT_AT).toISOString(),
+      receiveCount: 2,
+      resultSent: true,
+    });
+    expect(resultsOf(queues.sent)).toEqual([
+      {
+        runId: 'r-1',
+        seq: 3,
+        stepId: 'r-1:3',
+        status: 'failed',
+        error: { code: 'dead_letter', retryable: true, message: expect.stringContaining('may or may not have run') },
+      },
+    ]);
+    expect(queues.sent[1]?.runId).toBe('r-1');
+  });
+
+  it('keeps all its attributes, of every type, but nothing of the system’s', async () => {
+    const queues = fakeQueues();
+    await handlerOver(queues).handler(
+      eventOf(
+        letter({
+          attributes: { ...letter().attributes, AWSTraceHeader: 'Root=1-2-3' },
+          messageAttributes: {
+            tenant: { dataType: 'String.id', stringValue: 'acme', stringListValues: [], binaryListValues: [] },
+            size: { dataType: 'Number', stringValue: '12', stringListValues: [], binaryListValues: [] },
+            key: { dataType: 'Binary', binaryValue: Buffer.from([0, 255, 7]).toString('base64') },
+            [PARKED_ATTRIBUTE]: { dataType: 'String', stringValue: '{"reason":"parked before"}' },
+          },
+        }),
+      ),
+      contextOf(),
+    );
+    const { [PARKED_ATTRIBUTE]: note, ...attributes } = queues.sent[0]?.message.attributes ?? {};
+    expect(attributes).toEqual({
+      tenant: { dataType: 'String.id', value: 'acme' },
+      size: { dataType: 'Number', value: '12' },
+      key: { dataType: 'Binary', value: Buffer.from([0, 255, 7]) },
+    });
+    expect(note).toContain('receive count used up');
+  });
+
+  it('of a FIFO queue stays in its group, under a deduplication id of its own', async () => {
+    const queues = fakeQueues();
+    const attributes = { ...letter().attributes, MessageGroupId: 'r-1', MessageDeduplicationId: 'old' };
+    const record = letter({ attributes, eventSourceARN: arnOf('durable-dead-letters-step.fifo') });
+    const { handler } = handlerOver(queues);
+    await handler(eventOf(record), contextOf());
+    await handler(eventOf({ ...record, messageId: 'again' }), contextOf());
+    const parked = queues.sent.filter(({ to }) => to === 'durable-parked-step.fifo').map(({ message }) => message);
+    expect(parked.map(({ groupId }) => groupId)).toEqual(['r-1', 'r-1']);
+    const ids = parked.map(({ deduplicationId }) => deduplicationId);
+    expect(new Set([...ids, 'old']).size).toBe(3);
+    expect(ids).not.toContain(undefined);
+  });
+
+  it('carries the marker on its result', async () => {
+    const queues = fakeQueues();
+    const messageAttributes = { durable: { dataType: 'String' as const, stringValue: '1' } };
+    await handlerOver(queues, { marker: 'durable' }).handler(eventOf(letter({ messageAttributes })), contextOf());
+    expect(queues.sent[1]?.message.attributes).toEqual({ durable: '1' });
+  });
+
+  it.each([
+    ['a token too long for a dead-letter queue’s name, not for a parked queue’s', 'x'.repeat(60)],
+    ['a token too long for both', 'y'.repeat(99)],
+    ['a tenant’s', 'charge@acme'],
+  ])('goes to the queue that its token names: %s', async (_what, group) => {
+    const queues = fakeQueues();
+    const record = recordOf(taskFor({ group }), { eventSourceARN: arnOf(deadLetterQueueName(group, 'shop')) });
+    await handlerOver(queues).handler(eventOf(record), contextOf());
+    expect(queues.sent[0]?.to.split(' or ')[0]).toBe(parkedQueueName(group, 'shop'));
+  });
+
+  it('goes to the queue named alike where its own token names another: a dead-letter queue of one’s own', async () => {
+    const queues = fakeQueues();
+    await handlerOver(queues).handler(eventOf(letter({ eventSourceARN: arnOf('durable-dead-letters-mine') })), contextOf());
+    expect(queues.sent[0]?.to).toBe('durable-parked-mine');
+  });
+});
+
+describe('what is no task', () => {
+  it.each([
+    ['a broken body', {}, '{"card":"4111', 'not a RemoteTask: expected JSON, got 13 bytes that do not parse'],
+    ['a body of another kind', {}, '{"runId":7}', 'not a RemoteTask: expected runId to be a non-empty string, got a number'],
+    ['a message without the marker', { marker: 'durable' }, letter().body, 'not a RemoteTask: no attribute "durable"'],
+  ])('is parked with the reason, and nobody is told (%s)', async (_what, options, body, reason) => {
+    const queues = fakeQueues();
+    const { handler } = handlerOver(queues, options);
+    expect(failedIds(await handler(eventOf(letter({ body })), contextOf()))).toEqual([]);
+    expect(queues.sent.map(({ to }) => to)).toEqual(['durable-parked-step']);
+    expect(queues.sent.map(noteOf)).toMatchObject([{ reason, resultSent: false }]);
+    expect(queues.sent[0]?.message.body).toBe(body);
+  });
+});
+
+describe('a letter that cannot be parked', () => {
+  const attributes = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`a${index}`, { dataType: 'String' as const, stringValue: 'v' }]));
+
+  it.each([
+    ['ten attributes', letter({ messageAttributes: attributes(10) })],
+    ['a body of all bytes', letter({ body: JSON.stringify({ ...taskFor(), input: 'x'.repeat(MAX_MESSAGE_BYTES - 120) }) })],
+  ])('for want of room (%s) is left to the redrive policy; the engine is told, once', async (_what, record) => {
+    expect(messageBytes(record.body)).toBeLessThanOrEqual(MAX_MESSAGE_BYTES);
+    const queues = fakeQueues();
+    const { handler, logger } = handlerOver(queues);
+    for (let delivery = 0; delivery < 3; delivery += 1) {
+      expect(failedIds(await handler(eventOf(record), contextOf()))).toEqual([record.messageId]);
+    }
+    expect(queues.sent.map(({ to }) => to)).toEqual(['results']);
+    expect(logger.lines).toContainEqual(
+      expect.objectContaining({ message: 'dead letter has no room for a note; left to the redrive policy' }),
+    );
+  });
+
+  it('has room with nine attributes', async () => {
+    const queues = fakeQueues();
+    await handlerOver(queues).handler(eventOf(letter({ messageAttributes: attributes(9) })), contextOf());
+    expect(Object.keys(queues.sent[0]?.message.attributes ?? {})).toHaveLength(10);
+  });
+
+  it.each([
+    ['there is no parked queue', new QueueNotFoundError('durable-parked-step', 'us-east-1'), DEAD_LETTERS],
+    ['the role may not', denied(), DEAD_LETTERS],
+    ['the queue is none of ours', undefined, arnOf('orders-failed')],
+  ])('for good (%s) is left to the redrive policy; the engine is told', async (_what, error, eventSourceARN) => {
+    const queues = fakeQueues((to) => {
+      if (to !== 'results' && error !== undefined) throw error;
+    });
+    const { handler } = handlerOver(queues);
+    expect(failedIds(await handler(eventOf(letter({ eventSourceARN })), contextOf()))).toEqual(['message-3']);
+    expect(queues.sent.map(({ to }) => to)).toEqual(['results']);
+  });
+
+  it('for now comes again, and nobody is told before it is parked', async () => {
+    let down = true;
+    const queues = fakeQueues((to) => {
+      if (down && to !== 'results') throw unavailable();
+    });
+    const { handler } = handlerOver(queues);
+    await expect(handler(eventOf(letter()), contextOf())).rejects.toMatchObject({ name: 'ResultsNotAcceptedError' });
+    expect(queues.sent).toEqual([]);
+    down = false;
+    expect(failedIds(await handler(eventOf(letter()), contextOf()))).toEqual([]);
+    expect(queues.sent.map(({ to }) => to)).toEqual(['durable-parked-step', 'results']);
+  });
+});
+
+describe('a result that is not accepted', () => {
+  it('brings the letter again; a process that has parked it does not park it twice', async () => {
+    let down = true;
+    const queues = fakeQueues((to) => {
+      if (down && to === 'results') throw unavailable();
+    });
+    const { handler } = handlerOver(queues);
+    const other = letter({ messageId: 'other', body: 'no task' });
+    expect(failedIds(await handler(eventOf(letter(), other), contextOf()))).toEqual(['message-3']);
+    down = false;
+    expect(failedIds(await handler(eventOf(letter()), contextOf()))).toEqual([]);
+    expect(queues.sent.map(({ to }) => to)).toEqual(['durable-parked-step', 'durable-parked-step', 'results']);
+  });
+});
+
+describe('a stored body', () => {
+  const key = payloadKey({ kind: 'task', runId: 'r-9', stepId: 'r-9:1', seq: 1 }, 'uuid');
+  const stored = letter({ body: encodePointer({ bucket: 'b', key }) });
+  const storeThat = (get: () => Promise<string>) => ({ thresholdBytes: 1, put: async () => ({ bucket: 'b', key }), get });
+
+  it('is read to learn whose it is; what is parked is the pointer', async () => {
+    const queues = fakeQueues();
+    const payloadStore = storeThat(async () => letter().body);
+    expect(failedIds(await handlerOver(queues, { payloadStore }).handler(eventOf(stored), contextOf()))).toEqual([]);
+    expect(queues.sent[0]?.message.body).toBe(stored.body);
+    expect(resultsOf(queues.sent)).toMatchObject([{ runId: 'r-1', error: { code: 'dead_letter' } }]);
+  });
+
+  it('that is gone is parked with the reason; its key says whose it is', async () => {
+    const queues = fakeQueues();
+    const payloadStore = storeThat(async () => {
+      throw new PayloadStoreError('missing', 'no such object');
+    });
+    expect(failedIds(await handlerOver(queues, { payloadStore }).handler(eventOf(stored), contextOf()))).toEqual([]);
+    expect(queues.sent.map(({ to }) => to)).toEqual(['durable-parked-step', 'results']);
+    expect(noteOf(queues.sent[0] ?? { message: { body: '' } })).toMatchObject({ reason: 'its stored body cannot be read: missing' });
+    expect(resultsOf(queues.sent)).toMatchObject([{ runId: 'r-9', seq: 1, stepId: 'r-9:1', error: { code: 'dead_letter' } }]);
+  });
+
+  it('without a store here, under a key that tells nothing, is parked and nobody is told', async () => {
+    const queues = fakeQueues();
+    const foreign = letter({ body: encodePointer({ bucket: 'b', key: 'uuid' }) });
+    expect(failedIds(await handlerOver(queues).handler(eventOf(foreign), contextOf()))).toEqual([]);
+    expect(queues.sent.map(noteOf)).toMatchObject([{ reason: 'its stored body cannot be read: not_configured', resultSent: false }]);
+  });
+
+  it('that cannot be had now comes again', async () => {
+    const queues = fakeQueues();
+    const payloadStore = storeThat(async () => {
+      throw new PayloadStoreError('unavailable', 'down');
+    });
+    expect(failedIds(await handlerOver(queues, { payloadStore }).handler(eventOf(stored), contextOf()))).toEqual(['message-3']);
+    expect(queues.sent).toEqual([]);
+  });
+});
+
+describe('the dead letters of one batch', () => {
+  it('fail each for itself; on a FIFO queue what stands behind one in its group waits', async () => {
+    const fifo = (seq: number, group: string) => {
+      const record = letter({ eventSourceARN: arnOf('durable-dead-letters-step.fifo') }, seq);
+      return { ...record, attributes: { ...record.attributes, MessageGroupId: group } };
+    };
+    const queues = fakeQueues((to, { body }) => {
+      if (to !== 'results' && body.includes('r-1:1')) throw unavailable();
+    });
+    const { handler } = handlerOver(queues);
+    const event = eventOf(fifo(0, 'a'), fifo(1, 'a'), fifo(2, 'a'), fifo(3, 'b'));
+    expect(failedIds(await handler(event, contextOf()))).toEqual(['message-1', 'message-2']);
+    expect(resultsOf(queues.sent).map(({ seq }) => seq)).toEqual([0, 3]);
+  });
+
+  it('are counted by what was settled, whatever a middleware does', async () => {
+    const queues = fakeQueues();
+    const { handler } = handlerOver(queues);
+    const same = handler.use({
+      after: () => {
+        throw new Error('after');
+      },
+    });
+    expect(same).toBe(handler);
+    expect(failedIds(await handler(eventOf(letter()), contextOf()))).toEqual([]);
+  });
+
+  it('are logged by ids, never by body', async () => {
+    const queues = fakeQueues();
+    const { handler, logger } = handlerOver(queues);
+    const task = taskFor({ input: { pan: '4111-1111' } });
+    await handler(eventOf(recordOf(task, { eventSourceARN: DEAD_LETTERS }), letter({ body: '{"pan":"4111-1111"' }, 9)), contextOf());
+    expect(logger.lines.length).toBeGreaterThan(1);
+    expect(JSON.stringify(logger.lines)).not.toContain('4111');
+    const notes = queues.sent.flatMap(({ message }) => String(message.attributes?.[PARKED_ATTRIBUTE] ?? ''));
+    expect(JSON.stringify(notes)).not.toContain('4111');
+  });
+});
+
+describe('sqsDeadLetterHandler', () => {
+  it('refuses options that it does not know, where it is made', () => {
+    expect(() => Reflect.apply(sqsDeadLetterHandler, undefined, [{ onDeadline: 'fail' }])).toThrow(
+      'sqsDeadLetterHandler: unknown option "onDeadline"',
+    );
+    expect(sqsDeadLetterHandler()).toHaveLength(2);
+  });
+});

@@ -1,0 +1,155 @@
+import { describe, expect, it } from 'vitest';
+import { PayloadStoreError } from '../../../src/errors.ts';
+import { sqsStepHandler } from '../../../src/lambda/index.ts';
+import { payloadKey } from '../../../src/payloads/payload-key.ts';
+import type { PayloadPointer, PayloadStore, PayloadSubject } from '../../../src/payloads/payload-store.ts';
+import { decodePointer, encodePointer } from '../../../src/payloads/pointer.ts';
+import type { OutgoingMessage } from '../../../src/sqs/sqs-api.ts';
+import { MAX_MESSAGE_BYTES } from '../../../src/wire/limits.ts';
+import { encodeRemoteTask } from '../../../src/wire/remote-task.ts';
+import { decodeStepResult } from '../../../src/wire/step-result.ts';
+import { capturingLogger } from '../../support/capturing-logger.ts';
+import { failedIds, invoke } from '../../support/fake-channel.ts';
+import { eventOf, recordOf, taskFor } from '../../support/sqs-records.ts';
+
+type Reason = PayloadStoreError['reason'];
+
+/** A store in memory. */
+class FakeStore implements PayloadStore {
+  readonly thresholdBytes = 1_000;
+  readonly objects = new Map<string, string>();
+  readonly subjects: PayloadSubject[] = [];
+  failing: { get?: unknown; put?: unknown } = {};
+
+  async put(body: string, about: PayloadSubject): Promise<PayloadPointer> {
+    if (this.failing.put !== undefined) throw this.failing.put;
+    this.subjects.push(about);
+    const key = payloadKey(about, `u${this.objects.size}`, 'durable/');
+    this.objects.set(key, body);
+    return { bucket: 'b', key };
+  }
+
+  async get({ key }: PayloadPointer): Promise<string> {
+    if (this.failing.get !== undefined) throw this.failing.get;
+    const body = this.objects.get(key);
+    if (body === undefined) throw new PayloadStoreError('missing', `there is no object "${key}"`);
+    return body;
+  }
+}
+
+const error = (reason: Reason) => new PayloadStoreError(reason, `object of bucket "b": ${reason}`);
+const KEY = payloadKey({ kind: 'task', runId: 'run', stepId: 'run:4', seq: 4 }, 'u');
+const pointerTo = (key: string) => recordOf(encodePointer({ bucket: 'b', key }), { messageId: 'pointer' });
+const big = 'x'.repeat(2_000);
+
+/** One invocation over a channel that keeps messages as they are. */
+async function run(step: (input: unknown) => unknown, record: ReturnType<typeof recordOf>, payloadStore?: PayloadStore) {
+  const messages: OutgoingMessage[] = [];
+  const logger = capturingLogger();
+  let runs = 0;
+  const handler = sqsStepHandler(
+    'step',
+    (input: unknown) => {
+      runs += 1;
+      return step(input);
+    },
+    { logger, ...(payloadStore === undefined ? {} : { payloadStore }) },
+  );
+  const channel = { send: async (message: OutgoingMessage) => void messages.push(message) };
+  const again = () => invoke(handler, eventOf(record), channel).then(failedIds, ({ name }: Error) => name);
+  return { outcome: await again(), messages, runs: () => runs, logger, again };
+}
+
+describe('a task whose body is stored', () => {
+  it('is read and run as any other', async () => {
+    const store = new FakeStore();
+    store.objects.set(KEY, encodeRemoteTask(taskFor({ seq: 4, input: big })));
+    const { outcome, messages } = await run((input) => String(input).length, pointerTo(KEY), store);
+    expect(outcome).toEqual([]);
+    expect(messages.map(({ body }) => decodeStepResult(body))).toMatchObject([{ stepId: 'run:4', output: 2_000 }]);
+  });
+
+  it.each([
+    ['missing', new FakeStore()],
+    ['denied', Object.assign(new FakeStore(), { failing: { get: error('denied') } })],
+    ['not_configured', undefined],
+  ])('and not to be had (%s) fails the step, by the ids in its key, for good', async (_reason, store) => {
+    const { outcome, messages, runs } = await run(() => 1, pointerTo(KEY), store);
+    expect(outcome).toEqual([]);
+    expect(runs()).toBe(0);
+    expect(messages.map(({ body }) => decodeStepResult(body))).toMatchObject([
+      { runId: 'run', seq: 4, stepId: 'run:4', status: 'failed', error: { code: 'payload_store', retryable: false } },
+    ]);
+  });
+
+  it.each([
+    ['of another program', 'uuid'],
+    ['of a result', KEY.replace('task/', 'result/')],
+  ])('and not to be had, under a key %s, is left for the dead-letter queue', async (_what, key) => {
+    const { outcome, messages, logger } = await run(() => 1, pointerTo(key), new FakeStore());
+    expect(outcome).toEqual(['pointer']);
+    expect(messages).toEqual([]);
+    expect(logger.lines).toMatchObject([{ level: 'error', fields: { messageId: 'pointer', errorCode: 'payload_store' } }]);
+  });
+
+  it.each([
+    ['the store', error('unavailable')],
+    ['something else', new Error('socket')],
+  ])('and not to be had now (%s) is delivered again', async (_what, failure) => {
+    const store = Object.assign(new FakeStore(), { failing: { get: failure } });
+    const { outcome, messages, runs } = await run(() => 1, pointerTo(KEY), store);
+    expect(outcome).toEqual(['pointer']);
+    expect(messages).toEqual([]);
+    expect(runs()).toBe(0);
+  });
+
+  it('that holds no task is left for the dead-letter queue', async () => {
+    const store = new FakeStore();
+    store.objects.set(KEY, '{"card":"4111');
+    const { outcome, logger } = await run(() => 1, pointerTo(KEY), store);
+    expect(outcome).toEqual(['pointer']);
+    expect(JSON.stringify(logger.lines)).not.toContain('4111');
+  });
+});
+
+describe('a result that is large', () => {
+  it('is stored above the threshold, and a pointer sent; a small one is sent itself', async () => {
+    const store = new FakeStore();
+    const { outcome, messages } = await run(() => big, recordOf(taskFor({ seq: 4 })), store);
+    expect(outcome).toEqual([]);
+    const pointer = decodePointer(messages[0]?.body ?? '');
+    expect(decodeStepResult(await store.get(pointer ?? { bucket: '', key: '' }))).toMatchObject({ stepId: 'run:4', output: big });
+    expect(store.subjects).toEqual([{ kind: 'result', runId: 'run', stepId: 'run:4', seq: 4 }]);
+    expect(messages[0]?.attributes).toEqual({ ExtendedPayloadSize: { dataType: 'Number', value: expect.any(String) } });
+    const small = await run(() => 1, recordOf(taskFor()), store);
+    expect(small.messages.map(({ body }) => decodeStepResult(body).output)).toEqual([1]);
+  });
+
+  it('above what SQS takes keeps its output and its events', async () => {
+    const store = new FakeStore();
+    const output = 'x'.repeat(MAX_MESSAGE_BYTES + 1);
+    await run(() => output, recordOf(taskFor()), store);
+    expect(decodeStepResult([...store.objects.values()][0] ?? '').output).toBe(output);
+  });
+
+  it('and cannot be stored now is not consumed; the step does not run again for it', async () => {
+    const store = new FakeStore();
+    store.failing = { put: error('unavailable') };
+    const { outcome, messages, runs, again } = await run(() => big, recordOf(taskFor()), store);
+    expect(outcome).toBe('ResultsNotAcceptedError');
+    store.failing = {};
+    expect(await again()).toEqual([]);
+    expect(messages).toHaveLength(1);
+    expect(store.objects.size).toBe(1);
+    expect(runs()).toBe(1);
+  });
+
+  it('and never will be stored fails the step', async () => {
+    const store = Object.assign(new FakeStore(), { failing: { put: error('denied') } });
+    const { outcome, messages } = await run(() => big, recordOf(taskFor()), store);
+    expect(outcome).toEqual([]);
+    expect(messages.map(({ body }) => decodeStepResult(body))).toMatchObject([
+      { stepId: 'run:0', status: 'failed', error: { code: 'payload_store', retryable: false } },
+    ]);
+  });
+});
