@@ -4,6 +4,7 @@ import type { CommandContext } from './context.ts';
 import { nothingFound, type Selection, visitDeadLetters } from './dead-letter-places.ts';
 import { flagOption } from './options.ts';
 import { counted } from './table.ts';
+import type { Visit } from './walk-queue.ts';
 
 /** Deletes messages for good, after a question: one by its id, or all that the queues hold. */
 export async function purgeDeadLetters(context: CommandContext, sqs: AdminSqs, selection: Selection): Promise<void> {
@@ -27,7 +28,7 @@ export async function purgeDeadLetters(context: CommandContext, sqs: AdminSqs, s
     return;
   }
   let deleted = 0;
-  await visitDeadLetters(context, sqs, selection, async ({ receiptHandle, queue }) => {
+  await visitDeadLetters(context, sqs, selection, async ({ receiptHandle, queue }): Promise<Visit> => {
     await sqs.delete(queue.url, receiptHandle);
     deleted += 1;
     return 'consumed';

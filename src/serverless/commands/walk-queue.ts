@@ -6,7 +6,7 @@ const VISIBILITY_SECONDS = 120;
 /** Time that is left for what was received last, before what was received first comes back. */
 const WALK_MS = (VISIBILITY_SECONDS - 30) * 1000;
 
-/** What came of a look at a message:  gives it back. */
+/** What came of a look at a message; `kept` gives it back. */
 export type Visit = 'consumed' | 'kept';
 
 export interface WalkOptions {
