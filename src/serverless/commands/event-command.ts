@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import type { SQSEvent } from 'aws-lambda';
@@ -63,11 +63,13 @@ export function taskEvent(step: DurableStep, options: TaskEventOptions): SQSEven
   return {
     Records: runIds.map((id, index) => {
       const attributes = { ApproximateReceiveCount: '1', SentTimestamp: String(now), ApproximateFirstReceiveTimestamp: String(now) };
+      const body = encodeRemoteTask(task(step, id, options));
       const message = {
         MessageId: randomUUID(),
         // Not a real one: SQS would refuse it, so no message of a live queue is ever touched by a replay.
         ReceiptHandle: 'made-by-serverless-durable-event',
-        Body: encodeRemoteTask(task(step, id, options)),
+        Body: body,
+        MD5OfBody: createHash('md5').update(body).digest('hex'),
         Attributes: step.fifo ? { ...attributes, ...fifoAttributes(id, index) } : attributes,
       };
       return sqsRecord(message, source);

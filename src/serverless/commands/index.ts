@@ -2,6 +2,7 @@ import { shownError } from './command-error.ts';
 import { CONNECTION_OPTIONS } from './connect.ts';
 import type { CommandContext } from './context.ts';
 import { deadLettersCommand } from './dead-letters-command.ts';
+import { doctorCommand } from './doctor-command.ts';
 import { eventCommand } from './event-command.ts';
 import { localCommand } from './local-command.ts';
 import { queuesCommand } from './queues-command.ts';
@@ -63,6 +64,21 @@ export const durableCommands = {
           ...JSON_OPTION,
         },
       },
+      doctor: {
+        usage: 'Find what is wrong with the packaged template, and with queues and mappings on AWS; exits 1 on an error',
+        lifecycleEvents: ['run'],
+        options: {
+          package: { usage: 'Folder of the packaged service (default: .serverless)', type: 'string' },
+          template: { usage: 'A CloudFormation template in JSON to examine instead', type: 'string' },
+          offline: { usage: 'Examine the template only', type: 'boolean' },
+          live: { usage: 'Fail where AWS cannot be asked', type: 'boolean' },
+          'engine-prefix': { usage: 'Prefix that the engine is set to', type: 'string' },
+          'step-seconds': { usage: 'How long one step takes, to judge batch sizes by', type: 'string' },
+          concurrency: { usage: 'Steps a handler runs at the same time (default: 10)', type: 'string' },
+          ...CONNECTION_OPTIONS,
+          ...JSON_OPTION,
+        },
+      },
       queues: {
         usage: 'Show name, URL and depth of every queue of the service',
         lifecycleEvents: ['run'],
@@ -78,6 +94,7 @@ export function commandHooks(context: () => CommandContext): Record<string, () =
     'durable:local:run': () => run(localCommand, context),
     'durable:event:run': () => run(eventCommand, context),
     'durable:dead-letters:run': () => run(deadLettersCommand, context),
+    'durable:doctor:run': () => run(doctorCommand, context),
     'durable:queues:run': () => run(queuesCommand, context),
   };
 }
