@@ -1,4 +1,6 @@
 import { ConfigurationError } from '../errors.ts';
+import { commandHooks, durableCommands } from './commands/index.ts';
+import { oslsContext } from './commands/osls-context.ts';
 import { addResources, extendFunctions, patchEvents, setEnvironment, templateProblem } from './compile.ts';
 import { entriesOf } from './config/section.ts';
 import type { DurableDeployment } from './deployment.ts';
@@ -27,6 +29,7 @@ export class DurableSqsLambdaPlugin {
         },
       },
     },
+    ...durableCommands,
   };
   readonly hooks: Readonly<Record<string, () => void | Promise<void>>>;
   readonly #serverless: Framework;
@@ -50,6 +53,7 @@ export class DurableSqsLambdaPlugin {
       'before:invoke:local:invoke': () => this.#bridge(),
       'after:invoke:local:invoke': () => this.#undoBridge?.(),
       error: () => this.#endSoon(),
+      ...commandHooks(() => oslsContext(serverless, options, () => this.service())),
     };
   }
 

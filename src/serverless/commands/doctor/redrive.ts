@@ -1,0 +1,67 @@
+import { type Facts, type Finding, kindOfQueue, label, type QueueFacts, type Rule } from './facts.ts';
+
+/** Fewer receives than AWS's advice kill healthy tasks: throttles and neighbours of a poison message use receives up too. */
+const LEAST_RECEIVES = 5;
+
+/** Queues whose messages must not get lost have a dead-letter queue that keeps them long enough. */
+export const redriveRule: Rule = (facts) =>
+  facts.queues.flatMap((queue) => {
+    const kind = kindOfQueue(facts, queue);
+    return kind === 'tasks' || kind === 'results' ? redriveOf(facts, queue) : [];
+  });
+
+function redriveOf(facts: Facts, queue: QueueFacts): Finding[] {
+  const where = label(facts, queue);
+  const { redrive } = queue;
+  if (redrive === undefined) {
+    const why =
+      'it has no dead-letter queue: a message that always fails comes again until its retention ends, and is then gone without a trace';
+    return [
+      {
+        id: 'no-dead-letter-queue',
+        severity: 'error',
+        where,
+        why,
+        mend: 'give it a RedrivePolicy with a dead-letter queue and maxReceiveCount 10',
+      },
+    ];
+  }
+  return [...receives(where, redrive.maxReceiveCount), ...retention(facts, queue, redrive.to)];
+}
+
+function receives(where: string, count: number | undefined): Finding[] {
+  const mend = 'set maxReceiveCount to 10';
+  if (count === undefined) {
+    return [
+      {
+        id: 'no-max-receive-count',
+        severity: 'error',
+        where,
+        why: 'its RedrivePolicy has no maxReceiveCount, so nothing is ever moved',
+        mend,
+      },
+    ];
+  }
+  if (count >= LEAST_RECEIVES) return [];
+  const why = `maxReceiveCount is ${count}: throttled invocations and neighbours of a poison message use receives up too, so healthy messages die`;
+  return [{ id: 'max-receive-count-low', severity: 'warning', where, why, mend }];
+}
+
+function retention(facts: Facts, queue: QueueFacts, to: string | undefined): Finding[] {
+  const target = facts.queues.find(({ id }) => id === to);
+  if (target === undefined || target.retentionSeconds > queue.retentionSeconds) return [];
+  const why = `it keeps messages ${days(target.retentionSeconds)}, no longer than ${queue.name ?? queue.id} (${days(queue.retentionSeconds)}): a dead letter keeps its first enqueue time, so it can expire as it arrives`;
+  return [
+    {
+      id: 'dead-letter-retention',
+      severity: 'error',
+      where: label(facts, target),
+      why,
+      mend: 'set its MessageRetentionPeriod to 1209600 (14 days)',
+    },
+  ];
+}
+
+function days(seconds: number): string {
+  return `${Number((seconds / 86_400).toFixed(2))} d`;
+}

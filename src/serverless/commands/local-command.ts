@@ -1,0 +1,73 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { startLocalSqs } from '../../local/embedded-sqs.ts';
+import { loadEsbuild } from './bundler.ts';
+import { DEFAULT_LOCAL_PORT, localEndpointFile } from './connect.ts';
+import type { CommandContext } from './context.ts';
+import { engineEnvironment } from './local-environment.ts';
+import { startFunctions } from './local-functions.ts';
+import { createPlan } from './local-queues.ts';
+import { localReport } from './local-report.ts';
+import { integerOption } from './options.ts';
+import { queuePlan, resultsName } from './queue-plan.ts';
+import { writeJsonFile } from './write-json-file.ts';
+
+/** `sls durable local`: the whole service in this process, until it is interrupted. Exits 0 after Ctrl-C. */
+export async function localCommand(context: CommandContext): Promise<void> {
+  const { options, serviceDir, region } = context;
+  const service = context.service();
+  const port = integerOption(options, 'port', 0, 65_535) ?? DEFAULT_LOCAL_PORT;
+  const visibilityTimeoutSeconds = integerOption(options, 'visibility-timeout', 0, 43_200);
+  const maxReceiveCount = integerOption(options, 'max-receive-count', 1, 1_000);
+  const esbuild = loadEsbuild(serviceDir);
+  const report = localReport(context);
+  // Before anything is started: whoever interrupts early is heard too.
+  const interrupted = interruption();
+  const outDir = join(serviceDir, '.serverless', `durable-local-${process.pid}`);
+  mkdirSync(outDir, { recursive: true });
+  process.setSourceMapsEnabled(true);
+
+  const sqs = await startLocalSqs({ port, region });
+  try {
+    const plan = queuePlan(service).map((queue) => ({
+      ...queue,
+      ...(visibilityTimeoutSeconds === undefined || queue.token === undefined ? {} : { visibilityTimeoutSeconds }),
+      ...(maxReceiveCount === undefined || queue.kind !== 'tasks' || queue.redrive === undefined
+        ? {}
+        : { redrive: { ...queue.redrive, maxReceiveCount } }),
+    }));
+    const admin = context.openSqs(sqs.clientConfig);
+    const urls = await createPlan(admin, plan, sqs.endpoint).finally(() => admin.destroy());
+    const resultsQueueUrl = urls.get(resultsName(service)) ?? '';
+    const functions = await startFunctions({ context, service, sqs, esbuild, outDir, urls, resultsQueueUrl, report });
+    try {
+      writeJsonFile(localEndpointFile(serviceDir), { endpoint: sqs.endpoint, pid: process.pid });
+      report.ready({ endpoint: sqs.endpoint, urls, environment: engineEnvironment(sqs, service.prefix, resultsQueueUrl) });
+      await interrupted;
+      report.stopping();
+    } finally {
+      await functions.stop();
+    }
+  } finally {
+    await sqs.stop();
+    rmSync(localEndpointFile(serviceDir), { force: true });
+    rmSync(outDir, { recursive: true, force: true });
+  }
+  context.setExitCode(0);
+  // Connections that a handler of the user's left open must not keep the process; an unreferenced timer itself keeps nothing.
+  setTimeout(() => process.exit(), 500).unref();
+}
+
+/** Resolves at the first Ctrl-C (or SIGTERM); the second ends the process at once. */
+function interruption(): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const listener = () => {
+      if (asked) process.exit(130);
+      asked = true;
+      resolve();
+    };
+    process.on('SIGINT', listener);
+    process.on('SIGTERM', listener);
+  });
+}

@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import type { SQSClientConfig } from '@aws-sdk/client-sqs';
+import { isRecord } from '../../wire/shape.ts';
+import type { DurableService } from '../durable-service.ts';
+import { loadLambdaSdk, sdkAdminLambda } from './admin-lambda.ts';
+import { sdkAdminSqs } from './admin-sqs.ts';
+import type { CommandContext } from './context.ts';
+
+/** What the commands use of the deploy tool. */
+export interface CommandHost {
+  readonly serviceDir?: string | undefined;
+  readonly service: { readonly functions: Readonly<Record<string, unknown>>; readonly provider: unknown };
+  getProvider(name: 'aws'): CommandProvider;
+}
+
+export interface CommandProvider {
+  getRegion(): string;
+  getStage(): string;
+  getAwsSdkV3CredentialsProvider?(): SQSClientConfig['credentials'];
+}
+
+/** The context of commands that the deploy tool runs. */
+export function oslsContext(host: CommandHost, options: Readonly<Record<string, unknown>>, service: () => DurableService): CommandContext {
+  const provider = () => host.getProvider('aws');
+  const serviceDir = host.serviceDir ?? process.cwd();
+  const credentials = () => provider().getAwsSdkV3CredentialsProvider?.();
+  return {
+    service,
+    functionSettings: (functionKey) => functionSettings(host, functionKey),
+    get region() {
+      return provider().getRegion();
+    },
+    get stage() {
+      return provider().getStage();
+    },
+    serviceDir,
+    options,
+    env: process.env,
+    write: (text) => void process.stdout.write(text),
+    writeError: (text) => void process.stderr.write(text),
+    setExitCode: (code) => {
+      process.exitCode = code;
+    },
+    confirm,
+    openSqs: sdkAdminSqs,
+    openLambda: async (region) => {
+      const sdk = loadLambdaSdk(serviceDir, process.argv[1] === undefined ? undefined : join(process.argv[1]));
+      return sdk === undefined ? undefined : sdkAdminLambda(sdk, region, credentials());
+    },
+    credentials,
+    now: Date.now,
+  };
+}
+
+function functionSettings({ service }: CommandHost, functionKey: string) {
+  const entry = service.functions[functionKey];
+  const fn = isRecord(entry) ? entry : {};
+  const provider = isRecord(service.provider) ? service.provider : {};
+  return {
+    name: typeof fn['name'] === 'string' ? fn['name'] : functionKey,
+    environment: { ...plainStrings(provider['environment']), ...plainStrings(fn['environment']) },
+  };
+}
+
+/** Numbers and booleans become text, as the deploy tool makes them; references to resources have no value here. */
+function plainStrings(environment: unknown): Record<string, string> {
+  if (!isRecord(environment)) return {};
+  return Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]) =>
+      typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? [[name, String(value)]] : [],
+    ),
+  );
+}
+
+async function confirm(question: string): Promise<boolean | undefined> {
+  if (!process.stdin.isTTY) return undefined;
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
+  } finally {
+    terminal.close();
+  }
+}

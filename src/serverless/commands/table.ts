@@ -1,0 +1,31 @@
+/** Lines of a table: columns as wide as their widest cell, numbers to the right. Ends with a line feed. */
+export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => String(row[column] ?? '').length)));
+  const line = (cells: readonly (string | number)[]) =>
+    widths
+      .map((width, column) => {
+        const cell = cells[column] ?? '';
+        return typeof cell === 'number' ? String(cell).padStart(width) : cell.padEnd(width);
+      })
+      .join('  ')
+      .trimEnd();
+  return `${[head, ...rows].map(line).join('\n')}\n`;
+}
+
+/** `3 messages`, `1 message`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** `45s`, `12m`, `3h`, `5d`: how long ago, to one unit. */
+export function age(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m`;
+  return seconds < 86_400 ? `${Math.floor(seconds / 3_600)}h` : `${Math.floor(seconds / 86_400)}d`;
+}
+
+/** What came from outside, on one line and without control characters: a run id is free text and must not steer the terminal. */
+export function plain(text: string): string {
+  return text.replace(/\p{Cc}/gu, '?');
+}
