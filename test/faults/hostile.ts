@@ -11,7 +11,7 @@ import { LambdaFleet } from './lambda-fleet.ts';
 import { Ledger } from './ledger.ts';
 import { depth } from './queue-depth.ts';
 import type { Row } from './report.ts';
-import { judge, makeRuns } from './workload.ts';
+import { judge, makeRuns, NO_EVIDENCE } from './workload.ts';
 
 const STEP = 'faults.work';
 const PREFIX = 'hostile';
@@ -64,7 +64,6 @@ export async function runHostile(
     clientConfig,
     kill,
     ledger,
-    results: new Map(),
     transport: { prefix: PREFIX },
   });
 
@@ -72,7 +71,7 @@ export async function runHostile(
   const runs = makeRuns(PREFIX, RUN_STEPS, ['one', 'three', 'fan', 'patient'], seededRandom(seed));
   mapping.start();
   await Promise.all([sendAll(client, tasksQueueUrl, bodies.tasks), sendAll(client, resultsQueueUrl, bodies.results)]);
-  await Promise.all(runs.map(({ runId, kind, nonce }) => engine.engine.start(kind, { runId, nonce }, runId)));
+  await Promise.all(runs.map(({ runId, kind, nonce }) => engine.start({ runId, kind, nonce })));
   await Promise.allSettled(runs.map(({ runId }) => engine.engine.waitForRun(runId, { until: 'terminal', timeoutMs: UNTIL_DEAD_MS })));
   const runsSeconds = (Date.now() - startedAt) / 1000;
 
@@ -85,7 +84,7 @@ export async function runHostile(
   await Promise.all([engine.close(), mapping.stop()]);
   client.destroy();
 
-  const wrong = (await Promise.all(runs.map((run) => judge(run, store, () => false)))).flatMap((verdict) =>
+  const wrong = (await Promise.all(runs.map((run) => judge(run, store, NO_EVIDENCE)))).flatMap((verdict) =>
     verdict.outcome === 'wrong' ? [verdict.why] : [],
   );
   const violations = [

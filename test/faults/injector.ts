@@ -14,9 +14,14 @@ export interface InjectorOptions {
   readonly rate: number;
   readonly random: () => number;
   readonly ledger: Ledger;
+  /** Most seconds for which a receive hides messages. @default what the caller asks for */
+  readonly maxVisibilitySeconds?: number;
   /** Asked before each call is carried out: whether its caller's process dies with it, before SQS has it or after. */
   readonly fate?: (call: SqsCall) => 'dies before' | 'dies after' | undefined;
 }
+
+/** For how long a message stays hidden whose receive was lost: the test need not wait out what the caller asked for. */
+const LOST_FOR_SECONDS = 3;
 
 const KEPT_FROM_SQS: ReadonlySet<Fault> = new Set(['reset before', 'hang', 'HTTP 500', 'HTTP 503', 'throttled']);
 
@@ -110,7 +115,7 @@ export class Injector {
     if (planned !== undefined && death === undefined && (await this.#keptFromSqs(call, planned, response))) return;
     const kept = planned?.fault === 'Failed[] entries' ? someOf(call, random) : [];
     if (kept.length > 0) ledger.notSent(call, kept);
-    const answer = await this.#forward(call, without(text, call, kept), request, response, planned);
+    const answer = await this.#forward(call, this.#shorter(call, without(text, call, kept), planned), request, response, planned);
     if (answer.status === 200) ledger.accepted(call, kept);
     const whole = kept.length === 0 ? answer : { ...answer, body: withFailed(answer.body, kept, 'InternalError') };
     if (death === 'dies after' || planned?.fault === 'reset after' || planned?.fault === 'answer withheld') {
@@ -121,10 +126,22 @@ export class Injector {
     }
     const body =
       call.action === 'ReceiveMessage' && answer.status === 200 ? this.#deliveries.answer(call, whole.body, planned?.fault) : whole.body;
+    if (call.action === 'ReceiveMessage') ledger.delivered(call, messagesOf(body));
     response.writeHead(whole.status, { ...whole.headers, 'content-length': Buffer.byteLength(body) });
     response.end(body);
     await ended(response);
     if (!response.writableFinished) ledger.unanswered(call);
+  }
+
+  #shorter(call: SqsCall, text: string, planned: PlannedFault | undefined): string {
+    if (call.action !== 'ReceiveMessage') return text;
+    const { maxVisibilitySeconds = Number.POSITIVE_INFINITY } = this.#options;
+    const lost = planned?.fault === 'reset after' || planned?.fault === 'answer withheld';
+    const most = Math.min(maxVisibilitySeconds, lost ? LOST_FOR_SECONDS : Number.POSITIVE_INFINITY);
+    const asked = call.body['VisibilityTimeout'];
+    // A receive that asks for nothing has the queue's own.
+    if (!Number.isFinite(most) || (typeof asked === 'number' && asked <= most)) return text;
+    return JSON.stringify({ ...call.body, VisibilityTimeout: most });
   }
 
   /** Faults that happen before SQS; true where the request is over. */
