@@ -4,6 +4,7 @@ import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { DeliveryFaults } from './delivery-faults.ts';
 import { type Fault, type PlannedFault, planFault } from './fault-plan.ts';
 import type { Ledger } from './ledger.ts';
+import { ReceivedMessages } from './received-messages.ts';
 import { errorAnswer, messagesOf, readCall, type SqsCall, withFailed } from './sqs-wire.ts';
 import { type Answer, textOf, Upstream } from './upstream.ts';
 
@@ -22,6 +23,7 @@ export interface InjectorOptions {
 
 /** For how long a message stays hidden whose receive was lost: the test need not wait out what the caller asked for. */
 const LOST_FOR_SECONDS = 3;
+const SHORT_HOLD_MS = 1_500;
 
 const KEPT_FROM_SQS: ReadonlySet<Fault> = new Set(['reset before', 'hang', 'HTTP 500', 'HTTP 503', 'throttled']);
 
@@ -32,6 +34,8 @@ export class Injector {
   readonly #deliveries: DeliveryFaults;
   readonly #server: Server;
   readonly #dead = new Set<string>();
+  readonly #received = new ReceivedMessages();
+  #hurried = false;
   #rate: number;
   #port = 0;
 
@@ -61,13 +65,20 @@ export class Injector {
     return { endpoint: this.endpoint, region: 'us-east-1', credentials, ...config };
   }
 
-  /** The process is gone: nothing that it still sends arrives, and nothing comes back to it. */
+  /** The process is gone: nothing that it still sends arrives, and nothing comes back to it. What it had received soon comes again. */
   kill(caller: string): void {
+    if (this.#dead.has(caller)) return;
     this.#dead.add(caller);
+    void this.#received.giveBack(caller, LOST_FOR_SECONDS, this.#upstream);
   }
 
   isDead(caller: string): boolean {
     return this.#dead.has(caller);
+  }
+
+  /** From now on nothing hangs for longer than a second and a half. */
+  hurry(): void {
+    this.#hurried = true;
   }
 
   /** From now on nothing goes wrong, so that the end can be looked at. */
@@ -117,20 +128,28 @@ export class Injector {
     if (kept.length > 0) ledger.notSent(call, kept);
     const answer = await this.#forward(call, this.#shorter(call, without(text, call, kept), planned), request, response, planned);
     if (answer.status === 200) ledger.accepted(call, kept);
+    if (answer.status === 200 && call.action.startsWith('Delete')) this.#received.deleted(call, kept);
     const whole = kept.length === 0 ? answer : { ...answer, body: withFailed(answer.body, kept, 'InternalError') };
     if (death === 'dies after' || planned?.fault === 'reset after' || planned?.fault === 'answer withheld') {
       // Written down first: the caller may draw its conclusions while the answer is held.
       ledger.unanswered(call);
-      if (planned?.fault === 'answer withheld') await held(planned.holdMs, response);
+      if (planned?.fault === 'answer withheld') await this.#held(planned, response);
       return cut(response);
     }
     const body =
       call.action === 'ReceiveMessage' && answer.status === 200 ? this.#deliveries.answer(call, whole.body, planned?.fault) : whole.body;
-    if (call.action === 'ReceiveMessage') ledger.delivered(call, messagesOf(body));
+    if (call.action === 'ReceiveMessage') {
+      ledger.delivered(call, messagesOf(body));
+      this.#received.add(call, messagesOf(body));
+    }
     response.writeHead(whole.status, { ...whole.headers, 'content-length': Buffer.byteLength(body) });
     response.end(body);
     await ended(response);
     if (!response.writableFinished) ledger.unanswered(call);
+  }
+
+  #held({ holdMs }: PlannedFault, response: ServerResponse): Promise<void> {
+    return held(this.#hurried ? Math.min(holdMs, SHORT_HOLD_MS) : holdMs, response);
   }
 
   #shorter(call: SqsCall, text: string, planned: PlannedFault | undefined): string {
@@ -145,12 +164,13 @@ export class Injector {
   }
 
   /** Faults that happen before SQS; true where the request is over. */
-  async #keptFromSqs(call: SqsCall, { fault, holdMs }: PlannedFault, response: ServerResponse): Promise<boolean> {
+  async #keptFromSqs(call: SqsCall, planned: PlannedFault, response: ServerResponse): Promise<boolean> {
+    const { fault } = planned;
     const { ledger, random } = this.#options;
     if (KEPT_FROM_SQS.has(fault)) ledger.notSent(call);
     switch (fault) {
       case 'hang':
-        await held(holdMs, response);
+        await this.#held(planned, response);
         cut(response);
         break;
       case 'reset before':

@@ -122,6 +122,7 @@ export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
   await sleep(OUTAGE_MS);
   setDown(false);
   for (const instance of instances) await instance.recover();
+  injector.hurry();
   phase(`the store is back; ${third.length} more runs start`);
   await startRuns(third, instances);
   const stuck = await watch.untilAllEnded(UNTIL_STUCK_MS, () => instances[0]);
