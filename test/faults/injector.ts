@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { DeliveryFaults } from './delivery-faults.ts';
 import { type Fault, type PlannedFault, planFault } from './fault-plan.ts';
@@ -35,6 +36,7 @@ export class Injector {
   readonly #server: Server;
   readonly #dead = new Set<string>();
   readonly #received = new ReceivedMessages();
+  readonly #calmed = new AbortController();
   #hurried = false;
   #rate: number;
   #port = 0;
@@ -84,6 +86,7 @@ export class Injector {
   /** From now on nothing goes wrong, so that the end can be looked at. */
   calm(): void {
     this.#rate = 0;
+    this.#calmed.abort();
   }
 
   /** Nobody listens for a moment: connections are cut, new ones refused. */
@@ -93,7 +96,7 @@ export class Injector {
     this.#server.close();
     this.#server.closeAllConnections();
     await closed;
-    await new Promise((resolve) => setTimeout(resolve, ms));
+    await sleep(ms);
     await this.start();
   }
 
@@ -149,7 +152,7 @@ export class Injector {
   }
 
   #held({ holdMs }: PlannedFault, response: ServerResponse): Promise<void> {
-    return held(this.#hurried ? Math.min(holdMs, SHORT_HOLD_MS) : holdMs, response);
+    return held(this.#hurried ? Math.min(holdMs, SHORT_HOLD_MS) : holdMs, response, this.#calmed.signal);
   }
 
   #shorter(call: SqsCall, text: string, planned: PlannedFault | undefined): string {
@@ -234,16 +237,9 @@ function cut(response: ServerResponse): void {
   response.socket?.resetAndDestroy();
 }
 
-/** Waits, or until the caller has hung up. */
-async function held(ms: number, response: ServerResponse): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  await Promise.race([
-    new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ms);
-    }),
-    ended(response),
-  ]);
-  clearTimeout(timer);
+/** Waits, but not once the caller has hung up or the signal has come. */
+async function held(ms: number, response: ServerResponse, signal: AbortSignal): Promise<void> {
+  await Promise.race([sleep(ms, undefined, { signal, ref: false }).catch(() => undefined), ended(response)]);
 }
 
 function ended(response: ServerResponse): Promise<void> {

@@ -32,7 +32,8 @@ interface Instance {
   /** Rejects when the process is killed. One for each invocation: a race keeps what it raced for as long as the other promise lives. */
   death: PromiseWithResolvers<never>;
   dead: boolean;
-  started: Set<string>;
+  /** Steps that the invocation began; one that it was given two tasks of is here twice. */
+  started: string[];
   /** Where the tasks of the invocation stand on their FIFO queue, by step id; empty for a standard one. */
   places: ReadonlyMap<string, bigint>;
   dies: Moment | undefined;
@@ -67,7 +68,7 @@ export class LambdaFleet {
     const { ledger, random, killRate, timeoutMs } = this.#options;
     const instance = this.#idle.pop() ?? this.#coldStart();
     this.invocations += 1;
-    instance.started = new Set();
+    instance.started = [];
     instance.places = placesOf(event);
     instance.death = newDeath();
     for (const { body } of event.Records) {
@@ -125,7 +126,7 @@ export class LambdaFleet {
       handler,
       death: newDeath(),
       dead: false,
-      started: new Set(),
+      started: [],
       places: new Map(),
       dies: undefined,
     };
@@ -136,7 +137,7 @@ export class LambdaFleet {
   async #around(instance: Instance, stepId: string, next: () => Promise<unknown>): Promise<unknown> {
     if (instance.dies === 'before a step') this.#kill(instance, instance.dies);
     if (instance.dead) return never();
-    instance.started.add(stepId);
+    instance.started.push(stepId);
     this.#options.ledger.executed(stepId);
     this.#options.ledger.history.note(runIdOf(stepId), `${instance.caller}: runs ${stepId}`);
     const place = instance.places.get(stepId);
@@ -170,7 +171,7 @@ export class LambdaFleet {
     for (const { messageId, body } of event.Records) {
       const stepId = stepIdOf(body);
       if (stepId === undefined || (failed !== undefined && !failed.has(messageId))) continue;
-      this.#options.ledger.givenBack(caller, stepId, started.has(stepId));
+      this.#options.ledger.givenBack(caller, stepId, started.includes(stepId));
     }
   }
 }

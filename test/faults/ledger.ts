@@ -1,5 +1,5 @@
 import { Dispatches } from './dispatches.ts';
-import { History } from './history.ts';
+import { History, runIdOf } from './history.ts';
 import { ResultBook } from './result-book.ts';
 import { type SqsCall, type SqsMessage, stepIdOf } from './sqs-wire.ts';
 
@@ -53,7 +53,8 @@ export class Ledger {
   receipts(messages: readonly SqsMessage[]): void {
     for (const { ReceiptHandle, Body } of messages) {
       const stepId = stepIdOf(Body);
-      if (stepId !== undefined) this.#receipts.set(ReceiptHandle, { stepId, at: Date.now() });
+      if (stepId === undefined) continue;
+      this.#receipts.set(ReceiptHandle, { stepId, at: Date.now() });
     }
   }
 
@@ -88,7 +89,12 @@ export class Ledger {
 
   /** These messages are on their way to their receiver. */
   delivered(call: SqsCall, messages: readonly SqsMessage[]): void {
-    if (!isTasks(call)) for (const { Body } of messages) this.results.delivered(stepIdOf(Body));
+    for (const { Body, MessageId } of messages) {
+      const stepId = stepIdOf(Body);
+      if (stepId === undefined) continue;
+      if (!isTasks(call)) this.results.delivered(stepId);
+      this.history.note(runIdOf(stepId), `${call.caller} receives message ${MessageId.slice(0, 8)} of ${stepId} from ${call.queue}`);
+    }
   }
 
   deliveredTwice(call: SqsCall, { Body }: SqsMessage): void {
@@ -106,6 +112,12 @@ export class Ledger {
       }
       if (isSend(call)) this.#accepted.add(`${stepId}#${attempt}`);
       const receipt = call.action.startsWith('Delete') ? this.#receipts.get(receiptHandle ?? '') : undefined;
+      if (receipt !== undefined) {
+        this.history.note(
+          runIdOf(receipt.stepId),
+          `a task of ${receipt.stepId} is deleted, ${Date.now() - receipt.at} ms after its receive`,
+        );
+      }
       if (receipt !== undefined && Date.now() - receipt.at > this.#visibilityMs) {
         this.#add(receipt.stepId, 'its task was deleted late, behind a faulty delete');
       }
@@ -183,7 +195,9 @@ export class Ledger {
   }
 
   #add(stepId: string | undefined, cause: Cause): void {
-    if (stepId !== undefined) this.#causes.set(stepId, [...(this.#causes.get(stepId) ?? []), cause]);
+    if (stepId === undefined) return;
+    this.#causes.set(stepId, [...(this.#causes.get(stepId) ?? []), cause]);
+    this.history.note(runIdOf(stepId), `${stepId} may run again: ${cause}`);
   }
 }
 

@@ -118,12 +118,11 @@ async function main(): Promise<number> {
   return wrong.length === 0 ? 0 : 1;
 }
 
+// Not by itself: what was killed is still at its retries.
 main().then(
-  (code) => {
-    process.exitCode = code;
-  },
+  (code) => process.exit(code),
   (error: unknown) => {
     process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-    process.exitCode = 1;
+    process.exit(1);
   },
 );

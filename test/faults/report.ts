@@ -69,7 +69,8 @@ export function rowsOf({ ledger, fleet, verdicts, seconds, left }: Outcome): Row
 }
 
 /** What is known of the runs that ended otherwise than they should, for a look at what happened. */
-export function histories({ ledger, verdicts, runs }: Outcome, which: 'wrong' | 'all'): string[] {
+export function histories(outcome: Outcome, which: 'wrong' | 'all'): string[] {
+  const { ledger, verdicts, runs } = outcome;
   return runs.flatMap(({ runId }, index) => {
     const verdict = verdicts[index];
     if (verdict === undefined || verdict.outcome === 'right' || (which === 'wrong' && verdict.outcome === 'limit')) return [];

@@ -133,7 +133,9 @@ export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
   fleet.calm();
   const sources = [...queues.tasksQueueUrls.values(), queues.resultsQueueUrl];
   const left = await untilEmpty(client, sources, UNTIL_EMPTY_MS);
+  phase(left === 0 ? 'the queues are empty' : `${left} messages are left on the queues`);
   await Promise.all([...instances.map((instance) => instance.close()), ...mappings.map((mapping) => mapping.stop())]);
+  phase('all is closed');
   await injector.stop();
   client.destroy();
 

@@ -50,6 +50,13 @@ describe('the ledger', () => {
     expect(ledger.unexplained()).toHaveLength(1);
   });
 
+  it('accounts for two repeats where a killed invocation had two tasks of the step', () => {
+    const ledger = ranTwice();
+    ledger.executed('r:0');
+    ledger.killed(['r:0', 'r:0']);
+    expect(ledger.unexplained()).toEqual([]);
+  });
+
   it('accounts for a repeat by a delete that SQS never saw, found by its receipt handle', () => {
     const ledger = ranTwice();
     ledger.receipts([{ MessageId: 'm', ReceiptHandle: 'h', Body: JSON.stringify({ stepId: 'r:0' }) }]);
