@@ -53,7 +53,7 @@ beforeAll(async () => {
   transport = new SqsTransport({ clientConfig, prefix: 'laptop', waitTimeSeconds: 1 });
   engine = new WorkflowEngine({ store: new InMemoryStateStore(), transport });
   transport.attach(engine);
-  engine.register('one-step', '1', (ctx, input: { step: string; name: string }) => ctx.step(input.step, { name: input.name }));
+  for (const step of ['test.greet', 'test.fragile']) engine.register(step, '1', (ctx, input) => ctx.step(step, input));
   urls = Object.fromEntries(
     ['tasks', 'parked'].flatMap((kind) =>
       ['greet', 'fragile'].map((step) => [`${kind} ${step}`, `${endpoint}/000000000000/laptop-${kind}-test--${step}`]),
@@ -68,7 +68,7 @@ afterAll(async () => {
 });
 
 async function outcome(step: string, runId: string) {
-  await engine.start('one-step', { step, name: runId }, runId);
+  await engine.start(step, { name: runId }, runId);
   return engine.waitForRun(runId, { until: 'terminal', timeoutMs: 60_000 });
 }
 
