@@ -6,6 +6,7 @@ const entry = {
   engine: 'src/transport/index.ts',
   local: 'src/local/index.ts',
   'serverless-plugin': 'src/serverless/index.ts',
+  'esbuild-plugin': 'src/serverless/lean-core.ts',
 };
 const common = { entry, platform: 'node', target: 'node22', sourcemap: true, fixedExtension: true, logLevel: 'warn' } as const;
 

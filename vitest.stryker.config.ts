@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
 export default defineConfig({
   test: {
-    include: ['test/unit/{wire,naming,sqs,step,lambda}/**/*.test.ts', 'test/unit/{errors,logger,options}.test.ts'],
+    include: ['test/unit/{wire,naming,sqs,step,lambda,payloads,transport}/**/*.test.ts', 'test/unit/{errors,logger,options}.test.ts'],
     testTimeout: 10_000,
   },
 });

@@ -61,7 +61,8 @@ export class TaskTooLargeError extends DurableSqsError {
 
   constructor(task: { runId: string; stepId: string; name: string }, bytes: number, limit: number) {
     super(
-      `task of step ${task.stepId} ("${task.name}") is ${bytes} bytes, SQS accepts ${limit}. Pass a reference to the data instead of the data.`,
+      `task of step ${task.stepId} ("${task.name}") is ${bytes} bytes, SQS accepts ${limit}. Give the transport a payloadStore, or pass a reference to ` +
+        'the data instead of the data.',
     );
     this.runId = task.runId;
     this.stepId = task.stepId;

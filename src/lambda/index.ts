@@ -1,3 +1,5 @@
+export type { PayloadPointer, PayloadStore, PayloadSubject } from '../payloads/payload-store.ts';
+export { type S3ClientLike, type S3ClientSettings, type S3PayloadStoreOptions, s3PayloadStore } from '../payloads/s3-payload-store.ts';
 export type { StandardSchemaV1 } from '../step/standard-schema.ts';
 export type { StepContext } from '../step/step-context.ts';
 export type { SqsBatchHandler, StepMiddleware, StepMiddlewareRequest } from './batch-handler.ts';

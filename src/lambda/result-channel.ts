@@ -5,6 +5,7 @@ import { resultsQueueName } from '../naming/queue-names.ts';
 import { retry, systemTiming, type Timing } from '../sqs/backoff.ts';
 import { Sender } from '../sqs/sender.ts';
 import type { OutgoingMessage, ResultSender } from '../sqs/sqs-api.ts';
+import { openSender, prepareSender } from './open-sender.ts';
 
 /** Where a worker's results go. */
 export interface ResultChannel {
@@ -34,12 +35,13 @@ export interface ResultChannelOptions {
 }
 
 const BACKOFF = { firstMs: 50, maxMs: 1_000 };
-/** The SDK has retried each request three times before an error arrives here; this bridges what outlasts that. */
+/** A sender has retried each request for a second or two before an error arrives here; this bridges what outlasts that. */
 const RETRY_FOR_MS = 5_000;
 
 /** Sends results to the results queue of SQS. Nothing is opened before the first result. */
 export function sqsResultChannel(options: ResultChannelOptions): SqsChannel {
-  const { open = openSdk, timing = systemTiming } = options;
+  const { open = openSender, timing = systemTiming } = options;
+  prepareSender(options);
   const api = once(() => open(options));
   const sender = once(async () => new Sender(await api()));
   const queueUrl = once(async () => options.resultsQueueUrl ?? findQueue(await api(), resultsQueueNames(options.prefix)));
@@ -105,12 +107,6 @@ async function findQueue(api: ResultSender, names: readonly string[]): Promise<s
     if (url !== undefined) return url;
   }
   throw new QueueNotFoundError(names[0] ?? '', await api.region());
-}
-
-/** Imported when it is first needed: the SDK is most of a cold start. */
-async function openSdk({ client, clientConfig }: Pick<ResultChannelOptions, 'client' | 'clientConfig'>): Promise<ResultSender> {
-  const { openClients } = await import('../sqs/clients.ts');
-  return openClients({ client, clientConfig }).api;
 }
 
 /** Calls once and shares the promise; a failure is forgotten, so that the next call tries again. */

@@ -3,6 +3,7 @@ import { sanitizeQueueToken, tenantGroup } from '@dudousxd/nestjs-durable-core';
 import { effectivePrefix } from '../naming/queue-names.ts';
 import { checkOptions, is, type OptionRule } from '../options.ts';
 import { openClients } from '../sqs/clients.ts';
+import { type FifoOption, fifoQueues, fifoRule } from '../sqs/fifo-queues.ts';
 import { QueueDirectory } from '../sqs/queue-directory.ts';
 
 export interface CreateQueuesOptions {
@@ -16,6 +17,8 @@ export interface CreateQueuesOptions {
   readonly partition?: string | undefined;
   /** The functions' timeout; a tasks queue hides a message for six times as long. @default 3, as Lambda's */
   readonly functionTimeoutSeconds?: number | undefined;
+  /** FIFO queues: all, or only the tasks queues or the results queue. @default false */
+  readonly fifo?: FifoOption | undefined;
 }
 
 export interface CreatedQueues {
@@ -33,18 +36,20 @@ const RULES: Readonly<Record<keyof CreateQueuesOptions, OptionRule>> = {
   namespace: is.string,
   partition: is.string,
   functionTimeoutSeconds: is.integer(1, 900),
+  fifo: fifoRule,
 };
 
 /** Makes the queues of some steps, with their dead-letter queues and the names and attributes they have on AWS; finds those that exist. */
 export async function createQueues(options: CreateQueuesOptions): Promise<CreatedQueues> {
   checkOptions(OWNER, options, RULES, ['clientConfig', 'steps']);
-  const { clientConfig, steps, prefix, namespace, partition, functionTimeoutSeconds = 3 } = options;
+  const { clientConfig, steps, prefix, namespace, partition, functionTimeoutSeconds = 3, fifo } = options;
   const clients = openClients({ clientConfig });
   const queues = new QueueDirectory({
     api: clients.api,
     prefix: effectivePrefix(prefix, namespace),
     autoCreate: true,
     stepTimeoutSeconds: functionTimeoutSeconds,
+    fifo: fifoQueues(fifo),
   });
   try {
     const tasks = steps.map(async (step) => [step, await queues.tasksQueueUrl(tenantGroup(sanitizeQueueToken(step), partition))] as const);

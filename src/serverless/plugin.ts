@@ -6,6 +6,7 @@ import { entriesOf } from './config/section.ts';
 import type { DurableDeployment } from './deployment.ts';
 import type { Framework, Template } from './framework.ts';
 import { bridgeModule, readReplay, replayEnvironment } from './invoke-local.ts';
+import { leanCore } from './lean-core.ts';
 import { readDurableService } from './read-service.ts';
 import { workerEnvironment } from './resources/environment.ts';
 
@@ -41,7 +42,7 @@ export class DurableSqsLambdaPlugin {
     this.#options = options;
     // Any shape passes here: `readDurableService` says more about a mistake than a schema can.
     for (const event of ['durableStep', 'durableDeadLetters']) serverless.configSchemaHandler.defineFunctionEvent('aws', event, {});
-    if (this.#is(...PACKAGING, ONE_FUNCTION, REPLAY)) this.#buildOnce();
+    if (this.#is(...PACKAGING, ONE_FUNCTION, REPLAY)) this.#setUpBundler();
     this.hooks = {
       initialize: () => this.#initialize(),
       'package:compileFunctions': () =>
@@ -106,15 +107,16 @@ export class DurableSqsLambdaPlugin {
   }
 
   /**
-   * serverless-esbuild keeps its builders alive for a rebuild that these commands never ask for, and a build or load error then leaves
-   * the command hanging for ever.
+   * Settings of the bundler that the user has left open. serverless-esbuild keeps its builders alive for a rebuild that these commands
+   * never ask for, and a build or load error then leaves the command hanging for ever.
    */
-  #buildOnce(): void {
+  #setUpBundler(): void {
     const { custom } = this.#serverless.service;
     if (typeof custom !== 'object' || custom === null) return;
-    const esbuild: unknown = entriesOf(custom)['esbuild'];
-    if (esbuild === undefined) Object.assign(custom, { esbuild: { skipRebuild: true } });
-    else if (typeof esbuild === 'object' && esbuild !== null && !('skipRebuild' in esbuild)) Object.assign(esbuild, { skipRebuild: true });
+    const esbuild: unknown = entriesOf(custom)['esbuild'] ?? {};
+    if (typeof esbuild === 'object' && esbuild !== null) {
+      Object.assign(custom, { esbuild: Object.assign(esbuild, { skipRebuild: true, plugins: [leanCore()], ...esbuild }) });
+    }
   }
 
   /** Ends a process that something else would keep alive after its error. An unreferenced timer keeps nothing alive itself. */

@@ -1,5 +1,6 @@
 import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
 import { sdkApi } from './sdk-api.ts';
+import { environmentEndpoint } from './signed-environment.ts';
 import type { SqsApi } from './sqs-api.ts';
 
 export interface ClientOptions {
@@ -43,8 +44,8 @@ export function openClients({ client, clientConfig = {} }: ClientOptions): Opene
  * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
  */
 function endpointOfEnvironment(env: NodeJS.ProcessEnv): Pick<SQSClientConfig, 'endpoint'> {
-  const endpoint = env['AWS_ENDPOINT_URL_SQS'] || env['AWS_ENDPOINT_URL'];
-  return endpoint && env['AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'] !== 'true' ? { endpoint } : {};
+  const endpoint = environmentEndpoint(env);
+  return endpoint === undefined ? {} : { endpoint };
 }
 
 /**

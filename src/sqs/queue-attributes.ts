@@ -28,15 +28,31 @@ export interface QueueAttributeOptions {
   readonly retentionSeconds: number;
   readonly visibilityTimeoutSeconds: number;
   readonly redrive?: Redrive;
+  /** @default false */
+  readonly fifo?: boolean;
 }
 
+/**
+ * High throughput per group, and no deduplication by content: two attempts of a step have the same body but for a number, and results
+ * may be alike byte for byte.
+ * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html
+ */
+const FIFO_ATTRIBUTES = {
+  FifoQueue: 'true',
+  ContentBasedDeduplication: 'false',
+  DeduplicationScope: 'messageGroup',
+  FifoThroughputLimit: 'perMessageGroupId',
+};
+
 /** The attributes for `CreateQueue`: encrypted at rest, long polling on. */
-export function queueAttributes({ retentionSeconds, visibilityTimeoutSeconds, redrive }: QueueAttributeOptions): Record<string, string> {
+export function queueAttributes(options: QueueAttributeOptions): Record<string, string> {
+  const { retentionSeconds, visibilityTimeoutSeconds, redrive, fifo = false } = options;
   return {
     MessageRetentionPeriod: String(retentionSeconds),
     VisibilityTimeout: String(visibilityTimeoutSeconds),
     ReceiveMessageWaitTimeSeconds: '20',
     SqsManagedSseEnabled: 'true',
+    ...(fifo ? FIFO_ATTRIBUTES : {}),
     ...(redrive === undefined
       ? {}
       : { RedrivePolicy: JSON.stringify({ deadLetterTargetArn: redrive.deadLetterQueueArn, maxReceiveCount: redrive.maxReceiveCount }) }),

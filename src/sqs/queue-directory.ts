@@ -6,6 +6,7 @@ import {
   resultsQueueName,
   tasksQueueName,
 } from '../naming/queue-names.ts';
+import type { FifoQueues } from './fifo-queues.ts';
 import {
   DEAD_LETTERS_MAX_RECEIVE_COUNT,
   DEAD_LETTERS_RETENTION_SECONDS,
@@ -26,6 +27,8 @@ export interface QueueDirectoryOptions {
   readonly autoCreate: boolean;
   /** The longest a step takes; the visibility of a created tasks queue follows from it. */
   readonly stepTimeoutSeconds: number;
+  /** Which of the queues that go by name are FIFO. @default none */
+  readonly fifo?: FifoQueues | undefined;
   readonly taskQueueUrl?: string | ((token: string) => string | Promise<string>) | undefined;
   readonly resultsQueueUrl?: string | (() => string | Promise<string>) | undefined;
 }
@@ -74,30 +77,34 @@ export class QueueDirectory {
   }
 
   async #tasksByName(token: string): Promise<string> {
-    const { api, prefix, stepTimeoutSeconds } = this.#options;
+    const { api, prefix, stepTimeoutSeconds, fifo: { tasks: fifo } = NO_FIFO } = this.#options;
     const visibilityTimeoutSeconds = Math.min(Math.ceil(VISIBILITY_PER_FUNCTION_TIMEOUT * stepTimeoutSeconds), 43_200);
-    return this.#byName(tasksQueueName(token, prefix), async (name) => {
-      const deadLetters = { retentionSeconds: DEAD_LETTERS_RETENTION_SECONDS, visibilityTimeoutSeconds };
-      const parked = await this.#create(parkedQueueName(token, prefix), queueAttributes(deadLetters));
+    return this.#byName(tasksQueueName(token, prefix, { fifo }), async (name) => {
+      // The dead-letter queue of a FIFO queue must be FIFO too.
+      const deadLetters = { retentionSeconds: DEAD_LETTERS_RETENTION_SECONDS, visibilityTimeoutSeconds, fifo };
+      const parked = await this.#create(parkedQueueName(token, prefix, { fifo }), queueAttributes(deadLetters));
       const deadLetterQueue = await this.#create(
-        deadLetterQueueName(token, prefix),
+        deadLetterQueueName(token, prefix, { fifo }),
         queueAttributes({ ...deadLetters, redrive: { deadLetterQueueArn: parked, maxReceiveCount: DEAD_LETTERS_MAX_RECEIVE_COUNT } }),
       );
       const redrive = { deadLetterQueueArn: deadLetterQueue, maxReceiveCount: TASKS_MAX_RECEIVE_COUNT };
-      return api.createQueue(name, queueAttributes({ retentionSeconds: TASKS_RETENTION_SECONDS, visibilityTimeoutSeconds, redrive }));
+      return api.createQueue(name, queueAttributes({ retentionSeconds: TASKS_RETENTION_SECONDS, visibilityTimeoutSeconds, redrive, fifo }));
     });
   }
 
   async #resultsByName(): Promise<string> {
-    const { api, prefix } = this.#options;
-    return this.#byName(resultsQueueName(prefix), async (name) => {
+    const { api, prefix, fifo: { results: fifo } = NO_FIFO } = this.#options;
+    return this.#byName(resultsQueueName(prefix, { fifo }), async (name) => {
       const visibilityTimeoutSeconds = 30;
       const deadLetterQueueArn = await this.#create(
-        resultsDeadLetterQueueName(prefix),
-        queueAttributes({ retentionSeconds: DEAD_LETTERS_RETENTION_SECONDS, visibilityTimeoutSeconds }),
+        resultsDeadLetterQueueName(prefix, { fifo }),
+        queueAttributes({ retentionSeconds: DEAD_LETTERS_RETENTION_SECONDS, visibilityTimeoutSeconds, fifo }),
       );
       const redrive = { deadLetterQueueArn, maxReceiveCount: RESULTS_MAX_RECEIVE_COUNT };
-      return api.createQueue(name, queueAttributes({ retentionSeconds: RESULTS_RETENTION_SECONDS, visibilityTimeoutSeconds, redrive }));
+      return api.createQueue(
+        name,
+        queueAttributes({ retentionSeconds: RESULTS_RETENTION_SECONDS, visibilityTimeoutSeconds, redrive, fifo }),
+      );
     });
   }
 
@@ -118,6 +125,8 @@ export class QueueDirectory {
     return QueueArn;
   }
 }
+
+const NO_FIFO: FifoQueues = { tasks: false, results: false };
 
 interface LookUp {
   /** Shared by all who ask meanwhile and later. */

@@ -162,7 +162,7 @@ function receiveFields({ maxMessages, waitTimeSeconds, visibilityTimeoutSeconds,
   return {
     MaxNumberOfMessages: maxMessages,
     WaitTimeSeconds: waitTimeSeconds,
-    MessageSystemAttributeNames: ['ApproximateReceiveCount' as const, 'MessageGroupId' as const],
+    MessageSystemAttributeNames: ['ApproximateReceiveCount' as const, 'MessageGroupId' as const, 'SentTimestamp' as const],
     ...(visibilityTimeoutSeconds === undefined ? {} : { VisibilityTimeout: visibilityTimeoutSeconds }),
     ...(attributeNames === undefined || attributeNames.length === 0 ? {} : { MessageAttributeNames: [...attributeNames] }),
   };
@@ -184,6 +184,7 @@ function receivedMessage(message: Message): ReceivedMessage[] {
       receiveCount: Number(Attributes?.ApproximateReceiveCount ?? 1),
       attributeNames: Object.keys(MessageAttributes ?? {}),
       ...(Attributes?.MessageGroupId === undefined ? {} : { groupId: Attributes.MessageGroupId }),
+      ...(Attributes?.SentTimestamp === undefined ? {} : { sentAt: Number(Attributes.SentTimestamp) }),
     },
   ];
 }

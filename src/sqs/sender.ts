@@ -1,15 +1,22 @@
 import { SqsRequestError } from '../errors.ts';
 import { MAX_BATCH_ENTRIES, MAX_MESSAGE_BYTES, messageBytes } from '../wire/limits.ts';
 import { Batcher } from './batcher.ts';
+import { isFifoQueue } from './fifo-queues.ts';
+import { Lanes } from './lanes.ts';
 import type { EntryOutcome, OutgoingMessage, ResultSender } from './sqs-api.ts';
 
-/** Requests in flight to one standard queue: the second hides the first one's round trip; a third only makes batches smaller. */
+/** Requests in flight to one queue: the second hides the first one's round trip; a third only makes batches smaller. */
 const SENDS_IN_FLIGHT = 2;
 
-/** Sends messages through one group-committing batcher per queue. */
+/**
+ * Sends messages through one group-committing batcher per queue.
+ *
+ * On a FIFO queue a message leaves only when SQS has answered for the one before it of its group: together in one request, or in two at
+ * once, a later one could be accepted where the earlier was not. Groups do not wait for each other.
+ */
 export class Sender {
   readonly #api: Pick<ResultSender, 'sendMessages'>;
-  readonly #batchers = new Map<string, Batcher<OutgoingMessage, EntryOutcome>>();
+  readonly #queues = new Map<string, Outbox>();
 
   constructor(api: Pick<ResultSender, 'sendMessages'>) {
     this.#api = api;
@@ -20,27 +27,61 @@ export class Sender {
    * @throws SqsRequestError with `passing` saying whether another try makes sense; QueueNotFoundError.
    */
   async send(queueUrl: string, message: OutgoingMessage): Promise<void> {
-    const outcome = await this.#batcher(queueUrl).add(message, messageBytes(message.body, message.attributes));
+    const { batcher, groups } = this.#queue(queueUrl);
+    const add = () => batcher.add(message, messageBytes(message.body, message.attributes));
+    const { groupId } = message;
+    const outcome = await (groups === undefined || groupId === undefined ? add() : groups.run(groupId, add));
     if (!outcome.ok) throw new SqsRequestError('SendMessageBatch', outcome.sqsCode, outcome.passing);
   }
 
   /** Resolves when nothing is left to send. */
   async idle(): Promise<void> {
-    await Promise.all([...this.#batchers.values()].map((batcher) => batcher.idle()));
+    await Promise.all(
+      [...this.#queues.values()].map(async ({ batcher, groups }) => {
+        await groups?.idle();
+        await batcher.idle();
+      }),
+    );
   }
 
-  #batcher(queueUrl: string): Batcher<OutgoingMessage, EntryOutcome> {
-    let batcher = this.#batchers.get(queueUrl);
-    if (batcher === undefined) {
-      batcher = new Batcher({
-        flush: (messages) => this.#api.sendMessages(queueUrl, messages),
+  #queue(queueUrl: string): Outbox {
+    let queue = this.#queues.get(queueUrl);
+    if (queue === undefined) {
+      const batcher = new Batcher({
+        flush: (messages: readonly OutgoingMessage[]) => this.#flush(queueUrl, messages),
         maxEntries: MAX_BATCH_ENTRIES,
         maxBytes: MAX_MESSAGE_BYTES,
-        // A second request could overtake the first: on a FIFO queue that would change the order.
-        maxInFlight: queueUrl.endsWith('.fifo') ? 1 : SENDS_IN_FLIGHT,
+        maxInFlight: SENDS_IN_FLIGHT,
       });
-      this.#batchers.set(queueUrl, batcher);
+      queue = { batcher, groups: isFifoQueue(queueUrl) ? new Lanes() : undefined };
+      this.#queues.set(queueUrl, queue);
     }
-    return batcher;
+    return queue;
   }
+
+  async #flush(queueUrl: string, messages: readonly OutgoingMessage[]): Promise<readonly EntryOutcome[]> {
+    try {
+      return await this.#api.sendMessages(queueUrl, messages);
+    } catch (error) {
+      if (messages.length === 1 || !(error instanceof SqsRequestError) || error.passing) throw error;
+      // A definite refusal of all may be one message's doing (a character that SQS does not take): only that one is to fail.
+      return Promise.all(messages.map((message) => this.#sendAlone(queueUrl, message)));
+    }
+  }
+
+  async #sendAlone(queueUrl: string, message: OutgoingMessage): Promise<EntryOutcome> {
+    try {
+      const [outcome] = await this.#api.sendMessages(queueUrl, [message]);
+      return outcome ?? { ok: false, sqsCode: 'NoOutcome', passing: true };
+    } catch (error) {
+      if (!(error instanceof SqsRequestError)) throw error;
+      return { ok: false, sqsCode: error.sqsCode, passing: error.passing };
+    }
+  }
+}
+
+interface Outbox {
+  readonly batcher: Batcher<OutgoingMessage, EntryOutcome>;
+  /** Of a FIFO queue. */
+  readonly groups: Lanes | undefined;
 }

@@ -59,6 +59,8 @@ export interface ReceivedMessage {
   readonly attributeNames: readonly string[];
   /** FIFO group (or tenant of fair queues) it was sent with. */
   readonly groupId?: string;
+  /** When SQS accepted it, epoch milliseconds of SQS's clock. */
+  readonly sentAt?: number;
 }
 
 export interface VisibilityChange {

@@ -1,6 +1,19 @@
-import { ConfigurationError, DispatchTimeoutError, QueueNotFoundError, SqsRequestError, TaskTooLargeError } from '../errors.ts';
+import { randomUUID } from 'node:crypto';
+import {
+  ConfigurationError,
+  DispatchTimeoutError,
+  PayloadStoreError,
+  QueueNotFoundError,
+  SqsRequestError,
+  TaskTooLargeError,
+} from '../errors.ts';
 import { errorFields, type Logger } from '../logger.ts';
+import { messageGroupOfRun } from '../naming/message-group.ts';
+import { storeLargeBody } from '../payloads/message-body.ts';
+import type { PayloadStore } from '../payloads/payload-store.ts';
 import { retry, type Timing } from '../sqs/backoff.ts';
+import { isFifoQueue } from '../sqs/fifo-queues.ts';
+import { Lanes } from '../sqs/lanes.ts';
 import type { QueueDirectory } from '../sqs/queue-directory.ts';
 import type { Sender } from '../sqs/sender.ts';
 import type { OutgoingMessage } from '../sqs/sqs-api.ts';
@@ -13,6 +26,7 @@ export interface DispatcherOptions {
   readonly namespace: string | undefined;
   readonly marker: string | undefined;
   readonly messageGroupId: ((task: RemoteTask) => string | undefined) | undefined;
+  readonly payloadStore: PayloadStore | undefined;
   readonly timeoutMs: number;
   readonly logger: Logger;
   readonly timing: Timing;
@@ -26,49 +40,67 @@ const BACKOFF = { firstMs: 100, maxMs: 5_000 };
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
+  /** Order within a run on FIFO queues, kept over the tries of a dispatch. */
+  readonly #runs = new Lanes();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
   }
 
   async send(task: RemoteTask): Promise<void> {
-    const { timeoutMs, timing, logger } = this.#options;
-    const message = this.#message(task);
-    let tries = 0;
+    const { timeoutMs, timing } = this.#options;
+    const dispatch: Dispatch = { task, message: this.#message(task), stored: undefined, deadline: timing.now() + timeoutMs, tries: 0 };
     try {
-      await retry(() => this.#sendOnce(task.group, message), {
-        backoff: BACKOFF,
-        timing,
-        timeoutMs,
-        passes: (error) => {
-          tries += 1;
-          const passes = error instanceof SqsRequestError && error.passing;
-          if (passes)
-            logger.warn('dispatch failed and is tried again', { runId: task.runId, stepId: task.stepId, tries, ...errorFields(error) });
-          return passes;
-        },
-      });
+      // Looked up first: whether tasks wait for each other is the queue's affair.
+      const queueUrl = await this.#retry(dispatch, () => this.#queueUrl(task));
+      const send = () => this.#retry(dispatch, () => this.#sendOnce(dispatch));
+      await (isFifoQueue(queueUrl) ? this.#runs.run(task.runId, send) : send());
     } catch (error) {
-      if (error instanceof SqsRequestError && error.passing) throw new DispatchTimeoutError(task, timeoutMs, { cause: error });
+      if (isPassing(error)) throw new DispatchTimeoutError(task, timeoutMs, { cause: error });
       throw error;
     }
   }
 
-  async #sendOnce(token: string, message: OutgoingMessage): Promise<void> {
-    const { queues, sender } = this.#options;
-    const queueUrl = await queues.tasksQueueUrl(token);
+  #retry<T>(dispatch: Dispatch, call: () => Promise<T>): Promise<T> {
+    const { timing, logger } = this.#options;
+    const { runId, stepId } = dispatch.task;
+    return retry(call, {
+      backoff: BACKOFF,
+      timing,
+      timeoutMs: dispatch.deadline - timing.now(),
+      passes: (error) => {
+        dispatch.tries += 1;
+        const passes = isPassing(error);
+        if (passes) logger.warn('dispatch failed and is tried again', { runId, stepId, tries: dispatch.tries, ...errorFields(error) });
+        return passes;
+      },
+    });
+  }
+
+  async #sendOnce(dispatch: Dispatch): Promise<void> {
+    const { queues, sender, payloadStore } = this.#options;
+    const { task, message } = dispatch;
+    const { runId, stepId, seq } = task;
+    // Once: a try that comes after it finds the body stored.
+    dispatch.stored ??= await storeLargeBody(message, { kind: 'task', runId, stepId, seq }, payloadStore);
+    const queueUrl = await this.#queueUrl(task);
     try {
-      await sender.send(queueUrl, message);
+      await sender.send(queueUrl, this.#addressed(dispatch, dispatch.stored, queueUrl));
     } catch (error) {
       if (!(error instanceof QueueNotFoundError)) throw error;
       // Deleted since it was looked up; it may have been made anew, or autoCreate makes it. If not, this throws.
       queues.forget(queueUrl);
-      await sender.send(await queues.tasksQueueUrl(token), message);
+      const anew = await this.#queueUrl(task);
+      await sender.send(anew, this.#addressed(dispatch, dispatch.stored, anew));
     }
   }
 
+  #queueUrl({ group }: RemoteTask): Promise<string> {
+    return this.#options.queues.tasksQueueUrl(group);
+  }
+
   #message(task: RemoteTask): OutgoingMessage {
-    const { namespace, marker, messageGroupId } = this.#options;
+    const { namespace, marker, payloadStore } = this.#options;
     if (namespace !== undefined && task.group.includes('@')) {
       throw new ConfigurationError(
         `token "${task.group}" of step ${task.stepId} carries a partition, but this transport is namespaced "${namespace}". Partitions live ` +
@@ -77,9 +109,37 @@ export class Dispatcher {
     }
     const body = encodeRemoteTask(task);
     const attributes = marker === undefined ? undefined : { [marker]: '1' };
-    const bytes = messageBytes(body, attributes);
-    if (bytes > MAX_MESSAGE_BYTES) throw new TaskTooLargeError(task, bytes, MAX_MESSAGE_BYTES);
-    const groupId = messageGroupId?.(task);
-    return { body, ...(attributes === undefined ? {} : { attributes }), ...(groupId === undefined ? {} : { groupId }) };
+    if (payloadStore === undefined) {
+      const bytes = messageBytes(body, attributes);
+      if (bytes > MAX_MESSAGE_BYTES) throw new TaskTooLargeError(task, bytes, MAX_MESSAGE_BYTES);
+    }
+    return attributes === undefined ? { body } : { body, attributes };
   }
+
+  #addressed(dispatch: Dispatch, message: OutgoingMessage, queueUrl: string): OutgoingMessage {
+    if (isFifoQueue(queueUrl)) {
+      // One for all tries: SQS drops what it has already accepted. Not one per step and attempt: a step that is awaited in memory
+      // begins again at attempt 1 after a crash, and for five minutes it would be dropped.
+      dispatch.deduplicationId ??= randomUUID();
+      return { ...message, groupId: messageGroupOfRun(dispatch.task.runId), deduplicationId: dispatch.deduplicationId };
+    }
+    const groupId = this.#options.messageGroupId?.(dispatch.task);
+    return groupId === undefined ? message : { ...message, groupId };
+  }
+}
+
+/** One call of `dispatch`, over all its tries. */
+interface Dispatch {
+  readonly task: RemoteTask;
+  readonly message: OutgoingMessage;
+  /** The message with its body in the payload store, where that is its place. */
+  stored: OutgoingMessage | undefined;
+  /** Epoch milliseconds. */
+  readonly deadline: number;
+  tries: number;
+  deduplicationId?: string;
+}
+
+function isPassing(error: unknown): boolean {
+  return (error instanceof SqsRequestError || error instanceof PayloadStoreError) && error.passing;
 }

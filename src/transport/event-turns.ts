@@ -98,6 +98,11 @@ export class EventTurns implements Turns {
     return delivery.settled.has(seq);
   }
 
+  /** Whether the engine has settled the step of a result that is with it: it needs the message no more. */
+  saved({ runId, seq }: ResultIds): boolean {
+    return this.#deliveries.get(runId)?.settled.has(seq) ?? false;
+  }
+
   /**
    * Whether the run may be resumed for the sake of a result that is with the engine: no turn of it has ended since, and none waits here
    * for a step. The engine would begin a second one beside it: its lock keeps out other instances only.

@@ -5,11 +5,22 @@ import type { DispatchedStep, Turns } from './turns.ts';
 interface HeldResult {
   readonly result: StepResult;
   readonly deliver: () => Promise<void>;
+  /** Epoch milliseconds: not before this where another instance may have dispatched its step. */
+  readonly notBefore: number;
   /** When it goes whatever is known of turns, epoch milliseconds. */
   readonly latestAt: number;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
+
+/**
+ * Results of steps that another instance may have dispatched wait so long after they were sent: that instance gives up its lock on the
+ * run before it has written the end of its turn, and nothing tells of that here. Longer than a store takes for two writes, its slow ones
+ * included.
+ */
+const OTHERS_HOLD_MS = 250;
+/** Steps of which it is remembered that this instance dispatched them. What is forgotten costs {@link OTHERS_HOLD_MS}, no more. */
+const MAX_REMEMBERED_STEPS = 100_000;
 
 /** What is going on for one run; exists only while something is. */
 interface Lane {
@@ -26,6 +37,8 @@ interface Lane {
  */
 export class ResultOrder {
   readonly #lanes = new Map<string, Lane>();
+  /** Ids of steps that were dispatched here and have no result yet, oldest first. */
+  readonly #ours = new Set<string>();
   readonly #maxHoldMs: number;
   readonly #turns: Turns;
   #closed = false;
@@ -41,6 +54,8 @@ export class ResultOrder {
   }
 
   dispatching(step: DispatchedStep): void {
+    this.#ours.add(step.stepId);
+    if (this.#ours.size > MAX_REMEMBERED_STEPS) this.#forgetOldest();
     this.#turns.dispatching(step);
   }
 
@@ -50,15 +65,20 @@ export class ResultOrder {
 
   /**
    * Calls `deliver` when it is the result's turn; settles as `deliver` does.
+   * @param sentAt when SQS accepted the result, epoch milliseconds; 0 for long ago
    * @throws TransportClosedError when the order was closed before that.
    */
-  submit(result: StepResult, deliver: () => Promise<void>): Promise<void> {
+  submit(result: StepResult, deliver: () => Promise<void>, sentAt = 0): Promise<void> {
+    const ours = this.#ours.delete(result.stepId);
     // Even when closed: a turn that close() waits for waits for this.
     if (this.#turns.passesThrough(result)) return deliver();
     if (this.#closed) return Promise.reject(closed());
     return new Promise((resolve, reject) => {
       const lane = this.#lane(result.runId);
-      lane.held.push({ result, deliver, latestAt: Date.now() + this.#maxHoldMs, resolve, reject });
+      const now = Date.now();
+      // SQS's clock may be ahead of ours.
+      const notBefore = ours ? 0 : Math.min(sentAt, now) + OTHERS_HOLD_MS;
+      lane.held.push({ result, deliver, notBefore, latestAt: now + this.#maxHoldMs, resolve, reject });
       this.#pump(result.runId, lane);
     });
   }
@@ -93,7 +113,7 @@ export class ResultOrder {
     const now = Date.now();
     let nextAt = Number.POSITIVE_INFINITY;
     for (const held of [...lane.held]) {
-      const goesAt = Math.min(held.latestAt, this.#turns.readyAt(held.result));
+      const goesAt = Math.min(held.latestAt, Math.max(held.notBefore, this.#turns.readyAt(held.result)));
       if (goesAt > now) {
         nextAt = Math.min(nextAt, goesAt);
       } else {
@@ -119,6 +139,11 @@ export class ResultOrder {
       if (lane.delivering === 0) this.#turns.delivered(runId);
       this.#pump(runId, lane);
     }
+  }
+
+  #forgetOldest(): void {
+    const [oldest] = this.#ours;
+    if (oldest !== undefined) this.#ours.delete(oldest);
   }
 
   #dropIfIdle(runId: string, lane: Lane): void {

@@ -1,12 +1,17 @@
 import { InvalidMessageError, TransportClosedError } from '../errors.ts';
 import { errorFields, type Logger } from '../logger.ts';
+import { readBody } from '../payloads/message-body.ts';
+import type { PayloadStore } from '../payloads/payload-store.ts';
 import type { Acknowledger } from '../sqs/acknowledger.ts';
 import { Acknowledgers } from '../sqs/acknowledgers.ts';
 import { backoffMs, type Timing } from '../sqs/backoff.ts';
+import { isFifoQueue } from '../sqs/fifo-queues.ts';
 import { Poller } from '../sqs/poller.ts';
 import type { ReceivedMessage, SqsApi } from '../sqs/sqs-api.ts';
 import { decodeStepResult, type StepResult } from '../wire/step-result.ts';
 import { foreignDelaySeconds, isForeign } from './foreign-message.ts';
+import { Handover } from './handover.ts';
+import { type Fate, handleLine, linesOf } from './in-order.ts';
 import type { ResultOrder } from './result-order.ts';
 import { StoreOutage } from './store-outage.ts';
 
@@ -15,6 +20,7 @@ export interface ResultReceiverOptions {
   readonly queueUrl: () => Promise<string>;
   readonly waitTimeSeconds: number;
   readonly marker: string | undefined;
+  readonly payloadStore: PayloadStore | undefined;
   readonly order: () => ResultOrder;
   /** The engine's handler. Its promise covers the run's whole next turn. */
   readonly handler: (result: StepResult) => Promise<void>;
@@ -25,6 +31,8 @@ export interface ResultReceiverOptions {
    * begun no turn, and whoever is given it again takes it silently.
    */
   readonly continueRun: (result: StepResult) => Promise<void>;
+  /** Whether the engine has saved a result that is with it, so that its message is needed no more. */
+  readonly saved: (result: StepResult) => boolean;
   readonly onError: (error: unknown, queueUrl: string | undefined) => void;
   readonly logger: Logger;
   readonly timing: Timing;
@@ -36,6 +44,11 @@ const MAX_RECEIVERS = 4;
 /** Results held back or with the engine at the same time; a bound for memory that no healthy engine reaches. */
 const MAX_IN_FLIGHT = 5_000;
 const REDELIVERY_BACKOFF = { firstMs: 1_000, maxMs: 15 * 60_000 };
+/** After hours of rejections; so the receives of a lone result last for days. */
+const LATE_REDELIVERY_BACKOFF = { firstMs: 1_000, maxMs: 60 * 60_000 };
+const LATE_RECEIVES = 20;
+/** A body that is no result never will be one. On a FIFO queue it shuts its run's group, so its receives are to be used up soon. */
+const UNREADABLE_ON_FIFO_SECONDS = 1;
 
 /** Long-polls the results queue and hands what it brings to the engine. Nothing that arrives, and nothing the engine does, ends it. */
 export class ResultReceiver {
@@ -44,6 +57,8 @@ export class ResultReceiver {
   readonly #acknowledgers: Acknowledgers;
   readonly #outage: StoreOutage;
   readonly #inFlight = new Set<Promise<void>>();
+  /** By run, on a FIFO queue: what is with the engine and shuts the run's group meanwhile. */
+  readonly #handovers = new Map<string, Handover>();
 
   constructor(options: ResultReceiverOptions) {
     this.#options = options;
@@ -98,37 +113,84 @@ export class ResultReceiver {
     this.#acknowledgers.stop();
   }
 
+  /**
+   * A turn of the run now waits in memory for a step. Where a result that began this turn shuts the run's FIFO group, the result of that
+   * step could never come: so its message is deleted now. The engine has saved it, and the turn is under way.
+   */
+  turnAwaits(runId: string): void {
+    this.#handovers.get(runId)?.acknowledgeEarly();
+  }
+
   #take(messages: readonly ReceivedMessage[], queueUrl: string): void {
     const acknowledger = this.#acknowledgers.of(queueUrl);
-    for (const message of messages) {
-      acknowledger.hold(message.receiptHandle);
+    const fifo = isFifoQueue(queueUrl);
+    for (const message of messages) acknowledger.hold(message.receiptHandle);
+    for (const line of linesOf(messages, queueUrl)) {
       const endProbe = this.#outage.received();
-      const handled = this.#handle(message, acknowledger).finally(() => {
-        const wasFull = this.#inFlight.size >= MAX_IN_FLIGHT;
-        this.#inFlight.delete(handled);
-        endProbe?.();
-        if (wasFull) this.#poller.wake();
-      });
-      this.#inFlight.add(handled);
+      const handled = handleLine(
+        line,
+        (message) => this.#handle(message, acknowledger, fifo),
+        (message, delaySeconds) => acknowledger.release(message.receiptHandle, delaySeconds),
+      );
+      this.#track(handled.finally(() => endProbe?.()));
     }
   }
 
-  async #handle(message: ReceivedMessage, acknowledger: Acknowledger): Promise<void> {
-    const { marker, order, timing } = this.#options;
-    if (isForeign(message, marker)) return acknowledger.release(message.receiptHandle, foreignDelaySeconds(message, timing.random));
+  #track(work: Promise<void>): void {
+    const tracked = work.finally(() => {
+      const wasFull = this.#inFlight.size >= MAX_IN_FLIGHT;
+      this.#inFlight.delete(tracked);
+      if (wasFull) this.#poller.wake();
+    });
+    this.#inFlight.add(tracked);
+  }
 
-    const result = this.#decode(message);
-    if (result === undefined) return acknowledger.forget(message.receiptHandle);
+  async #handle(message: ReceivedMessage, acknowledger: Acknowledger, fifo: boolean): Promise<Fate> {
+    const { marker, timing } = this.#options;
+    if (isForeign(message, marker)) return this.#again(message, acknowledger, foreignDelaySeconds(message, timing.random));
+    let body: string | undefined;
     try {
-      await order().submit(result, () => this.#deliver(result, message.receiveCount));
+      const read = readBody(message.body, this.#options.payloadStore);
+      // Not awaited where there is nothing to wait for: almost always.
+      body = typeof read === 'string' ? read : await read;
     } catch (error) {
-      return this.#notTaken(error, message, result, acknowledger);
+      return this.#unreadable(error, message, acknowledger);
     }
-    // The engine has it; the delete may come when it comes.
-    void acknowledger.delete(message.receiptHandle);
+    const result = this.#decode(message, body);
+    if (result !== undefined)
+      return fifo ? this.#handOverInGroup(message, result, acknowledger) : this.#handOver(message, result, acknowledger);
+    if (fifo) return this.#again(message, acknowledger, UNREADABLE_ON_FIFO_SECONDS);
+    acknowledger.forget(message.receiptHandle);
+    return { againInSeconds: 0 };
   }
 
-  #decode({ body, messageId, receiveCount }: ReceivedMessage): StepResult | undefined {
+  async #handOver(message: ReceivedMessage, result: StepResult, acknowledger: Acknowledger, handover?: Handover): Promise<Fate> {
+    try {
+      await this.#options.order().submit(result, () => this.#deliver(result, message.receiveCount, handover), message.sentAt);
+    } catch (error) {
+      return this.#notTaken(error, message, result, acknowledger, handover);
+    }
+    // The engine has it; the delete may come when it comes. In a group it must come before the next message is handed over.
+    if (handover === undefined) void acknowledger.delete(message.receiptHandle);
+    else await handover.acknowledge();
+    return 'acknowledged';
+  }
+
+  async #handOverInGroup(message: ReceivedMessage, result: StepResult, acknowledger: Acknowledger): Promise<Fate> {
+    const handover = new Handover(
+      () => acknowledger.delete(message.receiptHandle),
+      () => this.#options.saved(result),
+    );
+    this.#handovers.set(result.runId, handover);
+    const handedOver = this.#handOver(message, result, acknowledger, handover).finally(() => {
+      if (this.#handovers.get(result.runId) === handover) this.#handovers.delete(result.runId);
+    });
+    // It may go on for long after its message was acknowledged.
+    this.#track(handedOver.then(() => {}));
+    return Promise.race([handedOver, handover.acknowledged.then(() => 'acknowledged' as const)]);
+  }
+
+  #decode({ messageId, receiveCount }: ReceivedMessage, body: string): StepResult | undefined {
     try {
       return decodeStepResult(body);
     } catch (error) {
@@ -138,10 +200,11 @@ export class ResultReceiver {
     }
   }
 
-  async #deliver(result: StepResult, receiveCount: number): Promise<void> {
+  async #deliver(result: StepResult, receiveCount: number, handover: Handover | undefined): Promise<void> {
     const { handler, turnMissing, continueRun } = this.#options;
     try {
       await handler(result);
+      handover?.taken();
       if (turnMissing(result) || receiveCount > 1) await continueRun(result);
     } catch (error) {
       this.#outage.failed();
@@ -150,15 +213,46 @@ export class ResultReceiver {
     this.#outage.succeeded();
   }
 
-  async #notTaken(error: unknown, message: ReceivedMessage, result: StepResult, acknowledger: Acknowledger): Promise<void> {
+  async #notTaken(
+    error: unknown,
+    message: ReceivedMessage,
+    result: StepResult,
+    acknowledger: Acknowledger,
+    handover: Handover | undefined,
+  ): Promise<Fate> {
     // Closed before its turn came: nobody has seen it, so another instance may have it at once.
-    if (error instanceof TransportClosedError) return acknowledger.release(message.receiptHandle, 0);
+    if (error instanceof TransportClosedError) return this.#again(message, acknowledger, 0);
 
-    const { logger, onError, timing } = this.#options;
-    const delaySeconds = Math.ceil(backoffMs(message.receiveCount, REDELIVERY_BACKOFF, timing.random) / 1000);
+    const { logger, onError } = this.#options;
     const ids = { runId: result.runId, stepId: result.stepId, messageId: message.messageId, receiveCount: message.receiveCount };
-    logger.error('the engine rejected a result; it will be delivered again', { ...ids, ...errorFields(error), delaySeconds });
     onError(error, undefined);
-    await acknowledger.release(message.receiptHandle, delaySeconds);
+    if (handover?.isAcknowledged) {
+      logger.error('the turn that a result began failed after the result was saved', { ...ids, ...errorFields(error) });
+      return 'acknowledged';
+    }
+    const delaySeconds = this.#redeliverySeconds(message);
+    logger.error('the engine rejected a result; it will be delivered again', { ...ids, ...errorFields(error), delaySeconds });
+    return this.#again(message, acknowledger, delaySeconds);
+  }
+
+  /** Its stored body is missing, denied or out of reach: that may be mended, so the result is kept and tried again. */
+  #unreadable(error: unknown, message: ReceivedMessage, acknowledger: Acknowledger): Promise<Fate> {
+    const { logger, onError } = this.#options;
+    const { messageId, receiveCount } = message;
+    const delaySeconds = this.#redeliverySeconds(message);
+    const fields = { messageId, receiveCount, ...errorFields(error), delaySeconds };
+    logger.error('the stored body of a result cannot be read; it will be delivered again', fields);
+    onError(error, undefined);
+    return this.#again(message, acknowledger, delaySeconds);
+  }
+
+  #redeliverySeconds({ receiveCount }: ReceivedMessage): number {
+    const backoff = receiveCount > LATE_RECEIVES ? LATE_REDELIVERY_BACKOFF : REDELIVERY_BACKOFF;
+    return Math.ceil(backoffMs(receiveCount, backoff, this.#options.timing.random) / 1000);
+  }
+
+  async #again({ receiptHandle }: ReceivedMessage, acknowledger: Acknowledger, delaySeconds: number): Promise<Fate> {
+    await acknowledger.release(receiptHandle, delaySeconds);
+    return { againInSeconds: delaySeconds };
   }
 }

@@ -18,6 +18,7 @@ import type { StepContext } from '../step/step-context.ts';
 import { type AttachableEngine, continueRun } from './continue-run.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { EventTurns } from './event-turns.ts';
+import { groupHealth } from './group-health.ts';
 import { ResultOrder } from './result-order.ts';
 import { ResultReceiver } from './result-receiver.ts';
 import { TaskWorker } from './task-worker.ts';
@@ -36,7 +37,8 @@ const HOLD_NOT_ATTACHED_MS = 250;
 /** Longer than a store takes to save a checkpoint, its slow calls included. */
 const FAN_OUT_QUIET_MS = 250;
 const CLOSE_TIMEOUT_MS = 30_000;
-const DEPTH_ATTRIBUTES = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible', 'ApproximateNumberOfMessagesDelayed'];
+const FIFO_NOT_ATTACHED =
+  'a FIFO results queue without attach(engine): a step with timeoutMs behind another step is shut out by its own run, and times out';
 
 /**
  * nestjs-durable's transport over AWS SQS: sends tasks to each step's own queue, and long-polls the results queue.
@@ -71,7 +73,7 @@ export class SqsTransport implements Transport {
   /** @throws ConfigurationError for an option that is unknown, of the wrong type or out of range. */
   constructor(options: SqsTransportOptions = {}) {
     this.#options = readTransportOptions(options);
-    const { client, clientConfig, prefix, autoCreate, visibilityTimeoutSec, taskQueueUrl, resultsQueueUrl } = this.#options;
+    const { client, clientConfig, prefix, autoCreate, visibilityTimeoutSec, fifo, taskQueueUrl, resultsQueueUrl } = this.#options;
     this.#logger = safeLogger(options.logger ?? defaultLogger('warn'));
     this.#clients = openClients({ client, clientConfig });
     this.#sender = new Sender(this.#clients.api);
@@ -80,6 +82,7 @@ export class SqsTransport implements Transport {
       prefix,
       autoCreate,
       stepTimeoutSeconds: visibilityTimeoutSec,
+      fifo,
       taskQueueUrl,
       resultsQueueUrl,
     });
@@ -89,6 +92,7 @@ export class SqsTransport implements Transport {
       namespace: this.#options.namespace,
       marker: this.#options.marker,
       messageGroupId: this.#options.messageGroupId,
+      payloadStore: this.#options.payloadStore,
       timeoutMs: this.#options.dispatchTimeoutMs,
       logger: this.#logger,
       timing: systemTiming,
@@ -116,11 +120,13 @@ export class SqsTransport implements Transport {
    * Engine → worker. Resolves once SQS has accepted the task.
    *
    * A send that failed without an answer may still have been accepted; it is sent again, and the step may then run twice.
-   * @throws TaskTooLargeError, QueueNotFoundError, ConfigurationError, SqsRequestError (a definite refusal), DispatchTimeoutError
+   * @throws TaskTooLargeError, QueueNotFoundError, ConfigurationError, SqsRequestError (a definite refusal), PayloadStoreError,
+   * DispatchTimeoutError
    */
   async dispatch(task: RemoteTask): Promise<void> {
     // After `close()` too: a pass over due timers outlives Nest's drain of the engine, and a refusal here would fail its runs for good.
     this.#order.dispatching(task);
+    if (this.#eventTurns?.passesThrough(task)) this.#receiver?.turnAwaits(task.runId);
     await this.#dispatcher.send(task);
     this.#order.dispatched(task);
   }
@@ -135,10 +141,14 @@ export class SqsTransport implements Transport {
       queueUrl: () => this.#queues.resultsQueueUrl(),
       waitTimeSeconds: this.#options.waitTimeSeconds,
       marker: this.#options.marker,
+      payloadStore: this.#options.payloadStore,
       order: () => this.#order,
       handler,
       turnMissing: (result) => this.#eventTurns?.turnMissing(result) ?? false,
-      continueRun: (result) => this.#continueRun(result.runId),
+      continueRun: async ({ runId }) => {
+        if (this.#engine && this.#eventTurns) await continueRun(runId, this.#engine, this.#eventTurns, systemTiming);
+      },
+      saved: (result) => this.#eventTurns?.saved(result) ?? false,
       onError: this.#survived,
       logger: this.#logger,
       timing: systemTiming,
@@ -167,21 +177,16 @@ export class SqsTransport implements Transport {
   /** Starts receiving, where `autoStart` is off: after the workflows are registered (NestJS: after `app.init()`). */
   start(): void {
     if (this.#closing !== undefined) return;
+    if (!this.#started && this.#receiver !== undefined && this.#engine === undefined && this.#options.fifo.results)
+      this.#logger.warn(FIFO_NOT_ATTACHED, {});
     this.#started = true;
     this.#receiver?.start();
     for (const worker of this.#workers.values()) worker.start();
   }
 
   /** Depth of a tasks queue, and one worker that stands for Lambda: an empty list would show as "nobody consumes". */
-  async groupHealth(group: string): Promise<GroupHealth> {
-    const queueUrl = await this.#queues.tasksQueueUrl(group);
-    const attributes = await this.#clients.api.queueAttributes(queueUrl, DEPTH_ATTRIBUTES).catch((error: unknown) => {
-      // Deleted since it was looked up: the next look finds the one that was made anew.
-      if (error instanceof QueueNotFoundError) this.#queues.forget(queueUrl);
-      throw error;
-    });
-    const depth = Object.values(attributes).reduce((sum, count) => sum + Number(count), 0);
-    return { group, depth, liveWorkers: [{ group, instanceId: 'aws-lambda', lastBeatAt: Date.now() }] };
+  groupHealth(group: string): Promise<GroupHealth> {
+    return groupHealth(group, this.#queues, this.#clients.api);
   }
 
   /**
@@ -233,15 +238,11 @@ export class SqsTransport implements Transport {
       waitTimeSeconds: this.#options.waitTimeSeconds,
       visibilityTimeoutSeconds: this.#options.visibilityTimeoutSec,
       marker: this.#options.marker,
+      payloadStore: this.#options.payloadStore,
       onError: this.#survived,
       logger: this.#logger,
       timing: systemTiming,
     });
-  }
-
-  async #continueRun(runId: string): Promise<void> {
-    if (this.#engine !== undefined && this.#eventTurns !== undefined)
-      await continueRun(runId, this.#engine, this.#eventTurns, systemTiming);
   }
 
   readonly #survived = (error: unknown, queueUrl: string | undefined): void => {
@@ -254,7 +255,6 @@ export class SqsTransport implements Transport {
   };
 }
 
-// What a step accepts is between its author and the engine: here a function is a function.
 function isStepFunction(fn: unknown): fn is (input: unknown, step: StepContext) => unknown {
   return typeof fn === 'function';
 }

@@ -1,15 +1,23 @@
-import { InvalidMessageError, QueueNotFoundError, SqsRequestError } from '../errors.ts';
+import { randomUUID } from 'node:crypto';
+import { PayloadStoreError, QueueNotFoundError, SqsRequestError } from '../errors.ts';
 import { errorFields, type LogFields, type Logger } from '../logger.ts';
+import { messageGroupOfRun } from '../naming/message-group.ts';
+import { storeLargeBody } from '../payloads/message-body.ts';
+import type { PayloadStore } from '../payloads/payload-store.ts';
 import type { Acknowledger } from '../sqs/acknowledger.ts';
 import { Acknowledgers } from '../sqs/acknowledgers.ts';
-import { retry, type Timing } from '../sqs/backoff.ts';
+import { backoffMs, retry, type Timing } from '../sqs/backoff.ts';
+import { isFifoQueue } from '../sqs/fifo-queues.ts';
 import { Poller } from '../sqs/poller.ts';
 import type { Sender } from '../sqs/sender.ts';
-import type { ReceivedMessage, SqsApi } from '../sqs/sqs-api.ts';
+import type { OutgoingMessage, ReceivedMessage, SqsApi } from '../sqs/sqs-api.ts';
 import { encodeResult } from '../step/encode-result.ts';
 import { runTask, type ServedStep } from '../step/run-task.ts';
-import { decodeRemoteTask, type RemoteTask } from '../wire/remote-task.ts';
+import type { RemoteTask } from '../wire/remote-task.ts';
+import type { StepResult } from '../wire/step-result.ts';
 import { foreignDelaySeconds, isForeign } from './foreign-message.ts';
+import { type Fate, handleLine, linesOf } from './in-order.ts';
+import { readTask } from './task-body.ts';
 
 export interface TaskWorkerOptions {
   readonly api: SqsApi;
@@ -22,6 +30,7 @@ export interface TaskWorkerOptions {
   readonly waitTimeSeconds: number;
   readonly visibilityTimeoutSeconds: number;
   readonly marker: string | undefined;
+  readonly payloadStore: PayloadStore | undefined;
   readonly onError: (error: unknown, queueUrl: string | undefined) => void;
   readonly logger: Logger;
   readonly timing: Timing;
@@ -29,6 +38,11 @@ export interface TaskWorkerOptions {
 
 const MAX_RECEIVERS = 4;
 const SEND_BACKOFF = { firstMs: 100, maxMs: 10_000 };
+const UNREAD_BACKOFF = { firstMs: 1_000, maxMs: 15 * 60_000 };
+/** With a payload store an output may be as large as a string can be in any language that reads it. */
+const MAX_STORED_BYTES = 256 * 1024 * 1024;
+/** The message comes again when its visibility ends. What is behind it in its group goes back at once: SQS keeps the group shut. */
+const LEFT_ALONE: Fate = { againInSeconds: 0 };
 
 /** A worker in a container: long-polls one tasks queue and runs what comes, the same way from task to result as on Lambda. */
 export class TaskWorker {
@@ -88,9 +102,13 @@ export class TaskWorker {
 
   #take(messages: readonly ReceivedMessage[], queueUrl: string): void {
     const acknowledger = this.#acknowledgers.of(queueUrl);
-    for (const message of messages) {
-      acknowledger.hold(message.receiptHandle);
-      const handled = this.#handle(message, acknowledger).finally(() => {
+    for (const message of messages) acknowledger.hold(message.receiptHandle);
+    for (const line of linesOf(messages, queueUrl)) {
+      const handled = handleLine(
+        line,
+        (message) => this.#handle(message, acknowledger),
+        (message, delaySeconds) => acknowledger.release(message.receiptHandle, delaySeconds),
+      ).finally(() => {
         this.#running.delete(handled);
         this.#poller.wake();
       });
@@ -98,51 +116,89 @@ export class TaskWorker {
     }
   }
 
-  async #handle(message: ReceivedMessage, acknowledger: Acknowledger): Promise<void> {
-    const { marker, steps, logger, onError, timing } = this.#options;
-    if (isForeign(message, marker)) return acknowledger.release(message.receiptHandle, foreignDelaySeconds(message, timing.random));
-    const task = this.#decode(message);
-    if (task === undefined) return acknowledger.forget(message.receiptHandle);
+  async #handle(message: ReceivedMessage, acknowledger: Acknowledger): Promise<Fate> {
+    const { marker, logger, timing, payloadStore } = this.#options;
+    const { messageId, receiveCount, receiptHandle } = message;
+    if (isForeign(message, marker)) return again(message, acknowledger, foreignDelaySeconds(message, timing.random));
+    // Not begun, and nobody but another worker can run it: it is behind one that failed, or came while this one closes.
+    if (this.#stopping.signal.aborted) return again(message, acknowledger, 0);
 
+    const read = await readTask(message.body, payloadStore);
+    switch (read.kind) {
+      case 'malformed':
+        logger.error('message is not a RemoteTask; left for the dead-letter queue', { messageId, receiveCount, problem: read.problem });
+        acknowledger.forget(receiptHandle);
+        return LEFT_ALONE;
+      case 'unread': {
+        const delaySeconds = Math.ceil(backoffMs(receiveCount, UNREAD_BACKOFF, timing.random) / 1000);
+        const fields = { messageId, receiveCount, ...errorFields(read.error), delaySeconds };
+        logger.error('the stored body of a task cannot be read; it will be delivered again', fields);
+        this.#options.onError(read.error, undefined);
+        return again(message, acknowledger, delaySeconds);
+      }
+      case 'lost':
+        logger.error('the stored body of a task cannot be read; the step fails', { messageId, receiveCount, ...errorFields(read.error) });
+        return this.#answer(read.result, message, acknowledger);
+      case 'task':
+        return this.#run(read.task, message, acknowledger);
+    }
+  }
+
+  async #run(task: RemoteTask, message: ReceivedMessage, acknowledger: Acknowledger): Promise<Fate> {
     const { signal } = this.#stopping;
     const delivery = { signal, receiveCount: message.receiveCount, remainingTimeMs: () => Number.POSITIVE_INFINITY };
-    const ids = { runId: task.runId, stepId: task.stepId };
-    const { result } = await runTask(task, delivery, { steps });
+    const { result } = await runTask(task, delivery, { steps: this.#options.steps });
     if (signal.aborted && result.status === 'failed') {
       // Most likely because of the abort, and the engine would count it as the step's own failure.
-      logger.warn('step failed after it was aborted; the task goes back to the queue', ids);
-      return acknowledger.release(message.receiptHandle, 0);
+      const ids = { runId: task.runId, stepId: task.stepId };
+      this.#options.logger.warn('step failed after it was aborted; the task goes back to the queue', ids);
+      return again(message, acknowledger, 0);
     }
+    return this.#answer(result, message, acknowledger);
+  }
+
+  /** Sends the result and, once SQS has it, deletes the task. */
+  async #answer(result: StepResult, { receiptHandle }: ReceivedMessage, acknowledger: Acknowledger): Promise<Fate> {
+    const { logger, onError } = this.#options;
+    const ids = { runId: result.runId, stepId: result.stepId };
     try {
-      await this.#send(encodeResult(result, this.#attributes()).body, ids);
+      await this.#send(result, ids);
     } catch (error) {
       logger.error('result not accepted by SQS; the task will be delivered again', { ...ids, ...errorFields(error) });
       onError(error, undefined);
-      return acknowledger.forget(message.receiptHandle);
+      acknowledger.forget(receiptHandle);
+      return LEFT_ALONE;
     }
-    await acknowledger.delete(message.receiptHandle);
+    await acknowledger.delete(receiptHandle);
+    return 'acknowledged';
   }
 
   /**
    * Tries until SQS accepts or the worker closes: the step has run, and giving up would run it again. That holds for a results queue
    * that is missing too: it is looked up anew, and with `autoCreate` made anew.
    */
-  async #send(body: string, ids: LogFields): Promise<void> {
-    const { sender, resultsQueueUrl, timing, logger, onError } = this.#options;
+  async #send(result: StepResult, ids: LogFields): Promise<void> {
+    const { sender, resultsQueueUrl, payloadStore, timing, logger, onError } = this.#options;
     const attributes = this.#attributes();
+    const about = { kind: 'result', runId: result.runId, stepId: result.stepId, seq: result.seq } as const;
+    const limitBytes = payloadStore === undefined ? undefined : MAX_STORED_BYTES;
+    const message = { body: encodeResult(result, attributes, limitBytes).body, attributes };
+    const fifo = { groupId: messageGroupOfRun(result.runId), deduplicationId: randomUUID() };
+    let stored: OutgoingMessage | undefined;
     let queueUrl: string | undefined;
     await retry(
       async () => {
         queueUrl = undefined;
+        stored ??= await storeLargeBody(message, about, payloadStore);
         queueUrl = await resultsQueueUrl();
-        await sender.send(queueUrl, { body, attributes });
+        await sender.send(queueUrl, isFifoQueue(queueUrl) ? { ...stored, ...fifo } : stored);
       },
       {
         backoff: SEND_BACKOFF,
         timing,
         timeoutMs: Number.POSITIVE_INFINITY,
         passes: (error) => {
-          const passes = error instanceof QueueNotFoundError || (error instanceof SqsRequestError && error.passing);
+          const passes = error instanceof QueueNotFoundError || isPassing(error);
           if (passes) {
             logger.warn('sending a result failed and is tried again', { ...ids, ...errorFields(error), queue: queueUrl });
             onError(error, queueUrl);
@@ -158,14 +214,13 @@ export class TaskWorker {
     const { marker } = this.#options;
     return marker === undefined ? {} : { [marker]: '1' };
   }
+}
 
-  #decode({ body, messageId, receiveCount }: ReceivedMessage): RemoteTask | undefined {
-    try {
-      return decodeRemoteTask(body);
-    } catch (error) {
-      const problem = error instanceof InvalidMessageError ? error.problem : 'it cannot be read';
-      this.#options.logger.error('message is not a RemoteTask; left for the dead-letter queue', { messageId, receiveCount, problem });
-      return undefined;
-    }
-  }
+async function again({ receiptHandle }: ReceivedMessage, acknowledger: Acknowledger, delaySeconds: number): Promise<Fate> {
+  await acknowledger.release(receiptHandle, delaySeconds);
+  return { againInSeconds: delaySeconds };
+}
+
+function isPassing(error: unknown): boolean {
+  return (error instanceof SqsRequestError || error instanceof PayloadStoreError) && error.passing;
 }

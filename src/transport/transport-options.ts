@@ -2,7 +2,9 @@ import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import type { RemoteTask as EngineTask } from '@dudousxd/nestjs-durable-core';
 import type { Logger } from '../logger.ts';
 import { effectivePrefix } from '../naming/queue-names.ts';
-import { checkOptions, is, type OptionRule } from '../options.ts';
+import { checkOptions, is, mismatch, type OptionRule } from '../options.ts';
+import type { PayloadStore } from '../payloads/payload-store.ts';
+import { type FifoOption, type FifoQueues, fifoQueues, fifoRule, isFifoQueue } from '../sqs/fifo-queues.ts';
 
 /** Gives the URL of the tasks queue of a routing token. Sync or async; asked once per token. */
 export type QueueUrlResolver = (token: string) => string | Promise<string>;
@@ -48,13 +50,35 @@ export interface SqsTransportOptions {
    * first turn waits past its dispatch. @default 60_000 attached, 250 not attached
    */
   readonly resultHoldMs?: number;
-  /** SQS message group of a task: on a standard queue the tenant of fair queues. @default none */
+  /**
+   * FIFO queues, named `.fifo`: all, or only those of tasks or results. A queue whose given or resolved URL ends in `.fifo` is FIFO
+   * without it. The message group is the run, so what belongs to one run keeps its order, and runs do not wait for each other.
+   *
+   * A worker that sends no group id cannot answer on a FIFO results queue: Python's, and those of the published transport. @default false
+   */
+  readonly fifo?: FifoOption;
+  /**
+   * SQS message group of a task on a standard queue: the tenant of fair queues. On a FIFO queue the group is always the run: beside
+   * `fifo` for tasks it is refused, and where `taskQueueUrl` gives a FIFO queue it is not asked. @default none
+   */
   readonly messageGroupId?: (task: EngineTask) => string | undefined;
+  /** Where bodies go that are too large for a message, and where those that workers stored are read from. @default none */
+  readonly payloadStore?: PayloadStore;
   /** Told of every failure that is survived: receives, deletes, results that the engine rejected. */
   readonly onError?: (error: unknown) => void;
   /** @default one readable line per warning and error; JSON on Lambda */
   readonly logger?: Logger;
 }
+
+const payloadStoreRule: OptionRule = {
+  expected: 'a PayloadStore (thresholdBytes, put and get), such as s3PayloadStore() makes',
+  accepts: (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    typeof Reflect.get(value, 'thresholdBytes') === 'number' &&
+    typeof Reflect.get(value, 'put') === 'function' &&
+    typeof Reflect.get(value, 'get') === 'function',
+};
 
 const RULES: Readonly<Record<keyof SqsTransportOptions, OptionRule>> = {
   client: is.sqsClient,
@@ -73,16 +97,22 @@ const RULES: Readonly<Record<keyof SqsTransportOptions, OptionRule>> = {
   concurrency: is.integer(1),
   dispatchTimeoutMs: is.integer(0),
   resultHoldMs: is.integer(0),
+  fifo: fifoRule,
   messageGroupId: is.function,
+  payloadStore: payloadStoreRule,
   onError: is.function,
   logger: is.logger,
 };
 
+const OWNER = 'SqsTransport';
+
 /** Checked options with their defaults. `prefix` has the namespace folded in. */
 export function readTransportOptions(options: SqsTransportOptions) {
-  checkOptions('SqsTransport', options, RULES);
+  checkOptions(OWNER, options, RULES);
+  const fifo = checkedFifo(options);
   return {
     ...options,
+    fifo,
     prefix: effectivePrefix(options.prefix, options.namespace),
     namespace: options.namespace === 'default' ? undefined : options.namespace,
     autoCreate: options.autoCreate ?? false,
@@ -93,4 +123,20 @@ export function readTransportOptions(options: SqsTransportOptions) {
     concurrency: options.concurrency ?? 10,
     dispatchTimeoutMs: options.dispatchTimeoutMs ?? 120_000,
   };
+}
+
+/** Which queues are known to be FIFO, by the option or by a literal URL. */
+function checkedFifo({ fifo, taskQueueUrl, resultsQueueUrl, messageGroupId }: SqsTransportOptions): FifoQueues {
+  const asked = fifoQueues(fifo);
+  const literalFifo = (name: string, url: unknown, isAsked: boolean) => {
+    const isFifo = typeof url === 'string' && isFifoQueue(url);
+    if (isAsked && typeof url === 'string' && !isFifo)
+      throw mismatch(OWNER, name, 'the URL of a FIFO queue (it ends in .fifo) beside the fifo option', url);
+    return isAsked || isFifo;
+  };
+  const tasks = literalFifo('taskQueueUrl', taskQueueUrl, asked.tasks);
+  const results = literalFifo('resultsQueueUrl', resultsQueueUrl, asked.results);
+  if (tasks && messageGroupId !== undefined)
+    throw mismatch(OWNER, 'messageGroupId', 'absent where the tasks queue is FIFO: its message group is the run', messageGroupId);
+  return { tasks, results };
 }

@@ -6,14 +6,15 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { expect, it } from 'vitest';
-import { createQueues, startLocalSqs } from '../../src/local/index.ts';
+import { createQueues } from '../../src/local/index.ts';
+import { startTestSqs } from '../support/sqs-server.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const run = promisify(execFile);
 
 it('a handler bundled by the command of docs/one-step.yml runs alone and answers on the results queue', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'bundle-'));
-  const sqs = await startLocalSqs();
+  const sqs = await startTestSqs();
   const client = new SQSClient(sqs.clientConfig);
   try {
     const template = await readFile(join(root, 'docs/one-step.yml'), 'utf8');

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import {
   InMemoryStateStore,
@@ -10,19 +11,20 @@ import {
 import { type SqsTransportOptions as PublishedOptions, SqsTransport as PublishedTransport } from '@dudousxd/nestjs-durable-transport-sqs';
 import { afterAll, beforeAll, describe, expect, it, type TestContext, vi } from 'vitest';
 import { sqsStepHandler } from '../../src/lambda/index.ts';
-import { LocalEventSourceMapping, type LocalSqs, startLocalSqs } from '../../src/local/index.ts';
+import { LocalEventSourceMapping, startLocalSqs } from '../../src/local/index.ts';
 import { resultsQueueName, tasksQueueName } from '../../src/naming/queue-names.ts';
 import { SqsTransport, type SqsTransportOptions } from '../../src/transport/index.ts';
 import { capturingLogger } from '../support/capturing-logger.ts';
+import { startTestSqs, type TestSqs } from '../support/sqs-server.ts';
 import { createQueue, depth, until } from './local/queues.ts';
 
 vi.setConfig({ testTimeout: 40_000 });
 
-let sqs: LocalSqs;
+let sqs: TestSqs;
 let client: SQSClient;
 
 beforeAll(async () => {
-  sqs = await startLocalSqs();
+  sqs = await startTestSqs();
   client = new SQSClient(sqs.clientConfig);
 });
 
@@ -37,14 +39,11 @@ const publishedTasksQueueName = (token: string, prefix: string) => `${prefix}-ta
 /** A name that AWS takes as it is: both sides build the same queue name from it. */
 const ECHO = 'py_echo';
 
-let neighbourhoods = 0;
-
 /** Makes what one test needs, and closes it when the test is over. Tests here run at the same time: hence its own context. */
-function neighbourhood({ onTestFinished }: TestContext, marker?: string) {
+function neighbourhood({ onTestFinished }: TestContext, marker?: string, server = client) {
   // Every test has queues of its own: an aborted long poll of the emulator takes the next message with it.
-  neighbourhoods += 1;
-  const prefix = `neighbour${neighbourhoods}`;
-  const common = { client, waitTimeSeconds: 1, prefix, ...(marker === undefined ? {} : { marker }) };
+  const prefix = `neighbour-${randomUUID().slice(0, 8)}`;
+  const common = { client: server, waitTimeSeconds: 1, prefix, ...(marker === undefined ? {} : { marker }) };
 
   return {
     prefix,
@@ -52,8 +51,8 @@ function neighbourhood({ onTestFinished }: TestContext, marker?: string) {
     /** Queues of one step, made before anybody asks: the published worker ends its process where its queue is missing. */
     async queues(tasksQueue = tasksQueueName(ECHO, prefix)) {
       const [tasksQueueUrl, resultsQueueUrl] = await Promise.all([
-        createQueue(client, { name: tasksQueue }),
-        createQueue(client, { name: resultsQueueName(prefix) }),
+        createQueue(server, { name: tasksQueue }),
+        createQueue(server, { name: resultsQueueName(prefix) }),
       ]);
       return { tasksQueueUrl, resultsQueueUrl };
     },
@@ -75,7 +74,14 @@ function neighbourhood({ onTestFinished }: TestContext, marker?: string) {
       const logger = capturingLogger();
       const { waitTimeSeconds, ...options } = common;
       const handler = sqsStepHandler(step, (input: unknown, { task }) => run(input, task.attempt), { ...options, logger });
-      const mapping = new LocalEventSourceMapping({ client, queueUrl, functionName: 'neighbour', handler, logger, waitTimeSeconds });
+      const mapping = new LocalEventSourceMapping({
+        client: server,
+        queueUrl,
+        functionName: 'neighbour',
+        handler,
+        logger,
+        waitTimeSeconds,
+      });
       onTestFinished(() => mapping.stop());
       mapping.start();
     },
@@ -137,6 +143,17 @@ class StepError extends Error {
     this.code = code;
     this.retryable = retryable;
   }
+}
+
+/** An emulator as lax as those on which queues with a dot in their names exist: AWS, and every server of `startTestSqs`, has none. */
+async function laxServer({ onTestFinished }: TestContext): Promise<SQSClient> {
+  const lax = await startLocalSqs();
+  const laxClient = new SQSClient(lax.clientConfig);
+  onTestFinished(async () => {
+    laxClient.destroy();
+    await lax.stop();
+  });
+  return laxClient;
 }
 
 const drained = (...queueUrls: string[]) =>
@@ -248,7 +265,7 @@ describe.concurrent('a step whose name has a dot', () => {
   });
 
   it('is served by the published worker once our engine is pointed at its queue', async (test) => {
-    const n = neighbourhood(test);
+    const n = neighbourhood(test, undefined, await laxServer(test));
     const { tasksQueueUrl } = await n.queues(publishedTasksQueueName(CHARGE, n.prefix));
     const engine = n.engineOver(n.ours({ taskQueueUrl: (token) => (token === CHARGE ? tasksQueueUrl : '') }));
     n.published({ group: CHARGE }).handle(CHARGE, async () => 'published');
@@ -268,7 +285,7 @@ describe.concurrent('a step whose name has a dot', () => {
   });
 
   it('is served by our container worker once that is pointed at the published queue', async (test) => {
-    const n = neighbourhood(test);
+    const n = neighbourhood(test, undefined, await laxServer(test));
     const { tasksQueueUrl, resultsQueueUrl } = await n.queues(publishedTasksQueueName(CHARGE, n.prefix));
     const engine = n.engineOver(n.published());
     const byUrl = { prefix: 'elsewhere', taskQueueUrl: tasksQueueUrl, resultsQueueUrl: () => resultsQueueUrl };

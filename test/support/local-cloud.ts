@@ -1,6 +1,7 @@
 import { InMemoryStateStore, type WorkflowCtx, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { SqsTransport, type SqsTransportOptions, sqsStepHandler } from '../../src/index.ts';
-import { createQueues, LocalEventSourceMapping, type LocalSqs, startLocalSqs } from '../../src/local/index.ts';
+import { createQueues, LocalEventSourceMapping, type LocalSqs } from '../../src/local/index.ts';
+import { startTestSqs } from './sqs-server.ts';
 
 export const silentLogger = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -26,7 +27,7 @@ export interface LocalCloud {
 
 export async function localCloud(options: LocalCloudOptions = {}): Promise<LocalCloud> {
   const { store = new InMemoryStateStore(), attach = true, steps = ['test.one', 'test.two', 'test.three'] } = options;
-  const sqs = options.sqs ?? (await startLocalSqs());
+  const sqs = options.sqs ?? (await startTestSqs());
   const { tasksQueueUrls, resultsQueueUrl } = await createQueues({ clientConfig: sqs.clientConfig, steps, functionTimeoutSeconds: 10 });
   const runsOfStep = new Map<string, number>();
 

@@ -89,7 +89,8 @@ describe('messages', () => {
     const error = new TaskTooLargeError(TASK, 2_000_000, 1_048_576);
     expect(error).toMatchObject({ runId: 'run-1', stepId: 'run-1:2', bytes: 2_000_000 });
     expect(error.message).toBe(
-      'task of step run-1:2 ("payments.charge-card") is 2000000 bytes, SQS accepts 1048576. Pass a reference to the data instead of the data.',
+      'task of step run-1:2 ("payments.charge-card") is 2000000 bytes, SQS accepts 1048576. Give the transport a payloadStore, ' +
+        'or pass a reference to the data instead of the data.',
     );
   });
 

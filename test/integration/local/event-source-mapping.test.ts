@@ -1,9 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { Context, SQSEvent, SQSRecord } from 'aws-lambda';
 import { afterAll, beforeAll, describe, expect, it, type TestContext, vi } from 'vitest';
-import { type LocalSqs, startLocalSqs } from '../../../src/local/embedded-sqs.ts';
 import { LocalEventSourceMapping } from '../../../src/local/event-source-mapping.ts';
 import type { EventSourceMappingOptions, InvocationReport } from '../../../src/local/mapping-options.ts';
+import { ON_MOTO, startTestSqs, type TestSqs } from '../../support/sqs-server.ts';
 import { createQueue, depth, ready, send, until } from './queues.ts';
 
 vi.setConfig({ testTimeout: 40_000 });
@@ -11,11 +12,11 @@ vi.setConfig({ testTimeout: 40_000 });
 const bodies = (count: number, prefix = 'm') => Array.from({ length: count }, (_, index) => `${prefix}${index}`);
 const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
 
-let sqs: LocalSqs;
+let sqs: TestSqs;
 let client: SQSClient;
 
 beforeAll(async () => {
-  sqs = await startLocalSqs();
+  sqs = await startTestSqs();
   client = new SQSClient(sqs.clientConfig);
 });
 
@@ -208,17 +209,21 @@ describe.concurrent('a FIFO queue', () => {
       }
       await new Promise((resolve) => setImmediate(resolve));
       for (const group of here) busy.delete(group);
-      const bad = ({ body, attributes }: SQSRecord) => body === 'b3' && attributes.ApproximateReceiveCount === '1';
-      for (const record of event.Records) {
-        const group = record.attributes.MessageGroupId ?? '';
-        if (!bad(record)) done[group] = [...(done[group] ?? []), record.body];
-      }
-      return failing(event, bad);
+      // A group stops at its first failure: a batch may hold several of it.
+      const stopped = new Set<string>();
+      return failing(event, ({ body, attributes: { ApproximateReceiveCount, MessageGroupId: group = '' } }) => {
+        if (body === 'b3' && ApproximateReceiveCount === '1') stopped.add(group);
+        if (!stopped.has(group)) done[group] = [...(done[group] ?? []), body];
+        return stopped.has(group);
+      });
     };
     map(test, queueUrl, handler, { timeoutMs: 500 });
     await empty(queueUrl);
     expect(overlaps).toEqual([]);
     expect(together).toBeGreaterThan(1);
+    // moto does not keep the order: two receives at once both find a group free, and one passes over a message that is visible
+    // again while others of its group are not yet.
+    if (ON_MOTO) for (const order of Object.values(done)) order.sort();
     expect(done).toEqual(Object.fromEntries(groups.map((group) => [group, bodies(8, group)])));
   });
 });
@@ -247,7 +252,7 @@ describe.concurrent('stop', () => {
   });
 
   it('loses nothing that arrives while the last poll is open', async (test) => {
-    const own = await startLocalSqs();
+    const own = await startTestSqs();
     const ownClient = new SQSClient(own.clientConfig);
     const queueUrl = await createQueue(ownClient);
     const first = map(test, queueUrl, () => undefined, { clientConfig: own.clientConfig });
@@ -264,8 +269,8 @@ describe.concurrent('stop', () => {
 
 describe.concurrent('a queue', () => {
   it('may be missing at first', async (test) => {
-    const name = `late-${Date.now()}`;
-    const queueUrl = `http://sqs.us-east-1.localhost:${sqs.port}/000000000000/${name}`;
+    const name = `late-${randomUUID()}`;
+    const queueUrl = (await createQueue(client)).replace(/[^/]+$/, name);
     const { deliveries } = map(test, queueUrl, () => undefined);
     await until(() => expect(logger.warn).toHaveBeenCalledWith('receive failed', expect.objectContaining({ queueUrl })));
     expect(await createQueue(client, { name })).toBe(queueUrl);
@@ -275,7 +280,7 @@ describe.concurrent('a queue', () => {
   });
 
   it('is left alone by a mapping that is not enabled', async () => {
-    const own = await startLocalSqs();
+    const own = await startTestSqs();
     const mapping = new LocalEventSourceMapping({
       clientConfig: own.clientConfig,
       queueUrl: await createQueue(new SQSClient(own.clientConfig)),
@@ -292,7 +297,8 @@ describe.concurrent('a queue', () => {
 
 describe.concurrent('a record', () => {
   it('carries attributes in the shape of Lambda', async (test) => {
-    const queueUrl = await createQueue(client, { name: 'shapes' });
+    const name = `shapes-${randomUUID()}`;
+    const queueUrl = await createQueue(client, { name });
     await client.send(
       new SendMessageCommand({
         QueueUrl: queueUrl,
@@ -314,7 +320,7 @@ describe.concurrent('a record', () => {
         attributes: {
           ApproximateReceiveCount: '1',
           SentTimestamp: digits,
-          SenderId: '000000000000',
+          SenderId: expect.any(String),
           ApproximateFirstReceiveTimestamp: digits,
         },
         messageAttributes: {
@@ -324,7 +330,7 @@ describe.concurrent('a record', () => {
         md5OfBody: '5d41402abc4b2a76b9719d911017c592',
         md5OfMessageAttributes: expect.stringMatching(/^[0-9a-f]{32}$/),
         eventSource: 'aws:sqs',
-        eventSourceARN: 'arn:aws:sqs:us-east-1:000000000000:shapes',
+        eventSourceARN: expect.stringMatching(new RegExp(`^arn:aws:sqs:us-east-1:\\d{12}:${name}$`)),
         awsRegion: 'us-east-1',
       },
     ]);

@@ -114,7 +114,7 @@ describe('handle', () => {
     expect(await ready(local.client, await local.queueUrl(`${prefix}-results`))).toBe(1);
     // The transport's client is destroyed and can still send.
     await transport.dispatch(taskFor({ seq: 1 }));
-    expect(await ready(local.client, tasks)).toBe(1);
+    await until(async () => expect(await ready(local.client, tasks)).toBe(1));
     expect(local.requests('ReceiveMessage')).toBe(receives);
   });
 

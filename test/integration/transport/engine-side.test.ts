@@ -1,13 +1,17 @@
+import { randomUUID } from 'node:crypto';
 import { CreateQueueCommand, DeleteQueueCommand } from '@aws-sdk/client-sqs';
 import { InMemoryStateStore, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { describe, expect, it } from 'vitest';
 import type { SqsTransport, SqsTransportOptions } from '../../../src/index.ts';
 import type { StepResult } from '../../../src/wire/step-result.ts';
 import { taskFor } from '../../support/sqs-records.ts';
+import { ON_ELASTICMQ } from '../../support/sqs-server.ts';
 import { depth, send, until } from '../local/queues.ts';
 import { localSqs } from './support.ts';
 
 const local = localSqs();
+/** Prefixes of this run: a server that is not the embedded one keeps its queues. */
+const unique = randomUUID().slice(0, 8);
 
 const resultOf = (seq: number, runId = `run-${seq}`): StepResult => ({
   runId,
@@ -34,13 +38,15 @@ describe('autoCreate', () => {
     await transport.dispatch(taskFor({ name: 'payments.charge-card' }));
     const token = 'payments--charge-card';
     const day = 86_400;
-    const common = { ReceiveMessageWaitTimeSeconds: '20', SqsManagedSseEnabled: 'true' };
+    // ElasticMQ keeps neither a retention nor an encryption.
+    const kept = (days: number) => (ON_ELASTICMQ ? {} : { MessageRetentionPeriod: String(days * day), SqsManagedSseEnabled: 'true' });
+    const common = { ReceiveMessageWaitTimeSeconds: '20' };
     const arn = async (name: string) => (await local.attributes(name))['QueueArn'];
     const redrive = async (name: string) => JSON.parse((await local.attributes(name))['RedrivePolicy'] ?? 'null');
 
     expect(await local.attributes(`${prefix}-tasks-${token}`)).toMatchObject({
       ...common,
-      MessageRetentionPeriod: String(4 * day),
+      ...kept(4),
       VisibilityTimeout: '600',
     });
     expect(await redrive(`${prefix}-tasks-${token}`)).toEqual({
@@ -49,25 +55,25 @@ describe('autoCreate', () => {
     });
     expect(await local.attributes(`${prefix}-dead-letters-${token}`)).toMatchObject({
       ...common,
-      MessageRetentionPeriod: String(14 * day),
+      ...kept(14),
     });
     expect(await redrive(`${prefix}-dead-letters-${token}`)).toEqual({
       deadLetterTargetArn: await arn(`${prefix}-parked-${token}`),
       maxReceiveCount: 10,
     });
-    expect(await local.attributes(`${prefix}-parked-${token}`)).toMatchObject({ ...common, MessageRetentionPeriod: String(14 * day) });
+    expect(await local.attributes(`${prefix}-parked-${token}`)).toMatchObject({ ...common, ...kept(14) });
     expect(await redrive(`${prefix}-parked-${token}`)).toBeNull();
 
     expect(await local.attributes(`${prefix}-results`)).toMatchObject({
       ...common,
-      MessageRetentionPeriod: String(10 * day),
+      ...kept(10),
       VisibilityTimeout: '30',
     });
     expect(await redrive(`${prefix}-results`)).toEqual({
       deadLetterTargetArn: await arn(`${prefix}-results-dead-letters`),
       maxReceiveCount: 100,
     });
-    expect(await local.attributes(`${prefix}-results-dead-letters`)).toMatchObject({ ...common, MessageRetentionPeriod: String(14 * day) });
+    expect(await local.attributes(`${prefix}-results-dead-letters`)).toMatchObject({ ...common, ...kept(14) });
   });
 
   it('off: a missing queue fails the dispatch, and receiving waits for its queue', async () => {
@@ -149,9 +155,9 @@ describe('results', () => {
 
 describe('two transports on one account', () => {
   it.each<[string, SqsTransportOptions, SqsTransportOptions]>([
-    ['prefixes', { prefix: 'one' }, { prefix: 'two' }],
-    ['namespaces', { prefix: 'shared', namespace: 'one' }, { prefix: 'shared', namespace: 'two' }],
-    ['one with and one without a namespace', { prefix: 'mixed' }, { prefix: 'mixed', namespace: 'two' }],
+    ['prefixes', { prefix: `one-${unique}` }, { prefix: `two-${unique}` }],
+    ['namespaces', { prefix: `shared-${unique}`, namespace: 'one' }, { prefix: `shared-${unique}`, namespace: 'two' }],
+    ['one with and one without a namespace', { prefix: `mixed-${unique}` }, { prefix: `mixed-${unique}`, namespace: 'two' }],
   ])('of different %s do not touch each other', async (_what, first, second) => {
     const sides = [first, second].map((option, side) => {
       const { transport } = local.transport(option);

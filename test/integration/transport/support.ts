@@ -2,19 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { GetQueueAttributesCommand, GetQueueUrlCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { SqsTransport, type SqsTransportOptions } from '../../../src/index.ts';
-import { type LocalSqs, startLocalSqs } from '../../../src/local/index.ts';
 import { decodeStepResult, type StepResult } from '../../../src/wire/step-result.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
+import { startTestSqs, type TestSqs } from '../../support/sqs-server.ts';
 import { until } from '../local/queues.ts';
 
 /** An SQS server for the tests of one file, and transports that are closed after each of them. */
 export function localSqs() {
-  let sqs: LocalSqs | undefined;
+  let sqs: TestSqs | undefined;
   let sdk: SQSClient | undefined;
   const open: SqsTransport[] = [];
 
   beforeAll(async () => {
-    sqs = await startLocalSqs();
+    sqs = await startTestSqs();
     sdk = new SQSClient(sqs.clientConfig);
   });
   afterEach(async () => {

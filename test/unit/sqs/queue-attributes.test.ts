@@ -25,6 +25,15 @@ describe('queueAttributes', () => {
     expect(JSON.parse(RedrivePolicy ?? '')).toEqual({ deadLetterTargetArn: 'arn:aws:sqs:eu-west-1:1:d', maxReceiveCount: 10 });
   });
 
+  it('makes a FIFO queue of high throughput per group, where ids alone tell duplicates', () => {
+    expect(queueAttributes({ retentionSeconds: 60, visibilityTimeoutSeconds: 30, fifo: true })).toMatchObject({
+      FifoQueue: 'true',
+      ContentBasedDeduplication: 'false',
+      DeduplicationScope: 'messageGroup',
+      FifoThroughputLimit: 'perMessageGroupId',
+    });
+  });
+
   it('keeps dead letters longer than whatever they came from: they keep their first enqueue time', () => {
     expect(TASKS_RETENTION_SECONDS).toBe(4 * 86_400);
     expect(RESULTS_RETENTION_SECONDS).toBe(10 * 86_400);

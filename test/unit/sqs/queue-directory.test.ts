@@ -118,6 +118,33 @@ describe('queues by name', () => {
   });
 });
 
+describe('FIFO queues', () => {
+  it('end in .fifo, each kind for itself', async () => {
+    const tasks = setUp({ fifo: { tasks: true, results: false } }, ['durable-tasks-charge.fifo', 'durable-results']);
+    expect(await tasks.directory.tasksQueueUrl('charge')).toBe(url('durable-tasks-charge.fifo'));
+    expect(await tasks.directory.resultsQueueUrl()).toBe(url('durable-results'));
+    const results = setUp({ fifo: { tasks: false, results: true } }, ['durable-tasks-charge', 'durable-results.fifo']);
+    expect(await results.directory.tasksQueueUrl('charge')).toBe(url('durable-tasks-charge'));
+    expect(await results.directory.resultsQueueUrl()).toBe(url('durable-results.fifo'));
+  });
+
+  it('are made with dead-letter and parked queues that are FIFO too', async () => {
+    const { directory, queues } = setUp({ autoCreate: true, fifo: { tasks: true, results: true } });
+    await directory.tasksQueueUrl('charge');
+    await directory.resultsQueueUrl();
+    expect([...queues.keys()]).toEqual([
+      'durable-parked-charge.fifo',
+      'durable-dead-letters-charge.fifo',
+      'durable-tasks-charge.fifo',
+      'durable-results-dead-letters.fifo',
+      'durable-results.fifo',
+    ]);
+    for (const attributes of queues.values())
+      expect(attributes).toMatchObject({ FifoQueue: 'true', FifoThroughputLimit: 'perMessageGroupId' });
+    expect(queues.get('durable-tasks-charge.fifo')?.['RedrivePolicy']).toContain('durable-dead-letters-charge.fifo');
+  });
+});
+
 describe('autoCreate', () => {
   const common = { ReceiveMessageWaitTimeSeconds: '20', SqsManagedSseEnabled: 'true' };
   const redriveTo = (name: string, maxReceiveCount: number) => JSON.stringify({ deadLetterTargetArn: arn(name), maxReceiveCount });

@@ -102,14 +102,14 @@ describe('receiveMessages', () => {
         MaxNumberOfMessages: 7,
         WaitTimeSeconds: 20,
         VisibilityTimeout: 0,
-        MessageSystemAttributeNames: ['ApproximateReceiveCount', 'MessageGroupId'],
+        MessageSystemAttributeNames: ['ApproximateReceiveCount', 'MessageGroupId', 'SentTimestamp'],
         MessageAttributeNames: ['marker'],
       },
       {
         QueueUrl: QUEUE,
         MaxNumberOfMessages: 1,
         WaitTimeSeconds: 0,
-        MessageSystemAttributeNames: ['ApproximateReceiveCount', 'MessageGroupId'],
+        MessageSystemAttributeNames: ['ApproximateReceiveCount', 'MessageGroupId', 'SentTimestamp'],
       },
     ]);
   });

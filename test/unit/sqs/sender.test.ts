@@ -55,13 +55,38 @@ describe('packing', () => {
     expect(bytes).toBe(MAX_MESSAGE_BYTES);
   });
 
-  it('sends one message at a time to a FIFO queue: a second request could overtake the first', async () => {
-    const { sender, accept, sizes } = setUp();
-    for (let index = 0; index < 15; index += 1) void sender.send(`${QUEUE}.fifo`, { ...body(1), groupId: 'g' });
+  it('sends a message of a FIFO group only after SQS has answered for the one before it', async () => {
+    const { sender, requests, accept } = setUp();
+    const fifo = `${QUEUE}.fifo`;
+    const bodies = () => requests.map(({ messages }) => messages.map((message) => message.body).join(' '));
+    for (const name of ['a1', 'a2', 'b1', 'a3']) void sender.send(fifo, { body: name, groupId: name.charAt(0) });
     await settle();
-    expect(sizes()).toEqual([10]);
+    expect(bodies()).toEqual(['a1 b1']);
     await accept(0);
-    expect(sizes()).toEqual([10, 5]);
+    expect(bodies()).toEqual(['a1 b1', 'a2']);
+    await accept(1);
+    expect(bodies()).toEqual(['a1 b1', 'a2', 'a3']);
+  });
+
+  it('goes on with a FIFO group after a message that was refused', async () => {
+    const { sender, requests } = setUp();
+    const first = sender.send(`${QUEUE}.fifo`, { body: 'a1', groupId: 'a' });
+    const second = sender.send(`${QUEUE}.fifo`, { body: 'a2', groupId: 'a' });
+    await settle();
+    requests[0]?.answer.resolve([{ ok: false, sqsCode: 'InternalError', passing: true }]);
+    await expect(first).rejects.toMatchObject({ sqsCode: 'InternalError' });
+    await settle();
+    requests[1]?.answer.resolve([{ ok: true }]);
+    await expect(second).resolves.toBeUndefined();
+  });
+
+  it('sends many FIFO groups at full speed: ten to a request, two requests at a time', async () => {
+    const { sender, accept, sizes } = setUp();
+    for (let index = 0; index < 25; index += 1) void sender.send(`${QUEUE}.fifo`, { ...body(1), groupId: `run-${index}` });
+    await settle();
+    expect(sizes()).toEqual([10, 10]);
+    await accept(0);
+    expect(sizes()).toEqual([10, 10, 5]);
   });
 
   it('keeps queues apart', async () => {
@@ -109,7 +134,60 @@ describe('outcomes', () => {
   });
 });
 
+describe('a batch that is refused as a whole, and for good', () => {
+  /** Refuses every request that holds the guilty message. */
+  function refusing(error: Error) {
+    const requests: string[][] = [];
+    const sender = new Sender({
+      sendMessages: async (_queueUrl, messages) => {
+        requests.push(messages.map((message) => message.body));
+        if (messages.some((message) => message.body === 'guilty')) throw error;
+        return messages.map(() => ({ ok: true }));
+      },
+    });
+    return { sender, requests };
+  }
+  const outcomesOf = async (sends: Promise<void>[]) => (await Promise.allSettled(sends)).map(({ status }) => status);
+
+  it('is sent again one by one, so that only the guilty message fails', async () => {
+    const refusal = new SqsRequestError('SendMessageBatch', 'InvalidMessageContents', false);
+    const { sender, requests } = refusing(refusal);
+    const sends = ['a', 'guilty', 'b'].map((text) => sender.send(QUEUE, { body: text }));
+    expect(await outcomesOf(sends)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    await expect(sends[1]).rejects.toMatchObject({ name: 'SqsRequestError', sqsCode: 'InvalidMessageContents', passing: false });
+    expect(requests).toEqual([['a', 'guilty', 'b'], ['a'], ['guilty'], ['b']]);
+  });
+
+  it('of one message is not sent again', async () => {
+    const { sender, requests } = refusing(new SqsRequestError('SendMessageBatch', 'InvalidMessageContents', false));
+    expect(await outcomesOf([sender.send(QUEUE, { body: 'guilty' })])).toEqual(['rejected']);
+    expect(requests).toEqual([['guilty']]);
+  });
+
+  it.each([
+    ['passes', new SqsRequestError('SendMessageBatch', 'ServiceUnavailable', true)],
+    ['is the queue being gone', new QueueNotFoundError(QUEUE, 'eu-west-1')],
+  ])('is left to its senders where the reason %s', async (_what, error) => {
+    const { sender, requests } = refusing(error);
+    const sends = ['a', 'guilty'].map((text) => sender.send(QUEUE, { body: text }));
+    expect(await outcomesOf(sends)).toEqual(['rejected', 'rejected']);
+    expect(requests).toEqual([['a', 'guilty']]);
+  });
+});
+
 describe('idle', () => {
+  it('waits for the messages of a FIFO group that have not left yet', async () => {
+    const { sender, accept } = setUp();
+    void sender.send(`${QUEUE}.fifo`, { ...body(1), groupId: 'a' });
+    void sender.send(`${QUEUE}.fifo`, { ...body(1), groupId: 'a' });
+    const idle = sender.idle();
+    await settle();
+    await accept(0);
+    expect(await stateOf(idle)).toBe('pending');
+    await accept(1);
+    expect(await stateOf(idle)).toBe('fulfilled');
+  });
+
   it('waits for all queues', async () => {
     const { sender, accept } = setUp();
     expect(await stateOf(sender.idle())).toBe('fulfilled');

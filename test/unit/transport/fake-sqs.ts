@@ -13,6 +13,7 @@ interface StoredMessage {
   readonly body: string;
   readonly attributes: MessageAttributes;
   readonly groupId: string | undefined;
+  readonly sentAt: number;
   visibleAt: number;
   receiveCount: number;
   receiptHandle: string;
@@ -30,7 +31,8 @@ export interface Call {
 }
 
 /**
- * A model of SQS in memory, on the clock that vitest fakes: visibility timeouts, receive counts, long polls, queues that are missing.
+ * A model of SQS in memory, on the clock that vitest fakes: visibility timeouts, receive counts, long polls, queues that are missing,
+ * message groups and deduplication of FIFO queues (a group is shut while one of its messages is hidden, as on AWS).
  * No redrive: receive counts say what would end as a dead letter.
  */
 export class FakeSqs implements SqsApi {
@@ -39,7 +41,10 @@ export class FakeSqs implements SqsApi {
   fault: (operation: Operation, queue: string) => Error | undefined = () => undefined;
   /** How one entry of a batch ends, where it is not to be accepted. */
   entryFault: (operation: Operation, queue: string) => EntryOutcome | undefined = () => undefined;
+  /** Whether messages carry the time at which they were sent. */
+  tellsSentAt = false;
   readonly #queues = new Map<string, StoredMessage[]>();
+  readonly #deduplicated = new Set<string>();
   readonly #listeners = new Set<() => void>();
   #ids = 0;
 
@@ -68,6 +73,11 @@ export class FakeSqs implements SqsApi {
   /** Puts a message on a queue; one that was received so many times before. */
   put(name: string, body: string | object, attributes: Readonly<Record<string, string>> = {}, receiveCount = 0): void {
     this.#add(name, { body: typeof body === 'string' ? body : JSON.stringify(body), attributes }, receiveCount);
+  }
+
+  /** Puts a message of a group on a FIFO queue. */
+  putInGroup(name: string, groupId: string, body: string | object): void {
+    this.#add(name, { body: typeof body === 'string' ? body : JSON.stringify(body), groupId });
   }
 
   messages(name: string): readonly Readonly<StoredMessage>[] {
@@ -105,7 +115,9 @@ export class FakeSqs implements SqsApi {
       if (signal?.aborted) throw Object.assign(new Error('Request aborted'), { name: 'AbortError' });
       const stored = this.#queues.get(queue);
       if (stored === undefined) throw new QueueNotFoundError(queueUrl, 'eu-west-1');
-      const ready = stored.filter(({ visibleAt }) => visibleAt <= Date.now()).slice(0, options.maxMessages);
+      const visible = stored.filter(({ visibleAt }) => visibleAt <= Date.now());
+      const shut = new Set(queue.endsWith('.fifo') ? stored.filter((one) => !visible.includes(one)).map(({ groupId }) => groupId) : []);
+      const ready = visible.filter(({ groupId }) => groupId === undefined || !shut.has(groupId)).slice(0, options.maxMessages);
       if (ready.length > 0 || Date.now() >= until) return ready.map((message) => this.#receive(stored, message, options));
       const nextAt = Math.min(until, ...stored.map(({ visibleAt }) => visibleAt).filter((at) => at > Date.now()));
       await this.#change(nextAt - Date.now(), signal);
@@ -119,6 +131,7 @@ export class FakeSqs implements SqsApi {
       const messages = this.#queue(queue);
       const index = messages.findIndex(({ receiptHandle }) => receiptHandle === handle);
       if (failed === undefined && index >= 0) messages.splice(index, 1);
+      if (queue.endsWith('.fifo')) queueMicrotask(() => this.#changed());
       return failed ?? { ok: true };
     });
   }
@@ -198,6 +211,7 @@ export class FakeSqs implements SqsApi {
         body: String(entry['MessageBody']),
         attributes: stringAttributes(entry['MessageAttributes']),
         ...(entry['MessageGroupId'] === undefined ? {} : { groupId: String(entry['MessageGroupId']) }),
+        ...(entry['MessageDeduplicationId'] === undefined ? {} : { deduplicationId: String(entry['MessageDeduplicationId']) }),
       }));
       return batchAnswer(await this.sendMessages(url(input), sent), (index) => ({ MD5OfMessageBody: md5(sent[index]?.body ?? '') }));
     },
@@ -213,12 +227,12 @@ export class FakeSqs implements SqsApi {
         },
         signal,
       );
-      const Messages = received.map(({ messageId, receiptHandle, body, receiveCount, attributeNames }) => ({
+      const Messages = received.map(({ messageId, receiptHandle, body, receiveCount, attributeNames, groupId }) => ({
         MessageId: messageId,
         ReceiptHandle: receiptHandle,
         Body: body,
         MD5OfBody: md5(body),
-        Attributes: { ApproximateReceiveCount: String(receiveCount) },
+        Attributes: { ApproximateReceiveCount: String(receiveCount), ...(groupId === undefined ? {} : { MessageGroupId: groupId }) },
         MessageAttributes: Object.fromEntries(attributeNames.map((name) => [name, { DataType: 'String', StringValue: '1' }])),
       }));
       return { Messages };
@@ -266,10 +280,14 @@ export class FakeSqs implements SqsApi {
     return queue;
   }
 
-  #add(name: string, { body, attributes = {}, groupId }: OutgoingMessage, receiveCount = 0): void {
+  #add(name: string, { body, attributes = {}, groupId, deduplicationId }: OutgoingMessage, receiveCount = 0): void {
+    const duplicate = deduplicationId !== undefined && this.#deduplicated.has(`${name} ${deduplicationId}`);
+    if (duplicate) return;
+    this.#deduplicated.add(`${name} ${deduplicationId}`);
     this.#ids += 1;
     const messageId = `m${this.#ids}`;
-    this.#queue(name).push({ messageId, body, attributes, groupId, visibleAt: 0, receiveCount, receiptHandle: '' });
+    const sentAt = Date.now();
+    this.#queue(name).push({ messageId, body, attributes, groupId, sentAt, visibleAt: 0, receiveCount, receiptHandle: '' });
     this.#changed();
   }
 
@@ -277,12 +295,15 @@ export class FakeSqs implements SqsApi {
     message.receiveCount += 1;
     message.visibleAt = Date.now() + visibilityTimeoutSeconds * 1000;
     message.receiptHandle = `${message.messageId}#${message.receiveCount}`;
-    // Last in line: SQS keeps no order, and one message must not starve the others.
-    queue.splice(queue.indexOf(message), 1);
-    queue.push(message);
-    const { messageId, receiptHandle, body, receiveCount, attributes } = message;
+    if (message.groupId === undefined) {
+      // Last in line: SQS keeps no order, and one message must not starve the others.
+      queue.splice(queue.indexOf(message), 1);
+      queue.push(message);
+    }
+    const { messageId, receiptHandle, body, receiveCount, attributes, groupId, sentAt } = message;
     const names = Object.keys(attributes).filter((name) => attributeNames.includes(name));
-    return { messageId, receiptHandle, body, receiveCount, attributeNames: names };
+    const group = groupId === undefined ? {} : { groupId };
+    return { messageId, receiptHandle, body, receiveCount, attributeNames: names, ...group, ...(this.tellsSentAt ? { sentAt } : {}) };
   }
 
   #changed(): void {

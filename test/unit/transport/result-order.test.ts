@@ -66,6 +66,41 @@ function setUp(script: Partial<Turns> = {}, maxHoldMs = MAX_HOLD_MS) {
   return { order, told, begun, submit, finish, endTurn: (runId = 'run') => endTurn(runId) };
 }
 
+describe('a result of a step that another instance may have dispatched', () => {
+  const submitted = (order: ResultOrder, sentAt?: number) => {
+    const begun: number[] = [];
+    void order.submit(resultOf(0), async () => void begun.push(Date.now()), sentAt);
+    return begun;
+  };
+
+  it('waits 250 ms from when it was sent: that instance may not have written the end of its turn', async () => {
+    const { order } = setUp();
+    const begun = submitted(order, 1_000_000 - 100);
+    await vi.advanceTimersByTimeAsync(149);
+    expect(begun).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(begun).toEqual([1_000_150]);
+  });
+
+  it('waits no longer where the clock of SQS is ahead of ours', async () => {
+    const { order } = setUp();
+    const begun = submitted(order, 1_000_000 + 3_600_000);
+    await vi.advanceTimersByTimeAsync(250);
+    expect(begun).toEqual([1_000_250]);
+  });
+
+  it('does not wait where it was sent long ago, or where its step was dispatched here', async () => {
+    const { order } = setUp();
+    expect(submitted(order, 1_000_000 - 250)).toEqual([1_000_000]);
+    const own = setUp();
+    own.order.dispatching(stepOf(0));
+    expect(submitted(own.order, 1_000_000)).toEqual([1_000_000]);
+    // Its second result, a duplicate, is nobody's that is known.
+    await settle();
+    expect(submitted(own.order, 1_000_000)).toEqual([]);
+  });
+});
+
 describe('one at a time per run', () => {
   it('delivers the results of a run one after the other, in the order they came', async () => {
     const { begun, submit, finish } = setUp();

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { QueueNotFoundError } from '../../../src/errors.ts';
 import { systemTiming } from '../../../src/sqs/backoff.ts';
+import { RESULTS_MAX_RECEIVE_COUNT } from '../../../src/sqs/queue-attributes.ts';
 import { EventTurns } from '../../../src/transport/event-turns.ts';
 import { ResultOrder } from '../../../src/transport/result-order.ts';
 import { ResultReceiver, type ResultReceiverOptions } from '../../../src/transport/result-receiver.ts';
@@ -38,6 +39,8 @@ function setUp(options: Partial<ResultReceiverOptions> = {}, sqs = new FakeSqs(Q
     queueUrl: async () => FakeSqs.url(QUEUE),
     waitTimeSeconds: 20,
     marker: undefined,
+    payloadStore: undefined,
+    saved: () => false,
     order: () => order,
     turnMissing: () => false,
     continueRun: async () => undefined,
@@ -171,15 +174,18 @@ describe('a result that the engine rejects', () => {
     });
   });
 
-  it('waits a quarter of an hour at most', async () => {
+  it('waits a quarter of an hour at most, and after hours an hour: its hundred receives last for days', async () => {
     const { sqs } = setUp({
       handler: async () => {
         throw new Error('no');
       },
     });
     sqs.put(QUEUE, resultOf(0));
-    await pass(6 * 3_600_000);
+    await pass(2 * 3_600_000);
     expect(Math.max(...sqs.visibilities)).toBe(900);
+    await pass(58 * 3_600_000);
+    expect(Math.max(...sqs.visibilities)).toBe(3_600);
+    expect(sqs.messages(QUEUE)[0]?.receiveCount).toBeLessThan(RESULTS_MAX_RECEIVE_COUNT);
   });
 
   it('has its run continued once it is taken: that may wait for a turn that never came', async () => {
@@ -412,6 +418,37 @@ describe('receiving that fails', () => {
     sqs.removeQueue(QUEUE);
     await pass();
     expect(gone).toEqual([['QueueNotFoundError', FakeSqs.url(QUEUE)]]);
+  });
+});
+
+describe('an outage of the store of an hour', () => {
+  it.each([1, 5, 300])('brings none of %i results near a dead letter, and all are taken within 20 minutes of its end', async (results) => {
+    let isDown = true;
+    const taken = new Set<string>();
+    const { sqs } = setUp({
+      handler: async ({ stepId }) => {
+        await systemTiming.sleep(20);
+        if (isDown) throw new Error('store is down');
+        taken.add(stepId);
+      },
+      timing: systemTiming,
+    });
+    for (let seq = 0; seq < results; seq += 1) sqs.put(QUEUE, resultOf(seq));
+    // Results go on coming in for a while: steps that ran when it began.
+    for (let minute = 0; minute < 60; minute += 1) {
+      await pass(60_000);
+      if (minute < 10) sqs.put(QUEUE, resultOf(1_000 + minute));
+    }
+    expect(taken.size).toBe(0);
+    const counts = sqs.messages(QUEUE).map(({ receiveCount }) => receiveCount);
+    expect(counts).toHaveLength(results + 10);
+    expect(Math.max(...counts)).toBeLessThan(RESULTS_MAX_RECEIVE_COUNT / 4);
+    // One probe in half a minute, once it is known: not thousands of receives that cost money and log lines.
+    expect(sqs.callsOf('receive').length).toBeLessThan(700);
+    isDown = false;
+    await pass(20 * 60_000);
+    expect(taken.size).toBe(results + 10);
+    expect(sqs.messages(QUEUE)).toEqual([]);
   });
 });
 

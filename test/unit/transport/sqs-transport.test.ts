@@ -68,8 +68,31 @@ describe('options', () => {
     [
       { prefixx: 'a' },
       'unknown option "prefixx", expected one of autoCreate, autoStart, client, clientConfig, concurrency, consumeTasks, dispatchTimeoutMs, ' +
-        'group, logger, marker, messageGroupId, namespace, onError, prefix, resultHoldMs, resultsQueueUrl, taskQueueUrl, ' +
-        'visibilityTimeoutSec, waitTimeSeconds',
+        'fifo, group, logger, marker, messageGroupId, namespace, onError, payloadStore, prefix, resultHoldMs, resultsQueueUrl, ' +
+        'taskQueueUrl, visibilityTimeoutSec, waitTimeSeconds',
+    ],
+    [{ fifo: { task: true } }, 'expected fifo to be true, false or { tasks?: boolean, results?: boolean }, got an object'],
+    [{ fifo: 'tasks' }, 'expected fifo to be true, false or { tasks?: boolean, results?: boolean }, got "tasks"'],
+    [{ fifo: { results: 1 } }, 'expected fifo to be true, false or { tasks?: boolean, results?: boolean }, got an object'],
+    [
+      { fifo: true, taskQueueUrl: 'https://sqs/1/t' },
+      'expected taskQueueUrl to be the URL of a FIFO queue (it ends in .fifo) beside the fifo option, got "https://sqs/1/t"',
+    ],
+    [
+      { fifo: { results: true }, resultsQueueUrl: 'https://sqs/1/r' },
+      'expected resultsQueueUrl to be the URL of a FIFO queue (it ends in .fifo) beside the fifo option, got "https://sqs/1/r"',
+    ],
+    [
+      { fifo: { tasks: true }, messageGroupId: () => 'tenant' },
+      'expected messageGroupId to be absent where the tasks queue is FIFO: its message group is the run, got a function',
+    ],
+    [
+      { taskQueueUrl: 'https://sqs/1/t.fifo', messageGroupId: () => 'tenant' },
+      'expected messageGroupId to be absent where the tasks queue is FIFO: its message group is the run, got a function',
+    ],
+    [
+      { payloadStore: { put() {}, get() {} } },
+      'expected payloadStore to be a PayloadStore (thresholdBytes, put and get), such as s3PayloadStore() makes, got an object',
     ],
     [{ client: {} }, 'expected client to be an SQSClient, got an object'],
     [{ clientConfig: 'eu-west-1' }, 'expected clientConfig to be an object, got "eu-west-1"'],
@@ -867,6 +890,37 @@ describe('two instances of the real engine over one store', () => {
     expect(await store.getRun('run')).toMatchObject({ status: 'suspended' });
     await pass(4_000);
     expect(await store.getRun('run')).toMatchObject({ status: 'completed', output: 7 });
+    await ended(transport.close());
+  });
+});
+
+describe('FIFO queues', () => {
+  const FIFO_QUEUES = ['durable-tasks-step.fifo', 'durable-results.fifo'] as const;
+
+  it('carry a task out and its result home, in the group of the run', async () => {
+    const sqs = new FakeSqs(...FIFO_QUEUES);
+    const { transport } = setUp({ client: sqs.client(), fifo: true }, sqs);
+    transport.attach(fakeEngine());
+    const handled: StepResult[] = [];
+    transport.onResult(async (result) => void handled.push(result));
+    transport.handle('step', (input: unknown) => ({ got: input }));
+    await transport.dispatch(taskFor({ input: 1 }));
+    await pass(1_000);
+    expect(handled).toMatchObject([{ stepId: 'run:0', status: 'completed', output: { got: 1 } }]);
+    expect(sqs.callsOf('send').flatMap(({ messages = [] }) => messages.map(({ groupId }) => groupId))).toEqual(['run', 'run']);
+    await ended(transport.close());
+  });
+
+  it.each([
+    [{ fifo: { results: true } }, true],
+    [{ resultsQueueUrl: FakeSqs.url('durable-results.fifo') }, true],
+    [{}, false],
+  ])('without attach warn of steps that are awaited in memory (%o: %s)', async (options, warns) => {
+    const sqs = new FakeSqs(...FIFO_QUEUES, TASKS, RESULTS);
+    const { transport, logger } = setUp({ client: sqs.client(), ...options }, sqs);
+    transport.onResult(async () => undefined);
+    await pass();
+    expect(logger.lines.map(({ message }) => message.includes('attach(engine)'))).toEqual(warns ? [true] : []);
     await ended(transport.close());
   });
 });

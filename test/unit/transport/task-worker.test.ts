@@ -34,6 +34,7 @@ function setUp(run: ServedStep['run'] = (input) => input, options: Partial<TaskW
     waitTimeSeconds: 20,
     visibilityTimeoutSeconds: 60,
     marker: undefined,
+    payloadStore: undefined,
     onError: (error, queueUrl) => void errors.push([error instanceof Error ? error.name : '', queueUrl]),
     logger,
     timing: { ...systemTiming, random: () => 1 },

@@ -1,0 +1,43 @@
+/** The worker alone: batches through every handler in turn, with no network. */
+import { lambdaContext } from 'durable-sqs-lambda/local';
+import { type FakeSender, recordHandlers } from '../peers/record-handlers.ts';
+import { taskEvent } from '../peers/sqs-event.ts';
+import { type Fields, numberOf } from './fields.ts';
+import { serveCommands } from './serve-commands.ts';
+
+let sent = 0;
+const sender: FakeSender = {
+  async send() {
+    sent += 1;
+  },
+};
+const allHandlers = Object.entries(recordHandlers(sender));
+
+/** Microseconds per record: one figure per handler and round. Handlers take turns, and each round begins with the next one. */
+async function measure(fields: Fields): Promise<Fields> {
+  const only = fields['only'];
+  const handlers = allHandlers.filter(([name]) => only === undefined || name === only);
+  const batch = numberOf(fields, 'batch');
+  const rounds = numberOf(fields, 'rounds');
+  const invocations = Math.max(1, Math.round(numberOf(fields, 'recordsPerRound') / batch));
+  const event = taskEvent(batch);
+  const samples: Record<string, number[]> = Object.fromEntries(handlers.map(([name]) => [name, []]));
+  // Below zero: warm-up.
+  for (let round = -Math.ceil(rounds / 4); round < rounds; round += 1) {
+    for (let turn = 0; turn < handlers.length; turn += 1) {
+      const [name, handler] = handlers[(turn + Math.abs(round)) % handlers.length] ?? [];
+      if (name === undefined || handler === undefined) continue;
+      const sentBefore = sent;
+      const startedAt = performance.now();
+      for (let invocation = 0; invocation < invocations; invocation += 1) {
+        await handler(event, lambdaContext({ functionName: 'bench', timeoutMs: 30_000 }));
+      }
+      const microseconds = (performance.now() - startedAt) * 1000;
+      if (sent - sentBefore !== invocations * batch) throw new Error(`${name} sent ${sent - sentBefore} results of ${invocations * batch}`);
+      if (round >= 0) samples[name]?.push(microseconds / (invocations * batch));
+    }
+  }
+  return samples;
+}
+
+serveCommands({ measure });

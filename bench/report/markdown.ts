@@ -1,0 +1,80 @@
+import { figure, withUnit } from './format.ts';
+import { type Check, checksOf, holds, limitOf, type Results, type SectionResult, type Table } from './model.ts';
+
+/** `results.md`, from `results.json` alone. */
+export function resultsMarkdown(results: Results): string {
+  return [
+    '# Benchmark results',
+    '',
+    `Written by \`npm run bench\`${results.mode === 'quick' ? ' in its quick mode' : ''}; do not edit. All figures are of one run on one machine.`,
+    '',
+    ...machineLines(results),
+    '',
+    '## Targets',
+    '',
+    ...targetTable(checksOf(results), results.mode),
+    '',
+    ...results.sections.flatMap(sectionLines),
+  ].join('\n');
+}
+
+/** The part that the README shows: the targets, the charts, and where they come from. */
+export function readmeTable(results: Results): string {
+  const charts = results.sections.flatMap((section) => section.charts);
+  const { cpu, cores, memoryGb, node } = results.machine;
+  return [
+    `Measured by \`npm run bench\` on ${cores} cores of ${cpu}, ${figure(memoryGb)} GB, Node ${node}, ${results.takenAt.slice(0, 10)}; peers side by side in`,
+    'turn, with an SQS server on the same machine. Medians of paired rounds; [all figures](bench/results.md).',
+    '',
+    ...targetTable(checksOf(results), results.mode),
+    '',
+    ...charts.slice(0, 3).map(({ name, title }) => `![${title}](bench/charts/${name}.svg)`),
+    '',
+  ].join('\n');
+}
+
+function machineLines({ takenAt, machine, versions }: Results): string[] {
+  const { cpu, cores, memoryGb, os, node } = machine;
+  return [
+    `- ${takenAt}`,
+    `- ${cpu}, ${cores} cores, ${figure(memoryGb)} GB memory, ${os}, Node ${node}`,
+    `- ${Object.entries(versions)
+      .map(([name, version]) => `${name} ${version}`)
+      .join(', ')}`,
+  ];
+}
+
+function targetTable(checks: readonly Check[], mode: Results['mode']): string[] {
+  return markdownTable({
+    title: '',
+    columns: ['what', 'measured', 'rounds', 'target', ''],
+    rows: checks.map((check) => {
+      const limit = limitOf(check, mode) ?? check.limit;
+      const held = holds(check, mode);
+      return [
+        check.what,
+        withUnit(check.measured, check.unit),
+        check.low === check.high ? '' : `${figure(check.low)} – ${figure(check.high)}`,
+        `${check.direction} ${withUnit(limit, check.unit)}`,
+        held === undefined ? 'not checked' : held ? 'reached' : '**missed**',
+      ];
+    }),
+  });
+}
+
+function sectionLines({ id, title, method, tables, charts, seconds }: SectionResult): string[] {
+  return [
+    `## ${id}. ${title}`,
+    '',
+    ...method.map((sentence) => `- ${sentence}`),
+    `- Took ${figure(seconds)} s; alone: \`npm run bench -- --only ${id}\`.`,
+    '',
+    ...charts.flatMap((chart) => [`![${chart.title}](charts/${chart.name}.svg)`, '']),
+    ...tables.flatMap((table) => [`**${table.title}**`, '', ...markdownTable(table), '']),
+  ];
+}
+
+function markdownTable({ columns, rows }: Table): string[] {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(columns), `| ${columns.map((_, index) => (index === 0 ? '---' : '---:')).join(' | ')} |`, ...rows.map(line)];
+}

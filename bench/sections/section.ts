@@ -1,0 +1,21 @@
+import type { Progress } from '../progress.ts';
+import type { SectionResult } from '../report/model.ts';
+import type { Sizes } from '../sizes.ts';
+
+/** What a section is given. */
+export interface SectionInput {
+  readonly sizes: Sizes;
+  /** Figures of sections that ran before. */
+  readonly facts: Readonly<Record<string, number>>;
+  readonly progress: Progress;
+}
+
+export interface Section {
+  readonly id: number;
+  readonly title: string;
+  /** Sections whose figures it reckons with. */
+  readonly needs: readonly number[];
+  /** Calls of `progress.step`. */
+  readonly steps: (sizes: Sizes) => number;
+  readonly run: (input: SectionInput) => Promise<Omit<SectionResult, 'id' | 'title' | 'seconds'>>;
+}

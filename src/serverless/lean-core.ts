@@ -1,0 +1,26 @@
+import { readFile } from 'node:fs/promises';
+import type { Plugin } from 'esbuild';
+
+const CORE = /[\\/]@dudousxd[\\/]nestjs-durable-core[\\/]dist[\\/]index\.js$/;
+
+/**
+ * esbuild plugin: lets the bundler leave out what a worker does not use of `@dudousxd/nestjs-durable-core` (nine tenths of it).
+ *
+ * The core package's build keeps the names of functions and classes by calls that a bundler must take for side effects, so each one
+ * holds on to what it names. This marks them as free of side effects: what is unused goes, and what is used works as before.
+ * `durable-sqs-lambda/serverless-plugin` adds it by itself where `custom.esbuild` names no plugins.
+ * @see https://esbuild.github.io/api/#tree-shaking
+ */
+export function leanCore(): Plugin {
+  return {
+    name: 'durable-lean-core',
+    setup(build) {
+      build.onLoad({ filter: CORE }, async ({ path }) => ({ contents: withoutSideEffects(await readFile(path, 'utf8')), loader: 'js' }));
+    },
+  };
+}
+
+/** Marks every call of esbuild's own name keeper; its definition (`var __name = …`) is none. */
+export function withoutSideEffects(code: string): string {
+  return code.replaceAll('__name(', '/* @__PURE__ */ __name(');
+}

@@ -1,0 +1,87 @@
+import { createHash, createHmac } from 'node:crypto';
+import type { SqsEndpoint } from './signed-endpoint.ts';
+
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string | undefined;
+}
+
+export interface UnsignedRequest {
+  /** E.g. `SendMessageBatch`. */
+  readonly operation: string;
+  readonly body: Buffer;
+  readonly endpoint: SqsEndpoint;
+  readonly credentials: Credentials;
+  /** The clock of SQS, as far as it is known. */
+  readonly at: Date;
+  readonly traceId?: string | undefined;
+}
+
+export interface SignedRequest {
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+const ALGORITHM = 'AWS4-HMAC-SHA256';
+
+/**
+ * A request in the JSON protocol of SQS with its Signature Version 4.
+ *
+ * Not by a package: the small ones are CommonJS, which a bundler cannot turn into an ES module without a banner in everybody's build,
+ * and for requests of one shape a signature is a few lines. The tests compare it with the AWS SDK's own signer and with `aws4`.
+ * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-json.html
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+ */
+export function signedRequest({ operation, body, endpoint, credentials, at, traceId }: UnsignedRequest): SignedRequest {
+  const { url, region } = endpoint;
+  const time = at.toISOString().replace(/[:-]|\.\d{3}/g, '');
+  const scope = `${time.slice(0, 8)}/${region}/sqs/aws4_request`;
+  // In the order of their names, as they are signed.
+  const signed: Readonly<Record<string, string>> = {
+    'content-type': 'application/x-amz-json-1.0',
+    host: url.host,
+    'x-amz-date': time,
+    ...(credentials.sessionToken === undefined ? {} : { 'x-amz-security-token': credentials.sessionToken }),
+    'x-amz-target': `AmazonSQS.${operation}`,
+  };
+  const names = Object.keys(signed).join(';');
+  const lines = Object.entries(signed).map(([name, value]) => `${name}:${value}\n`);
+  const canonical = ['POST', canonicalPath(url.pathname), '', lines.join(''), names, sha256(body)].join('\n');
+  const signature = hmac(signingKey(credentials.secretAccessKey, scope), [ALGORITHM, time, scope, sha256(canonical)].join('\n')).toString(
+    'hex',
+  );
+  return {
+    url,
+    headers: {
+      ...signed,
+      'content-length': String(body.length),
+      authorization: `${ALGORITHM} Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`,
+      // Not signed: tracing proxies write into it on the way.
+      ...(traceId === undefined ? {} : { 'x-amzn-trace-id': traceId }),
+    },
+    body,
+  };
+}
+
+/** The path of an endpoint, encoded once more than in the request itself, as every service but S3 has it. */
+function canonicalPath(pathname: string): string {
+  return pathname
+    .split('/')
+    .map((part) => encodeURIComponent(part).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`))
+    .join('/');
+}
+
+/** Made of each part of the scope in turn. */
+function signingKey(secretAccessKey: string, scope: string): Buffer {
+  return scope.split('/').reduce<Buffer>((key, part) => hmac(key, part), Buffer.from(`AWS4${secretAccessKey}`));
+}
+
+function hmac(key: Buffer, text: string): Buffer {
+  return createHmac('sha256', key).update(text).digest();
+}
+
+function sha256(content: Buffer | string): string {
+  return createHash('sha256').update(content).digest('hex');
+}

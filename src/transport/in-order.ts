@@ -1,0 +1,28 @@
+import { isFifoQueue } from '../sqs/fifo-queues.ts';
+import type { ReceivedMessage } from '../sqs/sqs-api.ts';
+
+/** What became of a message: it is done with, or SQS delivers it again. */
+export type Fate = 'acknowledged' | { readonly againInSeconds: number };
+
+/** What one receive brought, as lines of which each is to be handled in order: by group on a FIFO queue, else every message for itself. */
+export function linesOf(messages: readonly ReceivedMessage[], queueUrl: string): (readonly ReceivedMessage[])[] {
+  if (!isFifoQueue(queueUrl)) return messages.map((message) => [message]);
+  return [...Map.groupBy(messages, ({ groupId }) => groupId).values()];
+}
+
+/**
+ * Handles a line in order and stops at the first message that is to be delivered again: what is behind it goes back unseen, for the same
+ * time. SQS keeps a group shut while its first message is hidden, so the line comes again in its order.
+ */
+export async function handleLine(
+  line: readonly ReceivedMessage[],
+  handle: (message: ReceivedMessage) => Promise<Fate>,
+  giveBack: (message: ReceivedMessage, delaySeconds: number) => Promise<void>,
+): Promise<void> {
+  for (const [index, message] of line.entries()) {
+    const fate = await handle(message);
+    if (fate === 'acknowledged') continue;
+    await Promise.all(line.slice(index + 1).map((follower) => giveBack(follower, fate.againInSeconds)));
+    return;
+  }
+}

@@ -1,0 +1,141 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+/**
+ * What a stranger does: an empty project, the packed tarball in place of the published package, and the README's section "In your
+ * project" copied word by word: its files (a block whose first line names one) and its commands, in their order.
+ */
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const project = mkdtempSync(join(tmpdir(), 'consumer-'));
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const section = /^## In your project\n(.*?)^## /ms.exec(readme)?.[1] ?? '';
+const blocks = [...section.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language, code]) => ({ language, code: code ?? '' }));
+
+let tarball = '';
+const outputs = new Map<string, string>();
+
+/** Runs one line of the README in the project; its own machine's PATH, not this repository's. */
+function shell(line: string): string {
+  const PATH = (process.env['PATH'] ?? '')
+    .split(':')
+    .filter((entry) => !entry.startsWith(join(root, 'node_modules')) || entry === nodeFolder)
+    .join(':');
+  // No credentials and no endpoint: all of this works on a laptop that has never seen AWS.
+  const env = { PATH: `${nodeFolder}:${PATH}`, HOME: process.env['HOME'], CI: 'true' };
+  const { status, stdout, stderr } = spawnSync('bash', ['-c', line], { cwd: project, encoding: 'utf8', env, timeout: 240_000 });
+  if (status !== 0) throw new Error(`${line}\nexit ${status}\n${stdout}\n${stderr}`);
+  return stdout + stderr;
+}
+
+const nodeFolder = dirname(process.execPath);
+
+beforeAll(() => {
+  // `npm test` has built dist already; this is the very set of files that would be published.
+  execFileSync('npm', ['pack', '--pack-destination', project], { cwd: root, encoding: 'utf8', stdio: 'pipe' });
+  tarball = join(project, readdirSync(project).find((name) => name.endsWith('.tgz')) ?? 'no tarball');
+  shell('npm init --yes');
+
+  for (const { language, code } of blocks) {
+    const path = /^(?:\/\/|#) (\S+\.\w+)\n/.exec(code)?.[1];
+    if (language !== 'sh' && path !== undefined) {
+      mkdirSync(join(project, dirname(path)), { recursive: true });
+      writeFileSync(join(project, path), code);
+    }
+  }
+  for (const { language, code } of blocks) {
+    if (language !== 'sh') continue;
+    for (const line of code.split('\n')) {
+      const command = line.replace(/ +#.*$/, '').trim();
+      // It is not published yet, and deploying needs an account.
+      if (command !== '' && !command.includes('sls deploy')) {
+        outputs.set(command, shell(command.replace(/(npm install.*) durable-sqs-lambda\b/, `$1 ${tarball}`)));
+      }
+    }
+  }
+}, 300_000);
+
+afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+function outputOf(part: string): string {
+  const found = [...outputs].find(([command]) => command.includes(part));
+  if (found === undefined) throw new Error(`expected a command with "${part}" in the README, got ${[...outputs.keys()].join(' | ')}`);
+  return found[1];
+}
+
+describe('the quick start of the README, in an empty project', () => {
+  it('packages: one line of serverless.yml gives the queues, the mapping and the rights', () => {
+    outputOf('sls package');
+    const template: { Resources: Record<string, { Type: string; Properties: Record<string, unknown> }> } = JSON.parse(
+      readFileSync(join(project, '.serverless/cloudformation-template-update-stack.json'), 'utf8'),
+    );
+    const resources = Object.values(template.Resources);
+    const queueNames = resources.filter(({ Type }) => Type === 'AWS::SQS::Queue').map(({ Properties }) => Properties['QueueName']);
+    expect(queueNames).toEqual(
+      expect.arrayContaining([
+        'durable-dev-tasks-payments--charge-card',
+        'durable-dev-dead-letters-payments--charge-card',
+        'durable-dev-results',
+      ]),
+    );
+    const [mapping] = resources.filter(({ Type }) => Type === 'AWS::Lambda::EventSourceMapping');
+    expect(mapping?.Properties['FunctionResponseTypes']).toEqual(['ReportBatchItemFailures']);
+  });
+
+  it('replays an event: the result is printed, nothing is sent', () => {
+    const output = outputOf('sls invoke local');
+    expect(output).toContain('"status":"completed"');
+    expect(output).toContain('"batchItemFailures": []');
+  });
+});
+
+describe.each([
+  ['an ES module', 'module'],
+  ['CommonJS', 'commonjs'],
+])('the types, from %s', (_what, type) => {
+  it('are complete for every entry', () => {
+    const folder = join(project, type);
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ type }));
+    writeFileSync(
+      join(folder, 'uses.ts'),
+      `import * as all from 'durable-sqs-lambda';
+import { SqsTransport } from 'durable-sqs-lambda/engine';
+import { runStep, startLocalSqs } from 'durable-sqs-lambda/local';
+import { type LambdaStepContext, sqsStepHandler } from 'durable-sqs-lambda/worker';
+
+const handler = sqsStepHandler('a', async (input: { id: string }, step: LambdaStepContext) => ({ id: input.id, left: step.remainingTimeMs() }));
+export const result: Promise<all.StepResult> = runStep(handler, { id: 'x' });
+export const transport: all.SqsTransport = new SqsTransport({ autoCreate: true });
+export const sqs: typeof startLocalSqs = startLocalSqs;
+// @ts-expect-error: a typo is refused
+new SqsTransport({ autoCreat: true });
+`,
+    );
+    const compilerOptions = { module: 'nodenext', target: 'es2023', strict: true, noEmit: true, types: ['node'], skipLibCheck: false };
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+    const tsc = join(root, 'node_modules/.bin/tsc');
+    const { stdout } = spawnSync(tsc, ['-p', folder], { encoding: 'utf8' });
+    expect(errorsOutsideOfOthers(stdout)).toEqual([]);
+  });
+
+  it('fit what runs', () => {
+    const code =
+      type === 'module'
+        ? `import('durable-sqs-lambda').then((all) => console.log(typeof all.SqsTransport, typeof all.sqsStepHandler))`
+        : `const all = require('durable-sqs-lambda'); console.log(typeof all.SqsTransport, typeof all.sqsStepHandler)`;
+    const file = join(project, type, type === 'module' ? 'run.mjs' : 'run.cjs');
+    writeFileSync(file, code);
+    expect(shell(`node ${file}`)).toContain('function function');
+  });
+});
+
+/** Errors in our declarations or in the user's code; those of other packages' own declarations are theirs. */
+function errorsOutsideOfOthers(stdout: string): string[] {
+  return stdout
+    .split('\n')
+    .filter((line) => line.includes('error TS') && !(line.includes('node_modules/') && !line.includes('/durable-sqs-lambda/')));
+}

@@ -1,0 +1,215 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { SQSClientConfig } from '@aws-sdk/client-sqs';
+import { DeliveryFaults } from './delivery-faults.ts';
+import { type Fault, type PlannedFault, planFault } from './fault-plan.ts';
+import type { Ledger } from './ledger.ts';
+import { errorAnswer, messagesOf, readCall, type SqsCall, withFailed } from './sqs-wire.ts';
+import { type Answer, textOf, Upstream } from './upstream.ts';
+
+export interface InjectorOptions {
+  /** Port of the SQS server. */
+  readonly upstreamPort: number;
+  /** Share of requests that go wrong, 0 to 1. */
+  readonly rate: number;
+  readonly random: () => number;
+  readonly ledger: Ledger;
+  /** Asked before each call is carried out: whether its caller's process dies with it, before SQS has it or after. */
+  readonly fate?: (call: SqsCall) => 'dies before' | 'dies after' | undefined;
+}
+
+const KEPT_FROM_SQS: ReadonlySet<Fault> = new Set(['reset before', 'hang', 'HTTP 500', 'HTTP 503', 'throttled']);
+
+/** An HTTP proxy in front of SQS, on 127.0.0.1, that does to requests what networks and SQS do on bad days. */
+export class Injector {
+  readonly #options: InjectorOptions;
+  readonly #upstream: Upstream;
+  readonly #deliveries: DeliveryFaults;
+  readonly #server: Server;
+  readonly #dead = new Set<string>();
+  #rate: number;
+  #port = 0;
+
+  constructor(options: InjectorOptions) {
+    this.#options = options;
+    this.#rate = options.rate;
+    this.#upstream = new Upstream(options.upstreamPort);
+    this.#deliveries = new DeliveryFaults(options.random, options.ledger);
+    this.#server = createServer((request, response) => void this.#serve(request, response));
+    this.#server.keepAliveTimeout = 60_000;
+  }
+
+  async start(): Promise<void> {
+    this.#server.listen(this.#port, '127.0.0.1');
+    await once(this.#server, 'listening');
+    const address = this.#server.address();
+    if (address !== null && typeof address === 'object') this.#port = address.port;
+  }
+
+  get endpoint(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** For one process of the test: the injector knows it by its access key id. */
+  clientConfig(caller: string, config: SQSClientConfig = {}) {
+    const credentials = { accessKeyId: caller, secretAccessKey: 'local' };
+    return { endpoint: this.endpoint, region: 'us-east-1', credentials, ...config };
+  }
+
+  /** The process is gone: nothing that it still sends arrives, and nothing comes back to it. */
+  kill(caller: string): void {
+    this.#dead.add(caller);
+  }
+
+  isDead(caller: string): boolean {
+    return this.#dead.has(caller);
+  }
+
+  /** From now on nothing goes wrong, so that the end can be looked at. */
+  calm(): void {
+    this.#rate = 0;
+  }
+
+  /** Nobody listens for a moment: connections are cut, new ones refused. */
+  async refuseFor(ms: number): Promise<void> {
+    this.#options.ledger.fault('connections refused');
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await closed;
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    await this.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#server.close();
+    this.#server.closeAllConnections();
+    this.#upstream.close();
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.on('error', () => undefined);
+    try {
+      const text = await textOf(request);
+      await this.#carryOut(readCall(request.headers, text), text, request, response);
+    } catch {
+      // The caller has hung up, or SQS has been stopped.
+      response.socket?.destroy();
+    }
+  }
+
+  async #carryOut(call: SqsCall, text: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { random, ledger, fate } = this.#options;
+    const planned = planFault(call, this.#rate, random);
+    const death = this.isDead(call.caller) ? 'dies before' : fate?.(call);
+    if (death !== undefined) this.kill(call.caller);
+    if (death === 'dies before') return cut(response);
+    ledger.request(call.action);
+    if (planned !== undefined && death === undefined) ledger.fault(planned.fault);
+
+    if (planned !== undefined && death === undefined && (await this.#keptFromSqs(call, planned, response))) return;
+    const kept = planned?.fault === 'Failed[] entries' ? someOf(call, random) : [];
+    if (kept.length > 0) ledger.notSent(call, kept);
+    const answer = await this.#forward(call, without(text, call, kept), request, response, planned);
+    if (answer.status === 200) ledger.accepted(call, kept);
+    const whole = kept.length === 0 ? answer : { ...answer, body: withFailed(answer.body, kept, 'InternalError') };
+    if (death === 'dies after' || planned?.fault === 'reset after' || planned?.fault === 'answer withheld') {
+      // Written down first: the caller may draw its conclusions while the answer is held.
+      ledger.unanswered(call);
+      if (planned?.fault === 'answer withheld') await held(planned.holdMs, response);
+      return cut(response);
+    }
+    const body =
+      call.action === 'ReceiveMessage' && answer.status === 200 ? this.#deliveries.answer(call, whole.body, planned?.fault) : whole.body;
+    response.writeHead(whole.status, { ...whole.headers, 'content-length': Buffer.byteLength(body) });
+    response.end(body);
+    await ended(response);
+    if (!response.writableFinished) ledger.unanswered(call);
+  }
+
+  /** Faults that happen before SQS; true where the request is over. */
+  async #keptFromSqs(call: SqsCall, { fault, holdMs }: PlannedFault, response: ServerResponse): Promise<boolean> {
+    const { ledger, random } = this.#options;
+    if (KEPT_FROM_SQS.has(fault)) ledger.notSent(call);
+    switch (fault) {
+      case 'hang':
+        await held(holdMs, response);
+        cut(response);
+        break;
+      case 'reset before':
+        cut(response);
+        break;
+      case 'HTTP 503':
+        // What a load balancer answers is no JSON.
+        response.writeHead(503, { 'content-type': 'text/html' });
+        response.end('<html><body><h1>503 Service Temporarily Unavailable</h1></body></html>');
+        break;
+      case 'HTTP 500':
+        answerWith(response, errorAnswer(500, 'InternalFailure'));
+        break;
+      case 'throttled':
+        // Both spellings are seen on AWS.
+        answerWith(response, random() < 0.5 ? errorAnswer(400, 'ThrottlingException') : errorAnswer(403, 'RequestThrottled'));
+        break;
+      default:
+        return false;
+    }
+    return true;
+  }
+
+  async #forward(call: SqsCall, text: string, request: IncomingMessage, response: ServerResponse, planned?: PlannedFault): Promise<Answer> {
+    const gone = new AbortController();
+    // A long poll whose caller has hung up is not answered, as on SQS; everything else is carried out all the same.
+    if (call.action === 'ReceiveMessage') response.on('close', () => gone.abort());
+    const empty: Answer = { status: 200, headers: { 'content-type': 'application/x-amz-json-1.0' }, body: '{}' };
+    if (text === '') return empty;
+    const answer = await this.#upstream.send(request.headers, text, gone.signal);
+    if (planned?.fault === 'sent twice') {
+      this.#options.ledger.sentTwice(call);
+      await this.#upstream.send(request.headers, text);
+    }
+    if (call.action === 'ReceiveMessage') this.#options.ledger.receipts(messagesOf(answer.body));
+    return answer;
+  }
+}
+
+/** Ids of about half of the entries, one at least. */
+function someOf({ entries }: SqsCall, random: () => number): string[] {
+  const ids = entries.flatMap(({ id }) => id ?? []);
+  const some = ids.filter(() => random() < 0.5);
+  return some.length > 0 ? some : ids.slice(0, 1);
+}
+
+/** The request without some entries; empty where none is left. */
+function without(text: string, { body }: SqsCall, kept: readonly string[]): string {
+  const { Entries } = body;
+  if (kept.length === 0 || !Array.isArray(Entries)) return text;
+  const left: unknown[] = Entries.filter((entry: { readonly Id?: string }) => !kept.includes(entry.Id ?? ''));
+  return left.length === 0 ? '' : JSON.stringify({ ...body, Entries: left });
+}
+
+function answerWith(response: ServerResponse, { status, headers, body }: ReturnType<typeof errorAnswer>): void {
+  response.writeHead(status, headers);
+  response.end(body);
+}
+
+function cut(response: ServerResponse): void {
+  response.socket?.resetAndDestroy();
+}
+
+/** Waits, or until the caller has hung up. */
+async function held(ms: number, response: ServerResponse): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([
+    new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms);
+    }),
+    ended(response),
+  ]);
+  clearTimeout(timer);
+}
+
+function ended(response: ServerResponse): Promise<void> {
+  if (response.closed || response.destroyed) return Promise.resolve();
+  return new Promise((resolve) => response.once('close', () => resolve()));
+}

@@ -1,0 +1,164 @@
+import type { SQSClientConfig } from '@aws-sdk/client-sqs';
+import type { Context, SQSEvent } from 'aws-lambda';
+import { sqsStepHandler } from '../../src/lambda/index.ts';
+import { silentLogger } from '../support/local-cloud.ts';
+import type { Ledger } from './ledger.ts';
+import { type SqsCall, stepIdOf } from './sqs-wire.ts';
+import { runStep, STEPS } from './steps.ts';
+
+export interface FleetOptions {
+  readonly resultsQueueUrl: string;
+  readonly clientConfig: (caller: string, config?: SQSClientConfig) => SQSClientConfig;
+  /** Cuts a process off the network. */
+  readonly kill: (caller: string) => void;
+  readonly ledger: Ledger;
+  readonly random: () => number;
+  /** Share of invocations whose process is killed. */
+  readonly killRate: number;
+  readonly timeoutMs: number;
+}
+
+type Moment = 'before a step' | 'in a step' | 'before a send' | 'after a send' | 'after the last send';
+const MOMENTS: readonly Moment[] = ['before a step', 'in a step', 'before a send', 'after a send', 'after the last send'];
+
+type Handler = (event: SQSEvent, context: Context) => Promise<unknown>;
+
+/** One process of a function: one invocation at a time, warm in between, until it is killed. */
+interface Instance {
+  readonly caller: string;
+  readonly handler: Handler;
+  /** Rejects when the process is killed. */
+  readonly death: PromiseWithResolvers<never>;
+  dead: boolean;
+  started: Set<string>;
+  dies: Moment | undefined;
+}
+
+/** What runs the functions: starts processes as they are needed, and kills some of them in the midst of it. */
+export class LambdaFleet {
+  readonly #options: FleetOptions;
+  readonly #idle: Instance[] = [];
+  readonly #byCaller = new Map<string, Instance>();
+  #coldStarts = 0;
+  #calm = false;
+  invocations = 0;
+  readonly kills = new Map<Moment | 'at its timeout', number>();
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+  }
+
+  get coldStarts(): number {
+    return this.#coldStarts;
+  }
+
+  calm(): void {
+    this.#calm = true;
+  }
+
+  /** What an event source mapping invokes. */
+  readonly invoke = async (event: SQSEvent, context: Context): Promise<unknown> => {
+    const { ledger, random, killRate, timeoutMs } = this.#options;
+    const instance = this.#idle.pop() ?? this.#coldStart();
+    this.invocations += 1;
+    instance.started = new Set();
+    const [killed, moment] = [random() < killRate, Math.floor(random() * MOMENTS.length)];
+    instance.dies = killed && !this.#calm ? MOMENTS[moment] : undefined;
+    ledger.invocationBegins(instance.caller);
+    const timer = setTimeout(() => this.#kill(instance, 'at its timeout'), timeoutMs);
+    try {
+      const response = await Promise.race([instance.handler(event, context), instance.death.promise]);
+      if (instance.dies === 'after the last send') {
+        this.#kill(instance, instance.dies);
+        await instance.death.promise;
+      }
+      this.#checkGivenBack(instance, event, response);
+      return response;
+    } catch (error) {
+      // Nothing was accepted: the handler throws, and the whole batch comes again.
+      if (!instance.dead) this.#checkGivenBack(instance, event, undefined);
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      if (!instance.dead) this.#idle.push(instance);
+    }
+  };
+
+  /** Whether the caller's process is to die with this call. */
+  fate(call: SqsCall): 'dies before' | 'dies after' | undefined {
+    const instance = this.#byCaller.get(call.caller);
+    if (instance?.dies === undefined || !call.action.startsWith('SendMessage')) return undefined;
+    const { dies } = instance;
+    if (dies !== 'before a send' && dies !== 'after a send') return undefined;
+    this.#kill(instance, dies);
+    return dies === 'before a send' ? 'dies before' : 'dies after';
+  }
+
+  #coldStart(): Instance {
+    this.#coldStarts += 1;
+    const { clientConfig, resultsQueueUrl } = this.#options;
+    const caller = `lambda${this.#coldStarts}`;
+    const death = Promise.withResolvers<never>();
+    death.promise.catch(() => undefined);
+    // Half of them without the SDK's own retries, so that ours are seen at work.
+    const config = clientConfig(caller, this.#coldStarts % 2 === 0 ? { maxAttempts: 1 } : {});
+    const handler = sqsStepHandler(Object.fromEntries(STEPS.map((step) => [step, runStep])), {
+      clientConfig: config,
+      resultsQueueUrl,
+      logger: silentLogger,
+      around: (step, next) => this.#around(instance, step.task.stepId, next),
+    });
+    const instance: Instance = {
+      caller,
+      handler,
+      death,
+      dead: false,
+      started: new Set(),
+      dies: undefined,
+    };
+    this.#byCaller.set(caller, instance);
+    return instance;
+  }
+
+  async #around(instance: Instance, stepId: string, next: () => Promise<unknown>): Promise<unknown> {
+    if (instance.dies === 'before a step') this.#kill(instance, instance.dies);
+    if (instance.dead) return never();
+    instance.started.add(stepId);
+    this.#options.ledger.executed(stepId);
+    const output = await next();
+    if (instance.dies === 'in a step') this.#kill(instance, instance.dies);
+    return instance.dead ? never() : output;
+  }
+
+  #kill(instance: Instance, moment: Moment | 'at its timeout'): void {
+    if (instance.dead) return;
+    instance.dead = true;
+    this.kills.set(moment, (this.kills.get(moment) ?? 0) + 1);
+    this.#options.kill(instance.caller);
+    this.#options.ledger.killed(instance.started);
+    this.#byCaller.delete(instance.caller);
+    instance.death.reject(new Error(`the process was killed ${moment}`));
+  }
+
+  #checkGivenBack({ caller, started }: Instance, event: SQSEvent, response: unknown): void {
+    const failed = failedIds(response);
+    for (const { messageId, body } of event.Records) {
+      const stepId = stepIdOf(body);
+      if (stepId === undefined || (failed !== undefined && !failed.has(messageId))) continue;
+      this.#options.ledger.givenBack(caller, stepId, started.has(stepId));
+    }
+  }
+}
+
+/** Ids that a response gives back; undefined: all. */
+function failedIds(response: unknown): ReadonlySet<string> | undefined {
+  if (typeof response !== 'object' || response === null || !('batchItemFailures' in response)) return undefined;
+  const { batchItemFailures } = response;
+  if (!Array.isArray(batchItemFailures)) return undefined;
+  return new Set(batchItemFailures.map(({ itemIdentifier }: { readonly itemIdentifier: string }) => itemIdentifier));
+}
+
+/** A process that is gone does nothing more. */
+function never(): Promise<never> {
+  return new Promise(() => undefined);
+}

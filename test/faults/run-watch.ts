@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { InMemoryStateStore, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+import type { Ledger } from './ledger.ts';
+import type { Run } from './workload.ts';
+
+const ENDED: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled', 'dead']);
+const LOOK_EVERY_MS = 250;
+const SHARE_PATIENCE_MS = 20_000;
+/** A turn that is about to dispatch has long done so by then. */
+const UNSENT_AFTER_MS = 5_000;
+
+/** Looks at the store, not at engines: these are killed. */
+export class RunWatch {
+  readonly #runs: readonly Run[];
+  readonly #store: InMemoryStateStore;
+  readonly #ledger: Ledger;
+  readonly #isDead: (caller: string) => boolean;
+  readonly #ended = new Set<string>();
+
+  constructor(runs: readonly Run[], store: InMemoryStateStore, ledger: Ledger, isDead: (caller: string) => boolean) {
+    this.#runs = runs;
+    this.#store = store;
+    this.#ledger = ledger;
+    this.#isDead = isDead;
+  }
+
+  /** Waits until a share of some runs has ended, but not for ever: what is stuck shows at the end. */
+  async untilEnded(runs: readonly Run[], share: number): Promise<void> {
+    const deadline = Date.now() + SHARE_PATIENCE_MS;
+    for (;;) {
+      const open = await this.#open(runs);
+      if (open.length <= runs.length * (1 - share) || Date.now() > deadline) return;
+      await sleep(20);
+    }
+  }
+
+  /** Waits until every run has ended, and gives how many have not. */
+  async untilAllEnded(timeoutMs: number, engine: () => WorkflowEngine | undefined): Promise<number> {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const open = await this.#open(this.#runs);
+      if (open.length === 0 || Date.now() > deadline) return open.length;
+      for (const { runId } of open) if (await this.#neverSent(runId)) await engine()?.redispatchPending(runId);
+      await sleep(LOOK_EVERY_MS);
+    }
+  }
+
+  async #open(runs: readonly Run[]): Promise<Run[]> {
+    const open = runs.filter(({ runId }) => !this.#ended.has(runId));
+    const statuses = await Promise.all(open.map(({ runId }) => this.#store.getRun(runId)));
+    for (const run of statuses) if (run !== null && ENDED.has(run.status)) this.#ended.add(run.id);
+    return open.filter(({ runId }) => !this.#ended.has(runId));
+  }
+
+  /**
+   * Whether the run waits for a step whose engine died between its checkpoint and its send. No transport knows of it; an operator's
+   * `redispatchPending`, or the engine's `remoteRedispatchMs`, is what helps.
+   */
+  async #neverSent(runId: string): Promise<boolean> {
+    const checkpoints = await this.#store.listCheckpoints(runId);
+    return checkpoints.some(({ status, kind, stepId, attempts, startedAt }) => {
+      if (status !== 'pending' || kind !== 'remote' || stepId === undefined) return false;
+      const dispatcher = this.#ledger.dispatcherOf(stepId);
+      const orphaned = dispatcher === undefined || this.#isDead(dispatcher) || !this.#ledger.wasDispatched(stepId, attempts);
+      return orphaned && !this.#ledger.isAccepted(stepId, attempts) && Date.now() - startedAt.getTime() > UNSENT_AFTER_MS;
+    });
+  }
+}

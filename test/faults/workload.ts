@@ -1,0 +1,137 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { InMemoryStateStore, WorkflowCtx, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+import { type StepName, stampOf, type Ticket, undone } from './steps.ts';
+
+export type Kind = 'one' | 'three' | 'fan' | 'patient' | 'retried' | 'compensated';
+
+export interface Run {
+  readonly runId: string;
+  readonly kind: Kind;
+  readonly nonce: number;
+}
+
+const STEPS_OF: Readonly<Record<Kind, number>> = { one: 1, three: 3, fan: 5, patient: 2, retried: 2, compensated: 3 };
+/** Awaited in memory by one engine instance: far above any delay of the test. */
+const PATIENCE_MS = 150_000;
+
+/**
+ * Runs of all kinds, of `steps` steps together.
+ * @param name first part of the run ids: scenarios side by side never share one
+ * @param kinds which kinds take part; a result of a `patient` one is lost to it where another engine instance receives it
+ */
+export function makeRuns(name: string, steps: number, kinds: readonly Kind[], random: () => number): Run[] {
+  const runs: Run[] = [];
+  for (let left = steps; left > 0; ) {
+    const kind = kinds[Math.floor(random() * kinds.length)] ?? 'one';
+    runs.push({ runId: `${name}-${kind}-${runs.length}`, kind, nonce: Math.floor(random() * 2 ** 32) });
+    left -= STEPS_OF[kind];
+  }
+  return runs;
+}
+
+export function register(engine: WorkflowEngine): void {
+  const step = (ctx: WorkflowCtx, name: StepName, run: Run, label: string, options = {}) => ctx.step(name, ticket(run, label), options);
+  const workflows: Readonly<Record<Kind, (ctx: WorkflowCtx, run: Run) => Promise<unknown>>> = {
+    one: async (ctx, run) => [await step(ctx, 'faults.work', run, 'a')],
+    async three(ctx, run) {
+      const outputs: unknown[] = [];
+      for (const label of ['a', 'b', 'c']) outputs.push(await step(ctx, 'faults.work', run, label));
+      return outputs;
+    },
+    async fan(ctx, run) {
+      const outputs = await Promise.all(['a', 'b', 'c', 'd'].map((label) => step(ctx, 'faults.work', run, label)));
+      return [...outputs, await step(ctx, 'faults.work', run, 'e')];
+    },
+    async patient(ctx, run) {
+      const first = await step(ctx, 'faults.work', run, 'a', { timeoutMs: PATIENCE_MS });
+      return [first, await step(ctx, 'faults.work', run, 'b', { timeoutMs: PATIENCE_MS })];
+    },
+    async retried(ctx, run) {
+      const first = await step(ctx, 'faults.flaky', run, 'a', { retries: 3, backoffMs: 20 });
+      return [first, await step(ctx, 'faults.work', run, 'b')];
+    },
+    async compensated(ctx, run) {
+      await step(ctx, 'faults.work', run, 'a', { compensate: 'faults.undo' });
+      return step(ctx, 'faults.decline', run, 'b', { retries: 3 });
+    },
+  };
+  for (const [kind, workflow] of Object.entries(workflows)) engine.register(kind, '1', (ctx, input) => workflow(ctx, runOf(input)));
+}
+
+/** How a run ended, judged: `right`, the engine's own known limits by name, or what is wrong. */
+export type Verdict =
+  | { readonly outcome: 'right' }
+  | { readonly outcome: 'limit'; readonly limit: string }
+  | { readonly outcome: 'wrong'; readonly why: string };
+
+/** @param surplusFailures whether the engine was handed more failures of the run's flaky step than attempts of it failed */
+export async function judge(
+  run: Run,
+  store: InMemoryStateStore,
+  surplusFailures: (stepId: string) => boolean,
+  startedAgain: (stepId: string) => boolean = () => false,
+): Promise<Verdict> {
+  const stored = await store.getRun(run.runId);
+  const wrong = (why: string): Verdict => ({ outcome: 'wrong', why: `${run.runId}: ${why}` });
+  if (stored === null || stored === undefined) return wrong('it is not in the store');
+  const { status, error } = stored;
+  if (status === 'failed' && error?.message.includes('the store is down')) {
+    return { outcome: 'limit', limit: 'the engine failed a run whose turn met the store outage' };
+  }
+  const timedOut = status === 'failed' && run.kind === 'patient' && error?.message.includes('no result/heartbeat') === true;
+  if (timedOut && (startedAgain(`${run.runId}:0`) || startedAgain(`${run.runId}:1`))) {
+    return { outcome: 'limit', limit: 'two turns of a run waited in memory for one result, after a crash or outage' };
+  }
+  if (run.kind === 'compensated') {
+    if (status !== 'failed' && status !== 'completed') return wrong(`it is stuck: ${status}, ${await whereItIs(run.runId, store)}`);
+    if (status !== 'failed') return wrong(`expected it to fail and be compensated, it is ${status}`);
+    if (error?.message !== `declined ${stampOf('faults.decline', ticket(run, 'b'))}`)
+      return wrong(`it failed with another error (${error?.message ?? 'none'})`);
+    const envelopes = undone.get(run.runId) ?? [];
+    const expected = { input: ticket(run, 'a'), output: { stamp: stampOf('faults.work', ticket(run, 'a')) } };
+    if (envelopes.length === 0) return wrong('it was not compensated');
+    return envelopes.every((envelope) => isDeepStrictEqual(envelope, expected))
+      ? { outcome: 'right' }
+      : wrong('it was compensated with the values of another step');
+  }
+  if (status === 'failed' && run.kind === 'retried' && error?.message.startsWith('busy ') === true && surplusFailures(`${run.runId}:0`)) {
+    return { outcome: 'limit', limit: 'a late copy of a failure was taken for the next attempt' };
+  }
+  if (status !== 'completed' && status !== 'failed') return wrong(`it is stuck: ${status}, ${await whereItIs(run.runId, store)}`);
+  if (status !== 'completed')
+    return wrong(`expected it to be completed, it is ${status}${error === undefined ? '' : ` (${error.message})`}`);
+  return isDeepStrictEqual(stored.output, expectedOutput(run)) ? { outcome: 'right' } : wrong('its outputs are those of other steps');
+}
+
+/** What a stuck run waits for, in positions and states. */
+async function whereItIs(runId: string, store: InMemoryStateStore): Promise<string> {
+  const steps = await store.listCheckpoints(runId);
+  return steps.map(({ seq, status, attempts }) => `step ${seq} ${status}, attempt ${attempts}`).join('; ') || 'no step dispatched';
+}
+
+function expectedOutput(run: Run): unknown {
+  const labels: Readonly<Record<Exclude<Kind, 'compensated'>, string>> = {
+    one: 'a',
+    three: 'abc',
+    fan: 'abcde',
+    patient: 'ab',
+    retried: 'ab',
+  };
+  if (run.kind === 'compensated') return undefined;
+  return [...labels[run.kind]].map((label) => {
+    const step = run.kind === 'retried' && label === 'a' ? 'faults.flaky' : 'faults.work';
+    return { stamp: stampOf(step, ticket(run, label)) };
+  });
+}
+
+function ticket({ runId, nonce }: Run, label: string): Ticket {
+  return { runId, label, nonce };
+}
+
+function runOf(input: unknown): Run {
+  const run = typeof input === 'object' && input !== null ? input : {};
+  if ('runId' in run && 'nonce' in run && typeof run.runId === 'string' && typeof run.nonce === 'number') {
+    return { runId: run.runId, nonce: run.nonce, kind: 'one' };
+  }
+  throw new Error('the input is not one of this test');
+}

@@ -1,0 +1,38 @@
+import { fileURLToPath } from 'node:url';
+import { build, type Metafile } from 'esbuild';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+async function bundled(entry: string, external: readonly string[]): Promise<Metafile['outputs'][string]> {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    outfile: 'index.mjs',
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    target: 'node22',
+    format: 'esm',
+    mainFields: ['module', 'main'],
+    external: [...external],
+    write: false,
+    metafile: true,
+  });
+  const output = Object.values(metafile.outputs)[0];
+  return output ?? expect.fail('expected a bundle');
+}
+
+describe('the bundle of a handler, with the AWS SDK left to the runtime', () => {
+  it('loads no SDK and no HTTP client when it starts, and the SDK only where it is asked for', async () => {
+    const { imports } = await bundled('handlers/charge-card.ts', ['@aws-sdk']);
+    const atStart = imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => path);
+    expect(new Set(atStart)).toEqual(new Set(['node:async_hooks', 'node:crypto', 'node:module', 'node:timers']));
+    expect(imports.filter(({ kind }) => kind === 'dynamic-import').map(({ path }) => path)).toEqual(['@aws-sdk/client-sqs']);
+  });
+
+  it('has everything else inside', async () => {
+    const { imports } = await bundled('handlers/charge-card.ts', ['@aws-sdk']);
+    expect(imports.filter(({ path, external }) => external !== true || !/^(node:|@aws-sdk\/)/.test(path))).toEqual([]);
+  });
+});

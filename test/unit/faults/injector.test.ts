@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { DeliveryFaults } from '../../faults/delivery-faults.ts';
+import { Ledger } from '../../faults/ledger.ts';
+import { messagesOf, readCall, withFailed } from '../../faults/sqs-wire.ts';
+
+const receive = readCall(
+  { 'x-amz-target': 'AmazonSQS.ReceiveMessage' },
+  JSON.stringify({ QueueUrl: 'http://sqs/0/p-tasks-s', MaxNumberOfMessages: 10 }),
+);
+const message = (id: string) => ({ MessageId: id, ReceiptHandle: `h${id}`, Body: '{}', Attributes: { ApproximateReceiveCount: '1' } });
+const answer = (...ids: string[]) => JSON.stringify({ Messages: ids.map(message) });
+const idsOf = (text: string) => messagesOf(text).map(({ MessageId }) => MessageId);
+
+describe('what the injector does to answers', () => {
+  it('delivers a message once more with a receive count above the first', () => {
+    const faults = new DeliveryFaults(() => 0, new Ledger());
+    expect(idsOf(faults.answer(receive, answer('1'), undefined))).toEqual(['1']);
+    const again = messagesOf(faults.answer(receive, answer('2'), 'delivered twice'));
+    expect(again.map(({ MessageId }) => MessageId)).toEqual(['2', '1']);
+    expect(again[1]).toMatchObject({ Attributes: { ApproximateReceiveCount: '2' } });
+  });
+
+  it('keeps a message back for the next answer when it reorders', () => {
+    const faults = new DeliveryFaults(() => 0, new Ledger());
+    const now = idsOf(faults.answer(receive, answer('1', '2', '3'), 'reordered'));
+    const later = idsOf(faults.answer(receive, answer('4'), undefined));
+    expect(now).toHaveLength(2);
+    expect([...now, ...later].sort()).toEqual(['1', '2', '3', '4']);
+  });
+
+  it('leaves an answer without a fault as it is', () => {
+    const faults = new DeliveryFaults(() => 0, new Ledger());
+    expect(faults.answer(receive, answer('1'), undefined)).toBe(answer('1'));
+  });
+
+  it('adds entries that were kept from SQS to those that SQS failed itself', () => {
+    const own = { Id: '2', Code: 'InvalidMessageContents', SenderFault: true };
+    const merged: unknown = JSON.parse(withFailed(JSON.stringify({ Successful: [{ Id: '0' }], Failed: [own] }), ['1'], 'InternalError'));
+    expect(merged).toMatchObject({ Successful: [{ Id: '0' }], Failed: [own, { Id: '1', Code: 'InternalError', SenderFault: false }] });
+  });
+
+  it('knows a caller by its access key id', () => {
+    const headers = { authorization: 'AWS4-HMAC-SHA256 Credential=lambda7/20261124/us-east-1/sqs/aws4_request, SignedHeaders=host' };
+    expect(readCall(headers, '{}').caller).toBe('lambda7');
+  });
+});

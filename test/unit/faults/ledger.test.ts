@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { Ledger } from '../../faults/ledger.ts';
+import { readCall } from '../../faults/sqs-wire.ts';
+
+const TASKS = 'http://sqs/000/p-tasks-step';
+const RESULTS = 'http://sqs/000/p-results';
+
+function sendOf(queueUrl: string, ...stepIds: string[]) {
+  const Entries = stepIds.map((stepId, index) => ({ Id: String(index), MessageBody: JSON.stringify({ stepId, attempt: 1 }) }));
+  const headers = { 'x-amz-target': 'AmazonSQS.SendMessageBatch', authorization: 'AWS4-HMAC-SHA256 Credential=lambda1/20261124/x' };
+  return readCall(headers, JSON.stringify({ QueueUrl: queueUrl, Entries }));
+}
+
+/** A step that was dispatched once and ran twice. */
+function ranTwice(): Ledger {
+  const ledger = new Ledger();
+  ledger.dispatched('r:0', 1, 'engine1', 'start');
+  ledger.executed('r:0');
+  ledger.executed('r:0');
+  return ledger;
+}
+
+describe('the ledger', () => {
+  it('calls a repeat unexplained that nothing accounts for', () => {
+    expect(ranTwice().unexplained()).toEqual([expect.stringContaining('r:0 ran 2 times for 1 dispatches')]);
+  });
+
+  it('accounts for a repeat by a send that was cut after SQS had the task, and not by the send of a result', () => {
+    const cut = ranTwice();
+    cut.unanswered(sendOf(TASKS, 'r:0'));
+    expect(cut.unexplained()).toEqual([]);
+    const other = ranTwice();
+    other.unanswered(sendOf(RESULTS, 'r:0'));
+    expect(other.unexplained()).toHaveLength(1);
+  });
+
+  it('does not account for a repeat by a send that never reached SQS, nor by what happened to another step', () => {
+    const ledger = ranTwice();
+    ledger.notSent(sendOf(TASKS, 'r:0'));
+    ledger.unanswered(sendOf(TASKS, 'r:1'));
+    ledger.killed(['r:1']);
+    expect(ledger.unexplained()).toHaveLength(1);
+  });
+
+  it('lets one cause account for one repeat only', () => {
+    const ledger = ranTwice();
+    ledger.killed(['r:0']);
+    expect(ledger.unexplained()).toEqual([]);
+    ledger.executed('r:0');
+    expect(ledger.unexplained()).toHaveLength(1);
+  });
+
+  it('accounts for a repeat by a delete that SQS never saw, found by its receipt handle', () => {
+    const ledger = ranTwice();
+    ledger.receipts([{ MessageId: 'm', ReceiptHandle: 'h', Body: JSON.stringify({ stepId: 'r:0' }) }]);
+    const body = { QueueUrl: TASKS, Entries: [{ Id: '0', ReceiptHandle: 'h' }] };
+    ledger.notSent(readCall({ 'x-amz-target': 'AmazonSQS.DeleteMessageBatch' }, JSON.stringify(body)));
+    expect(ledger.unexplained()).toEqual([]);
+  });
+
+  it('forbids a worker to give a step back that ran and whose result had no trouble', () => {
+    const ledger = ranTwice();
+    ledger.invocationBegins('lambda1');
+    ledger.givenBack('lambda1', 'r:0', true);
+    expect(ledger.violations).toHaveLength(1);
+  });
+
+  it('allows a worker to give back a step whose result did not get through, and steps that it did not start for that', () => {
+    const ledger = ranTwice();
+    ledger.invocationBegins('lambda1');
+    ledger.notSent(sendOf(RESULTS, 'r:0'));
+    ledger.givenBack('lambda1', 'r:0', true);
+    ledger.givenBack('lambda1', 'r:1', false);
+    expect(ledger.violations).toEqual([]);
+  });
+
+  it('tells a second dispatch after a crash from one by a pass of the engine and from one without reason', () => {
+    const ledger = new Ledger();
+    ledger.dispatched('crash:0', 1, 'engine1', 'start');
+    ledger.crisis();
+    ledger.dispatched('crash:0', 1, 'engine2', 'pass');
+    expect(ledger.dispatchedTwice()).toMatchObject({ afterCrisis: [expect.stringContaining('crash:0')], byPass: [], unexplained: [] });
+  });
+
+  it('calls a second dispatch unexplained where results alone began the turns', () => {
+    const ledger = new Ledger();
+    ledger.dispatched('r:1', 1, 'engine1', 'result');
+    ledger.dispatched('r:1', 1, 'engine1', 'result');
+    ledger.dispatched('r:2', 1, 'engine1', 'result');
+    ledger.dispatched('r:2', 1, 'engine1', 'pass');
+    expect(ledger.dispatchedTwice()).toMatchObject({
+      byPass: [expect.stringContaining('r:2')],
+      unexplained: [expect.stringContaining('r:1')],
+    });
+  });
+});

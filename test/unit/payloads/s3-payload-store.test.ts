@@ -1,0 +1,192 @@
+import { Readable } from 'node:stream';
+import * as s3 from '@aws-sdk/client-s3';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { ConfigurationError, PayloadStoreError } from '../../../src/errors.ts';
+import { subjectOfKey } from '../../../src/payloads/payload-key.ts';
+import { explainMissingS3 } from '../../../src/payloads/s3-module.ts';
+import { s3Api } from '../../../src/payloads/s3-objects.ts';
+import { type S3PayloadStoreOptions, s3PayloadStore } from '../../../src/payloads/s3-payload-store.ts';
+import { s3Answering, s3Error } from './s3-answers.ts';
+
+const ABOUT = { kind: 'task', runId: 'run 1', stepId: 'run 1:0', seq: 0 } as const;
+const POINTER = { bucket: 'bodies', key: 'k' };
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+describe('a stored body', () => {
+  it('is one object under the prefix, its key telling whose it is', async () => {
+    const { client, requests } = s3Answering(() => ({}));
+    const store = s3PayloadStore({ bucket: 'bodies', client });
+    const pointer = await store.put('{"a":"ü"}', ABOUT);
+    expect(pointer.bucket).toBe('bodies');
+    expect(pointer.key).toMatch(/^durable\/task\/run%201\/run%201%3A0\/0\/[0-9a-f-]{36}$/);
+    expect(subjectOfKey(pointer.key)).toEqual(ABOUT);
+    expect(requests).toMatchObject([
+      { method: 'PUT', hostname: 'bodies.s3.eu-west-1.amazonaws.com', body: '{"a":"ü"}', headers: { 'content-type': 'application/json' } },
+    ]);
+    expect(decodeURIComponent(requests[0]?.path ?? '')).toBe(`/${pointer.key}`);
+  });
+
+  it('never replaces another of the same step', async () => {
+    const { client } = s3Answering(() => ({}));
+    const store = s3PayloadStore({ bucket: 'bodies', keyPrefix: '', client });
+    const keys = await Promise.all([1, 2, 3].map(async () => (await store.put('x', ABOUT)).key));
+    expect(new Set(keys).size).toBe(3);
+    expect(keys[0]).toMatch(/^task\//);
+  });
+
+  it('is read from the bucket of its pointer, to the letter', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: 'binary' }), fc.constantFrom('', '\uFEFF'), async (text, start) => {
+        const { client, requests } = s3Answering(() => ({ body: `${start}${text}` }));
+        expect(await s3PayloadStore({ bucket: 'bodies', client }).get({ bucket: 'theirs', key: 'a/b' })).toBe(`${start}${text}`);
+        expect(requests).toMatchObject([{ method: 'GET', hostname: 'theirs.s3.eu-west-1.amazonaws.com', path: '/a/b' }]);
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+describe('what S3 refuses', () => {
+  const passing = { reason: 'unavailable', passing: true };
+  const denied = { reason: 'denied', passing: false };
+  const missing = { reason: 'missing', passing: false };
+  const reset = Object.assign(new Error('read ECONNRESET'), { name: 'Error', code: 'ECONNRESET' });
+
+  it.each([
+    ['NoSuchKey', s3Error(404, 'NoSuchKey'), missing],
+    ['NoSuchBucket', s3Error(404, 'NoSuchBucket'), missing],
+    ['AccessDenied', s3Error(403, 'AccessDenied'), denied],
+    ['InvalidAccessKeyId', s3Error(403, 'InvalidAccessKeyId'), denied],
+    ['PermanentRedirect', s3Error(301, 'PermanentRedirect'), denied],
+    ['ExpiredToken', s3Error(400, 'ExpiredToken'), passing],
+    ['RequestTimeTooSkewed', s3Error(403, 'RequestTimeTooSkewed'), passing],
+    ['SlowDown', s3Error(503, 'SlowDown'), passing],
+    ['InternalError', s3Error(500, 'InternalError'), passing],
+    ['a reset connection', reset, passing],
+  ])('%s has its reason, reading and writing', async (_name, answer, expected) => {
+    const { client } = s3Answering(() => answer);
+    const store = s3PayloadStore({ bucket: 'bodies', client });
+    await expect(store.get(POINTER)).rejects.toMatchObject({ name: 'PayloadStoreError', code: 'payload_store', ...expected });
+    const refused = await store.put('the secret body', ABOUT).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(PayloadStoreError);
+    expect(refused).toMatchObject(expected);
+    expect(String(refused)).toContain('bodies');
+    expect(String(refused)).not.toContain('secret');
+  });
+
+  it('says what to do', async () => {
+    const answering = (status: number, code: string) => s3PayloadStore({ bucket: 'bodies', ...s3AnsweringAlways(status, code) });
+    await expect(answering(404, 'NoSuchKey').get(POINTER)).rejects.toThrow(
+      'object "k" of bucket "bodies" does not exist; does a lifecycle rule',
+    );
+    await expect(answering(404, 'NoSuchBucket').get(POINTER)).rejects.toThrow('bucket "bodies" does not exist');
+    await expect(answering(403, 'AccessDenied').get(POINTER)).rejects.toThrow('grant s3:GetObject');
+    await expect(answering(403, 'AccessDenied').put('x', ABOUT)).rejects.toThrow('grant s3:PutObject');
+  });
+
+  const s3AnsweringAlways = (status: number, code: string) => ({ client: s3Answering(() => s3Error(status, code)).client });
+
+  it('an answer that breaks off is no body', async () => {
+    const broken = new Readable({
+      read() {
+        this.push('{"half":');
+        this.destroy(new Error('aborted'));
+      },
+    });
+    const { client } = s3Answering(() => ({ body: broken }));
+    await expect(s3PayloadStore({ bucket: 'bodies', client }).get(POINTER)).rejects.toMatchObject(passing);
+  });
+
+  it('an answer that never ends is given up', async () => {
+    const silent = new Readable({ read() {} });
+    const { client } = s3Answering(() => ({ body: silent }));
+    await expect(s3Api(s3, client, 20).read(POINTER)).rejects.toMatchObject(passing);
+    expect(silent.destroyed).toBe(true);
+  });
+});
+
+describe('the options', () => {
+  it('stand in for themselves: bucket from the environment, the threshold of the extended clients', () => {
+    vi.stubEnv('DURABLE_PAYLOAD_BUCKET', 'from-env');
+    expect(s3PayloadStore().thresholdBytes).toBe(262_144);
+    expect(s3PayloadStore({ thresholdBytes: 1_048_576 }).thresholdBytes).toBe(1_048_576);
+  });
+
+  it('bucket: what is given wins over the environment', async () => {
+    vi.stubEnv('DURABLE_PAYLOAD_BUCKET', 'from-env');
+    const { client, requests } = s3Answering(() => ({}));
+    await s3PayloadStore({ client }).put('x', ABOUT);
+    await s3PayloadStore({ client, bucket: 'given' }).put('x', ABOUT);
+    expect(requests.map(({ hostname }) => hostname.split('.')[0])).toEqual(['from-env', 'given']);
+  });
+
+  it.each<[unknown, string]>([
+    [{}, 'expected the option bucket or the environment variable DURABLE_PAYLOAD_BUCKET, got neither'],
+    [{ bucket: 'No Bucket' }, 'expected bucket to be the name of an S3 bucket, got "No Bucket"'],
+    [{ bucket: 'b'.repeat(64) }, 'expected bucket to be the name of an S3 bucket'],
+    [{ bucket: 'bodies', thresholdBytes: 1_048_577 }, 'expected thresholdBytes to be an integer from 1 to 1048576, got 1048577'],
+    [{ bucket: 'bodies', keyPrefix: '/x' }, 'expected keyPrefix to be a beginning of S3 keys'],
+    [{ bucket: 'bodies', keyPrefix: 'a/../b/' }, 'expected keyPrefix'],
+    [{ bucket: 'bodies', keyPrefix: 'é' }, 'expected keyPrefix'],
+    [{ bucket: 'bodies', client: {} }, 'expected client to be an S3Client, got an object'],
+    [{ bucket: 'bodies', client: s3Answering(() => ({})).client, clientConfig: {} }, 'expected client or clientConfig, got both'],
+    [{ bucket: 'bodies', threshold: 1 }, 'unknown option "threshold"'],
+  ])('%j is refused', (options, message) => {
+    vi.stubEnv('DURABLE_PAYLOAD_BUCKET', '');
+    const make = () => Reflect.apply(s3PayloadStore, undefined, [options]);
+    expect(make).toThrow(ConfigurationError);
+    expect(make).toThrow(message);
+  });
+
+  it('a bucket of the environment that AWS would refuse is named', () => {
+    vi.stubEnv('DURABLE_PAYLOAD_BUCKET', 'No Bucket');
+    expect(() => s3PayloadStore()).toThrow('expected DURABLE_PAYLOAD_BUCKET to be the name of an S3 bucket, got "No Bucket"');
+  });
+
+  it('take an access point, a path of prefixes, and settings that are undefined', async () => {
+    const options: S3PayloadStoreOptions = {
+      bucket: 'arn:aws:s3:eu-west-1:123456789012:accesspoint/bodies',
+      keyPrefix: 'team/v1.2/',
+      clientConfig: { forcePathStyle: undefined },
+    };
+    expect(() => s3PayloadStore(options)).not.toThrow();
+  });
+});
+
+describe('the S3 client', () => {
+  it('is made when the first body is stored, with what clientConfig says, and once', async () => {
+    const { client, requests } = s3Answering(() => ({}));
+    let made = 0;
+    const clientConfig = {
+      get region() {
+        made += 1;
+        return 'eu-west-1';
+      },
+      endpoint: 'http://127.0.0.1:9',
+      forcePathStyle: true,
+      credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
+      requestHandler: client.config.requestHandler,
+    };
+    const store = s3PayloadStore({ bucket: 'bodies', clientConfig });
+    expect(made).toBe(0);
+    await Promise.all([store.put('x', ABOUT), store.put('y', ABOUT)]);
+    expect(made).toBe(1);
+    expect(requests.map(({ hostname, path }) => [hostname, path.slice(0, 16)])).toEqual([
+      ['127.0.0.1', '/bodies/durable/'],
+      ['127.0.0.1', '/bodies/durable/'],
+    ]);
+  });
+
+  it('that is not installed is said to be missing, with the command', () => {
+    const absent = (name: string) =>
+      Object.assign(new Error(`Cannot find package '${name}' imported from x`), { code: 'ERR_MODULE_NOT_FOUND' });
+    const explain = (name: string) => () => explainMissingS3(absent(name));
+    expect(explain('@aws-sdk/client-s3')).toThrow(ConfigurationError);
+    expect(explain('@aws-sdk/client-s3')).toThrow('npm install @aws-sdk/client-s3');
+    expect(explain('@smithy/core')).toThrow("Cannot find package '@smithy/core'");
+  });
+});

@@ -1,0 +1,54 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { afterAll, describe, expect, it } from 'vitest';
+import { leanCore } from '../../../src/serverless/lean-core.ts';
+
+const BUNDLE = {
+  bundle: true,
+  minify: true,
+  write: false,
+  metafile: true,
+  platform: 'node',
+  format: 'esm',
+  logLevel: 'error',
+} as const;
+const CODE = `import { currentStep, FatalError, runStepHandler } from '@dudousxd/nestjs-durable-core'; export { currentStep, FatalError, runStepHandler };`;
+
+const folder = mkdtempSync(join(tmpdir(), 'lean-core-'));
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function bundled(options: object = {}) {
+  const stdin = { contents: CODE, resolveDir: import.meta.dirname, loader: 'js' } as const;
+  const { outputFiles } = await build({ ...BUNDLE, mainFields: ['module', 'main'], stdin, ...options });
+  return outputFiles?.[0]?.text ?? '';
+}
+
+describe('the core package in a bundle', () => {
+  it('shrinks to what is used of it', async () => {
+    const lean = await bundled({ plugins: [leanCore()] });
+    expect(lean.length).toBeLessThan(6_000);
+    // The day the core package itself can be shaken, the plugin has nothing left to do.
+    expect((await bundled()).length).toBeGreaterThan(80_000);
+  });
+
+  it('works as before: events, the ambient step, a fatal error', async () => {
+    const lean = await bundled({ plugins: [leanCore()] });
+    const file = join(folder, 'core.mjs');
+    writeFileSync(file, lean);
+    const { currentStep, FatalError, runStepHandler } = await import(file);
+    const task = { runId: 'r', seq: 0, stepId: 'r:0', name: 'a', group: 'a', input: 1, attempt: 1 };
+    const completed = await runStepHandler(task, (input: number) => {
+      currentStep().info('seen', { input });
+      return input + 1;
+    });
+    expect(completed).toMatchObject({ stepId: 'r:0', status: 'completed', output: 2, events: [{ level: 'info', message: 'seen' }] });
+    const failed = await runStepHandler(task, () => {
+      throw new FatalError('no', 'declined');
+    });
+    expect(failed).toMatchObject({ status: 'failed', error: { message: 'no', code: 'declined' } });
+    expect(new FatalError('no').name).toBe('FatalError');
+  });
+});
