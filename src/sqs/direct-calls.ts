@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Message, SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
+import type { Message, SQSClient } from '@aws-sdk/client-sqs';
 import { SqsRequestError } from '../errors.ts';
 import { isRecord } from '../wire/shape.ts';
 import { type RetryOptions, retry, systemTiming } from './backoff.ts';
@@ -23,7 +23,7 @@ const HANDLED_HERE: ReadonlySet<string> = new Set(['region', 'endpoint', 'creden
  * Whether calls under this configuration come out the same without the SDK's own way to SQS: it says whom to ask and who asks, not how
  * (a request handler, a retry strategy, a logger).
  */
-export function isPlain(clientConfig: SQSClientConfig): boolean {
+export function isPlain(clientConfig: object): boolean {
   return Object.entries(clientConfig).every(([name, value]) => value === undefined || HANDLED_HERE.has(name));
 }
 

@@ -4,7 +4,7 @@ import { type RunningLimit, runningLimit } from './http-limit.ts';
 export interface HttpPost {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer;
+  readonly body: string;
 }
 
 export interface HttpAnswer {

@@ -10,6 +10,7 @@ import { type MessageAttributes, type TypedAttribute, typedAttribute } from '../
 import { entryOutcomes } from './entry-outcomes.ts';
 import { type CallLimits, type MessageCalls, type SdkClients, sdkCalls } from './message-calls.ts';
 import { isMissingQueue, requestError } from './request-errors.ts';
+import { isIntact } from './signed-checksums.ts';
 import type { OutgoingMessage, ReceivedMessage, ReceiveOptions, SqsApi, VisibilityChange } from './sqs-api.ts';
 
 interface Limits {
@@ -20,9 +21,10 @@ interface Limits {
 /** All of the SDK's own tries together. A connection that died silently would otherwise hold a call for many minutes. */
 const CALL_TIMEOUT_MS = 30_000;
 
-/** {@link SqsApi} on the AWS SDK, or with other `calls` for messages. */
-export function sdkApi(clients: SdkClients, calls: MessageCalls = sdkCalls(clients)): SqsApi {
+/** {@link SqsApi} on the AWS SDK, or with other calls for messages, which leave it to us to compare checksums. */
+export function sdkApi(clients: SdkClients, otherCalls?: MessageCalls): SqsApi {
   const { client } = clients;
+  const calls = otherCalls ?? sdkCalls(clients);
   const region = async () => {
     // A region may be missing where an endpoint is given; this is only for messages, so it never throws.
     try {
@@ -63,7 +65,9 @@ export function sdkApi(clients: SdkClients, calls: MessageCalls = sdkCalls(clien
     async sendMessages(queueUrl, messages) {
       const Entries = messages.map((message, index) => ({ Id: String(index), ...sendFields(message) }));
       const input = { QueueUrl: queueUrl, Entries };
-      return entryOutcomes(messages.length, await call('SendMessageBatch', queueUrl, (limits) => calls.sendMessageBatch(input, limits)));
+      const answer = await call('SendMessageBatch', queueUrl, (limits) => calls.sendMessageBatch(input, limits));
+      if (otherCalls === undefined) return entryOutcomes(messages.length, answer);
+      return entryOutcomes(messages.length, answer, (index, entry) => isIntact(messages[index], entry));
     },
 
     async receiveMessages(queueUrl, options, signal) {
@@ -137,7 +141,10 @@ function attributeFields(attributes: MessageAttributes) {
 }
 
 function attributeField({ dataType, value }: TypedAttribute) {
-  return typeof value === 'string' ? { DataType: dataType, StringValue: value } : { DataType: dataType, BinaryValue: value };
+  // Never a Buffer: that one turns itself into something else in JSON, before anybody can encode it.
+  return typeof value === 'string'
+    ? { DataType: dataType, StringValue: value }
+    : { DataType: dataType, BinaryValue: new Uint8Array(value) };
 }
 
 function receiveFields({ maxMessages, waitTimeSeconds, visibilityTimeoutSeconds, attributeNames }: ReceiveOptions) {

@@ -18,7 +18,7 @@ export interface SignedCallerOptions {
  * One call of SQS: its answer's fields. Rejects with an error shaped as the SDK's, with Node's own where there was no answer, or with
  * `SqsRequestError` where it cannot be read.
  */
-export type SignedCall = (operation: string, queueUrl: string | undefined, body: Buffer, signal?: AbortSignal) => Promise<Fields>;
+export type SignedCall = (operation: string, queueUrl: string | undefined, body: string, signal?: AbortSignal) => Promise<Fields>;
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -38,7 +38,7 @@ export function signedCaller({ credentials, endpoint, post, env }: SignedCallerO
   /** What SQS's clock is ahead of ours. */
   let skewMs = 0;
 
-  async function once(operation: string, queueUrl: string | undefined, body: Buffer, signal?: AbortSignal): Promise<HttpAnswer> {
+  async function once(operation: string, queueUrl: string | undefined, body: string, signal?: AbortSignal): Promise<HttpAnswer> {
     const signer = { credentials: await credentials(), endpoint: await endpoint(queueUrl) };
     // Worded as the SDK has it, so that it is read in the same place.
     if (signer.endpoint.region === '') throw new Error('Region is missing');
@@ -67,8 +67,8 @@ export function signedCaller({ credentials, endpoint, post, env }: SignedCallerO
 }
 
 /** An input as SQS has it on the wire. */
-export function requestBody(input: object): Buffer {
-  return Buffer.from(JSON.stringify(input, binaryAsBase64));
+export function requestBody(input: object): string {
+  return JSON.stringify(input, binaryAsBase64);
 }
 
 function binaryAsBase64(key: string, value: unknown): unknown {

@@ -10,7 +10,7 @@ export interface Credentials {
 export interface UnsignedRequest {
   /** E.g. `SendMessageBatch`. */
   readonly operation: string;
-  readonly body: Buffer;
+  readonly body: string;
   readonly endpoint: SqsEndpoint;
   readonly credentials: Credentials;
   /** The clock of SQS, as far as it is known. */
@@ -21,7 +21,8 @@ export interface UnsignedRequest {
 export interface SignedRequest {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer;
+  /** Text, which Node sends together with the headers in one write; bytes would be a second one. */
+  readonly body: string;
 }
 
 const ALGORITHM = 'AWS4-HMAC-SHA256';
@@ -56,7 +57,7 @@ export function signedRequest({ operation, body, endpoint, credentials, at, trac
     url,
     headers: {
       ...signed,
-      'content-length': String(body.length),
+      'content-length': String(Buffer.byteLength(body)),
       authorization: `${ALGORITHM} Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`,
       // Not signed: tracing proxies write into it on the way.
       ...(traceId === undefined ? {} : { 'x-amzn-trace-id': traceId }),
@@ -89,6 +90,6 @@ function hmac(key: Buffer | KeyObject, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest();
 }
 
-function sha256(content: Buffer | string): string {
+function sha256(content: string): string {
   return hash('sha256', content);
 }
