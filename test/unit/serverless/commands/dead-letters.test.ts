@@ -4,7 +4,7 @@ import type { AdminSqs } from '../../../../src/serverless/commands/admin-sqs.ts'
 import type { CommandContext } from '../../../../src/serverless/commands/context.ts';
 import { deadLetter, replayRecord, retryMessage } from '../../../../src/serverless/commands/dead-letter.ts';
 import { deadLettersCommand } from '../../../../src/serverless/commands/dead-letters-command.ts';
-import type { DurableService } from '../../../../src/serverless/durable-service.ts';
+import type { DurableDeployment } from '../../../../src/serverless/deployment.ts';
 
 const URL_OF = (name: string) => `https://sqs.eu-central-1.amazonaws.com/1/${name}`;
 const TASK = { runId: 'run-1', seq: 0, name: 'pay', stepId: 'run-1:0', group: 'pay', input: { card: '4111' }, attempt: 2 };
@@ -24,8 +24,14 @@ function message(id: string, note?: object): Message {
   };
 }
 
-const SERVICE: DurableService = {
+const SERVICE: DurableDeployment = {
   prefix: 'shop',
+  kmsKey: undefined,
+  payloadBucket: undefined,
+  alarms: undefined,
+  dashboard: false,
+  deadLetterMapping: undefined,
+  roles: new Map(),
   resultsQueue: { owned: true, name: 'shop-results', fifo: false },
   deadLetters: undefined,
   steps: [
@@ -90,6 +96,7 @@ async function run(options: Record<string, unknown>, { parked = [], dead = [], r
   const context: CommandContext = {
     service: () => SERVICE,
     functionSettings: nothing,
+    bundlerSettings: nothing,
     region: 'eu-central-1',
     stage: 'dev',
     serviceDir: '/nowhere',
