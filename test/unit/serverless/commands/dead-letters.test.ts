@@ -132,7 +132,7 @@ describe('sls durable dead-letters', () => {
         'pay: 1 waiting for the dead-letter handler (--include-dead-letters shows them; each look uses up one of their 10 receives), 2 parked',
         '  message id  run    step     attempt  receives  age  engine told  reason',
         '  untold      run-1  run-1:0        2         3  1m   no           the dead-letter handler failed on it',
-        '  odd         -      -        -              10  1m   yes          not a RemoteTask: ?[2J',
+        '  odd         -      -              -        10  1m   yes          not a RemoteTask: ?[2J',
         '',
       ].join('\n'),
     );
