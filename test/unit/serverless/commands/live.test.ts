@@ -1,14 +1,11 @@
-import * as lambdaSdk from '@aws-sdk/client-lambda';
 import { describe, expect, it } from 'vitest';
 import { SqsRequestError } from '../../../../src/errors.ts';
-import { type AdminLambda, LambdaRequestError, sdkAdminLambda } from '../../../../src/serverless/commands/admin-lambda.ts';
+import { type AdminLambda, LambdaRequestError } from '../../../../src/serverless/commands/admin-lambda.ts';
 import type { AdminSqs } from '../../../../src/serverless/commands/admin-sqs.ts';
-import { bounded } from '../../../../src/serverless/commands/bounded.ts';
 import { openLambda } from '../../../../src/serverless/commands/connect.ts';
 import { type LambdaSource, readLive } from '../../../../src/serverless/commands/doctor/read-live.ts';
 import { doctorCommand } from '../../../../src/serverless/commands/doctor-command.ts';
 import { queuePlan } from '../../../../src/serverless/commands/queue-plan.ts';
-import { deferred } from '../../../support/deferred.ts';
 import { adminSqs, serviceOf, testContext } from './context.ts';
 
 const arn = (name: string) => `arn:aws:sqs:eu-central-1:1:${name}`;
@@ -142,73 +139,4 @@ describe('where doctor asks for Lambda', () => {
     const opened = openLambda(context);
     expect(typeof opened === 'string' ? opened : asked[0]).toBe(expected);
   });
-});
-
-/** Lambda's client on answers of a test; gives what it was asked, as paths. */
-function lambdaAnswering(answers: (path: string, query: Record<string, unknown>) => object) {
-  const asked: string[] = [];
-  class Client extends lambdaSdk.LambdaClient {
-    constructor(config: lambdaSdk.LambdaClientConfig) {
-      super(config);
-      this.middlewareStack.add(
-        (_next) => async (args) => {
-          const { input } = args;
-          const name = Object.values(input).find((value) => typeof value === 'string') ?? '';
-          asked.push(`${name}`);
-          return { response: {}, output: { $metadata: {}, ...answers(`${name}`, { ...input }) } };
-        },
-        { step: 'initialize', priority: 'high' },
-      );
-    }
-  }
-  return { asked, lambda: sdkAdminLambda({ ...lambdaSdk, LambdaClient: Client }, { region: 'eu-central-1' }) };
-}
-
-describe("Lambda's client", () => {
-  it('gives the mappings of all pages', async () => {
-    const markers: unknown[] = [];
-    const { lambda } = lambdaAnswering((_, { Marker }) => {
-      markers.push(Marker);
-      const page = Number(Marker ?? 0);
-      return { EventSourceMappings: [{ UUID: `mapping-${page}` }], NextMarker: page < 2 ? String(page + 1) : '' };
-    });
-    expect((await lambda.mappingsOfQueue('arn')).map(({ UUID }) => UUID)).toEqual(['mapping-0', 'mapping-1', 'mapping-2']);
-    expect(markers).toEqual([undefined, '1', '2']);
-  });
-
-  it('asks for the reserved concurrency of the function where the mapping names an alias', async () => {
-    const name = 'arn:aws:lambda:eu-central-1:1:function:pay';
-    const { lambda, asked } = lambdaAnswering(() => ({ Timeout: 30, ReservedConcurrentExecutions: 5 }));
-    expect(await lambda.functionFacts(`${name}:live`)).toMatchObject({ timeoutSeconds: 30, reservedConcurrency: 5 });
-    expect(asked).toEqual([`${name}:live`, name]);
-  });
-
-  it('knows a function that is gone, and names what failed otherwise', async () => {
-    const failing = (name: string) => () => {
-      throw Object.assign(new Error('no'), { name });
-    };
-    expect(await lambdaAnswering(failing('ResourceNotFoundException')).lambda.functionFacts('gone')).toBeUndefined();
-    await expect(lambdaAnswering(failing('AccessDeniedException')).lambda.functionFacts('f')).rejects.toThrow(
-      'Lambda GetFunctionConfiguration failed: AccessDeniedException: no',
-    );
-  });
-});
-
-it('bounded calls run so many at a time, in the order they came, past those that fail', async () => {
-  const inTurn = bounded(2);
-  const gates = [deferred<void>(), deferred<void>(), deferred<void>(), deferred<void>()];
-  const started: number[] = [];
-  const calls = gates.map(({ promise }, index) =>
-    inTurn(() => {
-      started.push(index);
-      return promise;
-    }).catch(() => 'failed'),
-  );
-  expect(started).toEqual([0, 1]);
-  gates[1]?.reject(new Error('no'));
-  expect(await calls[1]).toBe('failed');
-  expect(started).toEqual([0, 1, 2]);
-  for (const gate of gates) gate.resolve();
-  await Promise.all(calls);
-  expect(started).toEqual([0, 1, 2, 3]);
 });
