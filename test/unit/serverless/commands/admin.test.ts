@@ -69,10 +69,11 @@ it('bounded calls run so many at a time, in the order they came, past those that
   expect(started).toEqual([0, 1]);
   gates[1]?.reject(new Error('no'));
   expect(await calls[1]).toBe('failed');
+  const late = inTurn(async () => void started.push(4));
   expect(started).toEqual([0, 1, 2]);
   for (const gate of gates) gate.resolve();
-  await Promise.all(calls);
-  expect(started).toEqual([0, 1, 2, 3]);
+  await Promise.all([...calls, late]);
+  expect(started).toEqual([0, 1, 2, 3, 4]);
 });
 
 /** Holds calls until so many are in work, or all have come; knows the most that were in work at once. */
