@@ -2,15 +2,16 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { startLocalSqs } from '../../local/embedded-sqs.ts';
 import { loadEsbuild } from './bundler.ts';
-import { DEFAULT_LOCAL_PORT, localEndpointFile } from './connect.ts';
+import { DEFAULT_LOCAL_PORT } from './connect.ts';
 import type { CommandContext } from './context.ts';
-import { engineEnvironment } from './local-environment.ts';
+import { localBucketName, makeBucket } from './local-bucket.ts';
+import { localEndpointFile, removeLocalEndpoint, writeLocalEndpoint } from './local-endpoint.ts';
+import { engineEnvironment, handlerEnvironment } from './local-environment.ts';
 import { startFunctions } from './local-functions.ts';
 import { createPlan } from './local-queues.ts';
 import { localReport } from './local-report.ts';
 import { integerOption } from './options.ts';
 import { queuePlan, resultsName } from './queue-plan.ts';
-import { writeJsonFile } from './write-json-file.ts';
 
 /** `sls durable local`: the whole service in this process, until it is interrupted. Exits 0 after Ctrl-C. */
 export async function localCommand(context: CommandContext): Promise<void> {
@@ -25,6 +26,7 @@ export async function localCommand(context: CommandContext): Promise<void> {
   const interrupted = interruption();
   const outDir = join(serviceDir, '.serverless', `durable-local-${process.pid}`);
   mkdirSync(outDir, { recursive: true });
+  const endpointFile = localEndpointFile(serviceDir);
   process.setSourceMapsEnabled(true);
 
   const sqs = await startLocalSqs({ port, region });
@@ -38,11 +40,14 @@ export async function localCommand(context: CommandContext): Promise<void> {
     }));
     const admin = context.openSqs(sqs.clientConfig);
     const urls = await createPlan(admin, plan, sqs.endpoint).finally(() => admin.destroy());
-    const resultsQueueUrl = urls.get(resultsName(service)) ?? '';
-    const functions = await startFunctions({ context, service, sqs, esbuild, outDir, urls, resultsQueueUrl, report });
+    const bucket = localBucketName(service);
+    if (bucket !== undefined) await makeBucket(sqs.endpoint, bucket);
+    const place = { sqs, prefix: service.prefix, resultsQueueUrl: urls.get(resultsName(service)) ?? '', bucket };
+    const environment = handlerEnvironment(context, place);
+    const functions = await startFunctions({ context, service, sqs, esbuild, outDir, urls, environment, report });
     try {
-      writeJsonFile(localEndpointFile(serviceDir), { endpoint: sqs.endpoint, pid: process.pid });
-      report.ready({ endpoint: sqs.endpoint, urls, environment: engineEnvironment(sqs, service.prefix, resultsQueueUrl) });
+      writeLocalEndpoint(endpointFile, sqs.endpoint);
+      report.ready({ endpoint: sqs.endpoint, urls, environment: engineEnvironment(place) });
       await interrupted;
       report.stopping();
     } finally {
@@ -50,7 +55,7 @@ export async function localCommand(context: CommandContext): Promise<void> {
     }
   } finally {
     await sqs.stop();
-    rmSync(localEndpointFile(serviceDir), { force: true });
+    removeLocalEndpoint(endpointFile);
     rmSync(outDir, { recursive: true, force: true });
   }
   context.setExitCode(0);

@@ -25,6 +25,8 @@ export interface LocalRun {
   readonly events: Record<string, unknown>[];
   /** Waits for an event at or behind a position. */
   event(wanted: Readonly<Record<string, unknown>>, from?: number): Promise<Record<string, unknown>>;
+  /** What it wrote to stderr. */
+  stderr(): string;
   /** Interrupts it; gives its exit code. */
   stop(): Promise<number | null>;
 }
@@ -62,6 +64,7 @@ export function startLocal(serviceDir: string, args: readonly string[]): LocalRu
         },
         { timeout: 60_000, interval: 50 },
       ),
+    stderr: () => errors,
     stop: () => {
       child.kill('SIGINT');
       return exited;

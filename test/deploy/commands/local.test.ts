@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { InMemoryStateStore, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { SqsTransport } from '../../../src/index.ts';
+import { localEndpointFile } from '../../../src/serverless/commands/local-endpoint.ts';
 import { encodeRemoteTask } from '../../../src/wire/remote-task.ts';
 import { sls } from '../sls.ts';
 import { type LocalRun, makeService, startLocal } from './local-service.ts';
@@ -36,7 +36,7 @@ const service = makeService('local', {
   'fragile.ts': FRAGILE,
   'dead-letters.ts': "import { sqsDeadLetterHandler } from 'durable-sqs-lambda/worker';\nexport const handler = sqsDeadLetterHandler();\n",
 });
-const endpointFile = join(service.dir, '.serverless/durable-local.json');
+const endpointFile = localEndpointFile(service.dir);
 
 let local: LocalRun;
 let client: SQSClient;
@@ -73,6 +73,11 @@ async function outcome(step: string, runId: string) {
 }
 
 const deadLetters = (...args: readonly string[]) => sls(service.dir, ['durable', 'dead-letters', '--local', '--json', ...args]);
+/** Messages that are parked, without the deploy tool: it takes a second to start. */
+const parked = async (step: string): Promise<number> => {
+  const command = new GetQueueAttributesCommand({ QueueUrl: urls[`parked ${step}`], AttributeNames: ['All'] });
+  return Number((await client.send(command)).Attributes?.['ApproximateNumberOfMessages']);
+};
 const parkedOf = async (step: string): Promise<Record<string, unknown>[]> => {
   const { steps } = JSON.parse((await deadLetters('--step', step)).stdout);
   return steps[0].messages;
@@ -111,8 +116,8 @@ describe('sls durable local', () => {
 describe('a dead letter whose failure the engine was told', () => {
   it('is listed, saved without being consumed, refused a retry, and retried with --force once the step is mended', async () => {
     expect(await outcome('test.fragile', 'run-4')).toMatchObject({ status: 'failed' });
-    const [parked] = await parkedOf('test.fragile');
-    expect(parked).toMatchObject({
+    const [letter] = await parkedOf('test.fragile');
+    expect(letter).toMatchObject({
       runId: 'run-4',
       reason: 'receive count used up',
       resultSent: true,
@@ -120,8 +125,6 @@ describe('a dead letter whose failure the engine was told', () => {
     });
 
     expect((await deadLetters('--save', 'events/fragile.json', '--step', 'test.fragile')).code).toBe(0);
-    const broken = await sls(service.dir, ['invoke', 'local', '-f', 'fragile', '-p', 'events/fragile.json']);
-    expect(broken.code).toBe(1);
     service.write('fragile.ts', MENDED);
     const mended = await sls(service.dir, ['invoke', 'local', '-f', 'fragile', '-p', 'events/fragile.json']);
     expect(mended.stdout).toContain('mended');
@@ -131,13 +134,13 @@ describe('a dead letter whose failure the engine was told', () => {
     const refused = await deadLetters('--retry', '--step', 'test.fragile');
     expect(refused.code).toBe(1);
     expect(JSON.parse(refused.stdout)).toMatchObject([{ outcome: 'refused', runId: 'run-4' }]);
-    expect(await parkedOf('test.fragile')).toHaveLength(1);
+    expect(await parked('fragile')).toBe(1);
 
     const before = local.events.length;
     const forced = await deadLetters('--retry', '--force', '--step', 'test.fragile');
     expect(forced.code).toBe(0);
     await local.event({ event: 'invoked', function: 'fragile', source: 'test.fragile', outcome: 'success' }, before);
-    expect(await parkedOf('test.fragile')).toEqual([]);
+    expect(await parked('fragile')).toBe(0);
   });
 });
 
@@ -161,16 +164,16 @@ describe('a dead letter that the engine was not told of', () => {
     const { code } = await deadLetters('--retry', '--id', String(message?.['messageId']));
     expect(code).toBe(0);
     await local.event({ event: 'invoked', function: 'greet', outcome: 'success' }, before);
-    expect(await parkedOf('test.greet')).toHaveLength(1);
+    expect(await parked('greet')).toBe(1);
   });
 
   it('is purged only with --yes where nobody can be asked', async () => {
     const refused = await deadLetters('--purge');
     expect(refused.code).toBe(1);
     expect(refused.stdout + refused.stderr).toContain('--yes deletes 1 message of laptop-parked-test--greet');
-    expect(await parkedOf('test.greet')).toHaveLength(1);
+    expect(await parked('greet')).toBe(1);
     expect((await deadLetters('--purge', '--yes')).code).toBe(0);
-    expect(await parkedOf('test.greet')).toEqual([]);
+    expect(await parked('greet')).toBe(0);
   });
 });
 

@@ -1,10 +1,8 @@
 import type { Message, SendMessageCommandInput } from '@aws-sdk/client-sqs';
 import { describe, expect, it } from 'vitest';
-import type { AdminSqs } from '../../../../src/serverless/commands/admin-sqs.ts';
-import type { CommandContext } from '../../../../src/serverless/commands/context.ts';
 import { deadLetter, replayRecord, retryMessage } from '../../../../src/serverless/commands/dead-letter.ts';
 import { deadLettersCommand } from '../../../../src/serverless/commands/dead-letters-command.ts';
-import type { DurableService } from '../../../../src/serverless/durable-service.ts';
+import { adminSqs, serviceOf, testContext } from './context.ts';
 
 const URL_OF = (name: string) => `https://sqs.eu-central-1.amazonaws.com/1/${name}`;
 const TASK = { runId: 'run-1', seq: 0, name: 'pay', stepId: 'run-1:0', group: 'pay', input: { card: '4111' }, attempt: 2 };
@@ -24,28 +22,10 @@ function message(id: string, note?: object): Message {
   };
 }
 
-const SERVICE: DurableService = {
-  prefix: 'shop',
-  resultsQueue: { owned: true, name: 'shop-results', fifo: false },
-  deadLetters: undefined,
-  steps: [
-    {
-      path: 'functions.pay.events[0].durableStep',
-      name: 'pay',
-      partition: undefined,
-      token: 'pay',
-      function: { functionKey: 'pay', handler: 'pay.handler', runtime: 'nodejs24.x', timeoutSeconds: 30, reservedConcurrency: undefined },
-      queues: { tasks: 'tasks', deadLetters: 'dead', parked: 'parked' },
-      batchSize: 10,
-      batchWindowSeconds: 0,
-      maximumConcurrency: undefined,
-      provisionedPollers: undefined,
-      maxReceiveCount: 10,
-      visibilityTimeoutSeconds: 180,
-      fifo: false,
-      enabled: true,
-    },
-  ],
+const ONE_STEP = serviceOf({ pay: 'pay' });
+const SERVICE = {
+  ...ONE_STEP,
+  steps: ONE_STEP.steps.map((step) => ({ ...step, queues: { tasks: 'tasks', deadLetters: 'dead', parked: 'parked' } })),
 };
 
 interface World {
@@ -61,11 +41,8 @@ async function run(options: Record<string, unknown>, { parked = [], dead = [], r
     [URL_OF('parked'), [...parked]],
     [URL_OF('dead'), [...dead]],
   ]);
-  const did = { log: [] as string[], sent: [] as SendMessageCommandInput[], out: '', err: '', code: 0, asked: '' };
-  const nothing = () => {
-    throw new Error('not called');
-  };
-  const sqs: AdminSqs = {
+  const did = { log: [] as string[], sent: [] as SendMessageCommandInput[] };
+  const sqs = adminSqs({
     findQueueUrl: async (name) => URL_OF(name),
     attributes: async (url) => ({ ApproximateNumberOfMessages: String(held.get(url)?.length ?? 0) }),
     receive: async (url) => {
@@ -84,37 +61,10 @@ async function run(options: Record<string, unknown>, { parked = [], dead = [], r
     release: async (_url, handle) => void did.log.push(`release ${handle}`),
     purge: async (url) => void did.log.push(`purge ${url.split('/').at(-1)}`),
     destroy: () => void did.log.push('destroy'),
-    listQueues: nothing,
-    createQueue: nothing,
-  };
-  const context: CommandContext = {
-    service: () => SERVICE,
-    functionSettings: nothing,
-    region: 'eu-central-1',
-    stage: 'dev',
-    serviceDir: '/nowhere',
-    options: { json: true, ...options },
-    env: {},
-    write: (text) => {
-      did.out += text;
-    },
-    writeError: (text) => {
-      did.err += text;
-    },
-    setExitCode: (code) => {
-      did.code = code;
-    },
-    confirm: async (question) => {
-      did.asked = question;
-      return answer;
-    },
-    openSqs: () => sqs,
-    openLambda: nothing,
-    credentials: () => undefined,
-    now: () => 61_000,
-  };
+  });
+  const { context, terminal } = testContext({ service: SERVICE, options: { json: true, ...options }, answer, openSqs: () => sqs });
   await deadLettersCommand(context);
-  return did;
+  return { ...did, ...terminal };
 }
 
 describe('a dead letter', () => {
@@ -172,6 +122,29 @@ describe('sls durable dead-letters', () => {
       messages: [{ messageId: 'told' }, { messageId: 'untold' }],
     });
     expect(did.code).toBe(0);
+  });
+
+  it('shows a table, with what came from outside on one line', async () => {
+    const hostile = { ...message('odd', { reason: 'not a RemoteTask: \u001b[2J', receiveCount: 10, resultSent: true }), Body: 'poison' };
+    const { out, err, code } = await run({ json: undefined }, { parked: [untold, hostile], dead: [message('d')] });
+    expect(out).toBe(
+      [
+        'pay: 1 waiting for the dead-letter handler (--include-dead-letters shows them; each look uses up one of their 10 receives), 2 parked',
+        '  message id  run    step     attempt  receives  age  engine told  reason',
+        '  untold      run-1  run-1:0        2         3  1m   no           the dead-letter handler failed on it',
+        '  odd         -      -              -        10  1m   yes          not a RemoteTask: ?[2J',
+        '',
+      ].join('\n'),
+    );
+    expect({ err, code }).toEqual({ err: '', code: 0 });
+  });
+
+  it('tells of each message that it sends back or keeps', async () => {
+    const { out, err, code } = await run({ json: undefined, retry: true }, { parked: [told, untold] });
+    expect(out).toBe(
+      'refused  told  pay  run-1  the engine was told that it failed, and has gone on; --force sends it all the same\nsent     untold  pay  run-1\n',
+    );
+    expect({ err, code }).toEqual({ err: '1 of 2 sent back\n', code: 1 });
   });
 
   it('with --include-dead-letters receives from both', async () => {
