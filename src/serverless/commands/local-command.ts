@@ -22,10 +22,10 @@ export async function localCommand(context: CommandContext): Promise<void> {
   const maxReceiveCount = integerOption(options, 'max-receive-count', 1, 1_000);
   const esbuild = loadEsbuild(serviceDir);
   const report = localReport(context);
-  // Before anything is started: whoever interrupts early is heard too.
-  const interrupted = interruption();
+  const interruption = listenForInterruption();
   const outDir = join(serviceDir, '.serverless', `durable-local-${process.pid}`);
   mkdirSync(outDir, { recursive: true });
+  process.once('exit', () => rmSync(outDir, { recursive: true, force: true }));
   const endpointFile = localEndpointFile(serviceDir);
   process.setSourceMapsEnabled(true);
 
@@ -48,7 +48,7 @@ export async function localCommand(context: CommandContext): Promise<void> {
     try {
       writeLocalEndpoint(endpointFile, sqs.endpoint);
       report.ready({ endpoint: sqs.endpoint, urls, environment: engineEnvironment(place) });
-      await interrupted;
+      await interruption.onceReady();
       report.stopping();
     } finally {
       await functions.stop();
@@ -56,23 +56,32 @@ export async function localCommand(context: CommandContext): Promise<void> {
   } finally {
     await sqs.stop();
     removeLocalEndpoint(endpointFile);
-    rmSync(outDir, { recursive: true, force: true });
   }
   context.setExitCode(0);
   // Connections that a handler of the user's left open must not keep the process; an unreferenced timer itself keeps nothing.
   setTimeout(() => process.exit(), 500).unref();
 }
 
-/** Resolves at the first Ctrl-C (or SIGTERM); the second ends the process at once. */
-function interruption(): Promise<void> {
-  return new Promise((resolve) => {
-    let asked = false;
-    const listener = () => {
-      if (asked) process.exit(130);
-      asked = true;
-      resolve();
-    };
-    process.on('SIGINT', listener);
-    process.on('SIGTERM', listener);
-  });
+/**
+ * Ctrl-C (or SIGTERM) before the service is ready ends the process at once: there is nothing to finish yet, and the terminal has
+ * interrupted esbuild's process too, so that no build would come to its end. After that the first one is waited for, the second ends the process.
+ */
+function listenForInterruption(): { onceReady(): Promise<void> } {
+  let endNow = true;
+  let resolve = () => {};
+  const listener = () => {
+    if (endNow) process.exit(130);
+    endNow = true;
+    resolve();
+  };
+  process.on('SIGINT', listener);
+  process.on('SIGTERM', listener);
+  return {
+    onceReady() {
+      endNow = false;
+      return new Promise((heard) => {
+        resolve = heard;
+      });
+    },
+  };
 }

@@ -27,7 +27,7 @@ export interface LocalRun {
   event(wanted: Readonly<Record<string, unknown>>, from?: number): Promise<Record<string, unknown>>;
   /** What it wrote to stderr. */
   stderr(): string;
-  /** Interrupts it; gives its exit code. */
+  /** Interrupts it as Ctrl-C in a terminal does, which reaches the processes it has started too; gives its exit code. */
   stop(): Promise<number | null>;
 }
 
@@ -38,6 +38,8 @@ export function startLocal(serviceDir: string, args: readonly string[]): LocalRu
     cwd: serviceDir,
     env: { ...Object.fromEntries(inherited), NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own, as a terminal gives it.
+    detached: true,
   });
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
   const events: Record<string, unknown>[] = [];
@@ -66,7 +68,7 @@ export function startLocal(serviceDir: string, args: readonly string[]): LocalRu
       ),
     stderr: () => errors,
     stop: () => {
-      child.kill('SIGINT');
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGINT');
       return exited;
     },
   };

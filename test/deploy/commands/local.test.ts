@@ -187,6 +187,13 @@ describe('sls durable doctor', () => {
 });
 
 describe('Ctrl-C', () => {
+  it('before it is ready ends it at once, without an error', async () => {
+    const starting = startLocal(service.dir, ['--port', '0']);
+    await starting.event({ event: 'loaded' });
+    expect(await starting.stop()).toBe(130);
+    expect(starting.stderr()).toBe('');
+  });
+
   it('ends it with exit code 0 and leaves no endpoint behind', async () => {
     await transport.close();
     expect(await local.stop()).toBe(0);
