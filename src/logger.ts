@@ -26,10 +26,10 @@ const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error'];
 export function defaultLogger(fallback: Level = 'info', env: NodeJS.ProcessEnv = process.env): Logger {
   const minimum = minimumOf(env['AWS_LAMBDA_LOG_LEVEL'], fallback);
   const format = env['AWS_LAMBDA_FUNCTION_NAME'] === undefined ? textLine : jsonLine;
-  const write = (level: Level) => (message: string, fields: LogFields) => {
-    if (LEVELS.indexOf(level) < minimum) return;
+  const write = (level: Level) => {
+    if (LEVELS.indexOf(level) < minimum) return () => undefined;
     // biome-ignore lint/suspicious/noConsole: the default sink of log lines; everything else goes through a Logger
-    console[level](format(level, message, fields));
+    return (message: string, fields: LogFields) => console[level](format(level, message, fields));
   };
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 }

@@ -10,7 +10,7 @@ import type { StepEvent, StepResult } from '../wire/step-result.ts';
  * `unserializable_output`, not retryable: it would be the same the next time. An event that cannot loses its data: a log line must
  * not fail a step that worked.
  */
-export function encodeResult(result: StepResult, attributes: MessageAttributes = {}, limitBytes: number = MAX_MESSAGE_BYTES): FittedResult {
+export function encodeResult(result: StepResult, attributes?: MessageAttributes, limitBytes: number = MAX_MESSAGE_BYTES): FittedResult {
   const fitted = (candidate: StepResult) => fitResult(candidate, limitBytes, attributes);
   const encoded = attempt(() => fitted(result));
   if (encoded !== undefined) return encoded;
