@@ -28,11 +28,10 @@ export async function deliver(
   record: SQSRecord,
   { subject, message, unsent }: Answer,
   ids: LogFields,
-  { batch, gate, deadline, channel, sending }: Run,
+  { batch, gate, deadline, channel }: Run,
   runner: RecordRunner,
 ): Promise<RecordOutcome> {
   const { logger, costs, repeats, payloadStore, storesResults } = runner;
-  if (unsent !== undefined) sending.add(unsent);
   try {
     const small = payloadStore === undefined || !storesResults ? message : await stored(message, subject, ids, runner);
     const sentAt = performance.now();
@@ -59,8 +58,6 @@ export async function deliver(
     }
     logger.error('result not accepted by SQS; the record will be delivered again', { ...ids, ...errorFields(error) });
     return 'failed';
-  } finally {
-    if (unsent !== undefined) sending.delete(unsent);
   }
 }
 
@@ -94,6 +91,7 @@ export function encodedFor(result: StepResult, ids: LogFields, { marker, payload
 export function encodeMessage(result: StepResult, marker: string | undefined, limitBytes: number) {
   const attributes: MessageAttributes | undefined = marker === undefined ? undefined : { [marker]: '1' };
   const encoded = encodeResult(result, attributes, limitBytes);
-  const message: OutgoingMessage = { body: encoded.body, ...(attributes === undefined ? {} : { attributes }) };
+  const { body } = encoded;
+  const message: OutgoingMessage = attributes === undefined ? { body } : { body, attributes };
   return { message, result: encoded.result, dropped: encoded.dropped };
 }

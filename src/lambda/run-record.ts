@@ -11,6 +11,7 @@ import type { FlushCost } from './flush-cost.ts';
 import { type ReadRecord, readRecord, unreadableResult } from './read-record.ts';
 import type { Run } from './run-records.ts';
 import type { StepDurations } from './step-durations.ts';
+import { StepInWork } from './step-in-work.ts';
 import type { WarmRepeats } from './warm-repeats.ts';
 
 /** {@link StepContext} of a step that runs on Lambda. */
@@ -70,7 +71,7 @@ function runRead(record: SQSRecord, read: ReadRecord, run: Run, runner: RecordRu
 }
 
 async function runTaskOf(record: SQSRecord, task: RemoteTask, body: string, run: Run, runner: RecordRunner): Promise<RecordOutcome> {
-  const { batch, gate, deadline, lambda } = run;
+  const { batch, gate, deadline, lambda, inWork, remainingTimeMs } = run;
   const { worker, logger, durations, repeats } = runner;
   const receiveCount = receiveCountOf(record);
   const ids = {
@@ -87,35 +88,34 @@ async function runTaskOf(record: SQSRecord, task: RemoteTask, body: string, run:
   if (kept === undefined && !deadline.worthStarting(durations.typicalMs(task.name))) return 'not started';
   batch.start();
   gate.begin();
+  const work = new StepInWork(ids, logger, !deadline.finite);
+  inWork.add(work);
   if (kept !== undefined) {
     logger.info('step not run again: its result was still here', ids);
-    return await deliver(record, { subject: task, message: kept, unsent: { task, body, message: kept } }, ids, run, runner);
+    work.unsent = { task, body, message: kept };
+    const outcome = await deliver(record, { subject: task, message: kept, unsent: work.unsent }, ids, run, runner);
+    inWork.delete(work);
+    return outcome;
   }
 
   const startedAt = performance.now();
-  let outOfTime = false;
-  const sealing = {
-    onSeal: (seal: () => void) =>
-      deadline.onSeal(() => {
-        outOfTime = true;
-        seal();
-      }),
-    onLate: () => logger.warn('a step went on after its time; what it did since is dropped', ids),
-  };
-  const delivery = { lambda, signal: deadline.signal, receiveCount, remainingTimeMs: () => deadline.remainingMs() };
-  const ran = await runTask(task, delivery, worker, deadline.finite ? sealing : undefined);
+  const delivery = { lambda, signal: deadline.signal, receiveCount, remainingTimeMs };
+  const result = await runTask(task, delivery, worker, work);
   const tookMs = performance.now() - startedAt;
   if (worker.steps.has(task.name)) durations.record(task.name, tookMs);
 
-  if (outOfTime && runner.onDeadline === 'redeliver') {
+  if (work.outOfTime && runner.onDeadline === 'redeliver') {
     logger.warn('step not finished in time; its record will be delivered again', ids);
+    inWork.delete(work);
     gate.refused();
     return 'failed';
   }
-  const encoded = encodedFor(ran.result, ids, runner);
-  logEnd(logger, { ...ids, durationMs: Math.round(tookMs) }, ran.thrown, encoded.result);
-  const { message } = encoded;
-  return await deliver(record, { subject: task, message, unsent: { task, body, message } }, ids, run, runner);
+  const encoded = encodedFor(result, ids, runner);
+  logEnd(logger, { ...ids, durationMs: Math.round(tookMs) }, work.thrown, encoded.result);
+  work.unsent = { task, body, message: encoded.message };
+  const outcome = await deliver(record, { subject: task, message: encoded.message, unsent: work.unsent }, ids, run, runner);
+  inWork.delete(work);
+  return outcome;
 }
 
 /** The step cannot run, and never will: that is an answer too, where the object's key tells whose it is. */

@@ -1,10 +1,10 @@
 import type { StepLogger } from '@dudousxd/nestjs-durable-core';
 import { StepFailedError } from '../errors.ts';
 
-/** What ends a step from outside. */
+/** A step whose time can be over before it has ended. */
 export interface Sealing {
-  /** Calls back when the step's time is over. Gives what takes that back. */
-  onSeal(seal: () => void): () => void;
+  /** Ends the step: set while it runs, to be called once when its time is over. */
+  seal: (() => void) | undefined;
   /** The step did something after that, and it was dropped: returned, threw or logged. Called once. */
   onLate(): void;
 }
@@ -14,9 +14,14 @@ export interface Sealing {
  * still gives, throws or logs goes anywhere.
  *
  * Nobody can stop a promise. The step may go on, until its process freezes and beyond; it must only not be heard.
+ * @param readable what its error is made into
  */
-export function sealable(running: unknown, logger: StepLogger, sealing: Sealing): unknown {
-  if (!isThenable(running)) return running;
+export function sealable(
+  running: PromiseLike<unknown>,
+  logger: StepLogger,
+  sealing: Sealing,
+  readable: (thrown: unknown) => Error,
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
     let sealed = false;
     let told = false;
@@ -25,25 +30,26 @@ export function sealable(running: unknown, logger: StepLogger, sealing: Sealing)
       told = true;
       sealing.onLate();
     };
-    const forget = sealing.onSeal(() => {
-      sealed = true;
-      silence(logger, late);
-      reject(new StepFailedError('lambda_timeout', 'the time of the Lambda invocation was over before the step had ended', true));
-    });
-    const ended = (settle: () => void) => {
+    const fail = (thrown: unknown) => {
       if (sealed) return late();
-      forget();
-      settle();
+      sealing.seal = undefined;
+      reject(readable(thrown));
     };
-    running.then(
-      (output) => ended(() => resolve(output)),
-      (error: unknown) => ended(() => reject(error)),
-    );
+    sealing.seal = () => {
+      silence(logger, late);
+      fail(new StepFailedError('lambda_timeout', 'the time of the Lambda invocation was over before the step had ended', true));
+      sealed = true;
+    };
+    try {
+      running.then((output) => {
+        if (sealed) return late();
+        sealing.seal = undefined;
+        resolve(output);
+      }, fail);
+    } catch (error) {
+      fail(error);
+    }
   });
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
 /** The result has left with what was logged until now: more lines would only be collected for nobody. */

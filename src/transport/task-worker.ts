@@ -147,7 +147,7 @@ export class TaskWorker {
   async #run(task: RemoteTask, message: ReceivedMessage, acknowledger: Acknowledger): Promise<Fate> {
     const { signal } = this.#stopping;
     const delivery = { signal, receiveCount: message.receiveCount, remainingTimeMs: () => Number.POSITIVE_INFINITY };
-    const { result } = await runTask(task, delivery, { steps: this.#options.steps });
+    const result = await runTask(task, delivery, { steps: this.#options.steps });
     if (signal.aborted && result.status === 'failed') {
       // Most likely because of the abort, and the engine would count it as the step's own failure.
       const ids = { runId: task.runId, stepId: task.stepId };
