@@ -54,6 +54,10 @@ export interface BatchProgram {
   run(records: readonly SQSRecord[], invocation: Invocation): Promise<void>;
 }
 
+/** Of one record, as the partial-batch middleware reads it. */
+const FULFILLED = Object.freeze({ status: 'fulfilled' });
+const REJECTED = Object.freeze({ status: 'rejected' });
+
 type Middy = middy.MiddyfiedHandler<SQSEvent, unknown>;
 
 /** A program as middy's handler, and one call of it. */
@@ -71,7 +75,7 @@ export function batchHandler(program: BatchProgram) {
       const records = recordsOf(event);
       const { batch, deadline, channel } = invocation;
       await program.run(records, { lambda: context, batch, deadline, channel });
-      return records.map((record) => ({ status: batch.isSettled(record) ? 'fulfilled' : 'rejected' }));
+      return records.map((record) => (batch.isSettled(record) ? FULFILLED : REJECTED));
     },
     // Five milliseconds before the end is too late to send anything.
     { timeoutEarlyInMillis: 0 },
@@ -90,16 +94,18 @@ export function batchHandler(program: BatchProgram) {
     const deadline = new Deadline(remainingMs, program.reserveMs(remainingMs(), records.length));
     const batch = new Batch(records);
     const invocation: Invocation & { failure?: { readonly error: unknown } } = { lambda: context, batch, deadline, channel };
-    const chained = invocations
-      .run(invocation, async () => chain(event, context))
-      .then(
-        () => undefined,
+    const chained = invocations.run(invocation, chain, event, context);
+    // A send that hangs, or a middleware: Lambda's kill would bring back every record, those that are settled too.
+    await new Promise<void>((resolve) => {
+      deadline.onClose(resolve);
+      chained.then(
+        () => resolve(),
         (error: unknown) => {
           invocation.failure = { error };
+          resolve();
         },
       );
-    // A send that hangs, or a middleware: Lambda's kill would bring back every record, those that are settled too.
-    await (deadline.finite ? Promise.race([chained, deadline.whenClosed()]) : chained);
+    });
     deadline.end();
 
     const { failure } = invocation;

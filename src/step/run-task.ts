@@ -5,7 +5,7 @@ import type { StepResult } from '../wire/step-result.ts';
 import { type ReadableError, readableError } from './readable-error.ts';
 import { type Sealing, sealable } from './sealing.ts';
 import { type StandardSchemaV1, validated } from './standard-schema.ts';
-import type { DeliveryOf, StepContext } from './step-context.ts';
+import type { StepContext } from './step-context.ts';
 
 /** A step as its worker serves it. */
 export interface ServedStep<Context extends StepContext = StepContext> {
@@ -23,8 +23,11 @@ export interface Worker<Context extends StepContext> {
   readonly around?: Around<Context> | undefined;
 }
 
-/** Who runs a task: where its time can end before the step does, and whom it may interest what the step threw. */
-export interface TaskRun {
+/** One run of a task, as its worker sees it. */
+export interface TaskRun<Context extends StepContext> {
+  /** Adds to the engine's logger instead of wrapping it, so that `currentStep()` inside the step is the step's own context. */
+  contextOf(logger: StepLogger): Context;
+  /** Where the step's time can end before the step does. */
   readonly sealing?: Sealing | undefined;
   /** What the step threw if it threw: for logs, by name and code only. Set before the result is there. */
   thrown?: ReadableError | undefined;
@@ -40,9 +43,8 @@ export interface TaskRun {
  */
 export function runTask<Context extends StepContext>(
   task: RemoteTask,
-  delivery: DeliveryOf<Context>,
   worker: Worker<Context>,
-  run: TaskRun = {},
+  run: TaskRun<Context>,
 ): Promise<StepResult> {
   const readable = (thrown: unknown) => {
     run.thrown = readableError(thrown);
@@ -50,7 +52,7 @@ export function runTask<Context extends StepContext>(
   };
   return runStepHandler(task, (input, logger) => {
     try {
-      const running = runServed(task, input, contextOf(logger, task, delivery), worker);
+      const running = runServed(task, input, run.contextOf(logger), worker);
       if (!isThenable(running)) return running;
       if (run.sealing !== undefined) return sealable(running, logger, run.sealing, readable);
       return Promise.resolve(running).catch((error: unknown) => {
@@ -85,10 +87,4 @@ function runServed<Context extends StepContext>(
 async function runValidated<Context extends StepContext>(task: RemoteTask, step: ServedStep<Context>, input: unknown, context: Context) {
   const checkedInput = await validated(step.input, input, 'input', task.name);
   return validated(step.output, await step.run(checkedInput, context), 'output', task.name);
-}
-
-/** Adds to the engine's logger instead of wrapping it, so that `currentStep()` inside the step is this very object. */
-function contextOf<Context extends StepContext>(logger: StepLogger, task: RemoteTask, delivery: DeliveryOf<Context>): Context;
-function contextOf(logger: StepLogger, task: RemoteTask, delivery: object): object {
-  return Object.assign(logger, { task }, delivery);
 }

@@ -3,7 +3,7 @@ import { StepFailedError } from '../errors.ts';
 
 /** A step whose time can be over before it has ended. */
 export interface Sealing {
-  /** Ends the step: set while it runs, to be called once when its time is over. */
+  /** Ends the step: set when it runs, to be called when its time is over, at most once and not after its result is there. */
   seal: (() => void) | undefined;
   /** The step did something after that, and it was dropped: returned, threw or logged. Called once. */
   onLate(): void;
@@ -23,33 +23,27 @@ export function sealable(
   readable: (thrown: unknown) => Error,
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    let sealed = false;
-    let told = false;
-    const late = () => {
-      if (told) return;
-      told = true;
-      sealing.onLate();
-    };
-    const fail = (thrown: unknown) => {
-      if (sealed) return late();
-      sealing.seal = undefined;
-      reject(readable(thrown));
-    };
+    let late: (() => void) | undefined;
     sealing.seal = () => {
+      late = once(() => sealing.onLate());
       silence(logger, late);
-      fail(new StepFailedError('lambda_timeout', 'the time of the Lambda invocation was over before the step had ended', true));
-      sealed = true;
+      reject(readable(new StepFailedError('lambda_timeout', 'the time of the Lambda invocation was over before the step had ended', true)));
     };
+    const failed = (error: unknown) => (late === undefined ? reject(readable(error)) : late());
     try {
-      running.then((output) => {
-        if (sealed) return late();
-        sealing.seal = undefined;
-        resolve(output);
-      }, fail);
+      running.then((output) => (late === undefined ? resolve(output) : late()), failed);
     } catch (error) {
-      fail(error);
+      failed(error);
     }
   });
+}
+
+function once(call: () => void): () => void {
+  let called = false;
+  return () => {
+    if (!called) call();
+    called = true;
+  };
 }
 
 /** The result has left with what was logged until now: more lines would only be collected for nobody. */
