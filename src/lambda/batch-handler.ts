@@ -109,11 +109,11 @@ export function batchHandler(program: BatchProgram) {
     deadline.end();
 
     const { failure } = invocation;
-    const counts = { records: batch.size, started: batch.started, requestId: context.awsRequestId };
+    const counts = () => ({ records: batch.size, started: batch.started, requestId: context.awsRequestId });
     if (deadline.closed)
-      logger.error('out of time; records that are not settled will be delivered again', { ...counts, settled: batch.settled });
+      logger.error('out of time; records that are not settled will be delivered again', { ...counts(), settled: batch.settled });
     if (failure !== undefined) {
-      logger.error('a middleware failed', { ...errorFields(readableError(failure.error)), ...counts });
+      logger.error('a middleware failed', { ...errorFields(readableError(failure.error)), ...counts() });
       // Nothing ran: the cause is common to all records. A failed invocation makes Lambda's pollers slow down, a list of failures does not.
       if (batch.started === 0) throw failure.error;
     }

@@ -69,11 +69,13 @@ export async function runRecords(records: readonly SQSRecord[], invocation: Invo
     for (const { unsent } of inWork) if (unsent !== undefined) runner.repeats.keep(unsent);
   });
 
-  await Promise.all(Array.from({ length: Math.min(runner.concurrency, lines.length) }, lane));
+  const lanes: Promise<void>[] = [];
+  while (lanes.length < Math.min(runner.concurrency, lines.length)) lanes.push(lane());
+  await Promise.all(lanes);
   stopWatching();
   if (next < lines.length) {
     const held = lines.slice(next).flat().length;
     logger.warn('records not started: results are not being accepted', { records: held, requestId: lambda.awsRequestId });
   }
-  await Promise.all([returning, returnRecords(returned)]);
+  if (returning !== undefined || returned.length > 0) await Promise.all([returning, returnRecords(returned)]);
 }

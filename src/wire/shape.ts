@@ -53,7 +53,7 @@ export function checkedFields(
   path: string,
 ): object {
   let hasNulls = false;
-  for (const [field, { expected, matches, optional: mayBeAbsent }] of entriesOf(rules)) {
+  for (const { field, expected, matches, optional: mayBeAbsent } of fieldsOf(rules)) {
     const found = ownField(value, field);
     if (mayBeAbsent && (found === undefined || found === null)) hasNulls ||= found === null;
     else if (!matches(found)) throw new InvalidMessageError(kind, `expected ${path}${field} to be ${expected}, got ${kindOf(found)}`);
@@ -63,24 +63,27 @@ export function checkedFields(
 
 /** A copy without those optional fields that are null; the value itself where there are none. */
 export function withoutNulls<T extends Record<string, unknown>>(value: T, rules: Readonly<Record<string, FieldRule>>): T {
-  const isNull = ([field, { optional: mayBeAbsent }]: readonly [string, FieldRule]) => mayBeAbsent && ownField(value, field) === null;
-  const nulls = entriesOf(rules).filter(isNull);
+  const nulls = fieldsOf(rules).filter(({ field, optional: mayBeAbsent }) => mayBeAbsent && ownField(value, field) === null);
   if (nulls.length === 0) return value;
   const copy = { ...value };
-  for (const [field] of nulls) Reflect.deleteProperty(copy, field);
+  for (const { field } of nulls) Reflect.deleteProperty(copy, field);
   return copy;
 }
 
-const entriesByRules = new WeakMap<object, readonly (readonly [string, FieldRule])[]>();
+interface NamedRule extends FieldRule {
+  readonly field: string;
+}
+
+const fieldsByRules = new WeakMap<object, readonly NamedRule[]>();
 
 /** Taken apart once for each type, not for each message. */
-function entriesOf(rules: Readonly<Record<string, FieldRule>>): readonly (readonly [string, FieldRule])[] {
-  let entries = entriesByRules.get(rules);
-  if (entries === undefined) {
-    entries = Object.entries(rules);
-    entriesByRules.set(rules, entries);
+function fieldsOf(rules: Readonly<Record<string, FieldRule>>): readonly NamedRule[] {
+  let fields = fieldsByRules.get(rules);
+  if (fields === undefined) {
+    fields = Object.entries(rules).map(([field, rule]) => ({ field, ...rule }));
+    fieldsByRules.set(rules, fields);
   }
-  return entries;
+  return fields;
 }
 
 /** Not what a prototype holds: a body may name its fields as it likes. */
