@@ -21,7 +21,9 @@ export interface FittedResult {
  */
 export function fitResult(result: StepResult, limitBytes: number, attributes?: MessageAttributes): FittedResult {
   const body = encodeStepResult(result);
-  return fitsInBytes(body, attributes, limitBytes) ? { result, body, dropped: NOTHING } : reducedResult(result, body, limitBytes, attributes);
+  return fitsInBytes(body, attributes, limitBytes)
+    ? { result, body, dropped: NOTHING }
+    : reducedResult(result, body, limitBytes, attributes);
 }
 
 const NOTHING: readonly DroppedPart[] = [];
