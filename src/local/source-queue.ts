@@ -32,8 +32,8 @@ export function sdkSourceQueue(queueUrl: string, { client, clientConfig = {} }: 
         MessageSystemAttributeNames: ['All'],
         MessageAttributeNames: ['All'],
       });
-      // The socket must outlive the long poll, or every quiet poll would look like a failure.
-      const answer = await poll.send(command, { requestTimeout: (waitTimeSeconds + 15) * 1000 });
+      // The request must outlive the long poll, or every quiet poll would look like a failure. The SDK's own timeout only logs.
+      const answer = await poll.send(command, { abortSignal: AbortSignal.timeout((waitTimeSeconds + 15) * 1000) });
       // SQS always sets both; without them there is nothing that could be deleted or named.
       return (answer.Messages ?? []).filter(({ MessageId, ReceiptHandle }) => MessageId !== undefined && ReceiptHandle !== undefined);
     },

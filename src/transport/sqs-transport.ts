@@ -127,8 +127,7 @@ export class SqsTransport implements Transport {
     // After `close()` too: a pass over due timers outlives Nest's drain of the engine, and a refusal here would fail its runs for good.
     this.#order.dispatching(task);
     if (this.#eventTurns?.passesThrough(task)) this.#receiver?.turnAwaits(task.runId);
-    await this.#dispatcher.send(task);
-    this.#order.dispatched(task);
+    await this.#dispatcher.send(task).finally(() => this.#order.dispatched(task));
   }
 
   /** Worker → engine. The engine calls this in its constructor. */
