@@ -17,6 +17,8 @@ export class EventTurns implements Turns {
   readonly #turns = new Map<string, Turn>();
   /** Runs of which a result is with the engine, and what has come of it. */
   readonly #deliveries = new Map<string, Delivery>();
+  /** Runs of which a dispatch has not settled, and how many: the turn that waits for it has yet to write its state. */
+  readonly #sending = new Map<string, number>();
   readonly #onTurnEnd: (runId: string) => void;
   readonly #quietMs: number;
 
@@ -27,7 +29,7 @@ export class EventTurns implements Turns {
 
   /** Runs of which something is remembered; 0 once all have been quiet. */
   get size(): number {
-    return this.#turns.size + this.#deliveries.size;
+    return this.#turns.size + this.#deliveries.size + this.#sending.size;
   }
 
   event({ type, runId, seq, kind }: EngineEvent): void {
@@ -56,6 +58,7 @@ export class EventTurns implements Turns {
   }
 
   dispatching({ runId, seq }: DispatchedStep): void {
+    this.#sending.set(runId, (this.#sending.get(runId) ?? 0) + 1);
     const turn = this.#dispatchingTurn(runId);
     (turn.announced.has(seq) ? turn.awaited : turn.dispatched).add(seq);
     turn.lastDispatchAt = Date.now();
@@ -63,6 +66,9 @@ export class EventTurns implements Turns {
   }
 
   dispatched({ runId }: DispatchedStep): void {
+    const others = (this.#sending.get(runId) ?? 0) - 1;
+    if (others > 0) this.#sending.set(runId, others);
+    else this.#sending.delete(runId);
     const turn = this.#turn(runId);
     if (turn.state !== 'unknown') return;
     // Counted anew: SQS's answer may have taken long, and the turn's own writes only begin now.
@@ -75,7 +81,8 @@ export class EventTurns implements Turns {
   }
 
   readyAt({ runId }: ResultIds): number {
-    if (this.#deliveries.has(runId)) return Number.POSITIVE_INFINITY;
+    // SQS may have the task, and the worker its result, long before our send is answered.
+    if (this.#deliveries.has(runId) || this.#sending.has(runId)) return Number.POSITIVE_INFINITY;
     const turn = this.#turns.get(runId);
     if (turn === undefined) return 0;
     if (turn.state === 'open') return Number.POSITIVE_INFINITY;

@@ -61,6 +61,8 @@ export class ResultOrder {
 
   dispatched(step: DispatchedStep): void {
     this.#turns.dispatched(step);
+    const lane = this.#lanes.get(step.runId);
+    if (lane !== undefined) this.#pump(step.runId, lane);
   }
 
   /**

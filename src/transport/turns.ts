@@ -8,7 +8,7 @@
 export interface Turns {
   /** The engine calls `dispatch`: a turn of this run is going on. */
   dispatching(step: DispatchedStep): void;
-  /** SQS has accepted the task; the turn's own writes come after this. */
+  /** The dispatch has settled; the turn's own writes come after this. */
   dispatched(step: DispatchedStep): void;
   /** Whether a turn waits in memory for this very result: holding it back would deadlock. */
   passesThrough(result: ResultIds): boolean;

@@ -1,20 +1,17 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { type InMemoryStateStore, type RemoteTask, type StepResult, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { SqsTransport, type SqsTransportOptions } from '../../src/transport/index.ts';
 import { silentLogger } from '../support/local-cloud.ts';
-import type { Ledger, TurnOrigin } from './ledger.ts';
-import { mortal } from './stores.ts';
-import { register } from './workload.ts';
+import type { Ledger } from './ledger.ts';
+import { mortal, observed } from './stores.ts';
+import { asTurn, currentTurn } from './turn.ts';
+import { type Run, register } from './workload.ts';
 
 /** Short, so that a run whose engine died is free soon; renewed at half of it. */
 const LEASE_MS = 5_000;
 const POLL_EVERY_MS = 100;
 const PASS_PATIENCE_MS = 2_000;
-
-/** What began the turn that dispatches: a pass of the engine over its runs, or a result. */
-const origin = new AsyncLocalStorage<Exclude<TurnOrigin, 'start'>>();
 
 export interface EngineOptions {
   /** Name in the log, and access key id of its requests. */
@@ -23,12 +20,8 @@ export interface EngineOptions {
   readonly clientConfig: (caller: string, config?: SQSClientConfig) => SQSClientConfig;
   readonly kill: (caller: string) => void;
   readonly ledger: Ledger;
-  readonly results: ResultLog;
   readonly transport?: SqsTransportOptions;
 }
-
-/** Results as they were handed to engines: each failure of a step, by step id. */
-export type ResultLog = Map<string, number>;
 
 /** One process of the application: engine and transport. It can be killed, and another can be started on the same store. */
 export class EngineInstance {
@@ -40,20 +33,37 @@ export class EngineInstance {
   #polling = false;
 
   constructor(options: EngineOptions) {
-    const { caller, store, clientConfig, transport = {} } = options;
+    const { caller, store, clientConfig, ledger, transport = {} } = options;
     this.#options = options;
-    this.#life = mortal(store);
+    this.#life = mortal(observed(store, caller, ledger));
     const common = { clientConfig: clientConfig(caller), waitTimeSeconds: 2, logger: silentLogger };
     this.#transport = new NotingTransport({ ...common, ...transport }, options);
     this.engine = new WorkflowEngine({ store: this.#life.store, transport: this.#transport, leaseMs: LEASE_MS, instanceId: caller });
-    this.#transport.attach(this.engine);
-    register(this.engine);
+    const { engine } = this;
+    this.#transport.attach({
+      subscribe: (listener) => engine.subscribe(listener),
+      getRun: (runId) => engine.getRun(runId),
+      resume: (runId) => asTurn('continuation', () => engine.resume(runId)),
+    });
+    engine.subscribe(({ type, runId, seq }) => {
+      ledger.history.note(runId, `${caller}: ${type}${seq === undefined ? '' : ` ${seq}`}${ofTurn()}`);
+    });
+    register(engine);
     this.#timers.push(setInterval(() => void this.#poll(), POLL_EVERY_MS));
+  }
+
+  start({ kind, runId, nonce }: Run): Promise<unknown> {
+    return asTurn('start', () => this.engine.start(kind, { runId, nonce }, runId));
+  }
+
+  /** An operator's remedy for a step whose send never came. */
+  redispatch(runId: string): Promise<unknown> {
+    return asTurn('operator', () => this.engine.redispatchPending(runId));
   }
 
   /** What a booting application does for the runs that a predecessor left; and once more when the predecessor's leases have run out. */
   async recover(): Promise<void> {
-    const recover = () => origin.run('pass', () => this.engine.recoverIncomplete()).catch(() => undefined);
+    const recover = () => asTurn('pass', () => this.engine.recoverIncomplete()).catch(() => undefined);
     await recover();
     this.#timers.push(setTimeout(() => void recover(), LEASE_MS * 1.5));
   }
@@ -61,6 +71,7 @@ export class EngineInstance {
   /** The process dies: its store calls and requests end in nothing, and it releases nothing. */
   kill(): void {
     this.#life.end();
+    this.#options.ledger.dispatches.died(this.#options.caller);
     this.#options.kill(this.#options.caller);
     this.#stopTimers();
     // Only so that this process of ours can end: nothing of it gets through any more.
@@ -77,7 +88,7 @@ export class EngineInstance {
   async #poll(): Promise<void> {
     if (this.#polling) return;
     this.#polling = true;
-    const pass = origin.run('pass', async () => {
+    const pass = asTurn('pass', async () => {
       await this.engine.runPending();
       await this.engine.resumeDueTimers();
     });
@@ -93,24 +104,45 @@ export class EngineInstance {
 
 /** The transport under test, with a note of what goes in and out. */
 class NotingTransport extends SqsTransport {
-  readonly #notes: Pick<EngineOptions, 'caller' | 'ledger' | 'results'>;
+  readonly #caller: string;
+  readonly #ledger: Ledger;
 
-  constructor(options: SqsTransportOptions, notes: Pick<EngineOptions, 'caller' | 'ledger' | 'results'>) {
+  constructor(options: SqsTransportOptions, { caller, ledger }: Pick<EngineOptions, 'caller' | 'ledger'>) {
     super(options);
-    this.#notes = notes;
+    this.#caller = caller;
+    this.#ledger = ledger;
   }
 
-  override dispatch(task: RemoteTask): Promise<void> {
-    const { caller, ledger } = this.#notes;
-    ledger.dispatched(task.stepId, task.attempt ?? 1, caller, origin.getStore() ?? 'start');
-    return super.dispatch(task);
+  override async dispatch(task: RemoteTask): Promise<void> {
+    const { dispatches, history } = this.#ledger;
+    const attempt = task.attempt ?? 1;
+    dispatches.dispatched(task.stepId, attempt, this.#caller, currentTurn());
+    history.note(task.runId, `${this.#caller}: dispatches step ${task.seq}, attempt ${attempt}${ofTurn()}`);
+    try {
+      await super.dispatch(task);
+    } catch (error) {
+      history.note(task.runId, `${this.#caller}: the dispatch of step ${task.seq} is rejected: ${String(error)}`);
+      throw error;
+    }
   }
 
   override onResult(handler: (result: StepResult) => Promise<void>): void {
-    super.onResult((result) => {
-      const { results } = this.#notes;
-      if (result.status === 'failed') results.set(result.stepId, (results.get(result.stepId) ?? 0) + 1);
-      return origin.run('result', () => handler(result));
+    super.onResult(async (result) => {
+      const { results, history } = this.#ledger;
+      results.handedToEngine(result.stepId, result.status === 'failed');
+      history.note(result.runId, `${this.#caller}: is handed a ${result.status} result of step ${result.seq}`);
+      try {
+        await asTurn('result', () => handler(result));
+        history.note(result.runId, `${this.#caller}: has taken the result of step ${result.seq}`);
+      } catch (error) {
+        history.note(result.runId, `${this.#caller}: rejects the result of step ${result.seq}: ${String(error)}`);
+        throw error;
+      }
     });
   }
+}
+
+function ofTurn(): string {
+  const turn = currentTurn();
+  return turn === undefined ? '' : ` (turn of a ${turn.origin})`;
 }

@@ -7,17 +7,19 @@ import { silentLogger } from '../support/local-cloud.ts';
 import { seededRandom } from '../support/slow-store.ts';
 import { EngineInstance } from './engine-instance.ts';
 import { hostileBodies, isPoisonResult, isPoisonTask } from './hostile-bodies.ts';
+import { Injector } from './injector.ts';
 import { LambdaFleet } from './lambda-fleet.ts';
 import { Ledger } from './ledger.ts';
 import { depth } from './queue-depth.ts';
 import type { Row } from './report.ts';
-import { judge, makeRuns } from './workload.ts';
+import { judge, makeRuns, NO_EVIDENCE } from './workload.ts';
 
 const STEP = 'faults.work';
 const PREFIX = 'hostile';
 const MAX_RECEIVE_COUNT = 2;
 const RUN_STEPS = 100;
-/** The engine's side hides a result for 30 s each time it is received, twice; then the next receive moves it. */
+/** Of tasks and of results: a poison one is hidden for so long each time it is received, twice; then the next receive moves it. */
+const VISIBILITY_SECONDS = 8;
 const UNTIL_DEAD_MS = 150_000;
 
 /** Puts hostile bodies on a tasks and a results queue, and runs among them. Every poison one must end as a dead letter, every run well. */
@@ -40,12 +42,16 @@ export async function runHostile(
 
   const ledger = new Ledger();
   const kill = () => undefined;
+  // Only so that the engine, too, hides what it receives for no longer than that.
+  const random = seededRandom(seed);
+  const injector = new Injector({ upstreamPort: sqsPort, rate: 0, random, ledger, maxVisibilitySeconds: VISIBILITY_SECONDS });
+  await injector.start();
   const fleet = new LambdaFleet({
     resultsQueueUrl,
     clientConfig,
     kill,
     ledger,
-    random: seededRandom(seed),
+    random,
     killRate: 0,
     timeoutMs: 10_000,
   });
@@ -61,10 +67,9 @@ export async function runHostile(
   const engine = new EngineInstance({
     caller: 'hostile-engine',
     store,
-    clientConfig,
+    clientConfig: injector.clientConfig.bind(injector),
     kill,
     ledger,
-    results: new Map(),
     transport: { prefix: PREFIX },
   });
 
@@ -72,7 +77,7 @@ export async function runHostile(
   const runs = makeRuns(PREFIX, RUN_STEPS, ['one', 'three', 'fan', 'patient'], seededRandom(seed));
   mapping.start();
   await Promise.all([sendAll(client, tasksQueueUrl, bodies.tasks), sendAll(client, resultsQueueUrl, bodies.results)]);
-  await Promise.all(runs.map(({ runId, kind, nonce }) => engine.engine.start(kind, { runId, nonce }, runId)));
+  await Promise.all(runs.map(({ runId, kind, nonce }) => engine.start({ runId, kind, nonce })));
   await Promise.allSettled(runs.map(({ runId }) => engine.engine.waitForRun(runId, { until: 'terminal', timeoutMs: UNTIL_DEAD_MS })));
   const runsSeconds = (Date.now() - startedAt) / 1000;
 
@@ -83,9 +88,10 @@ export async function runHostile(
   while ((await open()) > 0 && Date.now() < deadline) await sleep(500);
   const [letters, left] = [await dead(), await open()];
   await Promise.all([engine.close(), mapping.stop()]);
+  await injector.stop();
   client.destroy();
 
-  const wrong = (await Promise.all(runs.map((run) => judge(run, store, () => false)))).flatMap((verdict) =>
+  const wrong = (await Promise.all(runs.map((run) => judge(run, store, NO_EVIDENCE)))).flatMap((verdict) =>
     verdict.outcome === 'wrong' ? [verdict.why] : [],
   );
   const violations = [
@@ -114,7 +120,9 @@ async function shortRedrive(client: SQSClient, queueUrl: string, deadLetterQueue
   const deadLetterQueueUrl = (await api.findQueueUrl(deadLetterQueue)) ?? '';
   const { QueueArn } = await api.queueAttributes(deadLetterQueueUrl, ['QueueArn']);
   const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: QueueArn, maxReceiveCount: MAX_RECEIVE_COUNT });
-  await client.send(new SetQueueAttributesCommand({ QueueUrl: queueUrl, Attributes: { RedrivePolicy, VisibilityTimeout: '5' } }));
+  await client.send(
+    new SetQueueAttributesCommand({ QueueUrl: queueUrl, Attributes: { RedrivePolicy, VisibilityTimeout: String(VISIBILITY_SECONDS) } }),
+  );
   return deadLetterQueueUrl;
 }
 

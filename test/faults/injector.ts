@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { DeliveryFaults } from './delivery-faults.ts';
 import { type Fault, type PlannedFault, planFault } from './fault-plan.ts';
 import type { Ledger } from './ledger.ts';
+import { ReceivedMessages } from './received-messages.ts';
 import { errorAnswer, messagesOf, readCall, type SqsCall, withFailed } from './sqs-wire.ts';
 import { type Answer, textOf, Upstream } from './upstream.ts';
 
@@ -14,9 +16,15 @@ export interface InjectorOptions {
   readonly rate: number;
   readonly random: () => number;
   readonly ledger: Ledger;
+  /** Most seconds for which a receive hides messages. @default what the caller asks for */
+  readonly maxVisibilitySeconds?: number;
   /** Asked before each call is carried out: whether its caller's process dies with it, before SQS has it or after. */
   readonly fate?: (call: SqsCall) => 'dies before' | 'dies after' | undefined;
 }
+
+/** For how long a message stays hidden whose receive was lost: the test need not wait out what the caller asked for. */
+const LOST_FOR_SECONDS = 3;
+const SHORT_HOLD_MS = 1_500;
 
 const KEPT_FROM_SQS: ReadonlySet<Fault> = new Set(['reset before', 'hang', 'HTTP 500', 'HTTP 503', 'throttled']);
 
@@ -27,6 +35,9 @@ export class Injector {
   readonly #deliveries: DeliveryFaults;
   readonly #server: Server;
   readonly #dead = new Set<string>();
+  readonly #received = new ReceivedMessages();
+  readonly #calmed = new AbortController();
+  #hurried = false;
   #rate: number;
   #port = 0;
 
@@ -56,18 +67,26 @@ export class Injector {
     return { endpoint: this.endpoint, region: 'us-east-1', credentials, ...config };
   }
 
-  /** The process is gone: nothing that it still sends arrives, and nothing comes back to it. */
+  /** The process is gone: nothing that it still sends arrives, and nothing comes back to it. What it had received soon comes again. */
   kill(caller: string): void {
+    if (this.#dead.has(caller)) return;
     this.#dead.add(caller);
+    void this.#received.giveBack(caller, LOST_FOR_SECONDS, this.#upstream);
   }
 
   isDead(caller: string): boolean {
     return this.#dead.has(caller);
   }
 
+  /** From now on nothing hangs for longer than a second and a half. */
+  hurry(): void {
+    this.#hurried = true;
+  }
+
   /** From now on nothing goes wrong, so that the end can be looked at. */
   calm(): void {
     this.#rate = 0;
+    this.#calmed.abort();
   }
 
   /** Nobody listens for a moment: connections are cut, new ones refused. */
@@ -77,7 +96,7 @@ export class Injector {
     this.#server.close();
     this.#server.closeAllConnections();
     await closed;
-    await new Promise((resolve) => setTimeout(resolve, ms));
+    await sleep(ms);
     await this.start();
   }
 
@@ -110,30 +129,51 @@ export class Injector {
     if (planned !== undefined && death === undefined && (await this.#keptFromSqs(call, planned, response))) return;
     const kept = planned?.fault === 'Failed[] entries' ? someOf(call, random) : [];
     if (kept.length > 0) ledger.notSent(call, kept);
-    const answer = await this.#forward(call, without(text, call, kept), request, response, planned);
+    const answer = await this.#forward(call, this.#shorter(call, without(text, call, kept), planned), request, response, planned);
     if (answer.status === 200) ledger.accepted(call, kept);
+    if (answer.status === 200 && call.action.startsWith('Delete')) this.#received.deleted(call, kept);
     const whole = kept.length === 0 ? answer : { ...answer, body: withFailed(answer.body, kept, 'InternalError') };
     if (death === 'dies after' || planned?.fault === 'reset after' || planned?.fault === 'answer withheld') {
       // Written down first: the caller may draw its conclusions while the answer is held.
       ledger.unanswered(call);
-      if (planned?.fault === 'answer withheld') await held(planned.holdMs, response);
+      if (planned?.fault === 'answer withheld') await this.#held(planned, response);
       return cut(response);
     }
     const body =
       call.action === 'ReceiveMessage' && answer.status === 200 ? this.#deliveries.answer(call, whole.body, planned?.fault) : whole.body;
+    if (call.action === 'ReceiveMessage') {
+      ledger.delivered(call, messagesOf(body));
+      this.#received.add(call, messagesOf(body));
+    }
     response.writeHead(whole.status, { ...whole.headers, 'content-length': Buffer.byteLength(body) });
     response.end(body);
     await ended(response);
     if (!response.writableFinished) ledger.unanswered(call);
   }
 
+  #held({ holdMs }: PlannedFault, response: ServerResponse): Promise<void> {
+    return held(this.#hurried ? Math.min(holdMs, SHORT_HOLD_MS) : holdMs, response, this.#calmed.signal);
+  }
+
+  #shorter(call: SqsCall, text: string, planned: PlannedFault | undefined): string {
+    if (call.action !== 'ReceiveMessage') return text;
+    const { maxVisibilitySeconds = Number.POSITIVE_INFINITY } = this.#options;
+    const lost = planned?.fault === 'reset after' || planned?.fault === 'answer withheld';
+    const most = Math.min(maxVisibilitySeconds, lost ? LOST_FOR_SECONDS : Number.POSITIVE_INFINITY);
+    const asked = call.body['VisibilityTimeout'];
+    // A receive that asks for nothing has the queue's own.
+    if (!Number.isFinite(most) || (typeof asked === 'number' && asked <= most)) return text;
+    return JSON.stringify({ ...call.body, VisibilityTimeout: most });
+  }
+
   /** Faults that happen before SQS; true where the request is over. */
-  async #keptFromSqs(call: SqsCall, { fault, holdMs }: PlannedFault, response: ServerResponse): Promise<boolean> {
+  async #keptFromSqs(call: SqsCall, planned: PlannedFault, response: ServerResponse): Promise<boolean> {
+    const { fault } = planned;
     const { ledger, random } = this.#options;
     if (KEPT_FROM_SQS.has(fault)) ledger.notSent(call);
     switch (fault) {
       case 'hang':
-        await held(holdMs, response);
+        await this.#held(planned, response);
         cut(response);
         break;
       case 'reset before':
@@ -197,16 +237,9 @@ function cut(response: ServerResponse): void {
   response.socket?.resetAndDestroy();
 }
 
-/** Waits, or until the caller has hung up. */
-async function held(ms: number, response: ServerResponse): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  await Promise.race([
-    new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ms);
-    }),
-    ended(response),
-  ]);
-  clearTimeout(timer);
+/** Waits, but not once the caller has hung up or the signal has come. */
+async function held(ms: number, response: ServerResponse, signal: AbortSignal): Promise<void> {
+  await Promise.race([sleep(ms, undefined, { signal, ref: false }).catch(() => undefined), ended(response)]);
 }
 
 function ended(response: ServerResponse): Promise<void> {

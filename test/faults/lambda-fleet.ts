@@ -1,7 +1,9 @@
-import type { SQSClientConfig } from '@aws-sdk/client-sqs';
+import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
 import type { Context, SQSEvent } from 'aws-lambda';
 import { sqsStepHandler } from '../../src/lambda/index.ts';
 import { silentLogger } from '../support/local-cloud.ts';
+import { GroupOrder } from './group-order.ts';
+import { runIdOf } from './history.ts';
 import type { Ledger } from './ledger.ts';
 import { type SqsCall, stepIdOf } from './sqs-wire.ts';
 import { runStep, STEPS } from './steps.ts';
@@ -27,10 +29,13 @@ type Handler = (event: SQSEvent, context: Context) => Promise<unknown>;
 interface Instance {
   readonly caller: string;
   readonly handler: Handler;
-  /** Rejects when the process is killed. */
-  readonly death: PromiseWithResolvers<never>;
+  /** Rejects when the process is killed. One for each invocation: a race keeps what it raced for as long as the other promise lives. */
+  death: PromiseWithResolvers<never>;
   dead: boolean;
-  started: Set<string>;
+  /** Steps that the invocation began; one that it was given two tasks of is here twice. */
+  started: string[];
+  /** Where the tasks of the invocation stand on their FIFO queue, by step id; empty for a standard one. */
+  places: ReadonlyMap<string, bigint>;
   dies: Moment | undefined;
 }
 
@@ -41,6 +46,8 @@ export class LambdaFleet {
   readonly #byCaller = new Map<string, Instance>();
   #coldStarts = 0;
   #calm = false;
+  /** What holds of FIFO tasks queues; a process that is killed is at work no more. */
+  readonly order = new GroupOrder();
   invocations = 0;
   readonly kills = new Map<Moment | 'at its timeout', number>();
 
@@ -61,7 +68,13 @@ export class LambdaFleet {
     const { ledger, random, killRate, timeoutMs } = this.#options;
     const instance = this.#idle.pop() ?? this.#coldStart();
     this.invocations += 1;
-    instance.started = new Set();
+    instance.started = [];
+    instance.places = placesOf(event);
+    instance.death = newDeath();
+    for (const { body } of event.Records) {
+      const stepId = stepIdOf(body);
+      if (stepId !== undefined) ledger.results.taskGiven(stepId);
+    }
     const [killed, moment] = [random() < killRate, Math.floor(random() * MOMENTS.length)];
     instance.dies = killed && !this.#calm ? MOMENTS[moment] : undefined;
     ledger.invocationBegins(instance.caller);
@@ -98,12 +111,12 @@ export class LambdaFleet {
     this.#coldStarts += 1;
     const { clientConfig, resultsQueueUrl } = this.#options;
     const caller = `lambda${this.#coldStarts}`;
-    const death = Promise.withResolvers<never>();
-    death.promise.catch(() => undefined);
-    // Half of them without the SDK's own retries, so that ours are seen at work.
-    const config = clientConfig(caller, this.#coldStarts % 2 === 0 ? { maxAttempts: 1 } : {});
+    const config = clientConfig(caller);
+    // Our own signed sender, the SDK, and the SDK without retries of its own, so that ours are seen at work.
+    const senders = [{ clientConfig: config }, { client: new SQSClient(config) }, { client: new SQSClient({ ...config, maxAttempts: 1 }) }];
+    const sender = senders[this.#coldStarts % senders.length] ?? {};
     const handler = sqsStepHandler(Object.fromEntries(STEPS.map((step) => [step, runStep])), {
-      clientConfig: config,
+      ...sender,
       resultsQueueUrl,
       logger: silentLogger,
       around: (step, next) => this.#around(instance, step.task.stepId, next),
@@ -111,9 +124,10 @@ export class LambdaFleet {
     const instance: Instance = {
       caller,
       handler,
-      death,
+      death: newDeath(),
       dead: false,
-      started: new Set(),
+      started: [],
+      places: new Map(),
       dies: undefined,
     };
     this.#byCaller.set(caller, instance);
@@ -123,8 +137,19 @@ export class LambdaFleet {
   async #around(instance: Instance, stepId: string, next: () => Promise<unknown>): Promise<unknown> {
     if (instance.dies === 'before a step') this.#kill(instance, instance.dies);
     if (instance.dead) return never();
-    instance.started.add(stepId);
+    instance.started.push(stepId);
     this.#options.ledger.executed(stepId);
+    this.#options.ledger.history.note(runIdOf(stepId), `${instance.caller}: runs ${stepId}`);
+    const place = instance.places.get(stepId);
+    if (place !== undefined) this.order.begins(stepId, place);
+    try {
+      return await this.#inStep(instance, next);
+    } finally {
+      if (place !== undefined) this.order.ends(stepId);
+    }
+  }
+
+  async #inStep(instance: Instance, next: () => Promise<unknown>): Promise<unknown> {
     const output = await next();
     if (instance.dies === 'in a step') this.#kill(instance, instance.dies);
     return instance.dead ? never() : output;
@@ -136,6 +161,7 @@ export class LambdaFleet {
     this.kills.set(moment, (this.kills.get(moment) ?? 0) + 1);
     this.#options.kill(instance.caller);
     this.#options.ledger.killed(instance.started);
+    for (const stepId of instance.places.keys()) this.order.ends(stepId);
     this.#byCaller.delete(instance.caller);
     instance.death.reject(new Error(`the process was killed ${moment}`));
   }
@@ -145,9 +171,24 @@ export class LambdaFleet {
     for (const { messageId, body } of event.Records) {
       const stepId = stepIdOf(body);
       if (stepId === undefined || (failed !== undefined && !failed.has(messageId))) continue;
-      this.#options.ledger.givenBack(caller, stepId, started.has(stepId));
+      this.#options.ledger.givenBack(caller, stepId, started.includes(stepId));
     }
   }
+}
+
+function newDeath(): PromiseWithResolvers<never> {
+  const death = Promise.withResolvers<never>();
+  death.promise.catch(() => undefined);
+  return death;
+}
+
+function placesOf({ Records }: SQSEvent): Map<string, bigint> {
+  return new Map(
+    Records.flatMap(({ body, attributes: { SequenceNumber } }) => {
+      const stepId = stepIdOf(body);
+      return stepId === undefined || SequenceNumber === undefined ? [] : [[stepId, BigInt(SequenceNumber)] as const];
+    }),
+  );
 }
 
 /** Ids that a response gives back; undefined: all. */

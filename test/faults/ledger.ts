@@ -1,3 +1,6 @@
+import { Dispatches } from './dispatches.ts';
+import { History, runIdOf } from './history.ts';
+import { ResultBook } from './result-book.ts';
 import { type SqsCall, type SqsMessage, stepIdOf } from './sqs-wire.ts';
 
 /** Why a step may have run once more than it was dispatched. */
@@ -10,9 +13,6 @@ export type Cause =
   | 'its task could not be deleted'
   | 'its task was deleted late, behind a faulty delete';
 
-/** What began a turn: a start, a result, or a pass of the engine over pending, due or abandoned runs. */
-export type TurnOrigin = 'start' | 'result' | 'pass';
-
 /**
  * The book of everything that was done to a test, kept by step id, so that each repeat of a step has to be accounted for.
  *
@@ -20,21 +20,19 @@ export type TurnOrigin = 'start' | 'result' | 'pass';
  */
 export class Ledger {
   readonly #visibilityMs: number;
+  readonly dispatches = new Dispatches();
+  readonly results = new ResultBook();
+  readonly history = new History();
+  readonly resultSends = { signed: 0, sdk: 0 };
   readonly faults = new Map<string, number>();
   readonly requests = new Map<string, number>();
   /** Violations of what the worker promises of a single invocation. */
   readonly violations: string[] = [];
   readonly #causes = new Map<string, Cause[]>();
   readonly #executions = new Map<string, number>();
-  /** When each attempt of a step was dispatched, by step id and attempt, epoch milliseconds. */
-  readonly #dispatches = new Map<string, Map<number, number[]>>();
-  /** Steps that a pass of an engine has dispatched. */
-  readonly #byPass = new Set<string>();
-  /** When an engine died, when the store went and when it came back, epoch milliseconds. */
-  readonly #crises: number[] = [];
-  readonly #dispatchers = new Map<string, string>();
   /** `<step id>#<attempt>` of tasks that SQS has taken. */
   readonly #accepted = new Set<string>();
+  readonly #storeFailures = new Set<string>();
   readonly #receipts = new Map<string, { readonly stepId: string; readonly at: number }>();
   /** Steps whose results did not all get through, by caller; a caller has one invocation at a time. */
   readonly #unsentResults = new Map<string, Set<string>>();
@@ -55,7 +53,8 @@ export class Ledger {
   receipts(messages: readonly SqsMessage[]): void {
     for (const { ReceiptHandle, Body } of messages) {
       const stepId = stepIdOf(Body);
-      if (stepId !== undefined) this.#receipts.set(ReceiptHandle, { stepId, at: Date.now() });
+      if (stepId === undefined) continue;
+      this.#receipts.set(ReceiptHandle, { stepId, at: Date.now() });
     }
   }
 
@@ -74,12 +73,28 @@ export class Ledger {
     if (!isSend(call)) return;
     for (const { stepId } of call.entries) {
       if (isTasks(call)) this.#add(stepId, 'a send of its task was cut after SQS had accepted it');
-      else this.#resultTrouble(call, stepId);
+      else {
+        this.#resultTrouble(call, stepId);
+        this.results.copied(stepId);
+      }
     }
   }
 
   sentTwice(call: SqsCall): void {
-    if (isTasks(call)) for (const { stepId } of call.entries) this.#add(stepId, 'its task was sent twice');
+    for (const { stepId } of call.entries) {
+      if (isTasks(call)) this.#add(stepId, 'its task was sent twice');
+      else this.results.sentAgainByQueue(stepId);
+    }
+  }
+
+  /** These messages are on their way to their receiver. */
+  delivered(call: SqsCall, messages: readonly SqsMessage[]): void {
+    for (const { Body, MessageId } of messages) {
+      const stepId = stepIdOf(Body);
+      if (stepId === undefined) continue;
+      if (!isTasks(call)) this.results.delivered(stepId);
+      this.history.note(runIdOf(stepId), `${call.caller} receives message ${MessageId.slice(0, 8)} of ${stepId} from ${call.queue}`);
+    }
   }
 
   deliveredTwice(call: SqsCall, { Body }: SqsMessage): void {
@@ -88,11 +103,21 @@ export class Ledger {
 
   /** SQS has carried the call out, but for some entries. */
   accepted(call: SqsCall, exceptIds: readonly string[]): void {
-    if (!isTasks(call)) return;
     for (const { id, stepId, attempt, receiptHandle } of call.entries) {
       if (exceptIds.includes(id ?? '')) continue;
+      if (!isTasks(call)) {
+        if (isSend(call)) this.results.sent(stepId);
+        if (isSend(call) && call.caller.startsWith('lambda')) this.resultSends[call.sdk ? 'sdk' : 'signed'] += 1;
+        continue;
+      }
       if (isSend(call)) this.#accepted.add(`${stepId}#${attempt}`);
       const receipt = call.action.startsWith('Delete') ? this.#receipts.get(receiptHandle ?? '') : undefined;
+      if (receipt !== undefined) {
+        this.history.note(
+          runIdOf(receipt.stepId),
+          `a task of ${receipt.stepId} is deleted, ${Date.now() - receipt.at} ms after its receive`,
+        );
+      }
       if (receipt !== undefined && Date.now() - receipt.at > this.#visibilityMs) {
         this.#add(receipt.stepId, 'its task was deleted late, behind a faulty delete');
       }
@@ -101,24 +126,6 @@ export class Ledger {
 
   isAccepted(stepId: string, attempt: number): boolean {
     return this.#accepted.has(`${stepId}#${attempt}`);
-  }
-
-  /** Who dispatched the step last. */
-  dispatcherOf(stepId: string): string | undefined {
-    return this.#dispatchers.get(stepId);
-  }
-
-  dispatched(stepId: string, attempt: number, caller: string, by: TurnOrigin): void {
-    if (by === 'pass') this.#byPass.add(stepId);
-    this.#dispatchers.set(stepId, caller);
-    const attempts = this.#dispatches.get(stepId) ?? new Map<number, number[]>();
-    attempts.set(attempt, [...(attempts.get(attempt) ?? []), Date.now()]);
-    this.#dispatches.set(stepId, attempts);
-  }
-
-  /** An engine has just died, or the store has just gone or come back. */
-  crisis(): void {
-    this.#crises.push(Date.now());
   }
 
   executed(stepId: string): void {
@@ -142,56 +149,23 @@ export class Ledger {
     if (excused !== true) this.violations.push(`${stepId}: its record was given back although no send of its result went wrong`);
   }
 
-  get steps(): number {
-    return this.#dispatches.size;
+  /** Whether the store rejected a call within a turn of the run. */
+  storeFailedIn(runId: string): boolean {
+    return this.#storeFailures.has(runId);
+  }
+
+  storeFailed(runId: string): void {
+    this.#storeFailures.add(runId);
   }
 
   get executions(): number {
     return [...this.#executions.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  get dispatches(): number {
-    return [...this.#dispatches.keys()].reduce((sum, stepId) => sum + this.dispatchesOf(stepId), 0);
-  }
-
-  dispatchesOf(stepId: string): number {
-    return [...(this.#dispatches.get(stepId)?.values() ?? [])].reduce((sum, times) => sum + times.length, 0);
-  }
-
-  /** Whether an attempt of the step was dispatched again across a crash or outage. */
-  startedAgain(stepId: string): boolean {
-    const attempts = [...(this.#dispatches.get(stepId)?.values() ?? [])];
-    return attempts.some((times) => this.#crises.some((at) => (times[0] ?? at) <= at && at <= (times.at(-1) ?? 0) && times.length > 1));
-  }
-
-  wasDispatched(stepId: string, attempt: number): boolean {
-    return this.#dispatches.get(stepId)?.has(attempt) ?? false;
-  }
-
-  /**
-   * Attempts that were dispatched more than once: by an engine that recovered from a crisis; by a pass of the engine over a list that had
-   * grown old, beside a result's turn (its lock keeps out other instances only); and those that had no reason to be.
-   */
-  dispatchedTwice() {
-    const afterCrisis: string[] = [];
-    const byPass: string[] = [];
-    const unexplained: string[] = [];
-    for (const [stepId, attempts] of this.#dispatches) {
-      for (const [attempt, times] of attempts) {
-        const [first = 0, last = 0] = [times[0], times.at(-1)];
-        if (times.length < 2) continue;
-        const recovered = this.#crises.some((at) => first <= at && at <= last);
-        const list = recovered ? afterCrisis : this.#byPass.has(stepId) ? byPass : unexplained;
-        list.push(`attempt ${attempt} of ${stepId} was dispatched ${times.length} times in ${last - first} ms`);
-      }
-    }
-    return { afterCrisis, byPass, unexplained };
-  }
-
   /** Steps that ran more often than dispatches and causes account for. */
   unexplained(): string[] {
     return [...this.#executions].flatMap(([stepId, executions]) => {
-      const dispatches = this.dispatchesOf(stepId);
+      const dispatches = this.dispatches.of(stepId);
       const causes = this.#causes.get(stepId) ?? [];
       return executions <= dispatches + causes.length
         ? []
@@ -205,7 +179,7 @@ export class Ledger {
     let steps = 0;
     let executions = 0;
     for (const [stepId, times] of this.#executions) {
-      const surplus = times - this.dispatchesOf(stepId);
+      const surplus = times - this.dispatches.of(stepId);
       if (surplus <= 0) continue;
       steps += 1;
       executions += surplus;
@@ -221,7 +195,9 @@ export class Ledger {
   }
 
   #add(stepId: string | undefined, cause: Cause): void {
-    if (stepId !== undefined) this.#causes.set(stepId, [...(this.#causes.get(stepId) ?? []), cause]);
+    if (stepId === undefined) return;
+    this.#causes.set(stepId, [...(this.#causes.get(stepId) ?? []), cause]);
+    this.history.note(runIdOf(stepId), `${stepId} may run again: ${cause}`);
   }
 }
 

@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util';
 import { runHostile } from './hostile.ts';
 import { runPublished } from './published.ts';
-import { rowsOf, table, violations } from './report.ts';
+import { histories, type Row, rowsOf, table, violations } from './report.ts';
 import { runScenario } from './scenario.ts';
 import { startSqsProcess } from './sqs-process.ts';
 
@@ -17,6 +17,7 @@ const USAGE = `npm run test:faults [-- --steps N] [--seed N] [--rate 0.2] [--onl
   --rate N       share of requests that go wrong, 0 to 0.5 (default 0.2)
   --only PART    one (one engine), two (two engines on one store, FIFO results), hostile,
                  or two-standard (two engines, standard queues, for the record)
+  --trace        print what happened to each run that met a limit of the engine, too
   --transport published
                  the scenario of one engine on the published transport, for the record`;
 
@@ -38,16 +39,18 @@ function readArguments() {
       rate: { type: 'string', default: '0.2' },
       only: { type: 'string' },
       transport: { type: 'string', default: 'ours' },
+      trace: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
-  const { only, transport, help } = values;
+  const { only, transport, trace, help } = values;
   if (only !== undefined && !PARTS.includes(only)) throw new Error(`expected --only to be one of ${PARTS.join(', ')}, got ${only}`);
   if (transport !== 'ours' && transport !== 'published') throw new Error(`expected --transport to be ours or published, got ${transport}`);
   return {
     help,
     only,
     transport,
+    trace,
     steps: numberOf('--steps', values.steps, 1, 1_000_000),
     bodies: numberOf('--bodies', values.bodies, 2, 1_000_000),
     seed: numberOf('--seed', values.seed, 0, 2 ** 32),
@@ -62,7 +65,7 @@ function numberOf(name: string, text: string, min: number, max: number): number 
 }
 
 async function main(): Promise<number> {
-  const { steps, bodies, seed, rate, only, transport, help } = readArguments();
+  const { steps, bodies, seed, rate, only, transport, trace, help } = readArguments();
   if (help) {
     say(USAGE);
     return 0;
@@ -83,7 +86,11 @@ async function main(): Promise<number> {
   const scenario = async (name: string, title: string, engines: 1 | 2, fifoResults: boolean): Promise<Part> => {
     if (!wants(name)) return { report: '', violations: [] };
     const outcome = await runScenario({ name, seed, steps, rate, engines, fifoResults, sqsPort: sqs.port, log: say });
-    return { report: `\n${title}\n${table(rowsOf(outcome))}`, violations: violations(outcome) };
+    const found = violations(outcome);
+    const promised = name !== 'two-standard';
+    const counted: Row[] = promised ? [] : [['violations, had it been promised', found.length]];
+    const traces = histories(outcome, trace || !promised ? 'all' : 'wrong').join('\n');
+    return { report: `\n${title}\n${table([...rowsOf(outcome), ...counted])}\n${traces}`, violations: promised ? found : [] };
   };
   const hostile = async (): Promise<Part> => {
     if (!wants('hostile')) return { report: '', violations: [] };
@@ -111,12 +118,11 @@ async function main(): Promise<number> {
   return wrong.length === 0 ? 0 : 1;
 }
 
+// Not by itself: what was killed is still at its retries.
 main().then(
-  (code) => {
-    process.exitCode = code;
-  },
+  (code) => process.exit(code),
   (error: unknown) => {
     process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-    process.exitCode = 1;
+    process.exit(1);
   },
 );

@@ -1,6 +1,6 @@
 import type { LambdaFleet } from './lambda-fleet.ts';
 import type { Ledger } from './ledger.ts';
-import type { Verdict } from './workload.ts';
+import type { Run, Verdict } from './workload.ts';
 
 export interface Outcome {
   readonly name: string;
@@ -9,6 +9,8 @@ export interface Outcome {
   readonly engines: number;
   readonly ledger: Ledger;
   readonly fleet: LambdaFleet;
+  readonly runs: readonly Run[];
+  /** Of the runs, in their order. */
   readonly verdicts: readonly Verdict[];
   readonly seconds: number;
   /** Messages that stayed on the tasks and results queues. */
@@ -18,12 +20,14 @@ export interface Outcome {
 export type Row = readonly [label: string, value: string | number];
 
 /** What is wrong; empty for a run of the tests that has passed. */
-export function violations({ ledger, verdicts, left }: Outcome): string[] {
+export function violations({ ledger, fleet, verdicts, left }: Outcome): string[] {
   return [
     ...verdicts.flatMap((verdict) => (verdict.outcome === 'wrong' ? [verdict.why] : [])),
     ...ledger.violations,
     ...ledger.unexplained(),
-    ...ledger.dispatchedTwice().unexplained,
+    ...ledger.results.violations(),
+    ...fleet.order.violations,
+    ...ledger.dispatches.again().flatMap(({ why, text }) => (why === 'none' ? [text] : [])),
     ...(left > 0 ? [`${left} messages were left on the queues`] : []),
   ];
 }
@@ -33,22 +37,25 @@ export function rowsOf({ ledger, fleet, verdicts, seconds, left }: Outcome): Row
   const requests = sum(ledger.requests.values());
   const faults = sum(ledger.faults.values());
   const limits = new Map<string, number>();
+  const again = countBy(ledger.dispatches.again().map(({ why }) => why));
   for (const verdict of verdicts) if (verdict.outcome === 'limit') limits.set(verdict.limit, (limits.get(verdict.limit) ?? 0) + 1);
   return [
     ['runs', verdicts.length],
     ['runs that ended as they should', verdicts.filter(({ outcome }) => outcome === 'right').length],
     ...[...limits].map(([limit, count]): Row => [`  ${limit}`, count]),
     ['runs in a wrong state', verdicts.filter(({ outcome }) => outcome === 'wrong').length],
-    ['steps', ledger.steps],
-    ['dispatches (retries counted)', ledger.dispatches],
+    ['steps', ledger.dispatches.steps],
+    ['dispatches (retries counted)', ledger.dispatches.count],
     ['executions', ledger.executions],
     ['steps that ran again', repeats.steps],
     ['executions beyond dispatches', repeats.executions],
     ...[...repeats.causes].map(([cause, count]): Row => [`  because ${cause}`, count]),
     ['executions that nothing explains', ledger.unexplained().length],
-    ['attempts dispatched again after a crash or outage', ledger.dispatchedTwice().afterCrisis.length],
-    ["attempts dispatched by an engine's pass and a result at once", ledger.dispatchedTwice().byPass.length],
-    ['attempts dispatched again without reason', ledger.dispatchedTwice().unexplained.length],
+    ['attempts dispatched again', sum(again.values())],
+    ...[...again].map(([why, count]): Row => [`  because ${why}`, count]),
+    ['results handed over beyond one a dispatch', ledger.results.handed - ledger.dispatches.count],
+    ['results sent by our own signed sender, and by the SDK', `${ledger.resultSends.signed}, ${ledger.resultSends.sdk}`],
+    ...(fleet.order.begun === 0 ? [] : [['tasks of FIFO queues, whose order was checked', fleet.order.begun] as const]),
     ['SQS requests', requests],
     ['faulty requests', `${faults} (${Math.round((faults / Math.max(1, requests + faults)) * 100)} %)`],
     ...[...ledger.faults].sort().map(([fault, count]): Row => [`  ${fault}`, count]),
@@ -59,6 +66,25 @@ export function rowsOf({ ledger, fleet, verdicts, seconds, left }: Outcome): Row
     ['messages left on the queues', left],
     ['time', `${seconds.toFixed(0)} s`],
   ];
+}
+
+/** What is known of the runs that ended otherwise than they should, for a look at what happened. */
+export function histories(outcome: Outcome, which: 'wrong' | 'all'): string[] {
+  const { ledger, verdicts, runs } = outcome;
+  return runs.flatMap(({ runId }, index) => {
+    const verdict = verdicts[index];
+    if (verdict === undefined || verdict.outcome === 'right' || (which === 'wrong' && verdict.outcome === 'limit')) return [];
+    return [
+      `${runId}: ${verdict.outcome === 'wrong' ? verdict.why : verdict.limit}`,
+      ...ledger.history.of(runId).map((line) => `  ${line}`),
+    ];
+  });
+}
+
+function countBy<Key>(keys: readonly Key[]): Map<Key, number> {
+  const counts = new Map<Key, number>();
+  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
+  return counts;
 }
 
 /** Two columns, aligned. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { InMemoryStateStore, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+import type { InMemoryStateStore } from '@dudousxd/nestjs-durable-core';
+import type { EngineInstance } from './engine-instance.ts';
 import type { Ledger } from './ledger.ts';
 import type { Run } from './workload.ts';
 
@@ -35,12 +36,12 @@ export class RunWatch {
   }
 
   /** Waits until every run has ended, and gives how many have not. */
-  async untilAllEnded(timeoutMs: number, engine: () => WorkflowEngine | undefined): Promise<number> {
+  async untilAllEnded(timeoutMs: number, engine: () => EngineInstance | undefined): Promise<number> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const open = await this.#open(this.#runs);
       if (open.length === 0 || Date.now() > deadline) return open.length;
-      for (const { runId } of open) if (await this.#neverSent(runId)) await engine()?.redispatchPending(runId);
+      for (const { runId } of open) if (await this.#neverSent(runId)) await engine()?.redispatch(runId);
       await sleep(LOOK_EVERY_MS);
     }
   }
@@ -57,11 +58,12 @@ export class RunWatch {
    * `redispatchPending`, or the engine's `remoteRedispatchMs`, is what helps.
    */
   async #neverSent(runId: string): Promise<boolean> {
+    const { dispatches } = this.#ledger;
     const checkpoints = await this.#store.listCheckpoints(runId);
     return checkpoints.some(({ status, kind, stepId, attempts, startedAt }) => {
       if (status !== 'pending' || kind !== 'remote' || stepId === undefined) return false;
-      const dispatcher = this.#ledger.dispatcherOf(stepId);
-      const orphaned = dispatcher === undefined || this.#isDead(dispatcher) || !this.#ledger.wasDispatched(stepId, attempts);
+      const dispatcher = dispatches.lastDispatcherOf(stepId);
+      const orphaned = dispatcher === undefined || this.#isDead(dispatcher) || !dispatches.wasDispatched(stepId, attempts);
       return orphaned && !this.#ledger.isAccepted(stepId, attempts) && Date.now() - startedAt.getTime() > UNSENT_AFTER_MS;
     });
   }

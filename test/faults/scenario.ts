@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { createQueues, LocalEventSourceMapping } from '../../src/local/index.ts';
+import { SetQueueAttributesCommand, SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
+import { type CreatedQueues, createQueues, LocalEventSourceMapping } from '../../src/local/index.ts';
 import { silentLogger } from '../support/local-cloud.ts';
 import { seededRandom, slowStore } from '../support/slow-store.ts';
-import { EngineInstance, type ResultLog } from './engine-instance.ts';
+import { EngineInstance } from './engine-instance.ts';
 import { Injector } from './injector.ts';
 import { LambdaFleet } from './lambda-fleet.ts';
 import { Ledger } from './ledger.ts';
@@ -27,6 +27,8 @@ export interface ScenarioOptions {
   readonly log: (line: string) => void;
 }
 
+/** Its tasks are in FIFO queues where results are. */
+const FIFO_STEP = 'faults.work';
 const TASKS_VISIBILITY_SECONDS = 4;
 const FUNCTION_TIMEOUT_MS = 3_000;
 const MAPPINGS_PER_STEP = 2;
@@ -39,16 +41,14 @@ const UNTIL_EMPTY_MS = 90_000;
 /** Real engines, mappings and functions over a bad network, for so many steps; then every run and every repeat is accounted for. */
 export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
   const { seed, steps, engines, fifoResults, name, sqsPort, rate, log } = options;
-  const fifo = fifoResults ? { fifo: { results: true } } : {};
   const random = seededRandom(seed);
   const ledger = new Ledger(TASKS_VISIBILITY_SECONDS * 1_000);
-  const results: ResultLog = new Map();
   const direct = {
     endpoint: `http://127.0.0.1:${sqsPort}`,
     region: 'us-east-1',
     credentials: { accessKeyId: 'test', secretAccessKey: 'local' },
   };
-  const queues = await createQueues({ clientConfig: direct, steps: STEPS, prefix: name, ...fifo });
+  const queues = await makeQueues(direct, name, fifoResults);
   const client = new SQSClient(direct);
   for (const QueueUrl of queues.tasksQueueUrls.values()) {
     await client.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { VisibilityTimeout: String(TASKS_VISIBILITY_SECONDS) } }));
@@ -85,8 +85,9 @@ export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
   let booted = 0;
   const boot = () => {
     booted += 1;
-    const transport = { prefix: name, ...fifo };
-    return new EngineInstance({ caller: `engine${booted}`, store, clientConfig, kill, ledger, results, transport });
+    const { tasksQueueUrls, resultsQueueUrl } = queues;
+    const transport = { taskQueueUrl: (token: string) => tasksQueueUrls.get(token) ?? '', resultsQueueUrl };
+    return new EngineInstance({ caller: `engine${booted}`, store, clientConfig, kill, ledger, transport });
   };
   const instances = Array.from({ length: engines }, boot);
   for (const mapping of mappings) mapping.start();
@@ -109,7 +110,6 @@ export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
   const starting = startRuns(second, instances);
   await sleep(60);
   instances[0]?.kill();
-  ledger.crisis();
   await Promise.race([starting, sleep(1_000)]);
   instances[0] = boot();
   phase('its successor boots');
@@ -119,14 +119,13 @@ export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
 
   phase(`the store is down for ${OUTAGE_MS / 1000} s`);
   setDown(true);
-  ledger.crisis();
   await sleep(OUTAGE_MS);
   setDown(false);
-  ledger.crisis();
   for (const instance of instances) await instance.recover();
+  injector.hurry();
   phase(`the store is back; ${third.length} more runs start`);
   await startRuns(third, instances);
-  const stuck = await watch.untilAllEnded(UNTIL_STUCK_MS, () => instances[0]?.engine);
+  const stuck = await watch.untilAllEnded(UNTIL_STUCK_MS, () => instances[0]);
   const seconds = (Date.now() - startedAt) / 1000;
 
   phase(stuck === 0 ? 'all runs have ended; what is left on the queues comes to rest' : `${stuck} runs are stuck`);
@@ -134,21 +133,20 @@ export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
   fleet.calm();
   const sources = [...queues.tasksQueueUrls.values(), queues.resultsQueueUrl];
   const left = await untilEmpty(client, sources, UNTIL_EMPTY_MS);
+  phase(left === 0 ? 'the queues are empty' : `${left} messages are left on the queues`);
   await Promise.all([...instances.map((instance) => instance.close()), ...mappings.map((mapping) => mapping.stop())]);
+  phase('all is closed');
   await injector.stop();
   client.destroy();
 
-  const verdicts = await Promise.all(
-    runs.map((run) =>
-      judge(
-        run,
-        store,
-        (stepId) => (results.get(stepId) ?? 0) > 1,
-        (stepId) => ledger.startedAgain(stepId),
-      ),
-    ),
-  );
-  return { name, seed, steps, engines, ledger, fleet, verdicts, seconds, left };
+  const evidence = {
+    copiesOfFailure: (stepId: string) => ledger.results.copiesOfFailure(stepId),
+    awaitedTwice: (stepId: string) => ledger.dispatches.awaitedTwice(stepId),
+    redispatched: (stepId: string) => ledger.dispatches.byOperator(stepId),
+    storeFailedIn: (runId: string) => ledger.storeFailedIn(runId),
+  };
+  const verdicts = await Promise.all(runs.map((run) => judge(run, store, evidence)));
+  return { name, seed, steps, engines, ledger, fleet, runs, verdicts, seconds, left };
 }
 
 function share(runs: readonly Run[], from: number, to: number): readonly Run[] {
@@ -157,9 +155,14 @@ function share(runs: readonly Run[], from: number, to: number): readonly Run[] {
 
 /** Starts what has not been started, in turn on all instances. A start on an instance that dies never comes back. */
 async function startRuns(runs: readonly Run[], instances: readonly EngineInstance[]): Promise<void> {
-  await Promise.all(
-    runs.map((run, index) =>
-      instances[index % instances.length]?.engine.start(run.kind, { runId: run.runId, nonce: run.nonce }, run.runId),
-    ),
-  );
+  await Promise.all(runs.map((run, index) => instances[index % instances.length]?.start(run)));
+}
+
+/** The queues of all steps; beside a FIFO results queue, the tasks of {@link FIFO_STEP} are FIFO too. */
+async function makeQueues(clientConfig: SQSClientConfig, prefix: string, fifoResults: boolean): Promise<CreatedQueues> {
+  const steps = STEPS.filter((step) => !fifoResults || step !== FIFO_STEP);
+  const queues = await createQueues({ clientConfig, steps, prefix, fifo: { results: fifoResults } });
+  if (!fifoResults) return queues;
+  const inOrder = await createQueues({ clientConfig, steps: [FIFO_STEP], prefix, fifo: true });
+  return { ...queues, tasksQueueUrls: new Map([...queues.tasksQueueUrls, ...inOrder.tasksQueueUrls]) };
 }

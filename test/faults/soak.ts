@@ -10,13 +10,16 @@ import { InMemoryStateStore } from '@dudousxd/nestjs-durable-core';
 import { createQueues, LocalEventSourceMapping } from '../../src/local/index.ts';
 import { silentLogger } from '../support/local-cloud.ts';
 import { seededRandom } from '../support/slow-store.ts';
+import { Dispatches } from './dispatches.ts';
 import { EngineInstance } from './engine-instance.ts';
+import { History } from './history.ts';
 import { LambdaFleet } from './lambda-fleet.ts';
 import { Ledger } from './ledger.ts';
+import { ResultBook } from './result-book.ts';
 import { startSqsProcess } from './sqs-process.ts';
 import { forget, STEPS } from './steps.ts';
 import { trend } from './trend.ts';
-import { judge, type Kind, type Run } from './workload.ts';
+import { judge, type Kind, NO_EVIDENCE, type Run } from './workload.ts';
 
 const KINDS: readonly Kind[] = ['one', 'three', 'fan', 'patient', 'retried', 'compensated'];
 /** Connections and compiled code need a while to be what they will be. */
@@ -55,8 +58,7 @@ async function main(minutes: number, runsPerSecond: number): Promise<number> {
         logger: silentLogger,
       }),
   );
-  const results = new Map<string, number>();
-  const instance = new EngineInstance({ ...common, caller: 'engine', store, results });
+  const instance = new EngineInstance({ ...common, caller: 'engine', store });
   for (const mapping of mappings) mapping.start();
 
   const wrong: string[] = [];
@@ -69,9 +71,9 @@ async function main(minutes: number, runsPerSecond: number): Promise<number> {
   let nextSampleAt = Date.now() + sampleEveryMs;
 
   const one = async (run: Run) => {
-    await instance.engine.start(run.kind, { runId: run.runId, nonce: run.nonce }, run.runId);
+    await instance.start(run);
     await instance.engine.waitForRun(run.runId, { until: 'terminal', timeoutMs: 60_000 }).catch(() => undefined);
-    const verdict = await judge(run, store, () => false);
+    const verdict = await judge(run, store, NO_EVIDENCE);
     if (verdict.outcome === 'wrong') wrong.push(verdict.why);
     await instance.engine.deleteRun(run.runId);
     // The engine leaves a signal to the parent of each run that has ended, whether it has one or not, and `deleteRun` leaves it be.
@@ -88,7 +90,6 @@ async function main(minutes: number, runsPerSecond: number): Promise<number> {
     await sleep(1_000 / runsPerSecond);
     if (Date.now() < nextSampleAt) continue;
     nextSampleAt += sampleEveryMs;
-    results.clear();
     const sample = await take(sqs.connections);
     samples.push(sample);
     const { heapMB, rssMB, sockets, serverSockets, timers } = sample;
@@ -120,9 +121,25 @@ async function main(minutes: number, runsPerSecond: number): Promise<number> {
   return wrong.length === 0 ? 0 : 1;
 }
 
+class ForgetfulDispatches extends Dispatches {
+  override dispatched(): void {}
+  override locked(): void {}
+}
+
+class ForgetfulResults extends ResultBook {
+  override handedToEngine(): void {}
+  override taskGiven(): void {}
+}
+
+class ForgetfulHistory extends History {
+  override note(): void {}
+}
+
 /** Keeps no book: what the tests remember would be the leak that a soak finds. */
 class ForgetfulLedger extends Ledger {
-  override dispatched(): void {}
+  override readonly dispatches = new ForgetfulDispatches();
+  override readonly results = new ForgetfulResults();
+  override readonly history = new ForgetfulHistory();
   override executed(): void {}
   override invocationBegins(): void {}
 }

@@ -8,6 +8,8 @@ export interface SqsCall {
   readonly queue: string;
   /** Access key id of the caller: every process of the test has its own. */
   readonly caller: string;
+  /** Whether the AWS SDK made it; otherwise our own signed sender. */
+  readonly sdk: boolean;
   readonly body: Readonly<Record<string, unknown>>;
   /** What it sends, deletes or hides; empty for other calls. */
   readonly entries: readonly SqsEntry[];
@@ -35,6 +37,7 @@ export function readCall(headers: Readonly<Record<string, string | string[] | un
     action: String(headers['x-amz-target'] ?? '').replace('AmazonSQS.', ''),
     queue: (typeof body['QueueUrl'] === 'string' ? body['QueueUrl'] : '').split('/').at(-1) ?? '',
     caller: /Credential=([^/]+)\//.exec(String(headers['authorization'] ?? ''))?.[1] ?? '',
+    sdk: String(headers['user-agent'] ?? '').startsWith('aws-sdk-js'),
     body,
     entries: Array.isArray(body['Entries']) ? body['Entries'].filter(isRecord).map(entryOf) : isSingle(body) ? [entryOf(body)] : [],
   };

@@ -1,4 +1,8 @@
 import type { InMemoryStateStore } from '@dudousxd/nestjs-durable-core';
+import type { Ledger } from './ledger.ts';
+import { currentTurn } from './turn.ts';
+
+export const STORE_IS_DOWN = 'the store is down';
 
 /** A store that can be down: every call rejects then, as a database's client does. */
 export interface BreakableStore {
@@ -10,7 +14,7 @@ export function breakable(store: InMemoryStateStore): BreakableStore {
   let down = false;
   return {
     store: intercepted(store, async (call) => {
-      if (down) throw new Error('the store is down');
+      if (down) throw new Error(STORE_IS_DOWN);
       return call();
     }),
     setDown(value) {
@@ -35,11 +39,48 @@ export function mortal(store: InMemoryStateStore): { readonly store: InMemorySta
   };
 }
 
-function intercepted(store: InMemoryStateStore, around: (call: () => unknown) => Promise<unknown>): InMemoryStateStore {
+/** The store as one engine uses it, with a note of what the ledger needs: when a turn read its run, what was rejected, whose lease ran out. */
+export function observed(store: InMemoryStateStore, caller: string, ledger: Ledger): InMemoryStateStore {
+  const { dispatches, history } = ledger;
+  return intercepted(store, async (call, method, [subject, owner]) => {
+    const turn = currentTurn();
+    const runId = runIdIn(subject);
+    if (method === 'listCheckpoints' && runId !== undefined) turn?.begunAt.set(runId, Date.now());
+    try {
+      const answer = await call();
+      if (runId === undefined) return answer;
+      if (method === 'tryLockRun' && answer === true) dispatches.locked(runId, String(owner));
+      if (method === 'releaseRunLock') dispatches.released(runId);
+      return answer;
+    } catch (error) {
+      if (runId === undefined) throw error;
+      // A lease that is not renewed ends no turn.
+      if (method !== 'renewRunLock' && turn !== undefined) {
+        if (!turn.brokenAt.has(runId)) turn.brokenAt.set(runId, Date.now());
+        ledger.storeFailed(runId);
+      }
+      history.note(runId, `${caller}: the store rejects ${method} of a ${turn?.origin ?? 'turn of unknown origin'}`);
+      throw error;
+    }
+  });
+}
+
+function intercepted(
+  store: InMemoryStateStore,
+  around: (call: () => unknown, method: string, args: readonly unknown[]) => Promise<unknown>,
+): InMemoryStateStore {
   return new Proxy(store, {
     get(target, property) {
       const member: unknown = Reflect.get(target, property);
-      return typeof member === 'function' ? (...args: unknown[]) => around(() => Reflect.apply(member, target, args)) : member;
+      if (typeof member !== 'function') return member;
+      return (...args: unknown[]) => around(() => Reflect.apply(member, target, args), String(property), args);
     },
   });
+}
+
+/** Store calls are about a run by its id, or about a checkpoint that names it. */
+function runIdIn(subject: unknown): string | undefined {
+  if (typeof subject === 'string') return subject;
+  if (typeof subject !== 'object' || subject === null || !('runId' in subject)) return undefined;
+  return typeof subject.runId === 'string' ? subject.runId : undefined;
 }

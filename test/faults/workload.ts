@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { InMemoryStateStore, WorkflowCtx, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { type StepName, stampOf, type Ticket, undone } from './steps.ts';
+import { STORE_IS_DOWN } from './stores.ts';
 
 export type Kind = 'one' | 'three' | 'fan' | 'patient' | 'retried' | 'compensated';
 
@@ -12,7 +13,9 @@ export interface Run {
 
 const STEPS_OF: Readonly<Record<Kind, number>> = { one: 1, three: 3, fan: 5, patient: 2, retried: 2, compensated: 3 };
 /** Awaited in memory by one engine instance: far above any delay of the test. */
-const PATIENCE_MS = 150_000;
+const PATIENCE_MS = 60_000;
+/** Attempts of a step that fails at its first one only. */
+const FLAKY_RETRIES = 3;
 
 /**
  * Runs of all kinds, of `steps` steps together.
@@ -47,7 +50,7 @@ export function register(engine: WorkflowEngine): void {
       return [first, await step(ctx, 'faults.work', run, 'b', { timeoutMs: PATIENCE_MS })];
     },
     async retried(ctx, run) {
-      const first = await step(ctx, 'faults.flaky', run, 'a', { retries: 3, backoffMs: 20 });
+      const first = await step(ctx, 'faults.flaky', run, 'a', { retries: FLAKY_RETRIES, backoffMs: 20 });
       return [first, await step(ctx, 'faults.work', run, 'b')];
     },
     async compensated(ctx, run) {
@@ -64,23 +67,36 @@ export type Verdict =
   | { readonly outcome: 'limit'; readonly limit: string }
   | { readonly outcome: 'wrong'; readonly why: string };
 
-/** @param surplusFailures whether the engine was handed more failures of the run's flaky step than attempts of it failed */
-export async function judge(
-  run: Run,
-  store: InMemoryStateStore,
-  surplusFailures: (stepId: string) => boolean,
-  startedAgain: (stepId: string) => boolean = () => false,
-): Promise<Verdict> {
+/** What is known to have happened to a run, for the limits of the engine: each holds only where its cause is on record. */
+export interface Evidence {
+  /** Failures of a step that the engine was handed beyond the first. */
+  copiesOfFailure(stepId: string): number;
+  /** Whether a second turn waited for a step beside a first one, whose lease had run out. */
+  awaitedTwice(stepId: string): boolean;
+  /** Whether an operator's `redispatchPending` sent the step. */
+  redispatched(stepId: string): boolean;
+  /** Whether the store rejected a call within a turn of the run. */
+  storeFailedIn(runId: string): boolean;
+}
+
+export const NO_EVIDENCE: Evidence = {
+  copiesOfFailure: () => 0,
+  awaitedTwice: () => false,
+  redispatched: () => false,
+  storeFailedIn: () => false,
+};
+
+export async function judge(run: Run, store: InMemoryStateStore, evidence: Evidence): Promise<Verdict> {
   const stored = await store.getRun(run.runId);
   const wrong = (why: string): Verdict => ({ outcome: 'wrong', why: `${run.runId}: ${why}` });
   if (stored === null || stored === undefined) return wrong('it is not in the store');
   const { status, error } = stored;
-  if (status === 'failed' && error?.message.includes('the store is down')) {
+  if (status === 'failed' && error?.message === STORE_IS_DOWN && evidence.storeFailedIn(run.runId)) {
     return { outcome: 'limit', limit: 'the engine failed a run whose turn met the store outage' };
   }
   const timedOut = status === 'failed' && run.kind === 'patient' && error?.message.includes('no result/heartbeat') === true;
-  if (timedOut && (startedAgain(`${run.runId}:0`) || startedAgain(`${run.runId}:1`))) {
-    return { outcome: 'limit', limit: 'two turns of a run waited in memory for one result, after a crash or outage' };
+  if (timedOut && [0, 1].some((seq) => error.message.includes(`${run.runId}:${seq} `) && evidence.awaitedTwice(`${run.runId}:${seq}`))) {
+    return { outcome: 'limit', limit: "a run's lease ran out in the store outage, and two of its turns waited in memory for one result" };
   }
   if (run.kind === 'compensated') {
     if (status !== 'failed' && status !== 'completed') return wrong(`it is stuck: ${status}, ${await whereItIs(run.runId, store)}`);
@@ -89,13 +105,23 @@ export async function judge(
       return wrong(`it failed with another error (${error?.message ?? 'none'})`);
     const envelopes = undone.get(run.runId) ?? [];
     const expected = { input: ticket(run, 'a'), output: { stamp: stampOf('faults.work', ticket(run, 'a')) } };
-    if (envelopes.length === 0) return wrong('it was not compensated');
+    if (envelopes.length === 0) {
+      // `redispatchPending` sends it under the name of its checkpoint (`compensate:…`), which no worker has a function for.
+      if (evidence.redispatched(`${run.runId}:-1`))
+        return { outcome: 'limit', limit: "an operator's redispatch of a compensation went nowhere" };
+      return wrong('it was not compensated');
+    }
     return envelopes.every((envelope) => isDeepStrictEqual(envelope, expected))
       ? { outcome: 'right' }
       : wrong('it was compensated with the values of another step');
   }
-  if (status === 'failed' && run.kind === 'retried' && error?.message.startsWith('busy ') === true && surplusFailures(`${run.runId}:0`)) {
-    return { outcome: 'limit', limit: 'a late copy of a failure was taken for the next attempt' };
+  if (
+    status === 'failed' &&
+    run.kind === 'retried' &&
+    error?.message.startsWith('busy ') === true &&
+    evidence.copiesOfFailure(`${run.runId}:0`) >= FLAKY_RETRIES - 1
+  ) {
+    return { outcome: 'limit', limit: 'copies of a failure were taken for the next attempts' };
   }
   if (status !== 'completed' && status !== 'failed') return wrong(`it is stuck: ${status}, ${await whereItIs(run.runId, store)}`);
   if (status !== 'completed')

@@ -177,6 +177,16 @@ describe('not before its turn', () => {
     expect(begun).toEqual(['run:0']);
   });
 
+  it('looks again when a dispatch has settled', () => {
+    let sending = true;
+    const { order, submit, begun } = setUp({ readyAt: () => (sending ? NEVER : 0) });
+    submit(0);
+    expect(begun).toEqual([]);
+    sending = false;
+    order.dispatched(stepOf(0));
+    expect(begun).toEqual(['run:0']);
+  });
+
   it('does not mind the end of a turn of which nothing is held', async () => {
     const { order, submit, finish, endTurn } = setUp();
     endTurn();

@@ -256,6 +256,25 @@ describe('EventTurns: when a result may go', () => {
     expect(readyAt(4)).toBe(Date.now() + QUIET_MS);
   });
 
+  it('of such a turn, never while a dispatch is under way, whatever else ends meanwhile: SQS may have had the task for long', () => {
+    const { turns, emit, readyAt } = eventTurns();
+    turns.dispatching(step(0));
+    vi.advanceTimersByTime(QUIET_MS * 10);
+    expect(readyAt(0)).toBe(NEVER);
+    emit('run.suspended');
+    emit('run.completed');
+    expect(readyAt(0)).toBe(NEVER);
+    turns.dispatching(step(1));
+    turns.dispatched(step(1));
+    expect(readyAt(0)).toBe(NEVER);
+    turns.dispatched(step(0));
+    expect(readyAt(0)).toBe(Date.now() + QUIET_MS);
+    emit('run.suspended');
+    vi.advanceTimersByTime(QUIET_MS);
+    expect(readyAt(0)).toBeLessThanOrEqual(Date.now());
+    expect(turns.size).toBe(0);
+  });
+
   it('of such a turn, at once when its end is seen', () => {
     const { ends, emit, durable, readyAt } = eventTurns();
     durable(4);

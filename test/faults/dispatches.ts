@@ -1,0 +1,122 @@
+import { runIdOf } from './history.ts';
+import type { Turn } from './turn.ts';
+
+/** Why an attempt of a step was dispatched once more. All but `none` is the engine's doing, and shown to be so. */
+export type SecondDispatch =
+  | 'its dispatcher was killed'
+  | 'the store failed in the turn that had dispatched it'
+  | 'the lease on its run ran out in the store outage, beside the turn that had dispatched it'
+  | "two turns at once on one instance: an engine's pass and a result's"
+  | 'an operator redispatched it, its send had never come'
+  | 'none';
+
+interface Dispatch {
+  readonly attempt: number;
+  readonly caller: string;
+  readonly at: number;
+  readonly turn: Turn | undefined;
+}
+
+interface Lapse {
+  /** Whose lease it was. */
+  readonly of: string;
+  readonly at: number;
+}
+
+/** Who dispatched which attempt of a step, when, and in what kind of turn. */
+export class Dispatches {
+  /** By step id, in order of time. */
+  readonly #dispatches = new Map<string, Dispatch[]>();
+  readonly #deaths = new Map<string, number>();
+  /** By run id: who holds the lock, as far as it was not released. */
+  readonly #locks = new Map<string, string>();
+  readonly #lapses = new Map<string, Lapse[]>();
+
+  dispatched(stepId: string, attempt: number, caller: string, turn: Turn | undefined): void {
+    const dispatches = this.#dispatches.get(stepId) ?? [];
+    dispatches.push({ attempt, caller, at: Date.now(), turn });
+    this.#dispatches.set(stepId, dispatches);
+  }
+
+  died(caller: string): void {
+    this.#deaths.set(caller, Date.now());
+  }
+
+  /** A lock was taken. Where nobody had released it, its lease had run out. */
+  locked(runId: string, owner: string): void {
+    const before = this.#locks.get(runId);
+    if (before !== undefined) this.#lapses.set(runId, [...(this.#lapses.get(runId) ?? []), { of: before, at: Date.now() }]);
+    this.#locks.set(runId, owner);
+  }
+
+  released(runId: string): void {
+    this.#locks.delete(runId);
+  }
+
+  get steps(): number {
+    return this.#dispatches.size;
+  }
+
+  get count(): number {
+    return [...this.#dispatches.values()].reduce((sum, { length }) => sum + length, 0);
+  }
+
+  of(stepId: string): number {
+    return this.#dispatches.get(stepId)?.length ?? 0;
+  }
+
+  /** Who dispatched the step last. */
+  lastDispatcherOf(stepId: string): string | undefined {
+    return this.#dispatches.get(stepId)?.at(-1)?.caller;
+  }
+
+  wasDispatched(stepId: string, attempt: number): boolean {
+    return this.#dispatches.get(stepId)?.some((dispatch) => dispatch.attempt === attempt) ?? false;
+  }
+
+  /** Whether the step was dispatched by two turns of one engine that lives, the second begun when the first one's lease had run out. */
+  awaitedTwice(stepId: string): boolean {
+    return this.again().some((again) => again.stepId === stepId && again.why.startsWith('the lease on its run ran out'));
+  }
+
+  /** Whether an operator's `redispatchPending` sent the step again. */
+  byOperator(stepId: string): boolean {
+    return this.#dispatches.get(stepId)?.some(({ turn }) => turn?.origin === 'operator') ?? false;
+  }
+
+  /** Every dispatch of an attempt beyond its first, and why it came. */
+  again(): { readonly stepId: string; readonly why: SecondDispatch; readonly text: string }[] {
+    return [...this.#dispatches].flatMap(([stepId, dispatches]) =>
+      dispatches.flatMap((later, index) => {
+        const earlier = dispatches.slice(0, index).filter(({ attempt }) => attempt === later.attempt);
+        if (earlier.length === 0) return [];
+        const whys = earlier.map((each) => this.#why(runIdOf(stepId), each, later));
+        const why = whys.find((each) => each !== 'none') ?? 'none';
+        const [first] = earlier;
+        const text =
+          `attempt ${later.attempt} of ${stepId} was dispatched by ${first?.caller} (${first?.turn?.origin}) and, ` +
+          `${later.at - (first?.at ?? 0)} ms later, by ${later.caller} (${later.turn?.origin})`;
+        return [{ stepId, why, text }];
+      }),
+    );
+  }
+
+  #why(runId: string, earlier: Dispatch, later: Dispatch): SecondDispatch {
+    if (later.turn?.origin === 'operator') return 'an operator redispatched it, its send had never come';
+    if ((this.#deaths.get(earlier.caller) ?? Number.POSITIVE_INFINITY) <= later.at) return 'its dispatcher was killed';
+    if ((earlier.turn?.brokenAt.get(runId) ?? Number.POSITIVE_INFINITY) <= later.at) {
+      return 'the store failed in the turn that had dispatched it';
+    }
+    const lapses = this.#lapses.get(runId) ?? [];
+    if (lapses.some(({ of, at }) => of === earlier.caller && earlier.at <= at && at <= later.at)) {
+      return 'the lease on its run ran out in the store outage, beside the turn that had dispatched it';
+    }
+    // The later turn does not know what the earlier one dispatched: it had read the run before.
+    const begunAt = later.turn?.begunAt.get(runId) ?? Number.POSITIVE_INFINITY;
+    const byPass = [earlier, later].some(({ turn }) => turn?.origin === 'pass');
+    if (later.caller === earlier.caller && later.turn !== earlier.turn && begunAt <= earlier.at && byPass) {
+      return "two turns at once on one instance: an engine's pass and a result's";
+    }
+    return 'none';
+  }
+}

@@ -1,0 +1,23 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+/** What began a turn: a start, a result, the transport that continues a run, an operator, or a pass of the engine over its runs. */
+export type TurnOrigin = 'start' | 'result' | 'continuation' | 'operator' | 'pass';
+
+/** One piece of an engine's work, with all that is called in the course of it. A pass has many runs, one after the other. */
+export interface Turn {
+  readonly origin: TurnOrigin;
+  /** When it read what the run has done so far, by run id, epoch milliseconds: what was saved after that it does not know. */
+  readonly begunAt: Map<string, number>;
+  /** When the store first rejected a call of it, by run id, epoch milliseconds. */
+  readonly brokenAt: Map<string, number>;
+}
+
+const turns = new AsyncLocalStorage<Turn>();
+
+export function asTurn<Result>(origin: TurnOrigin, act: () => Result): Result {
+  return turns.run({ origin, begunAt: new Map(), brokenAt: new Map() }, act);
+}
+
+export function currentTurn(): Turn | undefined {
+  return turns.getStore();
+}

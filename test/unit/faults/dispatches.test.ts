@@ -1,0 +1,107 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Dispatches } from '../../faults/dispatches.ts';
+import type { Turn, TurnOrigin } from '../../faults/turn.ts';
+
+const turnOf = (origin: TurnOrigin): Turn => ({ origin, begunAt: new Map(), brokenAt: new Map() });
+
+/** The book, and what happens to step 0 of run `r`, a millisecond after another. */
+function book() {
+  const dispatches = new Dispatches();
+  const tick = () => vi.advanceTimersByTime(1);
+  return {
+    dispatches,
+    reads(turn: Turn) {
+      tick();
+      turn.begunAt.set('r', Date.now());
+    },
+    storeFails(turn: Turn) {
+      tick();
+      turn.brokenAt.set('r', Date.now());
+    },
+    dispatch(turn: Turn, caller = 'engine1', attempt = 1) {
+      tick();
+      dispatches.dispatched('r:0', attempt, caller, turn);
+    },
+    whys: () => dispatches.again().map(({ why }) => why),
+  };
+}
+
+describe('the book of dispatches', () => {
+  beforeEach(() => vi.useFakeTimers());
+  afterEach(() => vi.useRealTimers());
+
+  it('has nothing to say of an attempt that was dispatched once', () => {
+    const { dispatch, whys } = book();
+    dispatch(turnOf('start'));
+    dispatch(turnOf('result'), 'engine1', 2);
+    expect(whys()).toEqual([]);
+  });
+
+  it('explains a second dispatch by the death of the first dispatcher, and not by that of another', () => {
+    const { dispatches, dispatch, whys } = book();
+    dispatch(turnOf('start'));
+    dispatches.died('engine2');
+    dispatch(turnOf('pass'), 'engine3');
+    expect(whys()).toEqual(['none']);
+    dispatches.died('engine3');
+    dispatch(turnOf('pass'), 'engine4');
+    expect(whys()).toEqual(['none', 'its dispatcher was killed']);
+  });
+
+  it('explains a second dispatch by a store that failed in the turn of the first, and not in the turn of the second', () => {
+    const first = turnOf('start');
+    const { dispatch, storeFails, whys } = book();
+    const second = turnOf('pass');
+    dispatch(first);
+    storeFails(second);
+    dispatch(second);
+    expect(whys()).toEqual(['none']);
+    const third = turnOf('pass');
+    dispatch(third);
+    expect(whys()).toEqual(['none', 'the store failed in the turn that had dispatched it']);
+  });
+
+  it('explains a second dispatch by a pass that had read the run before the first, on one instance', () => {
+    const { dispatch, reads, whys } = book();
+    const [pass, result] = [turnOf('pass'), turnOf('result')];
+    reads(pass);
+    reads(result);
+    dispatch(result);
+    dispatch(pass);
+    expect(whys()).toEqual(["two turns at once on one instance: an engine's pass and a result's"]);
+  });
+
+  it.each([
+    ['the pass read the run after the first dispatch', 'pass', true, 'engine1'],
+    ['results alone began the turns', 'result', false, 'engine1'],
+    ['the turns were on two instances', 'pass', false, 'engine2'],
+  ] as const)('does not explain it where %s', (_why, origin, readsLate, caller) => {
+    const { dispatch, reads, whys } = book();
+    const [first, second] = [turnOf('result'), turnOf(origin)];
+    if (!readsLate) reads(second);
+    dispatch(first);
+    if (readsLate) reads(second);
+    dispatch(second, caller);
+    expect(whys()).toEqual(['none']);
+  });
+
+  it('knows a step that two turns await by the lease that ran out between their dispatches', () => {
+    const { dispatches, dispatch } = book();
+    dispatches.locked('r', 'engine1');
+    dispatch(turnOf('start'));
+    dispatches.locked('r', 'engine1');
+    dispatch(turnOf('pass'));
+    expect(dispatches.awaitedTwice('r:0')).toBe(true);
+  });
+
+  it('does not take a lock that was released for a lease that ran out', () => {
+    const { dispatches, dispatch, whys } = book();
+    dispatches.locked('r', 'engine1');
+    dispatch(turnOf('start'));
+    dispatches.released('r');
+    dispatches.locked('r', 'engine1');
+    dispatch(turnOf('pass'));
+    expect(dispatches.awaitedTwice('r:0')).toBe(false);
+    expect(whys()).toEqual(['none']);
+  });
+});
