@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { mappingFacts, queueFacts } from '../../../../src/serverless/commands/doctor/read-live.ts';
 import { templateFacts } from '../../../../src/serverless/commands/doctor/read-template.ts';
 import { judge, sorted } from '../../../../src/serverless/commands/doctor/rules.ts';
 
@@ -187,43 +186,39 @@ describe('doctor, reading a template', () => {
     const resources = template();
     const mails = { Type: 'AWS::SQS::Queue', Properties: { QueueName: 'mails' } };
     expect(judge(templateFacts({ ...resources, Mails: mails }), SETTINGS)).toEqual([]);
+    const { Mapping } = resources;
+    const EventSourceArn = { 'Fn::GetAtt': ['Mails', 'Arn'] };
+    const mapped = { ...Mapping, Properties: { ...Mapping.Properties, EventSourceArn, FunctionResponseTypes: [], FilterCriteria: {} } };
+    const unnamed = { Type: 'AWS::SQS::Queue', Properties: {} };
+    for (const Mails of [mails, unnamed]) {
+      const all = judge(templateFacts({ ...resources, Mails, MailsMapping: mapped }), SETTINGS);
+      expect(all.map(({ id }) => id)).toEqual(['visibility-below-advice']);
+    }
   });
-});
 
-describe('doctor, reading AWS', () => {
-  it('makes the same facts of it as of a template', () => {
-    const arn = 'arn:aws:sqs:eu-central-1:1:shop-tasks-pay';
-    const queue = queueFacts('shop-tasks-pay', {
-      QueueArn: arn,
-      VisibilityTimeout: '180',
-      MessageRetentionPeriod: '345600',
-      RedrivePolicy: '{"deadLetterTargetArn":"dead","maxReceiveCount":"10"}',
-      ApproximateNumberOfMessages: '2',
-      ApproximateNumberOfMessagesNotVisible: '1',
+  it('judges queues whose names CloudFormation makes up by what they are used for', () => {
+    const { Tasks, DeadLetters, Pay, Mapping } = template({
+      tasks: { QueueName: undefined },
+      deadLetters: { QueueName: undefined },
+      mapping: { FunctionResponseTypes: [] },
     });
-    expect(queue).toEqual({
-      id: arn,
-      name: 'shop-tasks-pay',
-      visibilityTimeoutSeconds: 180,
-      retentionSeconds: 345_600,
-      redrive: { to: 'dead', maxReceiveCount: 10 },
-      messages: 3,
-    });
-    const mapping = mappingFacts({
-      UUID: 'u',
-      EventSourceArn: arn,
-      FunctionArn: 'f',
-      State: 'Disabled',
-      FilterCriteria: { Filters: [{}] },
-    });
-    expect(mapping).toMatchObject({
-      queueId: arn,
-      functionId: 'f',
-      enabled: false,
-      filters: true,
-      reportsItemFailures: false,
-      batchSize: 10,
-    });
+    const all = judge(templateFacts({ Tasks, DeadLetters, Pay, Mapping }), SETTINGS);
+    expect(all.map(({ id, where }) => `${id} ${where}`)).toEqual(['partial-failures-off template: mapping Mapping of Tasks']);
+  });
+
+  it('wants failures reported one by one of the mapping of dead letters, too', () => {
+    const { Mapping, ...resources } = template();
+    const Properties = {
+      ...Mapping.Properties,
+      EventSourceArn: { 'Fn::GetAtt': ['DeadLetters', 'Arn'] },
+      FunctionResponseTypes: [],
+      Enabled: false,
+    };
+    const all = judge(templateFacts({ ...resources, Mapping, Dead: { ...Mapping, Properties } }), SETTINGS);
+    expect(all.map(({ id, why }) => `${id} ${why}`)).toEqual([
+      'partial-failures-off ReportBatchItemFailures is missing: Lambda ignores which records failed, and deletes them with the rest',
+      'mapping-disabled it is disabled: dead letters wait, and expire after the retention of the queue',
+    ]);
   });
 });
 

@@ -3,7 +3,7 @@ import { SqsRequestError } from '../../../../src/errors.ts';
 import { type AdminLambda, LambdaRequestError } from '../../../../src/serverless/commands/admin-lambda.ts';
 import type { AdminSqs } from '../../../../src/serverless/commands/admin-sqs.ts';
 import { openLambda } from '../../../../src/serverless/commands/connect.ts';
-import { type LambdaSource, readLive } from '../../../../src/serverless/commands/doctor/read-live.ts';
+import { type LambdaSource, mappingFacts, queueFacts, readLive } from '../../../../src/serverless/commands/doctor/read-live.ts';
 import { doctorCommand } from '../../../../src/serverless/commands/doctor-command.ts';
 import { queuePlan } from '../../../../src/serverless/commands/queue-plan.ts';
 import { adminSqs, serviceOf, testContext } from './context.ts';
@@ -138,5 +138,42 @@ describe('where doctor asks for Lambda', () => {
     });
     const opened = openLambda(context);
     expect(typeof opened === 'string' ? opened : asked[0]).toBe(expected);
+  });
+});
+
+describe('doctor, reading AWS', () => {
+  it('makes the same facts of it as of a template', () => {
+    const arn = 'arn:aws:sqs:eu-central-1:1:shop-tasks-pay';
+    const queue = queueFacts('shop-tasks-pay', {
+      QueueArn: arn,
+      VisibilityTimeout: '180',
+      MessageRetentionPeriod: '345600',
+      RedrivePolicy: '{"deadLetterTargetArn":"dead","maxReceiveCount":"10"}',
+      ApproximateNumberOfMessages: '2',
+      ApproximateNumberOfMessagesNotVisible: '1',
+    });
+    expect(queue).toEqual({
+      id: arn,
+      name: 'shop-tasks-pay',
+      visibilityTimeoutSeconds: 180,
+      retentionSeconds: 345_600,
+      redrive: { to: 'dead', maxReceiveCount: 10 },
+      messages: 3,
+    });
+    const mapping = mappingFacts({
+      UUID: 'u',
+      EventSourceArn: arn,
+      FunctionArn: 'f',
+      State: 'Disabled',
+      FilterCriteria: { Filters: [{}] },
+    });
+    expect(mapping).toMatchObject({
+      queueId: arn,
+      functionId: 'f',
+      enabled: false,
+      filters: true,
+      reportsItemFailures: false,
+      batchSize: 10,
+    });
   });
 });
