@@ -26,22 +26,33 @@ const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error'];
 export function defaultLogger(fallback: Level = 'info', env: NodeJS.ProcessEnv = process.env): Logger {
   const minimum = minimumOf(env['AWS_LAMBDA_LOG_LEVEL'], fallback);
   const format = env['AWS_LAMBDA_FUNCTION_NAME'] === undefined ? textLine : jsonLine;
-  const write = (level: Level) => (message: string, fields: LogFields) => {
-    if (LEVELS.indexOf(level) < minimum) return;
+  const write = (level: Level) => {
+    if (LEVELS.indexOf(level) < minimum) return unwritten;
     // biome-ignore lint/suspicious/noConsole: the default sink of log lines; everything else goes through a Logger
-    console[level](format(level, message, fields));
+    return (message: string, fields: LogFields) => console[level](format(level, message, fields));
   };
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 }
 
+/** What the default logger has for each level that it does not write. */
+const unwritten = (): void => undefined;
+
+/** False where a line of this level would not be written: then its fields need not be put together. */
+export function writes(logger: Logger, level: Level): boolean {
+  return logger[level] !== unwritten;
+}
+
 /** A logger whose failures stay its own: a line that cannot be written must not cost a record its result, or a run its dispatch. */
 export function safeLogger(logger: Logger): Logger {
-  const safely = (level: Level) => (message: string, fields: LogFields) => {
-    try {
-      logger[level](message, fields);
-    } catch {
-      // There is nobody left to tell.
-    }
+  const safely = (level: Level) => {
+    if (!writes(logger, level)) return unwritten;
+    return (message: string, fields: LogFields) => {
+      try {
+        logger[level](message, fields);
+      } catch {
+        // There is nobody left to tell.
+      }
+    };
   };
   return { debug: safely('debug'), info: safely('info'), warn: safely('warn'), error: safely('error') };
 }

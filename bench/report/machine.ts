@@ -11,7 +11,6 @@ const PACKAGES = [
   '@middy/core',
   '@middy/sqs-partial-batch-failure',
   'sqs-consumer',
-  'aws-lambda-ric',
   'fauxqs',
   'esbuild',
 ];
@@ -29,10 +28,13 @@ export function machine(): Machine {
 
 export async function versions(): Promise<Record<string, string>> {
   const root = new URL('../../', import.meta.url);
+  const runtime = await versionIn(new URL('test/runtime/lambda-runtime/node_modules/aws-lambda-ric/package.json', root)).catch(
+    () => 'not installed',
+  );
   const found = await Promise.all(
     PACKAGES.map(async (name) => [name, await versionIn(new URL(`node_modules/${name}/package.json`, root))] as const),
   );
-  return { 'durable-sqs-lambda': await versionIn(new URL('package.json', root)), ...Object.fromEntries(found) };
+  return { 'durable-sqs-lambda': await versionIn(new URL('package.json', root)), ...Object.fromEntries(found), 'aws-lambda-ric': runtime };
 }
 
 async function versionIn(file: URL): Promise<string> {

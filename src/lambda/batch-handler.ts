@@ -54,6 +54,10 @@ export interface BatchProgram {
   run(records: readonly SQSRecord[], invocation: Invocation): Promise<void>;
 }
 
+/** Of one record, as the partial-batch middleware reads it. */
+const FULFILLED = Object.freeze({ status: 'fulfilled' });
+const REJECTED = Object.freeze({ status: 'rejected' });
+
 type Middy = middy.MiddyfiedHandler<SQSEvent, unknown>;
 
 /** A program as middy's handler, and one call of it. */
@@ -71,7 +75,7 @@ export function batchHandler(program: BatchProgram) {
       const records = recordsOf(event);
       const { batch, deadline, channel } = invocation;
       await program.run(records, { lambda: context, batch, deadline, channel });
-      return records.map((record) => ({ status: batch.isSettled(record) ? 'fulfilled' : 'rejected' }));
+      return records.map((record) => (batch.isSettled(record) ? FULFILLED : REJECTED));
     },
     // Five milliseconds before the end is too late to send anything.
     { timeoutEarlyInMillis: 0 },
@@ -90,24 +94,26 @@ export function batchHandler(program: BatchProgram) {
     const deadline = new Deadline(remainingMs, program.reserveMs(remainingMs(), records.length));
     const batch = new Batch(records);
     const invocation: Invocation & { failure?: { readonly error: unknown } } = { lambda: context, batch, deadline, channel };
-    const chained = invocations
-      .run(invocation, async () => chain(event, context))
-      .then(
-        () => undefined,
+    const chained = invocations.run(invocation, chain, event, context);
+    // A send that hangs, or a middleware: Lambda's kill would bring back every record, those that are settled too.
+    await new Promise<void>((resolve) => {
+      deadline.onClose(resolve);
+      chained.then(
+        () => resolve(),
         (error: unknown) => {
           invocation.failure = { error };
+          resolve();
         },
       );
-    // A send that hangs, or a middleware: Lambda's kill would bring back every record, those that are settled too.
-    await (deadline.finite ? Promise.race([chained, deadline.whenClosed()]) : chained);
+    });
     deadline.end();
 
     const { failure } = invocation;
-    const counts = { records: batch.size, started: batch.started, requestId: context.awsRequestId };
+    const counts = () => ({ records: batch.size, started: batch.started, requestId: context.awsRequestId });
     if (deadline.closed)
-      logger.error('out of time; records that are not settled will be delivered again', { ...counts, settled: batch.settled });
+      logger.error('out of time; records that are not settled will be delivered again', { ...counts(), settled: batch.settled });
     if (failure !== undefined) {
-      logger.error('a middleware failed', { ...errorFields(readableError(failure.error)), ...counts });
+      logger.error('a middleware failed', { ...errorFields(readableError(failure.error)), ...counts() });
       // Nothing ran: the cause is common to all records. A failed invocation makes Lambda's pollers slow down, a list of failures does not.
       if (batch.started === 0) throw failure.error;
     }

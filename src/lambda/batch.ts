@@ -7,19 +7,19 @@ import { ResultsNotAcceptedError } from '../errors.ts';
  */
 export class Batch {
   /** Copied: a middleware may cut the event's array or write into its records. */
-  readonly #messageIds: ReadonlySet<string>;
+  readonly #messageIds: readonly string[];
   /** Records that are done with: the engine has their result. */
   readonly #settled = new Set<string>();
   #sendFailure: { readonly error: unknown } | undefined;
   #started = 0;
 
   constructor(records: readonly SQSRecord[]) {
-    this.#messageIds = new Set(records.map(({ messageId }) => messageId));
+    this.#messageIds = records.map(({ messageId }) => messageId);
   }
 
   /** Messages; one that came twice is one. */
   get size(): number {
-    return this.#messageIds.size;
+    return new Set(this.#messageIds).size;
   }
 
   get settled(): number {
@@ -55,7 +55,7 @@ export class Batch {
    * an invocation that fails, not for one that reports every record.
    */
   response(): SQSBatchResponse {
-    const unsettled = [...this.#messageIds].filter((messageId) => !this.#settled.has(messageId));
+    const unsettled = [...new Set(this.#messageIds.filter((messageId) => !this.#settled.has(messageId)))];
     if (this.#sendFailure !== undefined && unsettled.length === this.size) {
       throw new ResultsNotAcceptedError(this.size, { cause: this.#sendFailure.error });
     }

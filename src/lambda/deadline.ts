@@ -76,11 +76,6 @@ export class Deadline {
     this.#closers.push(close);
   }
 
-  /** Resolves when the last moment to answer has come. */
-  whenClosed(): Promise<void> {
-    return new Promise((resolve) => this.onClose(resolve));
-  }
-
   /** The invocation has answered. */
   end(): void {
     clearTimeout(this.#timer);

@@ -19,27 +19,32 @@ const MAX_STORED_BYTES = 64 * 1_048_576;
 export interface Answer {
   readonly subject: TaskIds;
   readonly message: OutgoingMessage;
+  /** When it was there, by `performance.now()`. */
+  readonly madeAt: number;
   /** What is kept where SQS does not accept it. */
   readonly unsent?: Unsent;
+}
+
+/** What a result belongs to, in log lines; put together only where there is something to log. */
+export interface Identified {
+  readonly ids: LogFields;
 }
 
 /** Sends a result and settles its record. Never rejects. */
 export async function deliver(
   record: SQSRecord,
-  { subject, message, unsent }: Answer,
-  ids: LogFields,
-  { batch, gate, deadline, channel, sending }: Run,
+  { subject, message, madeAt, unsent }: Answer,
+  about: Identified,
+  { batch, gate, deadline, channel }: Run,
   runner: RecordRunner,
 ): Promise<RecordOutcome> {
   const { logger, costs, repeats, payloadStore, storesResults } = runner;
-  if (unsent !== undefined) sending.add(unsent);
   try {
-    const small = payloadStore === undefined || !storesResults ? message : await stored(message, subject, ids, runner);
-    const sentAt = performance.now();
+    const small = payloadStore === undefined || !storesResults ? message : await stored(message, subject, about, runner);
     try {
       await channel.send(small, deadline.remainingMs(), subject.runId);
     } finally {
-      costs.record(performance.now() - sentAt);
+      costs.record(performance.now() - madeAt);
     }
     batch.settle(record);
     gate.succeeded();
@@ -57,10 +62,8 @@ export async function deliver(
       if (error instanceof PayloadStoreError) gate.refused();
       else gate.failed();
     }
-    logger.error('result not accepted by SQS; the record will be delivered again', { ...ids, ...errorFields(error) });
+    logger.error('result not accepted by SQS; the record will be delivered again', { ...about.ids, ...errorFields(error) });
     return 'failed';
-  } finally {
-    if (unsent !== undefined) sending.delete(unsent);
   }
 }
 
@@ -68,14 +71,14 @@ export async function deliver(
 async function stored(
   message: OutgoingMessage,
   { runId, seq, stepId }: TaskIds,
-  ids: LogFields,
+  about: Identified,
   runner: RecordRunner,
 ): Promise<OutgoingMessage> {
   try {
     return await storeLargeBody(message, { kind: 'result', runId, stepId, seq }, runner.payloadStore);
   } catch (error) {
     if (!(error instanceof PayloadStoreError) || error.passing) throw error;
-    runner.logger.error('the result is too large for SQS and could not be stored; the step fails', { ...ids, ...errorFields(error) });
+    runner.logger.error('the result is too large for SQS and could not be stored; the step fails', { ...about.ids, ...errorFields(error) });
     const { message: text, code, retryable } = new StepFailedError('payload_store', `the result could not be stored: ${error.message}`);
     const failed: StepResult = { runId, seq, stepId, status: 'failed', error: { message: text, code, retryable } };
     return encodeMessage(failed, runner.marker, MAX_MESSAGE_BYTES).message;
@@ -83,10 +86,10 @@ async function stored(
 }
 
 /** A result as its message; what was given up for it is logged. */
-export function encodedFor(result: StepResult, ids: LogFields, { marker, payloadStore, logger }: RecordRunner) {
+export function encodedFor(result: StepResult, about: Identified, { marker, payloadStore, logger }: RecordRunner) {
   const encoded = encodeMessage(result, marker, payloadStore === undefined ? MAX_MESSAGE_BYTES : MAX_STORED_BYTES);
   const { dropped } = encoded;
-  if (dropped.length > 0) logger.warn('result did not fit or could not be encoded', { ...ids, dropped: dropped.join(',') });
+  if (dropped.length > 0) logger.warn('result did not fit or could not be encoded', { ...about.ids, dropped: dropped.join(',') });
   return encoded;
 }
 
@@ -94,6 +97,7 @@ export function encodedFor(result: StepResult, ids: LogFields, { marker, payload
 export function encodeMessage(result: StepResult, marker: string | undefined, limitBytes: number) {
   const attributes: MessageAttributes | undefined = marker === undefined ? undefined : { [marker]: '1' };
   const encoded = encodeResult(result, attributes, limitBytes);
-  const message: OutgoingMessage = { body: encoded.body, ...(attributes === undefined ? {} : { attributes }) };
+  const { body } = encoded;
+  const message: OutgoingMessage = attributes === undefined ? { body } : { body, attributes };
   return { message, result: encoded.result, dropped: encoded.dropped };
 }

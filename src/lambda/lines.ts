@@ -12,8 +12,8 @@ export function linesOf(records: readonly SQSRecord[]): readonly Line[] {
   const lines: SQSRecord[][] = [];
   const lineOfGroup = new Map<string, SQSRecord[]>();
   for (const record of records) {
-    if (seen.has(record.messageId)) continue;
-    seen.add(record.messageId);
+    const others = seen.size;
+    if (seen.add(record.messageId).size === others) continue;
     const group = fifoGroup(record);
     const line = group === undefined ? undefined : lineOfGroup.get(group);
     if (line !== undefined) {

@@ -1,9 +1,7 @@
-import type { Context, SQSRecord } from 'aws-lambda';
-import { errorFields, type LogFields, type Logger } from '../logger.ts';
+import type { SQSRecord } from 'aws-lambda';
+import { errorFields, type Logger, writes } from '../logger.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
-import type { ReadableError } from '../step/readable-error.ts';
 import { runTask, type Worker } from '../step/run-task.ts';
-import type { StepContext } from '../step/step-context.ts';
 import type { RemoteTask } from '../wire/remote-task.ts';
 import type { StepResult } from '../wire/step-result.ts';
 import { deliver, encodedFor } from './deliver-result.ts';
@@ -11,13 +9,8 @@ import type { FlushCost } from './flush-cost.ts';
 import { type ReadRecord, readRecord, unreadableResult } from './read-record.ts';
 import type { Run } from './run-records.ts';
 import type { StepDurations } from './step-durations.ts';
+import { type LambdaStepContext, receiveCountOf, StepInWork } from './step-in-work.ts';
 import type { WarmRepeats } from './warm-repeats.ts';
-
-/** {@link StepContext} of a step that runs on Lambda. */
-export interface LambdaStepContext extends StepContext {
-  /** The context of the invocation. */
-  readonly lambda: Context;
-}
 
 export interface RecordRunner {
   readonly worker: Worker<LambdaStepContext>;
@@ -70,52 +63,39 @@ function runRead(record: SQSRecord, read: ReadRecord, run: Run, runner: RecordRu
 }
 
 async function runTaskOf(record: SQSRecord, task: RemoteTask, body: string, run: Run, runner: RecordRunner): Promise<RecordOutcome> {
-  const { batch, gate, deadline, lambda } = run;
+  const { batch, gate, deadline, inWork } = run;
   const { worker, logger, durations, repeats } = runner;
-  const receiveCount = receiveCountOf(record);
-  const ids = {
-    step: task.name,
-    runId: task.runId,
-    stepId: task.stepId,
-    attempt: task.attempt,
-    receiveCount,
-    messageId: record.messageId,
-    requestId: lambda.awsRequestId,
-  };
-
+  const duration = durations.of(task.name);
   const kept = repeats.size === 0 ? undefined : repeats.find(task, body);
-  if (kept === undefined && !deadline.worthStarting(durations.typicalMs(task.name))) return 'not started';
+  if (kept === undefined && !deadline.worthStarting(duration?.typicalMs)) return 'not started';
   batch.start();
   gate.begin();
-  if (kept !== undefined) {
-    logger.info('step not run again: its result was still here', ids);
-    return await deliver(record, { subject: task, message: kept, unsent: { task, body, message: kept } }, ids, run, runner);
+  const work = new StepInWork(record, task, run, logger);
+  inWork.add(work);
+  let message = kept;
+  let endedAt = performance.now();
+  if (message === undefined) {
+    const startedAt = endedAt;
+    const result = await runTask(task, worker, work);
+    endedAt = performance.now();
+    work.seal = undefined;
+    duration?.add(endedAt - startedAt);
+    if (work.outOfTime && runner.onDeadline === 'redeliver') {
+      logger.warn('step not finished in time; its record will be delivered again', work.ids);
+      inWork.delete(work);
+      gate.refused();
+      return 'failed';
+    }
+    const encoded = encodedFor(result, work, runner);
+    logEnd(logger, work, endedAt - startedAt, encoded.result);
+    message = encoded.message;
+  } else {
+    logger.info('step not run again: its result was still here', work.ids);
   }
-
-  const startedAt = performance.now();
-  let outOfTime = false;
-  const sealing = {
-    onSeal: (seal: () => void) =>
-      deadline.onSeal(() => {
-        outOfTime = true;
-        seal();
-      }),
-    onLate: () => logger.warn('a step went on after its time; what it did since is dropped', ids),
-  };
-  const delivery = { lambda, signal: deadline.signal, receiveCount, remainingTimeMs: () => deadline.remainingMs() };
-  const ran = await runTask(task, delivery, worker, deadline.finite ? sealing : undefined);
-  const tookMs = performance.now() - startedAt;
-  if (worker.steps.has(task.name)) durations.record(task.name, tookMs);
-
-  if (outOfTime && runner.onDeadline === 'redeliver') {
-    logger.warn('step not finished in time; its record will be delivered again', ids);
-    gate.refused();
-    return 'failed';
-  }
-  const encoded = encodedFor(ran.result, ids, runner);
-  logEnd(logger, { ...ids, durationMs: Math.round(tookMs) }, ran.thrown, encoded.result);
-  const { message } = encoded;
-  return await deliver(record, { subject: task, message, unsent: { task, body, message } }, ids, run, runner);
+  work.unsent = { task, body, message };
+  const outcome = await deliver(record, { subject: task, message, unsent: work.unsent, madeAt: endedAt }, work, run, runner);
+  inWork.delete(work);
+  return outcome;
 }
 
 /** The step cannot run, and never will: that is an answer too, where the object's key tells whose it is. */
@@ -139,16 +119,16 @@ async function answerUnreadable(
   logger.error('the stored task of a record cannot be read; the step fails', { ...ids, ...errorFields(error) });
   run.batch.start();
   run.gate.begin();
-  const { message } = encodedFor(unreadableResult(subject, error), ids, runner);
-  return await deliver(record, { subject, message }, ids, run, runner);
+  const { message } = encodedFor(unreadableResult(subject, error), { ids }, runner);
+  return await deliver(record, { subject, message, madeAt: performance.now() }, { ids }, run, runner);
 }
 
-function receiveCountOf({ attributes }: SQSRecord): number {
-  return Number(attributes?.ApproximateReceiveCount ?? 1);
-}
-
-function logEnd(logger: Logger, fields: LogFields, thrown: ReadableError | undefined, sent: StepResult): void {
-  if (sent.status === 'completed') {
+function logEnd(logger: Logger, work: StepInWork, tookMs: number, sent: StepResult): void {
+  const completed = sent.status === 'completed';
+  if (completed && !writes(logger, 'info')) return;
+  const { ids, thrown } = work;
+  const fields = { ...ids, durationMs: Math.round(tookMs) };
+  if (completed) {
     logger.info('step completed', fields);
     return;
   }

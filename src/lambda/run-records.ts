@@ -6,7 +6,7 @@ import { linesOf } from './lines.ts';
 import type { ResultChannel } from './result-channel.ts';
 import { type RecordRunner, runRecord } from './run-record.ts';
 import { SendGate } from './send-gate.ts';
-import type { Unsent } from './warm-repeats.ts';
+import type { StepInWork } from './step-in-work.ts';
 
 /** One call of the Lambda function. */
 export interface Invocation {
@@ -19,8 +19,9 @@ export interface Invocation {
 /** What the records of one invocation share. */
 export interface Run extends Invocation {
   readonly gate: SendGate;
-  /** Results on their way. */
-  readonly sending: Set<Unsent>;
+  readonly inWork: Set<StepInWork>;
+  /** Milliseconds until the process is killed: one function for all steps. */
+  remainingTimeMs(): number;
 }
 
 /**
@@ -30,8 +31,9 @@ export interface Run extends Invocation {
 export async function runRecords(records: readonly SQSRecord[], invocation: Invocation, runner: RecordRunner): Promise<void> {
   const { deadline, channel, lambda } = invocation;
   const { logger } = runner;
-  const run: Run = { ...invocation, gate: new SendGate(), sending: new Set() };
-  const { gate } = run;
+  const gate = new SendGate();
+  const inWork = new Set<StepInWork>();
+  const run: Run = { ...invocation, gate, inWork, remainingTimeMs: () => deadline.remainingMs() };
   const lines = linesOf(records);
   let next = 0;
   const returned: SQSRecord[] = [];
@@ -46,8 +48,9 @@ export async function runRecords(records: readonly SQSRecord[], invocation: Invo
     while (next < lines.length && (gate.isOpen || (await gate.open()))) {
       const line = lines[next] ?? [];
       next += 1;
-      for (const [index, record] of line.entries()) {
-        if (index > 0 && !gate.isOpen && !(await gate.open())) return;
+      for (let index = 0; index < line.length; index += 1) {
+        const record = line[index];
+        if (record === undefined || (index > 0 && !gate.isOpen && !(await gate.open()))) return;
         const outcome = await runRecord(record, run, runner);
         if (outcome === 'not started') returned.push(...line.slice(index));
         // What stands behind it in its message group must not overtake it.
@@ -55,21 +58,24 @@ export async function runRecords(records: readonly SQSRecord[], invocation: Invo
       }
     }
   };
-  // While started steps are sealed and sent, what no lane has taken is already on its way back.
   const stopWatching = deadline.onSeal(() => {
     const rest = lines.slice(next).flat();
     next = lines.length;
+    // While started steps are sealed and sent, what no lane has taken is already on its way back.
     returning = returnRecords(rest);
+    for (const work of inWork) work.end();
   });
   deadline.onClose(() => {
-    for (const unsent of run.sending) runner.repeats.keep(unsent);
+    for (const { unsent } of inWork) if (unsent !== undefined) runner.repeats.keep(unsent);
   });
 
-  await Promise.all(Array.from({ length: Math.min(runner.concurrency, lines.length) }, lane));
+  const lanes: Promise<void>[] = [];
+  while (lanes.length < Math.min(runner.concurrency, lines.length)) lanes.push(lane());
+  await Promise.all(lanes);
   stopWatching();
   if (next < lines.length) {
     const held = lines.slice(next).flat().length;
     logger.warn('records not started: results are not being accepted', { records: held, requestId: lambda.awsRequestId });
   }
-  await Promise.all([returning, returnRecords(returned)]);
+  if (returning !== undefined || returned.length > 0) await Promise.all([returning, returnRecords(returned)]);
 }

@@ -73,7 +73,7 @@ export function sqsStepHandler(nameOrSteps: unknown, fnOrOptions?: unknown, sing
     onDeadline,
     logger,
     costs,
-    durations: new StepDurations(),
+    durations: new StepDurations(steps.keys()),
     repeats: new WarmRepeats(),
   };
   const { chain, invoke } = batchHandler({

@@ -1,17 +1,30 @@
 /** Weight of the newest run: a step that became slow is known to be after a few runs, one odd run changes little. */
 const NEWEST = 1 / 8;
 
-/** How long each step has been taking in this process, as a moving average. */
-export class StepDurations {
-  readonly #averageMs = new Map<string, number>();
+/** How long a step has been taking in this process, as a moving average. */
+export class StepDuration {
+  #averageMs: number | undefined;
 
-  record(step: string, ms: number): void {
-    const average = this.#averageMs.get(step);
-    this.#averageMs.set(step, average === undefined ? ms : average + (ms - average) * NEWEST);
+  add(ms: number): void {
+    this.#averageMs = this.#averageMs === undefined ? ms : this.#averageMs + (ms - this.#averageMs) * NEWEST;
   }
 
   /** Undefined before the first run. */
-  typicalMs(step: string): number | undefined {
-    return this.#averageMs.get(step);
+  get typicalMs(): number | undefined {
+    return this.#averageMs;
+  }
+}
+
+/** How long each of some steps has been taking. */
+export class StepDurations {
+  readonly #bySteps: ReadonlyMap<string, StepDuration>;
+
+  constructor(steps: Iterable<string>) {
+    this.#bySteps = new Map(Array.from(steps, (step) => [step, new StepDuration()]));
+  }
+
+  /** Undefined for another step. */
+  of(step: string): StepDuration | undefined {
+    return this.#bySteps.get(step);
   }
 }

@@ -7,7 +7,7 @@ import type { PayloadStore } from '../payloads/payload-store.ts';
 import type { Around, ServedStep } from '../step/run-task.ts';
 import type { StandardSchemaV1 } from '../step/standard-schema.ts';
 import { kindOf } from '../wire/json.ts';
-import type { LambdaStepContext } from './run-record.ts';
+import type { LambdaStepContext } from './step-in-work.ts';
 
 /** A step's function: input and context in, output (JSON) out. What it throws fails the attempt. */
 export type StepFunction<Input, Output> = (input: Input, step: LambdaStepContext) => Output | Promise<Output>;

@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../errors.ts';
+import { DELETE_LINGER_MS } from '../sqs/acknowledger.ts';
 import { systemTiming } from '../sqs/backoff.ts';
 import { MappingLoop } from './mapping-loop.ts';
 import { type EventSourceMappingOptions, type MappingSettings, mappingSettings } from './mapping-options.ts';
@@ -21,7 +22,7 @@ export class LocalEventSourceMapping {
   constructor(options: EventSourceMappingOptions) {
     this.#settings = mappingSettings(options);
     this.#queue = sdkSourceQueue(options.queueUrl, options);
-    this.#loop = new MappingLoop(this.#settings, this.#queue, systemTiming);
+    this.#loop = new MappingLoop(this.#settings, this.#queue, systemTiming, DELETE_LINGER_MS);
   }
 
   /**

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { errorFields } from '../logger.ts';
 import { Acknowledger } from '../sqs/acknowledger.ts';
 import { backoffMs, type Timing } from '../sqs/backoff.ts';
+import { nextTurn } from '../sqs/next-turn.ts';
+import { ReceiverGrowth } from '../sqs/receiver-growth.ts';
 import { BatchGatherer } from './batch-gatherer.ts';
 import { type Invocation, invoke } from './invocation.ts';
 import { lambdaContext } from './lambda-context.ts';
@@ -28,6 +30,7 @@ export class MappingLoop {
   readonly #acknowledger: Acknowledger;
   readonly #groups = new MessageGroups();
   readonly #stopped = new AbortController();
+  readonly #growth = new ReceiverGrowth();
   readonly #slots = new Set<Promise<void>>();
   readonly #deletes = new Set<Promise<void>>();
   // Counted apart from the set of promises: these change in the very moment, a promise leaves its set a microtask late.
@@ -35,7 +38,7 @@ export class MappingLoop {
   #receiving = 0;
   #failures = 0;
 
-  constructor(settings: MappingSettings, queue: SourceQueue, timing: Timing) {
+  constructor(settings: MappingSettings, queue: SourceQueue, timing: Timing, deleteLingerMs = 0) {
     this.#settings = settings;
     this.#queue = queue;
     this.#timing = timing;
@@ -44,6 +47,7 @@ export class MappingLoop {
       api: { deleteMessages: (_queueUrl, handles) => queue.deleteMessages(handles), changeVisibility: noVisibilityChange },
       queueUrl: queue.queueUrl,
       visibilityTimeoutSeconds: 0,
+      deleteLingerMs,
       onError: (error) => settings.logger.warn('delete given up; SQS will deliver the message again', this.#logFields(error)),
       timing,
     });
@@ -74,12 +78,20 @@ export class MappingLoop {
       while (!this.#stopped.signal.aborted) {
         const batch = await this.#receive();
         const full = batch.length >= this.#settings.batchSize;
+        let backlog = false;
         if (batch.length > 0) {
-          // A full batch means a backlog: then polls in parallel pay.
-          if (full || this.#receiving === 0) this.#openSlot();
-          await this.#process(batch);
+          // Full batches mean a backlog: then polls in parallel pay.
+          backlog = full && this.#growth.full();
+          if (backlog) this.#growth.added();
+          // The invocation first: its result is waited for.
+          const next = nextTurn().then(() => {
+            if (backlog || this.#receiving === 0) this.#openSlot();
+          });
+          await Promise.all([this.#process(batch), next]);
+        } else {
+          this.#growth.empty(this.#receiving === 0);
         }
-        if (!full && this.#receiving > 0) return;
+        if (!backlog && this.#receiving > 0) return;
       }
     } finally {
       this.#open -= 1;

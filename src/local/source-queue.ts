@@ -1,5 +1,6 @@
-import { GetQueueAttributesCommand, type Message, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { type ClientOptions, separateConnections } from '../sqs/clients.ts';
+import { GetQueueAttributesCommand, type Message } from '@aws-sdk/client-sqs';
+import { type ClientOptions, openCalls } from '../sqs/clients.ts';
+import { callLimits, sdkCalls } from '../sqs/message-calls.ts';
 import { sdkApi } from '../sqs/sdk-api.ts';
 import type { EntryOutcome } from '../sqs/sqs-api.ts';
 
@@ -16,24 +17,25 @@ export interface SourceQueue {
   destroy(): void;
 }
 
-/** {@link SourceQueue} on the AWS SDK; long polls have connections of their own. */
-export function sdkSourceQueue(queueUrl: string, { client, clientConfig = {} }: ClientOptions): SourceQueue {
-  const main = client ?? new SQSClient(clientConfig);
-  const poll = client === undefined ? new SQSClient(clientConfig) : separateConnections(client);
-  const api = sdkApi({ client: main });
+/** {@link SourceQueue} on SQS; long polls have connections of their own. */
+export function sdkSourceQueue(queueUrl: string, options: ClientOptions): SourceQueue {
+  const { client, calls: direct, pollClient, destroy } = openCalls(options);
+  const calls = direct ?? sdkCalls({ client, pollClient: pollClient() });
+  const api = sdkApi({ client }, calls);
   return {
     queueUrl,
 
     async receive(maxMessages, waitTimeSeconds) {
-      const command = new ReceiveMessageCommand({
+      const input = {
         QueueUrl: queueUrl,
         MaxNumberOfMessages: maxMessages,
         WaitTimeSeconds: waitTimeSeconds,
-        MessageSystemAttributeNames: ['All'],
+        MessageSystemAttributeNames: ['All' as const],
         MessageAttributeNames: ['All'],
-      });
-      // The request must outlive the long poll, or every quiet poll would look like a failure. The SDK's own timeout only logs.
-      const answer = await poll.send(command, { abortSignal: AbortSignal.timeout((waitTimeSeconds + 15) * 1000) });
+      };
+      // The socket must outlive the long poll, or every quiet poll would look like a failure.
+      const timeoutMs = (waitTimeSeconds + 15) * 1000;
+      const answer = await calls.receiveMessage(input, callLimits(timeoutMs));
       // SQS always sets both; without them there is nothing that could be deleted or named.
       return (answer.Messages ?? []).filter(({ MessageId, ReceiptHandle }) => MessageId !== undefined && ReceiptHandle !== undefined);
     },
@@ -42,21 +44,18 @@ export function sdkSourceQueue(queueUrl: string, { client, clientConfig = {} }: 
 
     async visibilityTimeoutSeconds() {
       const command = new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ['VisibilityTimeout'] });
-      return Number((await main.send(command)).Attributes?.VisibilityTimeout);
+      return Number((await client.send(command)).Attributes?.VisibilityTimeout);
     },
 
     async region() {
       // A region may be missing where an endpoint is given; it only shows in ARNs here.
       try {
-        return await main.config.region();
+        return await client.config.region();
       } catch {
         return 'us-east-1';
       }
     },
 
-    destroy() {
-      if (client === undefined) main.destroy();
-      if (poll !== client) poll.destroy();
-    },
+    destroy,
   };
 }

@@ -17,7 +17,7 @@ export type KnownSubject = Required<PayloadSubject>;
  * Key of a stored body: `<keyPrefix><kind>/<run id>/<step id>/<seq>/<uuid>`, ids percent-encoded.
  *
  * It carries the ids so that a worker which cannot read the object can still tell the engine whose it was. Ids that do not fit, or have
- * no UTF-8 form, are cut: such a key is as good as any, but tells nothing.
+ * no UTF-8 form, are cut: such a key is a good key that tells nothing.
  * @param keyPrefix as it is, slash included; what a lifecycle rule goes by
  */
 export function payloadKey({ kind, runId, stepId, seq }: PayloadSubject, uuid: string, keyPrefix = ''): string {

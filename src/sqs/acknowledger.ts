@@ -2,6 +2,7 @@ import { SqsRequestError } from '../errors.ts';
 import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
 import { type RetryOptions, retry, type Timing } from './backoff.ts';
 import { Batcher } from './batcher.ts';
+import { isFifoQueue } from './fifo-queues.ts';
 import type { EntryOutcome, SqsApi, VisibilityChange } from './sqs-api.ts';
 
 export interface AcknowledgerOptions {
@@ -12,7 +13,15 @@ export interface AcknowledgerOptions {
   /** A delete or an extension was given up. Nothing is lost: SQS delivers the message again. */
   readonly onError: (error: unknown) => void;
   readonly timing: Timing;
+  /**
+   * How long a delete may wait for others to share its request. Not on a FIFO queue, where the next message of the group waits for it.
+   * @default 0
+   */
+  readonly deleteLingerMs?: number | undefined;
 }
+
+/** A `deleteLingerMs` for deletes that nobody waits for: ten in a request cost as much as one. */
+export const DELETE_LINGER_MS = 20;
 
 const BACKOFF = { firstMs: 100, maxMs: 5_000 };
 const GIVE_UP_AFTER_MS = 30_000;
@@ -30,12 +39,13 @@ export class Acknowledger {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: AcknowledgerOptions) {
-    const { api, queueUrl } = options;
+    const { api, queueUrl, deleteLingerMs = 0 } = options;
     this.#options = options;
     this.#deletes = new Batcher({
       flush: (handles) => api.deleteMessages(queueUrl, handles),
       maxEntries: MAX_BATCH_ENTRIES,
       maxInFlight: REQUESTS_IN_FLIGHT,
+      lingerMs: isFifoQueue(queueUrl) ? 0 : deleteLingerMs,
     });
     this.#changes = new Batcher({
       flush: (changes) => api.changeVisibility(queueUrl, changes),
@@ -77,7 +87,10 @@ export class Acknowledger {
 
   /** Resolves when no delete and no change waits. */
   async idle(): Promise<void> {
-    while (this.#settling.size > 0) await Promise.all(this.#settling);
+    while (this.#settling.size > 0) {
+      this.#deletes.hurry();
+      await Promise.all(this.#settling);
+    }
     await Promise.all([this.#deletes.idle(), this.#changes.idle()]);
   }
 

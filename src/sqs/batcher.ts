@@ -1,6 +1,7 @@
 /**
  * Group commit: the first item leaves at once, what arrives while a request is in flight leaves together with the next.
- * There is no timer: idle traffic waits for nothing, busy traffic fills its batches by itself.
+ * There is no timer: idle traffic waits for nothing, busy traffic fills its batches by itself. Only items that nobody waits for are
+ * given a `lingerMs`.
  */
 export interface BatcherOptions<Item, Outcome> {
   /** Sends one batch; gives one outcome per item, in order. A rejection rejects every item of the batch. */
@@ -10,6 +11,8 @@ export interface BatcherOptions<Item, Outcome> {
   readonly maxBytes?: number;
   /** Requests at the same time. 1 keeps the order of items. */
   readonly maxInFlight: number;
+  /** How long a batch that is not full waits for company. @default 0 */
+  readonly lingerMs?: number;
 }
 
 interface Waiting<Item, Outcome> {
@@ -26,6 +29,9 @@ export class Batcher<Item, Outcome> {
   #next = 0;
   #inFlight = 0;
   #flushPlanned = false;
+  #lingering: NodeJS.Timeout | undefined;
+  /** What waits has waited long enough, or is wanted done now. */
+  #due = false;
   #idleListeners: (() => void)[] = [];
 
   constructor(options: BatcherOptions<Item, Outcome>) {
@@ -45,15 +51,25 @@ export class Batcher<Item, Outcome> {
     return this.#waiting.length - this.#next;
   }
 
-  /** Resolves when nothing waits and nothing is in flight. */
+  /** What waits now waits no longer for company. */
+  hurry(): void {
+    this.#due = this.waiting > 0;
+    this.#planFlush();
+  }
+
+  /** Resolves when nothing waits and nothing is in flight. Nothing lingers meanwhile. */
   idle(): Promise<void> {
     if (this.#isIdle()) return Promise.resolve();
-    return new Promise((resolve) => this.#idleListeners.push(resolve));
+    return new Promise((resolve) => {
+      this.#idleListeners.push(resolve);
+      this.#planFlush();
+    });
   }
 
   // One microtask later, so that items added in the same turn of the event loop share a request.
   #planFlush(): void {
-    if (this.#flushPlanned || this.#inFlight >= this.#options.maxInFlight) return;
+    if (this.#flushPlanned || this.#inFlight >= this.#options.maxInFlight || this.waiting === 0) return;
+    if (this.#lingers()) return;
     this.#flushPlanned = true;
     queueMicrotask(() => {
       this.#flushPlanned = false;
@@ -63,7 +79,18 @@ export class Batcher<Item, Outcome> {
   }
 
   #flush(): void {
-    while (this.waiting > 0 && this.#inFlight < this.#options.maxInFlight) void this.#send(this.#takeBatch());
+    while (this.waiting > 0 && this.#inFlight < this.#options.maxInFlight && !this.#lingers()) void this.#send(this.#takeBatch());
+  }
+
+  /** Whether what waits goes on waiting for company; then a timer is running. */
+  #lingers(): boolean {
+    const { lingerMs = 0, maxEntries } = this.#options;
+    if (lingerMs === 0 || this.#due || this.waiting >= maxEntries || this.#idleListeners.length > 0) return false;
+    this.#lingering ??= setTimeout(() => {
+      this.#lingering = undefined;
+      this.hurry();
+    }, lingerMs);
+    return true;
   }
 
   #takeBatch(): Waiting<Item, Outcome>[] {
@@ -77,6 +104,7 @@ export class Batcher<Item, Outcome> {
       bytes += entry.bytes;
       this.#next += 1;
     }
+    if (this.waiting === 0) this.#due = false;
     this.#compact();
     return batch;
   }

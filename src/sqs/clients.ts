@@ -1,4 +1,6 @@
 import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
+import { directCalls, isPlain } from './direct-calls.ts';
+import type { MessageCalls } from './message-calls.ts';
 import { sdkApi } from './sdk-api.ts';
 import { environmentEndpoint } from './signed-environment.ts';
 import type { SqsApi } from './sqs-api.ts';
@@ -16,22 +18,46 @@ export interface OpenedClients {
   destroy(): void;
 }
 
+export interface OpenedCalls {
+  readonly client: SQSClient;
+  /** Absent where messages go through the SDK. */
+  readonly calls: MessageCalls | undefined;
+  /** For long polls through the SDK. */
+  pollClient(): SQSClient;
+  destroy(): void;
+}
+
 /** Opens SQS with long polls on connections of their own. */
-export function openClients({ client, clientConfig = {} }: ClientOptions): OpenedClients {
+export function openClients(options: ClientOptions): OpenedClients {
+  const { client, calls, pollClient, destroy } = openCalls(options);
+  const clients = {
+    client,
+    get pollClient() {
+      return pollClient();
+    },
+  };
+  return { api: calls === undefined ? sdkApi(clients) : sdkApi(clients, calls), destroy };
+}
+
+/**
+ * A client of the SDK, and the way that messages take: through the SDK too where it was given to us or configured in more than whom to ask
+ * and as whom, else by requests of our own with what the client found out.
+ */
+export function openCalls({ client, clientConfig = {} }: ClientOptions): OpenedCalls {
   const config = { ...endpointOfEnvironment(process.env), ...clientConfig };
   const main = client ?? new SQSClient(config);
+  const direct = client === undefined && isPlain(clientConfig) ? directCalls(main) : undefined;
   let poll: SQSClient | undefined;
-  const api = sdkApi({
+  return {
     client: main,
-    // Made by the first receive: a Lambda worker only sends, and each client is time of its cold start.
-    get pollClient() {
+    calls: direct,
+    // Made by the first receive: who only sends does without.
+    pollClient() {
       poll ??= client === undefined ? new SQSClient(config) : separateConnections(client);
       return poll;
     },
-  });
-  return {
-    api,
     destroy() {
+      direct?.destroy();
       if (client === undefined) main.destroy();
       if (poll !== client) poll?.destroy();
     },

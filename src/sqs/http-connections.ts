@@ -4,7 +4,7 @@ import { type RunningLimit, runningLimit } from './http-limit.ts';
 export interface HttpPost {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer;
+  readonly body: string;
 }
 
 export interface HttpAnswer {
@@ -13,14 +13,14 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** Sends one request and gives its answer, whatever its status. Rejects with Node's own error where there is none. */
-export type Post = (request: HttpPost) => Promise<HttpAnswer>;
+/** Sends one request and gives its answer, whatever its status. Rejects with Node's own error where there is none, or when `signal` ends it. */
+export type Post = (request: HttpPost, signal?: AbortSignal) => Promise<HttpAnswer>;
 
 export interface HttpTimes {
   /** Until the connection stands, TLS included. */
   readonly connectMs: number;
-  /** Until the answer is there as a whole. */
-  readonly answerMs: number;
+  /** Until the answer is there as a whole. @default no limit but the signal */
+  readonly answerMs?: number;
 }
 
 /**
@@ -47,13 +47,13 @@ export class HttpConnections {
   }
 
   /** A request that fails on a connection that had been idle goes out again at once on another one: it was the connection that was old. */
-  async post(request: HttpPost): Promise<HttpAnswer> {
+  async post(request: HttpPost, signal?: AbortSignal): Promise<HttpAnswer> {
     const opened = this.#open(request.url.protocol);
     this.#dropIdle(opened.agent);
     for (let stale = 0; ; stale += 1) {
       const attempt = { reused: false, answering: false };
       try {
-        return await this.#once(opened, request, attempt);
+        return await this.#once(opened, request, attempt, signal);
       } catch (error) {
         if (!attempt.reused || attempt.answering || !isClosedConnection(error) || stale === STALE_CONNECTIONS) throw error;
       }
@@ -82,20 +82,25 @@ export class HttpConnections {
     }
   }
 
-  #once(opened: Opened, post: HttpPost, attempt: { reused: boolean; answering: boolean }): Promise<HttpAnswer> {
+  #once(opened: Opened, post: HttpPost, attempt: { reused: boolean; answering: boolean }, signal?: AbortSignal): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(aborted());
       const limits: RunningLimit[] = [];
       const request = opened.request(post.url, { method: 'POST', agent: opened.agent, headers: { ...post.headers } });
+      const abort = () => request.destroy(aborted());
+      signal?.addEventListener('abort', abort);
       const settled = <T>(settle: (value: T) => void) => {
         return (value: T) => {
+          signal?.removeEventListener('abort', abort);
           for (const limit of limits) limit.clear();
           settle(value);
         };
       };
       const fail = settled(reject);
 
-      limits.push(runningLimit(this.#times.answerMs, () => request.destroy(timeout('no answer', this.#times.answerMs))));
-      const connecting = runningLimit(this.#times.connectMs, () => request.destroy(timeout('no connection', this.#times.connectMs)));
+      const { answerMs, connectMs } = this.#times;
+      if (answerMs !== undefined) limits.push(runningLimit(answerMs, () => request.destroy(timeout('no answer', answerMs))));
+      const connecting = runningLimit(connectMs, () => request.destroy(timeout('no connection', connectMs)));
       limits.push(connecting);
       let used: () => void = () => undefined;
       request.once('socket', (socket) => {
@@ -147,6 +152,10 @@ function readAnswer(response: IncomingMessage, resolve: (answer: HttpAnswer) => 
 /** What a request meets whose connection the other side has closed in the meantime. */
 function isClosedConnection(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+}
+
+function aborted(): Error {
+  return Object.assign(new Error('the request was aborted'), { name: 'AbortError' });
 }
 
 function timeout(what: string, ms: number): Error {

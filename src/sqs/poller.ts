@@ -1,5 +1,7 @@
 import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
 import { backoffMs, type Timing } from './backoff.ts';
+import { nextTurn } from './next-turn.ts';
+import { ReceiverGrowth } from './receiver-growth.ts';
 import type { ReceivedMessage, ReceiveOptions, SqsApi } from './sqs-api.ts';
 
 export interface PollerOptions {
@@ -23,7 +25,7 @@ const STOP_GRACE_MS = 500;
 /**
  * Long-polls one queue for as long as it runs. No failure ends it: it backs off and goes on, so it recovers when SQS does.
  *
- * A full receive means a backlog and adds a receiver, an empty one removes it.
+ * Full receives mean a backlog and add a receiver, an empty one removes it.
  */
 export class Poller {
   readonly #options: PollerOptions;
@@ -32,6 +34,7 @@ export class Poller {
   /** Receives in flight are cut. */
   readonly #cut = new AbortController();
   readonly #receivers = new Set<Promise<void>>();
+  readonly #growth = new ReceiverGrowth();
   /**
    * Receivers that go on. Not the size of the set: a receiver leaves that a microtask after it has decided to end, and two that
    * decided within the same turn would each take the other for the one that stays.
@@ -74,6 +77,12 @@ export class Poller {
     this.#receivers.add(receiver);
   }
 
+  #grow(): void {
+    if (this.#active >= this.#options.maxReceivers || this.#stopped.signal.aborted) return;
+    this.#growth.added();
+    this.#addReceiver();
+  }
+
   async #receive(): Promise<void> {
     const { signal } = this.#stopped;
     const { timing } = this.#options;
@@ -98,9 +107,16 @@ export class Poller {
         const messages = await this.#options.api.receiveMessages(queueUrl, { ...this.#options.receive, maxMessages }, this.#cut.signal);
         giveBack();
         failures = 0;
-        if (messages.length > 0) this.#options.onMessages(messages, queueUrl);
-        if (messages.length === MAX_BATCH_ENTRIES && this.#active < this.#options.maxReceivers && !signal.aborted) this.#addReceiver();
-        if (messages.length === 0 && this.#leaves()) return;
+        if (messages.length > 0) {
+          this.#options.onMessages(messages, queueUrl);
+          // What comes of them (the next task of a run) goes out before the next poll.
+          await nextTurn();
+        }
+        if (messages.length === MAX_BATCH_ENTRIES && this.#growth.full()) this.#grow();
+        if (messages.length === 0) {
+          this.#growth.empty(this.#active === 1);
+          if (this.#leaves()) return;
+        }
       } catch (error) {
         giveBack();
         if (signal.aborted) return;

@@ -3,7 +3,7 @@ import { QueueNotFoundError, type SqsRequestError } from '../errors.ts';
 import { type MessageAttribute, typedAttribute } from '../wire/limits.ts';
 import { type BatchAnswer, entryOutcomes } from './entry-outcomes.ts';
 import { isMissingQueue, requestError } from './request-errors.ts';
-import { checksumsOf } from './signed-checksums.ts';
+import { isIntact } from './signed-checksums.ts';
 import type { OutgoingMessage, ResultSender } from './sqs-api.ts';
 
 /** The three calls of SQS that a {@link ResultSender} makes, with their inputs as SQS has them. They reject with {@link callError}s. */
@@ -65,11 +65,4 @@ function attributeFields(attribute: MessageAttribute) {
   return typeof value === 'string'
     ? { DataType: dataType, StringValue: value }
     : { DataType: dataType, BinaryValue: new Uint8Array(value) };
-}
-
-/** What an answer does not mention, as an emulator may, says nothing against the message. */
-function isIntact(message: OutgoingMessage | undefined, { MD5OfMessageBody, MD5OfMessageAttributes }: Readonly<Record<string, unknown>>) {
-  const sums = message === undefined ? undefined : checksumsOf(message);
-  if (sums === undefined) return true;
-  return (MD5OfMessageBody ?? sums.body) === sums.body && (MD5OfMessageAttributes ?? sums.attributes) === sums.attributes;
 }

@@ -1,34 +1,19 @@
 import {
-  ChangeMessageVisibilityBatchCommand,
   CreateQueueCommand,
-  DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
   GetQueueUrlCommand,
   type Message,
   type QueueAttributeName,
-  ReceiveMessageCommand,
-  SendMessageBatchCommand,
-  type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { QueueNotFoundError, SqsRequestError } from '../errors.ts';
 import { type MessageAttributes, type TypedAttribute, typedAttribute } from '../wire/limits.ts';
-import { entryPasses, isMissingQueue, requestError, shortCode } from './request-errors.ts';
-import type { EntryOutcome, OutgoingMessage, ReceivedMessage, ReceiveOptions, SqsApi, VisibilityChange } from './sqs-api.ts';
+import { entryOutcomes } from './entry-outcomes.ts';
+import { type CallLimits, callLimits, type MessageCalls, type SdkClients, sdkCalls } from './message-calls.ts';
+import { isMissingQueue, requestError } from './request-errors.ts';
+import { isIntact } from './signed-checksums.ts';
+import type { OutgoingMessage, ReceivedMessage, ReceiveOptions, SqsApi, VisibilityChange } from './sqs-api.ts';
 
-export interface SdkClients {
-  /** Sends, deletes and the rest. */
-  readonly client: SQSClient;
-  /** Long polls, which hold their connection for up to 20 s each: on a pool of their own they never stall a send. */
-  readonly pollClient?: SQSClient;
-}
-
-/** What the SDK takes with one call. `requestTimeout` alone only logs a warning by default; the signal is what ends the call. */
-interface HttpHandlerOptions {
-  readonly requestTimeout: number;
-  readonly abortSignal: AbortSignal;
-}
-
-interface CallLimits {
+interface Limits {
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -36,9 +21,10 @@ interface CallLimits {
 /** All of the SDK's own tries together. A connection that died silently would otherwise hold a call for many minutes. */
 const CALL_TIMEOUT_MS = 30_000;
 
-/** {@link SqsApi} on the AWS SDK. */
-export function sdkApi(clients: SdkClients): SqsApi {
+/** {@link SqsApi} on the AWS SDK, or with other calls for messages, which leave it to us to compare checksums. */
+export function sdkApi(clients: SdkClients, otherCalls?: MessageCalls): SqsApi {
   const { client } = clients;
+  const calls = otherCalls ?? sdkCalls(clients);
   const region = async () => {
     // A region may be missing where an endpoint is given; this is only for messages, so it never throws.
     try {
@@ -52,8 +38,8 @@ export function sdkApi(clients: SdkClients): SqsApi {
   async function call<T>(
     operation: string,
     queueUrl: string,
-    send: (options: HttpHandlerOptions) => Promise<T>,
-    { timeoutMs = CALL_TIMEOUT_MS, signal }: CallLimits = {},
+    send: (options: CallLimits) => Promise<T>,
+    { timeoutMs = CALL_TIMEOUT_MS, signal }: Limits = {},
   ): Promise<T> {
     try {
       return await withinTime(operation, timeoutMs, signal, send);
@@ -78,31 +64,31 @@ export function sdkApi(clients: SdkClients): SqsApi {
 
     async sendMessages(queueUrl, messages) {
       const Entries = messages.map((message, index) => ({ Id: String(index), ...sendFields(message) }));
-      const command = new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries });
-      return outcomes(messages.length, await call('SendMessageBatch', queueUrl, (options) => client.send(command, options)));
+      const input = { QueueUrl: queueUrl, Entries };
+      const answer = await call('SendMessageBatch', queueUrl, (limits) => calls.sendMessageBatch(input, limits));
+      if (otherCalls === undefined) return entryOutcomes(messages.length, answer);
+      return entryOutcomes(messages.length, answer, (index, entry) => isIntact(messages[index], entry));
     },
 
     async receiveMessages(queueUrl, options, signal) {
-      const command = new ReceiveMessageCommand({ QueueUrl: queueUrl, ...receiveFields(options) });
+      const input = { QueueUrl: queueUrl, ...receiveFields(options) };
       // The request must outlive the long poll, or every quiet poll would look like a failure.
       const timeoutMs = (options.waitTimeSeconds + 15) * 1000;
-      const answer = await call('ReceiveMessage', queueUrl, (limits) => (clients.pollClient ?? client).send(command, limits), {
-        timeoutMs,
-        signal,
-      });
+      const answer = await call('ReceiveMessage', queueUrl, (limits) => calls.receiveMessage(input, limits), { timeoutMs, signal });
       return (answer.Messages ?? []).flatMap(receivedMessage);
     },
 
     async deleteMessages(queueUrl, receiptHandles) {
       const Entries = receiptHandles.map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle }));
-      const command = new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries });
-      return outcomes(receiptHandles.length, await call('DeleteMessageBatch', queueUrl, (options) => client.send(command, options)));
+      const input = { QueueUrl: queueUrl, Entries };
+      const answer = await call('DeleteMessageBatch', queueUrl, (limits) => calls.deleteMessageBatch(input, limits));
+      return entryOutcomes(receiptHandles.length, answer);
     },
 
     async changeVisibility(queueUrl, entries) {
-      const Entries = entries.map(visibilityFields);
-      const command = new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries });
-      return outcomes(entries.length, await call('ChangeMessageVisibilityBatch', queueUrl, (options) => client.send(command, options)));
+      const input = { QueueUrl: queueUrl, Entries: entries.map(visibilityFields) };
+      const answer = await call('ChangeMessageVisibilityBatch', queueUrl, (limits) => calls.changeMessageVisibilityBatch(input, limits));
+      return entryOutcomes(entries.length, answer);
     },
 
     findQueueUrl,
@@ -155,7 +141,10 @@ function attributeFields(attributes: MessageAttributes) {
 }
 
 function attributeField({ dataType, value }: TypedAttribute) {
-  return typeof value === 'string' ? { DataType: dataType, StringValue: value } : { DataType: dataType, BinaryValue: value };
+  // Never a Buffer: that one turns itself into something else in JSON, before anybody can encode it.
+  return typeof value === 'string'
+    ? { DataType: dataType, StringValue: value }
+    : { DataType: dataType, BinaryValue: new Uint8Array(value) };
 }
 
 function receiveFields({ maxMessages, waitTimeSeconds, visibilityTimeoutSeconds, attributeNames }: ReceiveOptions) {
@@ -189,26 +178,11 @@ function receivedMessage(message: Message): ReceivedMessage[] {
   ];
 }
 
-/** Outcomes by position. What SQS names neither as successful nor as failed counts as failed: better twice than never. */
-function outcomes(count: number, { Successful = [], Failed = [] }: BatchAnswer): EntryOutcome[] {
-  const all: EntryOutcome[] = Array.from({ length: count }, () => ({ ok: false, sqsCode: 'NoOutcome', passing: true }));
-  for (const { Id } of Successful) all[Number(Id)] = { ok: true };
-  for (const { Id, Code = 'Unknown', SenderFault = true } of Failed) {
-    all[Number(Id)] = { ok: false, sqsCode: shortCode(Code), passing: entryPasses(Code, SenderFault) };
-  }
-  return all;
-}
-
-interface BatchAnswer {
-  readonly Successful?: readonly { Id?: string | undefined }[] | undefined;
-  readonly Failed?: readonly { Id?: string | undefined; Code?: string | undefined; SenderFault?: boolean | undefined }[] | undefined;
-}
-
 async function withinTime<T>(
   operation: string,
   timeoutMs: number,
   signal: AbortSignal | undefined,
-  send: (options: HttpHandlerOptions) => Promise<T>,
+  send: (options: CallLimits) => Promise<T>,
 ): Promise<T> {
   // Not AbortSignal.any: the outer signal lives as long as its poller, and would collect one dependant per call.
   const controller = new AbortController();
@@ -221,7 +195,7 @@ async function withinTime<T>(
   signal?.addEventListener('abort', abort, { once: true });
   if (signal?.aborted) abort();
   try {
-    return await send({ requestTimeout: timeoutMs, abortSignal: controller.signal });
+    return await send(callLimits(timeoutMs, controller.signal));
   } catch (error) {
     throw timedOut ? new SqsRequestError(operation, 'TimeoutError', true, { cause: error }) : error;
   } finally {

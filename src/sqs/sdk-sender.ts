@@ -31,7 +31,7 @@ export async function sdkSender({ client, clientConfig }: SdkSenderOptions): Pro
   };
   async function call<T>(operation: string, queue: string | undefined, send: (options: object) => Promise<T>): Promise<T> {
     try {
-      return await send({ requestTimeout: CALL_TIMEOUT_MS, abortSignal: AbortSignal.timeout(CALL_TIMEOUT_MS) });
+      return await send({ requestTimeout: CALL_TIMEOUT_MS + 1_000, abortSignal: AbortSignal.timeout(CALL_TIMEOUT_MS) });
     } catch (error) {
       throw callError(operation, queue ?? '', await region(), error);
     }

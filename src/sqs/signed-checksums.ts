@@ -12,6 +12,19 @@ export interface Checksums {
 const STRING_VALUE = 1;
 const BINARY_VALUE = 2;
 
+/**
+ * Whether the checksums in the answer to an entry are those of its message. What an answer does not mention, as an emulator may, says
+ * nothing against the message.
+ */
+export function isIntact(
+  message: OutgoingMessage | undefined,
+  { MD5OfMessageBody, MD5OfMessageAttributes }: Readonly<Record<string, unknown>>,
+) {
+  const sums = message === undefined ? undefined : checksumsOf(message);
+  if (sums === undefined) return true;
+  return (MD5OfMessageBody ?? sums.body) === sums.body && (MD5OfMessageAttributes ?? sums.attributes) === sums.attributes;
+}
+
 /** Undefined where this build of Node has no MD5 (FIPS): then there is nothing to compare with. */
 export function checksumsOf({ body, attributes }: OutgoingMessage, md5: () => Hash = () => createHash('md5')): Checksums | undefined {
   try {

@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
 import type { SqsEndpoint } from './signed-endpoint.ts';
 
 export interface Credentials {
@@ -10,7 +10,7 @@ export interface Credentials {
 export interface UnsignedRequest {
   /** E.g. `SendMessageBatch`. */
   readonly operation: string;
-  readonly body: Buffer;
+  readonly body: string;
   readonly endpoint: SqsEndpoint;
   readonly credentials: Credentials;
   /** The clock of SQS, as far as it is known. */
@@ -21,7 +21,8 @@ export interface UnsignedRequest {
 export interface SignedRequest {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer;
+  /** Text, which Node sends together with the headers in one write; bytes would be a second one. */
+  readonly body: string;
 }
 
 const ALGORITHM = 'AWS4-HMAC-SHA256';
@@ -56,7 +57,7 @@ export function signedRequest({ operation, body, endpoint, credentials, at, trac
     url,
     headers: {
       ...signed,
-      'content-length': String(body.length),
+      'content-length': String(Buffer.byteLength(body)),
       authorization: `${ALGORITHM} Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`,
       // Not signed: tracing proxies write into it on the way.
       ...(traceId === undefined ? {} : { 'x-amzn-trace-id': traceId }),
@@ -67,21 +68,28 @@ export function signedRequest({ operation, body, endpoint, credentials, at, trac
 
 /** The path of an endpoint, encoded once more than in the request itself, as every service but S3 has it. */
 function canonicalPath(pathname: string): string {
+  if (pathname === '/') return pathname;
   return pathname
     .split('/')
     .map((part) => encodeURIComponent(part).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`))
     .join('/');
 }
 
-/** Made of each part of the scope in turn. */
-function signingKey(secretAccessKey: string, scope: string): Buffer {
-  return scope.split('/').reduce<Buffer>((key, part) => hmac(key, part), Buffer.from(`AWS4${secretAccessKey}`));
+let lastKey: { readonly secretAccessKey: string; readonly scope: string; readonly key: KeyObject } | undefined;
+
+/** Made of each part of the scope in turn. The same for a day's requests, so the last one is kept. */
+function signingKey(secretAccessKey: string, scope: string): KeyObject {
+  if (lastKey?.secretAccessKey !== secretAccessKey || lastKey.scope !== scope) {
+    const bytes = scope.split('/').reduce<Buffer>((key, part) => hmac(key, part), Buffer.from(`AWS4${secretAccessKey}`));
+    lastKey = { secretAccessKey, scope, key: createSecretKey(bytes) };
+  }
+  return lastKey.key;
 }
 
-function hmac(key: Buffer, text: string): Buffer {
+function hmac(key: Buffer | KeyObject, text: string): Buffer {
   return createHmac('sha256', key).update(text).digest();
 }
 
-function sha256(content: Buffer | string): string {
-  return createHash('sha256').update(content).digest('hex');
+function sha256(content: string): string {
+  return hash('sha256', content);
 }

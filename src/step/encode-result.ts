@@ -10,11 +10,15 @@ import type { StepEvent, StepResult } from '../wire/step-result.ts';
  * `unserializable_output`, not retryable: it would be the same the next time. An event that cannot loses its data: a log line must
  * not fail a step that worked.
  */
-export function encodeResult(result: StepResult, attributes: MessageAttributes = {}, limitBytes: number = MAX_MESSAGE_BYTES): FittedResult {
-  const fitted = (candidate: StepResult) => fitResult(candidate, limitBytes, attributes);
-  const encoded = attempt(() => fitted(result));
-  if (encoded !== undefined) return encoded;
+export function encodeResult(result: StepResult, attributes?: MessageAttributes, limitBytes: number = MAX_MESSAGE_BYTES): FittedResult {
+  try {
+    return fitResult(result, limitBytes, attributes);
+  } catch {
+    return encodableResult(result, (candidate) => fitResult(candidate, limitBytes, attributes));
+  }
+}
 
+function encodableResult(result: StepResult, fitted: (candidate: StepResult) => FittedResult): FittedResult {
   // JSON.stringify does not say which part it failed on; that is found by trying each.
   const { events, ...withoutEvents } = result;
   const lines = events?.map(encodableLine);

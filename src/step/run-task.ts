@@ -5,7 +5,7 @@ import type { StepResult } from '../wire/step-result.ts';
 import { type ReadableError, readableError } from './readable-error.ts';
 import { type Sealing, sealable } from './sealing.ts';
 import { type StandardSchemaV1, validated } from './standard-schema.ts';
-import type { DeliveryOf, StepContext } from './step-context.ts';
+import type { StepContext } from './step-context.ts';
 
 /** A step as its worker serves it. */
 export interface ServedStep<Context extends StepContext = StepContext> {
@@ -23,10 +23,14 @@ export interface Worker<Context extends StepContext> {
   readonly around?: Around<Context> | undefined;
 }
 
-/** How a task ended: what the engine is told, and what the step threw if it threw (for logs, by name and code only). */
-export interface Ran {
-  readonly result: StepResult;
-  readonly thrown?: ReadableError | undefined;
+/** One run of a task, as its worker sees it. */
+export interface TaskRun<Context extends StepContext> {
+  /** Adds to the engine's logger instead of wrapping it, so that `currentStep()` inside the step is the step's own context. */
+  contextOf(logger: StepLogger): Context;
+  /** Where the step's time can end before the step does. */
+  readonly sealing?: Sealing | undefined;
+  /** What the step threw if it threw: for logs, by name and code only. Set before the result is there. */
+  thrown?: ReadableError | undefined;
 }
 
 /**
@@ -34,25 +38,34 @@ export interface Ran {
  *
  * It runs through the core package's `runStepHandler`, so the engine's own contract (ambient `currentStep()`, events, codes)
  * holds to the letter; on top of that a `FatalError` is not retryable, as the engine documents it.
- * @param sealing where the step's time can end before the step does
+ *
+ * No async function of its own, and none between the engine's and the step: each would be a promise and a turn per record.
  */
-export async function runTask<Context extends StepContext>(
+export function runTask<Context extends StepContext>(
   task: RemoteTask,
-  delivery: DeliveryOf<Context>,
   worker: Worker<Context>,
-  sealing?: Sealing,
-): Promise<Ran> {
-  const ended: { thrown?: ReadableError } = {};
-  const result = await runStepHandler(task, async (input, logger) => {
+  run: TaskRun<Context>,
+): Promise<StepResult> {
+  const readable = (thrown: unknown) => {
+    run.thrown = readableError(thrown);
+    return run.thrown;
+  };
+  return runStepHandler(task, (input, logger) => {
     try {
-      const running = runServed(task, input, contextOf(logger, task, delivery), worker);
-      return await (sealing === undefined ? running : sealable(running, logger, sealing));
+      const running = runServed(task, input, run.contextOf(logger), worker);
+      if (!isThenable(running)) return running;
+      if (run.sealing !== undefined) return sealable(running, logger, run.sealing, readable);
+      return Promise.resolve(running).catch((error: unknown) => {
+        throw readable(error);
+      });
     } catch (error) {
-      ended.thrown = readableError(error);
-      throw ended.thrown;
+      throw readable(error);
     }
   });
-  return { result, ...ended };
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
 /** What the step gives; may throw. Without schemas and `around` that is the step's own promise: each layer is a turn per record. */
@@ -74,10 +87,4 @@ function runServed<Context extends StepContext>(
 async function runValidated<Context extends StepContext>(task: RemoteTask, step: ServedStep<Context>, input: unknown, context: Context) {
   const checkedInput = await validated(step.input, input, 'input', task.name);
   return validated(step.output, await step.run(checkedInput, context), 'output', task.name);
-}
-
-/** Adds to the engine's logger instead of wrapping it, so that `currentStep()` inside the step is this very object. */
-function contextOf<Context extends StepContext>(logger: StepLogger, task: RemoteTask, delivery: DeliveryOf<Context>): Context;
-function contextOf(logger: StepLogger, task: RemoteTask, delivery: object): object {
-  return Object.assign(logger, { task }, delivery);
 }

@@ -1,10 +1,10 @@
 import type { StepLogger } from '@dudousxd/nestjs-durable-core';
 import { StepFailedError } from '../errors.ts';
 
-/** What ends a step from outside. */
+/** A step whose time can be over before it has ended. */
 export interface Sealing {
-  /** Calls back when the step's time is over. Gives what takes that back. */
-  onSeal(seal: () => void): () => void;
+  /** Ends the step: set when it runs, to be called when its time is over, at most once and not after its result is there. */
+  seal: (() => void) | undefined;
   /** The step did something after that, and it was dropped: returned, threw or logged. Called once. */
   onLate(): void;
 }
@@ -14,36 +14,36 @@ export interface Sealing {
  * still gives, throws or logs goes anywhere.
  *
  * Nobody can stop a promise. The step may go on, until its process freezes and beyond; it must only not be heard.
+ * @param readable what its error is made into
  */
-export function sealable(running: unknown, logger: StepLogger, sealing: Sealing): unknown {
-  if (!isThenable(running)) return running;
+export function sealable(
+  running: PromiseLike<unknown>,
+  logger: StepLogger,
+  sealing: Sealing,
+  readable: (thrown: unknown) => Error,
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    let sealed = false;
-    let told = false;
-    const late = () => {
-      if (told) return;
-      told = true;
-      sealing.onLate();
-    };
-    const forget = sealing.onSeal(() => {
-      sealed = true;
+    let late: (() => void) | undefined;
+    sealing.seal = () => {
+      late = once(() => sealing.onLate());
       silence(logger, late);
-      reject(new StepFailedError('lambda_timeout', 'the time of the Lambda invocation was over before the step had ended', true));
-    });
-    const ended = (settle: () => void) => {
-      if (sealed) return late();
-      forget();
-      settle();
+      reject(readable(new StepFailedError('lambda_timeout', 'the time of the Lambda invocation was over before the step had ended', true)));
     };
-    running.then(
-      (output) => ended(() => resolve(output)),
-      (error: unknown) => ended(() => reject(error)),
-    );
+    const failed = (error: unknown) => (late === undefined ? reject(readable(error)) : late());
+    try {
+      running.then((output) => (late === undefined ? resolve(output) : late()), failed);
+    } catch (error) {
+      failed(error);
+    }
   });
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+function once(call: () => void): () => void {
+  let called = false;
+  return () => {
+    if (!called) call();
+    called = true;
+  };
 }
 
 /** The result has left with what was logged until now: more lines would only be collected for nobody. */

@@ -18,5 +18,10 @@ export interface StepContext extends StepLogger {
   remainingTimeMs(): number;
 }
 
-/** What a delivery adds to the engine's logger to make a {@link StepContext} of type `Context`. */
-export type DeliveryOf<Context extends StepContext> = Omit<Context, keyof StepLogger | 'task'>;
+/** What a delivery adds to the engine's logger. */
+export type Delivery = Omit<StepContext, keyof StepLogger>;
+
+/** The engine's own logger with what a delivery adds. */
+export function stepContext(logger: StepLogger, delivery: Delivery): StepContext {
+  return Object.assign(logger, delivery);
+}

@@ -4,7 +4,7 @@ import { readBody } from '../payloads/message-body.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
 import type { Acknowledger } from '../sqs/acknowledger.ts';
 import { Acknowledgers } from '../sqs/acknowledgers.ts';
-import { backoffMs, type Timing } from '../sqs/backoff.ts';
+import type { Timing } from '../sqs/backoff.ts';
 import { isFifoQueue } from '../sqs/fifo-queues.ts';
 import { Poller } from '../sqs/poller.ts';
 import type { ReceivedMessage, SqsApi } from '../sqs/sqs-api.ts';
@@ -12,6 +12,7 @@ import { decodeStepResult, type StepResult } from '../wire/step-result.ts';
 import { foreignDelaySeconds, isForeign } from './foreign-message.ts';
 import { Handover } from './handover.ts';
 import { type Fate, handleLine, linesOf } from './in-order.ts';
+import { redeliverySeconds } from './redelivery.ts';
 import type { ResultOrder } from './result-order.ts';
 import { StoreOutage } from './store-outage.ts';
 
@@ -19,6 +20,8 @@ export interface ResultReceiverOptions {
   readonly api: SqsApi;
   readonly queueUrl: () => Promise<string>;
   readonly waitTimeSeconds: number;
+  /** How long deletes wait for each other's company. @default 0 */
+  readonly deleteLingerMs?: number | undefined;
   readonly marker: string | undefined;
   readonly payloadStore: PayloadStore | undefined;
   readonly order: () => ResultOrder;
@@ -43,10 +46,6 @@ const VISIBILITY_TIMEOUT_SECONDS = 30;
 const MAX_RECEIVERS = 4;
 /** Results held back or with the engine at the same time; a bound for memory that no healthy engine reaches. */
 const MAX_IN_FLIGHT = 5_000;
-const REDELIVERY_BACKOFF = { firstMs: 1_000, maxMs: 15 * 60_000 };
-/** After hours of rejections; so the receives of a lone result last for days. */
-const LATE_REDELIVERY_BACKOFF = { firstMs: 1_000, maxMs: 60 * 60_000 };
-const LATE_RECEIVES = 20;
 /** A body that is no result never will be one. On a FIFO queue it shuts its run's group, so its receives are to be used up soon. */
 const UNREADABLE_ON_FIFO_SECONDS = 1;
 
@@ -62,11 +61,12 @@ export class ResultReceiver {
 
   constructor(options: ResultReceiverOptions) {
     this.#options = options;
-    const { api, queueUrl, waitTimeSeconds, marker, timing, logger, onError } = options;
+    const { api, queueUrl, waitTimeSeconds, deleteLingerMs, marker, timing, logger, onError } = options;
     this.#outage = new StoreOutage(() => this.#poller.wake(), timing.random);
     this.#acknowledgers = new Acknowledgers({
       api,
       visibilityTimeoutSeconds: VISIBILITY_TIMEOUT_SECONDS,
+      deleteLingerMs,
       timing,
       onError: (error, queue) => {
         logger.warn('a delete or visibility change failed; the message will be delivered again', { ...errorFields(error), queue });
@@ -230,7 +230,7 @@ export class ResultReceiver {
       logger.error('the turn that a result began failed after the result was saved', { ...ids, ...errorFields(error) });
       return 'acknowledged';
     }
-    const delaySeconds = this.#redeliverySeconds(message);
+    const delaySeconds = redeliverySeconds(message, this.#options.timing.random);
     logger.error('the engine rejected a result; it will be delivered again', { ...ids, ...errorFields(error), delaySeconds });
     return this.#again(message, acknowledger, delaySeconds);
   }
@@ -239,16 +239,11 @@ export class ResultReceiver {
   #unreadable(error: unknown, message: ReceivedMessage, acknowledger: Acknowledger): Promise<Fate> {
     const { logger, onError } = this.#options;
     const { messageId, receiveCount } = message;
-    const delaySeconds = this.#redeliverySeconds(message);
+    const delaySeconds = redeliverySeconds(message, this.#options.timing.random);
     const fields = { messageId, receiveCount, ...errorFields(error), delaySeconds };
     logger.error('the stored body of a result cannot be read; it will be delivered again', fields);
     onError(error, undefined);
     return this.#again(message, acknowledger, delaySeconds);
-  }
-
-  #redeliverySeconds({ receiveCount }: ReceivedMessage): number {
-    const backoff = receiveCount > LATE_RECEIVES ? LATE_REDELIVERY_BACKOFF : REDELIVERY_BACKOFF;
-    return Math.ceil(backoffMs(receiveCount, backoff, this.#options.timing.random) / 1000);
   }
 
   async #again({ receiptHandle }: ReceivedMessage, acknowledger: Acknowledger, delaySeconds: number): Promise<Fate> {

@@ -9,12 +9,14 @@ import {
 } from '@dudousxd/nestjs-durable-core';
 import { ConfigurationError, QueueNotFoundError } from '../errors.ts';
 import { defaultLogger, errorFields, type Logger, safeLogger } from '../logger.ts';
+import { DELETE_LINGER_MS } from '../sqs/acknowledger.ts';
 import { systemTiming } from '../sqs/backoff.ts';
 import { type OpenedClients, openClients } from '../sqs/clients.ts';
 import { QueueDirectory } from '../sqs/queue-directory.ts';
 import { Sender } from '../sqs/sender.ts';
 import type { ServedStep } from '../step/run-task.ts';
 import type { StepContext } from '../step/step-context.ts';
+import { type ContainerStepFunction, type FromJson, isStepFunction } from './container-step.ts';
 import { type AttachableEngine, continueRun } from './continue-run.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { EventTurns } from './event-turns.ts';
@@ -25,12 +27,6 @@ import { TaskWorker } from './task-worker.ts';
 import { TimedTurns } from './timed-turns.ts';
 import { readTransportOptions, type SqsTransportOptions } from './transport-options.ts';
 import { within } from './within.ts';
-
-/** A step that a process serves with `handle`: input and context in, output (JSON) out. */
-export type ContainerStepFunction<Input, Output> = (input: Input, step: StepContext) => Output | Promise<Output>;
-
-/** An input whose type nobody gave is what `JSON.parse` gives, so that the published examples (`async ({ orderId }) => …`) compile. */
-type FromJson = ReturnType<typeof JSON.parse>;
 
 const HOLD_ATTACHED_MS = 60_000;
 const HOLD_NOT_ATTACHED_MS = 250;
@@ -139,6 +135,8 @@ export class SqsTransport implements Transport {
       api: this.#clients.api,
       queueUrl: () => this.#queues.resultsQueueUrl(),
       waitTimeSeconds: this.#options.waitTimeSeconds,
+      // A result that comes again because its delete was lost does the engine no harm.
+      deleteLingerMs: DELETE_LINGER_MS,
       marker: this.#options.marker,
       payloadStore: this.#options.payloadStore,
       order: () => this.#order,
@@ -252,8 +250,4 @@ export class SqsTransport implements Transport {
       this.#logger.error('onError threw', errorFields(thrown));
     }
   };
-}
-
-function isStepFunction(fn: unknown): fn is (input: unknown, step: StepContext) => unknown {
-  return typeof fn === 'function';
 }

@@ -13,6 +13,7 @@ import type { Sender } from '../sqs/sender.ts';
 import type { OutgoingMessage, ReceivedMessage, SqsApi } from '../sqs/sqs-api.ts';
 import { encodeResult } from '../step/encode-result.ts';
 import { runTask, type ServedStep } from '../step/run-task.ts';
+import { stepContext } from '../step/step-context.ts';
 import type { RemoteTask } from '../wire/remote-task.ts';
 import type { StepResult } from '../wire/step-result.ts';
 import { foreignDelaySeconds, isForeign } from './foreign-message.ts';
@@ -146,8 +147,8 @@ export class TaskWorker {
 
   async #run(task: RemoteTask, message: ReceivedMessage, acknowledger: Acknowledger): Promise<Fate> {
     const { signal } = this.#stopping;
-    const delivery = { signal, receiveCount: message.receiveCount, remainingTimeMs: () => Number.POSITIVE_INFINITY };
-    const { result } = await runTask(task, delivery, { steps: this.#options.steps });
+    const delivery = { task, signal, receiveCount: message.receiveCount, remainingTimeMs: () => Number.POSITIVE_INFINITY };
+    const result = await runTask(task, { steps: this.#options.steps }, { contextOf: (logger) => stepContext(logger, delivery) });
     if (signal.aborted && result.status === 'failed') {
       // Most likely because of the abort, and the engine would count it as the step's own failure.
       const ids = { runId: task.runId, stepId: task.stepId };

@@ -1,4 +1,4 @@
-import { type MessageAttributes, messageBytes } from './limits.ts';
+import { fitsInBytes, type MessageAttributes, messageBytes } from './limits.ts';
 import { encodeStepResult, type StepError, type StepResult } from './step-result.ts';
 
 /** What a result can lose. `fields`: what is no part of the documented result; `message`: its end. */
@@ -19,11 +19,21 @@ export interface FittedResult {
  * stack, then the end of its message: what is left still tells the engine that the step failed, and how. Its ids and status are
  * never touched, so a limit smaller than those is not met.
  */
-export function fitResult(result: StepResult, limitBytes: number, attributes: MessageAttributes = {}): FittedResult {
-  const fits = (body: string) => messageBytes(body, attributes) <= limitBytes;
+export function fitResult(result: StepResult, limitBytes: number, attributes?: MessageAttributes): FittedResult {
+  const body = encodeStepResult(result);
+  return fitsInBytes(body, attributes, limitBytes)
+    ? { result, body, dropped: NOTHING }
+    : reducedResult(result, body, limitBytes, attributes);
+}
+
+const NOTHING: readonly DroppedPart[] = [];
+
+/** @param whole the body of the result, which is too large */
+function reducedResult(result: StepResult, whole: string, limitBytes: number, attributes: MessageAttributes | undefined): FittedResult {
+  const fits = (text: string) => fitsInBytes(text, attributes, limitBytes);
   const dropped: DroppedPart[] = [];
   let current = result;
-  let body = encodeStepResult(current);
+  let body = whole;
   const fitsAs = (part: DroppedPart, smaller: StepResult): boolean => {
     current = smaller;
     body = encodeStepResult(current);
@@ -32,7 +42,6 @@ export function fitResult(result: StepResult, limitBytes: number, attributes: Me
   };
   const fitted = (): FittedResult => ({ result: current, body, dropped });
 
-  if (fits(body)) return fitted();
   if (current.events !== undefined) {
     const { events: _events, ...rest } = current;
     if (fitsAs('events', rest)) return fitted();

@@ -31,6 +31,15 @@ export function messageBytes(body: string, attributes: MessageAttributes = {}): 
   return bytes;
 }
 
+/** UTF-8 needs no more for one UTF-16 unit. */
+const MOST_BYTES_OF_A_UNIT = 3;
+
+/** Whether a message is within a limit of {@link messageBytes}; counts only where the length does not say it already. */
+export function fitsInBytes(body: string, attributes: MessageAttributes | undefined, limitBytes: number): boolean {
+  if (attributes === undefined && body.length * MOST_BYTES_OF_A_UNIT <= limitBytes) return true;
+  return messageBytes(body, attributes) <= limitBytes;
+}
+
 export function typedAttribute(attribute: MessageAttribute): TypedAttribute {
   return typeof attribute === 'string' ? { dataType: 'String', value: attribute } : attribute;
 }

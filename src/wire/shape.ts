@@ -36,51 +36,59 @@ export const optional = {
  * Keys such as `__proto__` come out of `JSON.parse` as plain own properties and stay that (a spread defines, never sets).
  */
 export function parseShape<T extends object>(kind: 'RemoteTask' | 'StepResult', body: string, rules: Rules<T>): T {
-  const parsed = withoutNulls(parseObject(kind, body), rules);
-  checkFields(kind, parsed, rules, '');
-  return parsed;
+  return checkedFields(kind, parseObject(kind, body), rules, '');
 }
 
-/** Checks the fields of an object; `path` leads to it and ends in a dot. */
-export function checkFields<T extends object>(
+/** The object with its fields checked, and without those optional ones that are null; `path` leads to it and ends in a dot. */
+export function checkedFields<T extends object>(
   kind: 'RemoteTask' | 'StepResult',
-  value: object,
+  value: Record<string, unknown>,
   rules: Rules<T>,
   path: string,
-): asserts value is T {
-  for (const [field, { expected, matches, optional: mayBeAbsent }] of entriesOf(rules)) {
+): T;
+export function checkedFields(
+  kind: 'RemoteTask' | 'StepResult',
+  value: Record<string, unknown>,
+  rules: Readonly<Record<string, FieldRule>>,
+  path: string,
+): object {
+  let hasNulls = false;
+  for (const { field, expected, matches, optional: mayBeAbsent } of fieldsOf(rules)) {
     const found = ownField(value, field);
-    if (mayBeAbsent && (found === undefined || found === null)) continue;
-    if (!matches(found)) throw new InvalidMessageError(kind, `expected ${path}${field} to be ${expected}, got ${kindOf(found)}`);
+    if (mayBeAbsent && (found === undefined || found === null)) hasNulls ||= found === null;
+    else if (!matches(found)) throw new InvalidMessageError(kind, `expected ${path}${field} to be ${expected}, got ${kindOf(found)}`);
   }
+  return hasNulls ? withoutNulls(value, rules) : value;
 }
 
 /** A copy without those optional fields that are null; the value itself where there are none. */
-export function withoutNulls<T extends object>(value: T, rules: Readonly<Record<string, FieldRule>>): T {
-  const isNull = ([field, { optional: mayBeAbsent }]: readonly [string, FieldRule]) => mayBeAbsent && ownField(value, field) === null;
-  const entries = entriesOf(rules);
-  if (!entries.some(isNull)) return value;
-  const nulls = entries.filter(isNull).map(([field]) => field);
+export function withoutNulls<T extends Record<string, unknown>>(value: T, rules: Readonly<Record<string, FieldRule>>): T {
+  const nulls = fieldsOf(rules).filter(({ field, optional: mayBeAbsent }) => mayBeAbsent && ownField(value, field) === null);
+  if (nulls.length === 0) return value;
   const copy = { ...value };
-  for (const field of nulls) Reflect.deleteProperty(copy, field);
+  for (const { field } of nulls) Reflect.deleteProperty(copy, field);
   return copy;
 }
 
-const entriesByRules = new WeakMap<object, readonly (readonly [string, FieldRule])[]>();
+interface NamedRule extends FieldRule {
+  readonly field: string;
+}
+
+const fieldsByRules = new WeakMap<object, readonly NamedRule[]>();
 
 /** Taken apart once for each type, not for each message. */
-function entriesOf(rules: Readonly<Record<string, FieldRule>>): readonly (readonly [string, FieldRule])[] {
-  let entries = entriesByRules.get(rules);
-  if (entries === undefined) {
-    entries = Object.entries(rules);
-    entriesByRules.set(rules, entries);
+function fieldsOf(rules: Readonly<Record<string, FieldRule>>): readonly NamedRule[] {
+  let fields = fieldsByRules.get(rules);
+  if (fields === undefined) {
+    fields = Object.entries(rules).map(([field, rule]) => ({ field, ...rule }));
+    fieldsByRules.set(rules, fields);
   }
-  return entries;
+  return fields;
 }
 
 /** Not what a prototype holds: a body may name its fields as it likes. */
-function ownField(value: object, field: string): unknown {
-  return Object.hasOwn(value, field) ? Reflect.get(value, field) : undefined;
+function ownField(value: Readonly<Record<string, unknown>>, field: string): unknown {
+  return Object.hasOwn(value, field) ? value[field] : undefined;
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

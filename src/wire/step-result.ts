@@ -1,6 +1,6 @@
 import { InvalidMessageError } from '../errors.ts';
 import { encodeJson, kindOf } from './json.ts';
-import { checkFields, type FieldRule, isRecord, optional, parseShape, type Rules, required, withoutNulls } from './shape.ts';
+import { checkedFields, type FieldRule, isRecord, optional, parseShape, type Rules, required, withoutNulls } from './shape.ts';
 
 /**
  * Worker → engine: how one attempt of one step ended. The documented payload of every nestjs-durable transport.
@@ -89,10 +89,8 @@ export function encodeStepResult(result: StepResult): string {
   return encodeJson(result);
 }
 
-function checkedError(error: object): StepError {
-  const value = withoutNulls(error, ERROR_RULES);
-  checkFields('StepResult', value, ERROR_RULES, 'error.');
-  return value;
+function checkedError(error: StepError): StepError {
+  return checkedFields('StepResult', { ...error }, ERROR_RULES, 'error.');
 }
 
 function checkedEvent(event: StepEvent, index: number): StepEvent {

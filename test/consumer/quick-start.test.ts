@@ -15,23 +15,27 @@ const readme = readFileSync(join(root, 'README.md'), 'utf8');
 const section = /^## In your project\n(.*?)^## /ms.exec(readme)?.[1] ?? '';
 const blocks = [...section.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language, code]) => ({ language, code: code ?? '' }));
 
+/** No credentials and no endpoint: all of this works on a laptop that has never seen AWS. What npm tells its scripts is not the user's either. */
+const OURS = /^(AWS_|DURABLE_|npm_(package|lifecycle|command|config_local_prefix|config_prefix)|INIT_CWD|NODE_PATH|VITEST|NODE_ENV)/;
+const nodeFolder = dirname(process.execPath);
+
 let tarball = '';
 const outputs = new Map<string, string>();
 
-/** Runs one line of the README in the project; its own machine's PATH, not this repository's. */
+/** Runs one line of the README in the project, as in a shell of the user's own: nothing of this repository's on the path. */
 function shell(line: string): string {
-  const PATH = (process.env['PATH'] ?? '')
-    .split(':')
-    .filter((entry) => !entry.startsWith(join(root, 'node_modules')) || entry === nodeFolder)
-    .join(':');
-  // No credentials and no endpoint: all of this works on a laptop that has never seen AWS.
-  const env = { PATH: `${nodeFolder}:${PATH}`, HOME: process.env['HOME'], CI: 'true' };
-  const { status, stdout, stderr } = spawnSync('bash', ['-c', line], { cwd: project, encoding: 'utf8', env, timeout: 240_000 });
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OURS.test(name)));
+  const folders = (process.env['PATH'] ?? '').split(':').filter((folder) => !folder.startsWith(root));
+  env['PATH'] = [nodeFolder, ...folders].join(':');
+  const { status, stdout, stderr } = spawnSync('bash', ['-c', line], {
+    cwd: project,
+    encoding: 'utf8',
+    env: { ...env, CI: 'true' },
+    timeout: 240_000,
+  });
   if (status !== 0) throw new Error(`${line}\nexit ${status}\n${stdout}\n${stderr}`);
   return stdout + stderr;
 }
-
-const nodeFolder = dirname(process.execPath);
 
 beforeAll(() => {
   // `npm test` has built dist already; this is the very set of files that would be published.
@@ -115,7 +119,15 @@ export const sqs: typeof startLocalSqs = startLocalSqs;
 new SqsTransport({ autoCreat: true });
 `,
     );
-    const compilerOptions = { module: 'nodenext', target: 'es2023', strict: true, noEmit: true, types: ['node'], skipLibCheck: false };
+    const compilerOptions = {
+      module: 'nodenext',
+      target: 'es2023',
+      strict: true,
+      noEmit: true,
+      types: ['node'],
+      typeRoots: [join(root, 'node_modules/@types')],
+      skipLibCheck: false,
+    };
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
     const tsc = join(root, 'node_modules/.bin/tsc');
     const { stdout } = spawnSync(tsc, ['-p', folder], { encoding: 'utf8' });

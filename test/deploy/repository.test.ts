@@ -36,6 +36,12 @@ describe('the service of this repository', () => {
     expect(findingsIn(root)).toEqual([]);
   });
 
+  it('has nothing that doctor warns of', async () => {
+    const { code, stdout } = await sls(root, ['durable', 'doctor', '--offline', '--strict', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ findings: [], notes: [] });
+    expect(code).toBe(0);
+  });
+
   it('has one bundle per function', () => {
     const bundles = readdirSync(join(root, '.serverless')).filter((name) => name.endsWith('.zip'));
     expect(bundles).toEqual(expect.arrayContaining(['chargeCard.zip', 'notifications.zip', 'reserveStock.zip']));

@@ -28,7 +28,7 @@ function senderWith(times: HttpTimes = { connectMs: 5_000, answerMs: 5_000 }) {
 }
 
 function post(body = '{}'): Promise<HttpAnswer> {
-  return connections.post({ url: new URL(sqs.endpoint), headers: { 'x-amz-target': 'AmazonSQS.Odd' }, body: Buffer.from(body) });
+  return connections.post({ url: new URL(sqs.endpoint), headers: { 'x-amz-target': 'AmazonSQS.Odd' }, body });
 }
 
 async function rejection(promise: Promise<unknown>): Promise<unknown> {
@@ -134,7 +134,7 @@ describe('a connection', () => {
     const url = new URL('https://127.0.0.1');
     url.port = String(typeof address === 'object' && address !== null ? address.port : 0);
     connections = new HttpConnections({ connectMs: 100, answerMs: 5_000 });
-    const error = await rejection(connections.post({ url, headers: {}, body: Buffer.from('{}') }));
+    const error = await rejection(connections.post({ url, headers: {}, body: '{}' }));
     expect(error).toMatchObject({ name: 'TimeoutError', message: 'no connection within 100 ms' });
     silent.close();
   });
@@ -157,7 +157,7 @@ describe('a fault', () => {
     const { endpoint } = sqs;
     await sqs.stop();
     connections = new HttpConnections({ connectMs: 5_000, answerMs: 5_000 });
-    const gone = connections.post({ url: new URL(endpoint), headers: {}, body: Buffer.from('{}') });
+    const gone = connections.post({ url: new URL(endpoint), headers: {}, body: '{}' });
     expect(await rejection(gone)).toMatchObject({ code: 'ECONNREFUSED' });
     sqs = await startStubSqs();
   });

@@ -6,9 +6,13 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** Lets everything that needs no time happen: promise reactions, and what they start in turn. Works under vitest's fake timers. */
-export function settle(): Promise<void> {
-  return setImmediate();
+/**
+ * Lets everything that needs no time happen: promise reactions, and what they start in turn, also on the next turn of the event loop.
+ * Works under vitest's fake timers.
+ */
+export async function settle(): Promise<void> {
+  await setImmediate();
+  await setImmediate();
 }
 
 /** A clock that moves only when a test moves it. `random` gives `chance`, so a backoff is exact. */

@@ -65,7 +65,7 @@ interface Invocation {
   readonly end: (end: InvocationEnd) => void;
 }
 
-const RUNTIME = fileURLToPath(import.meta.resolve('aws-lambda-ric'));
+const RUNTIME = fileURLToPath(new URL('../runtime/lambda-runtime/node_modules/aws-lambda-ric/index.mjs', import.meta.url));
 const ARN = 'arn:aws:lambda:us-east-1:123456789012:function:worker';
 const API = '/2018-06-01/runtime/';
 
@@ -196,7 +196,7 @@ export async function startLambda(options: LambdaOptions): Promise<LambdaProcess
 }
 
 /**
- * Whether the runtime loop's native part is there. It is compiled, so `npm ci` leaves it out.
+ * Whether the runtime loop's native part is there. It is compiled, so the repository's `npm ci` leaves it out.
  * @throws Error that says how to build it
  */
 export async function requireRuntime(): Promise<void> {
@@ -206,7 +206,7 @@ export async function requireRuntime(): Promise<void> {
     stdio: 'ignore',
   });
   const [exitCode] = await once(child, 'exit');
-  if (exitCode !== 0) throw new Error('the native part of aws-lambda-ric is not built: run .ci/build-runtime (needs cmake, g++ and make)');
+  if (exitCode !== 0) throw new Error('aws-lambda-ric is not built: run .ci/build-runtime (needs cmake, g++ and make)');
 }
 
 function runtimeError(body: unknown): RuntimeError {

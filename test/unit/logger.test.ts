@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SqsRequestError, StepFailedError } from '../../src/errors.ts';
-import { defaultLogger, errorFields, type LogFields } from '../../src/logger.ts';
+import { defaultLogger, errorFields, type LogFields, safeLogger, writes } from '../../src/logger.ts';
 
 const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 const LAMBDA = { AWS_LAMBDA_FUNCTION_NAME: 'charge' };
@@ -52,6 +52,19 @@ describe('levels', () => {
     defaultLogger().info('m', {});
     vi.unstubAllEnvs();
     expect(lines[0]?.[1]).toMatch(/^{/);
+  });
+});
+
+describe('writes', () => {
+  it('tells which levels of the default logger are written, also behind a safe one', () => {
+    for (const logger of [defaultLogger('warn', {}), safeLogger(defaultLogger('warn', {}))]) {
+      expect(LEVELS.filter((level) => writes(logger, level))).toEqual(['warn', 'error']);
+    }
+  });
+
+  it('is always true of a logger that is not ours', () => {
+    const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
+    expect(LEVELS.filter((level) => writes(safeLogger(logger), level))).toEqual(LEVELS);
   });
 });
 

@@ -13,9 +13,10 @@ import {
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const reference = readFileSync(join(root, 'docs/reference.md'), 'utf8');
 
-describe('README', () => {
-  it('has code that compiles', () => {
+describe('the docs', () => {
+  it('have code that compiles', () => {
     const folder = join(root, 'test/.readme');
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(join(folder, 'handlers'), { recursive: true });
@@ -33,12 +34,12 @@ describe('README', () => {
     expect(stdout).toBe('');
   });
 
-  it('gives the names of queues as the naming module does', () => {
+  it('give the names of queues as the naming module does', () => {
     for (const token of ['py_echo', 'payments.charge-card', 'charge@acme']) {
-      expect(readme).toContain(`| \`${token}\` | \`${tasksQueueName(token)}\` |`);
+      expect(reference).toContain(`| \`${token}\` | \`${tasksQueueName(token)}\` |`);
     }
     for (const name of [resultsQueueName(), resultsDeadLetterQueueName(), deadLetterQueueName('x'), parkedQueueName('x')]) {
-      expect(readme).toContain(`\`${name.replace(/x$/, '…')}\``);
+      expect(reference).toContain(`\`${name.replace(/x$/, '…')}\``);
     }
   });
 });

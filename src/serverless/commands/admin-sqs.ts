@@ -14,6 +14,10 @@ import {
   type SQSClientConfig,
 } from '@aws-sdk/client-sqs';
 import { isMissingQueue, requestError } from '../../sqs/request-errors.ts';
+import { bounded } from './bounded.ts';
+
+/** Requests at the same time: `GetQueueAttributes` of a large account would be throttled otherwise. */
+const REQUESTS_AT_ONCE = 10;
 
 /**
  * The SQS calls of the commands: messages with all that is on them, and whole queues. A request that fails rejects with
@@ -43,10 +47,11 @@ export interface AdminSqs {
 /** {@link AdminSqs} on the AWS SDK. */
 export function sdkAdminSqs(config: SQSClientConfig): AdminSqs {
   const client = new SQSClient(config);
+  const inTurn = bounded(REQUESTS_AT_ONCE);
 
   async function call<T>(operation: string, send: () => Promise<T>): Promise<T> {
     try {
-      return await send();
+      return await inTurn(send);
     } catch (error) {
       throw requestError(operation, error);
     }
@@ -55,7 +60,7 @@ export function sdkAdminSqs(config: SQSClientConfig): AdminSqs {
   return {
     async findQueueUrl(queueName) {
       try {
-        return (await client.send(new GetQueueUrlCommand({ QueueName: queueName }))).QueueUrl;
+        return (await inTurn(() => client.send(new GetQueueUrlCommand({ QueueName: queueName })))).QueueUrl;
       } catch (error) {
         if (isMissingQueue(error)) return undefined;
         throw requestError('GetQueueUrl', error);

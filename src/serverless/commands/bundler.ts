@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { BuildContext, BuildResult } from 'esbuild';
+import type { BuildContext, BuildOptions, BuildResult } from 'esbuild';
 import type { SqsLambdaHandler } from '../../local/mapping-options.ts';
 import { CommandError } from './command-error.ts';
 
@@ -46,8 +46,8 @@ export interface WatchOptions {
   readonly handler: string;
   /** Where built files go. */
   readonly outDir: string;
-  /** Packages that are not bundled. */
-  readonly external: readonly string[];
+  /** What the service asks of the bundler. */
+  readonly build: BuildOptions;
   /** Runs the import of the built file. */
   readonly around: <T>(load: () => Promise<T>) => Promise<T>;
   /** A handler was built and loaded; called again after every edit that works. */
@@ -58,7 +58,7 @@ export interface WatchOptions {
 
 /** Builds a handler and everything it imports, loads it, and does so again whenever one of these files changes. */
 export async function watchHandler(options: WatchOptions): Promise<{ stop(): Promise<void> }> {
-  const { esbuild, serviceDir, functionKey, handler, outDir, external, onProblem } = options;
+  const { esbuild, serviceDir, functionKey, handler, outDir, build, onProblem } = options;
   const { file, exportName } = handlerFile(serviceDir, functionKey, handler);
   const firstLoad = Promise.withResolvers<void>();
   let builds = 0;
@@ -66,18 +66,18 @@ export async function watchHandler(options: WatchOptions): Promise<{ stop(): Pro
 
   const ended = (result: BuildResult): void => {
     builds += 1;
-    const build = builds;
+    const number = builds;
     // One after the other: an older build never replaces a newer one.
-    loading = loading.then(() => loadBuild(result, build)).finally(firstLoad.resolve);
+    loading = loading.then(() => loadBuild(result, number)).finally(firstLoad.resolve);
   };
-  async function loadBuild(result: BuildResult, build: number): Promise<void> {
+  async function loadBuild(result: BuildResult, number: number): Promise<void> {
     const text = result.outputFiles?.[0]?.text;
     if (result.errors.length > 0 || text === undefined) {
       onProblem((await esbuild.formatMessages(result.errors, { kind: 'error' })).join(''));
       return;
     }
     // A name of its own for each build: a module is loaded once for each name.
-    const built = join(outDir, `${functionKey}-${build}.mjs`);
+    const built = join(outDir, `${functionKey}-${number}.mjs`);
     try {
       mkdirSync(outDir, { recursive: true });
       writeFileSync(built, text);
@@ -90,21 +90,22 @@ export async function watchHandler(options: WatchOptions): Promise<{ stop(): Pro
   }
 
   const context: BuildContext = await esbuild.context({
+    target: 'node22',
+    mainFields: ['module', 'main'],
+    ...build,
     absWorkingDir: serviceDir,
     entryPoints: [file],
     bundle: true,
     write: false,
     platform: 'node',
-    target: 'node22',
     format: 'esm',
-    mainFields: ['module', 'main'],
     // CommonJS packages in an ES module call `require` for Node's own modules.
     banner: { js: "import { createRequire as __durableRequire } from 'node:module'; const require = __durableRequire(import.meta.url);" },
     sourcemap: 'inline',
     outdir: outDir,
-    external: [...external],
     logLevel: 'silent',
-    plugins: [{ name: 'durable-local', setup: (build) => build.onEnd(ended) }],
+    // Behind the service's: what they do at the end of a build is done when the handler is loaded.
+    plugins: [...(build.plugins ?? []), { name: 'durable-local', setup: (plugin) => plugin.onEnd(ended) }],
   });
   await context.watch();
   await firstLoad.promise;

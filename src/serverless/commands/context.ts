@@ -1,14 +1,16 @@
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
-import type { DurableService } from '../durable-service.ts';
-import type { AdminLambda } from './admin-lambda.ts';
+import type { DurableDeployment } from '../deployment.ts';
+import type { AdminLambda, LambdaSettings } from './admin-lambda.ts';
 import type { AdminSqs } from './admin-sqs.ts';
 
 /** What a command gets of the deploy tool and of the world. Everything a command does goes through here, so tests need no deploy tool. */
 export interface CommandContext {
   /** What serverless.yml says. @throws ConfigurationError where it is wrong */
-  service(): DurableService;
+  service(): DurableDeployment;
   /** What a function has besides its mappings. */
   functionSettings(functionKey: string): FunctionSettings;
+  /** `custom.esbuild`, as it stands there. */
+  bundlerSettings(): unknown;
   readonly region: string;
   readonly stage: string;
   readonly serviceDir: string;
@@ -24,7 +26,7 @@ export interface CommandContext {
   confirm(question: string): Promise<boolean | undefined>;
   openSqs(config: SQSClientConfig): AdminSqs;
   /** Undefined where the SDK's Lambda client is not installed. */
-  openLambda(region: string): Promise<AdminLambda | undefined>;
+  openLambda(settings: LambdaSettings): AdminLambda | undefined;
   /** Credentials of the deploy tool, its profile option included; undefined: the SDK's own. */
   credentials(): SQSClientConfig['credentials'] | undefined;
   now(): number;

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { SqsRequestError } from '../../errors.ts';
+import { SqsRequestError } from '../../errors.ts';
 import { CommandError } from './command-error.ts';
-import { endpointOf, openSqs } from './connect.ts';
+import { endpointOf, openLambda, openSqs } from './connect.ts';
 import type { CommandContext } from './context.ts';
 import type { Finding } from './doctor/facts.ts';
 import { readLive } from './doctor/read-live.ts';
@@ -15,7 +15,7 @@ const TEMPLATE = 'cloudformation-template-update-stack.json';
 /** What `sqsStepHandler` runs at the same time by default. */
 const HANDLER_CONCURRENCY = 10;
 
-/** `sls durable doctor`: what is wrong with the packaged template and with what is on AWS. Exits 1 on an error. */
+/** `sls durable doctor`: what is wrong with the packaged template and with what is on AWS. Exits 1 on an error, with `--strict` on a warning too. */
 export async function doctorCommand(context: CommandContext): Promise<void> {
   const { options } = context;
   const offline = flagOption(options, 'offline');
@@ -60,22 +60,26 @@ function templateFile({ options, serviceDir }: CommandContext): string {
 }
 
 async function lookLive(context: CommandContext) {
-  const endpoint = endpointOf(context);
+  const service = context.service();
   const sqs = openSqs(context);
-  // An emulator of SQS has no Lambda, and the mappings of an account have nothing to do with it.
-  const lambda = endpoint === undefined ? await context.openLambda(context.region) : undefined;
+  const lambda = openLambda(context);
   try {
-    const live = await readLive(context.service(), sqs, lambda);
-    const notes = lambda === undefined ? ['mappings and functions were not looked at: no Lambda client for this endpoint'] : [];
-    return { ...live, where: endpoint ?? `AWS, ${context.region}`, notes };
+    const live = await readLive(service, sqs, typeof lambda === 'string' ? { unasked: lambda } : { ask: lambda });
+    const { lambdaProblem, listProblem } = live;
+    // Whoever asked for AWS must hear that half of it could not be looked at.
+    if (lambdaProblem instanceof Error && flagOption(context.options, 'live')) throw lambdaProblem;
+    const why = lambdaProblem instanceof Error ? lambdaProblem.message : lambdaProblem;
+    const notes = why === undefined ? [] : [`mappings and functions were not looked at: ${why}`];
+    if (listProblem !== undefined) notes.push(`queues of removed steps and other prefixes were not looked for: ${listProblem.message}`);
+    return { ...live, where: endpointOf(context) ?? `AWS, ${context.region}`, notes };
   } finally {
     sqs.destroy();
-    lambda?.destroy();
+    if (typeof lambda !== 'string') lambda.destroy();
   }
 }
 
 function isRequestError(error: unknown): error is SqsRequestError {
-  return error instanceof Error && error.name === 'SqsRequestError';
+  return error instanceof SqsRequestError;
 }
 
 function report(context: CommandContext, findings: readonly Finding[], looked: readonly string[], notes: readonly string[]): void {
@@ -88,5 +92,6 @@ function report(context: CommandContext, findings: readonly Finding[], looked: r
     for (const note of notes) context.writeError(`note: ${note}\n`);
     context.write(`${looked.join(', ')}: ${counted(errors, 'error')}, ${counted(findings.length - errors, 'warning')}\n`);
   }
-  if (errors > 0) context.setExitCode(1);
+  const failing = flagOption(context.options, 'strict') ? findings.length : errors;
+  if (failing > 0) context.setExitCode(1);
 }

@@ -65,13 +65,15 @@ export const durableCommands = {
         },
       },
       doctor: {
-        usage: 'Find what is wrong with the packaged template, and with queues and mappings on AWS; exits 1 on an error',
+        usage:
+          'Find what is wrong with the packaged template, and with queues and mappings on AWS; exits 1 on an error (--strict: or warning)',
         lifecycleEvents: ['run'],
         options: {
           package: { usage: 'Folder of the packaged service (default: .serverless)', type: 'string' },
           template: { usage: 'A CloudFormation template in JSON to examine instead', type: 'string' },
           offline: { usage: 'Examine the template only', type: 'boolean' },
           live: { usage: 'Fail where AWS cannot be asked', type: 'boolean' },
+          strict: { usage: 'Exit 1 on a warning too', type: 'boolean' },
           'engine-prefix': { usage: 'Prefix that the engine is set to', type: 'string' },
           'step-seconds': { usage: 'How long one step takes, to judge batch sizes by', type: 'string' },
           concurrency: { usage: 'Steps a handler runs at the same time (default: 10)', type: 'string' },

@@ -2,15 +2,16 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { startLocalSqs } from '../../local/embedded-sqs.ts';
 import { loadEsbuild } from './bundler.ts';
-import { DEFAULT_LOCAL_PORT, localEndpointFile } from './connect.ts';
+import { DEFAULT_LOCAL_PORT } from './connect.ts';
 import type { CommandContext } from './context.ts';
-import { engineEnvironment } from './local-environment.ts';
+import { localBucketName, makeBucket } from './local-bucket.ts';
+import { localEndpointFile, removeLocalEndpoint, writeLocalEndpoint } from './local-endpoint.ts';
+import { engineEnvironment, handlerEnvironment } from './local-environment.ts';
 import { startFunctions } from './local-functions.ts';
 import { createPlan } from './local-queues.ts';
 import { localReport } from './local-report.ts';
 import { integerOption } from './options.ts';
 import { queuePlan, resultsName } from './queue-plan.ts';
-import { writeJsonFile } from './write-json-file.ts';
 
 /** `sls durable local`: the whole service in this process, until it is interrupted. Exits 0 after Ctrl-C. */
 export async function localCommand(context: CommandContext): Promise<void> {
@@ -21,10 +22,11 @@ export async function localCommand(context: CommandContext): Promise<void> {
   const maxReceiveCount = integerOption(options, 'max-receive-count', 1, 1_000);
   const esbuild = loadEsbuild(serviceDir);
   const report = localReport(context);
-  // Before anything is started: whoever interrupts early is heard too.
-  const interrupted = interruption();
+  const interruption = listenForInterruption();
   const outDir = join(serviceDir, '.serverless', `durable-local-${process.pid}`);
   mkdirSync(outDir, { recursive: true });
+  process.once('exit', () => rmSync(outDir, { recursive: true, force: true }));
+  const endpointFile = localEndpointFile(serviceDir);
   process.setSourceMapsEnabled(true);
 
   const sqs = await startLocalSqs({ port, region });
@@ -38,36 +40,48 @@ export async function localCommand(context: CommandContext): Promise<void> {
     }));
     const admin = context.openSqs(sqs.clientConfig);
     const urls = await createPlan(admin, plan, sqs.endpoint).finally(() => admin.destroy());
-    const resultsQueueUrl = urls.get(resultsName(service)) ?? '';
-    const functions = await startFunctions({ context, service, sqs, esbuild, outDir, urls, resultsQueueUrl, report });
+    const bucket = localBucketName(service);
+    if (bucket !== undefined) await makeBucket(sqs.endpoint, bucket);
+    const place = { sqs, prefix: service.prefix, resultsQueueUrl: urls.get(resultsName(service)) ?? '', bucket };
+    const environment = handlerEnvironment(context, place);
+    const functions = await startFunctions({ context, service, sqs, esbuild, outDir, urls, environment, report });
     try {
-      writeJsonFile(localEndpointFile(serviceDir), { endpoint: sqs.endpoint, pid: process.pid });
-      report.ready({ endpoint: sqs.endpoint, urls, environment: engineEnvironment(sqs, service.prefix, resultsQueueUrl) });
-      await interrupted;
+      writeLocalEndpoint(endpointFile, sqs.endpoint);
+      report.ready({ endpoint: sqs.endpoint, urls, environment: engineEnvironment(place) });
+      await interruption.onceReady();
       report.stopping();
     } finally {
       await functions.stop();
     }
   } finally {
     await sqs.stop();
-    rmSync(localEndpointFile(serviceDir), { force: true });
-    rmSync(outDir, { recursive: true, force: true });
+    removeLocalEndpoint(endpointFile);
   }
   context.setExitCode(0);
   // Connections that a handler of the user's left open must not keep the process; an unreferenced timer itself keeps nothing.
   setTimeout(() => process.exit(), 500).unref();
 }
 
-/** Resolves at the first Ctrl-C (or SIGTERM); the second ends the process at once. */
-function interruption(): Promise<void> {
-  return new Promise((resolve) => {
-    let asked = false;
-    const listener = () => {
-      if (asked) process.exit(130);
-      asked = true;
-      resolve();
-    };
-    process.on('SIGINT', listener);
-    process.on('SIGTERM', listener);
-  });
+/**
+ * Ctrl-C (or SIGTERM) before the service is ready ends the process at once: there is nothing to finish yet, and the terminal has
+ * interrupted esbuild's process too, so that no build would come to its end. After that the first one is waited for, the second ends the process.
+ */
+function listenForInterruption(): { onceReady(): Promise<void> } {
+  let endNow = true;
+  let resolve = () => {};
+  const listener = () => {
+    if (endNow) process.exit(130);
+    endNow = true;
+    resolve();
+  };
+  process.on('SIGINT', listener);
+  process.on('SIGTERM', listener);
+  return {
+    onceReady() {
+      endNow = false;
+      return new Promise((heard) => {
+        resolve = heard;
+      });
+    },
+  };
 }

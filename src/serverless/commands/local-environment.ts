@@ -1,18 +1,19 @@
 import type { LocalSqs } from '../../local/embedded-sqs.ts';
 import type { CommandContext } from './context.ts';
 
+/** What engine and handlers need to know of the local servers. */
+export interface LocalPlace {
+  readonly sqs: Pick<LocalSqs, 'endpoint' | 'region'>;
+  readonly prefix: string;
+  readonly resultsQueueUrl: string;
+  /** Bucket of large payloads, where the service has one. */
+  readonly bucket: string | undefined;
+}
+
 /** Variables that a handler finds besides its own of serverless.yml. */
-export function handlerEnvironment(
-  { env }: CommandContext,
-  sqs: Pick<LocalSqs, 'endpoint' | 'region'>,
-  prefix: string,
-  resultsQueueUrl: string,
-): Record<string, string> {
+export function handlerEnvironment({ env }: CommandContext, place: LocalPlace): Record<string, string> {
   return {
-    AWS_REGION: sqs.region,
-    AWS_ENDPOINT_URL_SQS: sqs.endpoint,
-    DURABLE_PREFIX: prefix,
-    DURABLE_RESULTS_QUEUE_URL: resultsQueueUrl,
+    ...placeEnvironment(place),
     // Results must reach the engine here, whatever a replay before this was told.
     DURABLE_REPLAY: 'send',
     // The local SQS takes any; but a handler that also calls the real AWS must find the real ones.
@@ -20,18 +21,23 @@ export function handlerEnvironment(
   };
 }
 
+function placeEnvironment({ sqs, prefix, resultsQueueUrl, bucket }: LocalPlace): Record<string, string> {
+  return {
+    AWS_ENDPOINT_URL_SQS: sqs.endpoint,
+    // An endpoint that is an IP address makes the SDK put the bucket into the path, as this server wants it.
+    ...(bucket === undefined ? {} : { AWS_ENDPOINT_URL_S3: sqs.endpoint }),
+    AWS_REGION: sqs.region,
+    DURABLE_PREFIX: prefix,
+    DURABLE_RESULTS_QUEUE_URL: resultsQueueUrl,
+    ...(bucket === undefined ? {} : { DURABLE_PAYLOAD_BUCKET: bucket }),
+  };
+}
+
 const LOCAL_CREDENTIALS = { AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' };
 
 /** Lines for the shell that the engine is started from. */
-export function engineEnvironment(sqs: Pick<LocalSqs, 'endpoint' | 'region'>, prefix: string, resultsQueueUrl: string): string[] {
-  const variables = {
-    AWS_ENDPOINT_URL_SQS: sqs.endpoint,
-    AWS_REGION: sqs.region,
-    ...LOCAL_CREDENTIALS,
-    DURABLE_PREFIX: prefix,
-    DURABLE_RESULTS_QUEUE_URL: resultsQueueUrl,
-  };
-  return Object.entries(variables).map(([name, value]) => `export ${name}=${value}`);
+export function engineEnvironment(place: LocalPlace): string[] {
+  return Object.entries({ ...placeEnvironment(place), ...LOCAL_CREDENTIALS }).map(([name, value]) => `export ${name}=${value}`);
 }
 
 /**

@@ -1,30 +1,42 @@
 import type { LocalSqs } from '../../local/embedded-sqs.ts';
 import { LocalEventSourceMapping } from '../../local/event-source-mapping.ts';
-import type { SqsLambdaHandler } from '../../local/mapping-options.ts';
-import type { DurableFunction, DurableService } from '../durable-service.ts';
+import type { EventSourceMappingOptions, SqsLambdaHandler } from '../../local/mapping-options.ts';
+import type { DurableDeployment } from '../deployment.ts';
+import type { DurableFunction } from '../durable-service.ts';
+import { durableFunctions } from '../read-service.ts';
 import { type loadEsbuild, watchHandler } from './bundler.ts';
+import { bundlerSettings } from './bundler-settings.ts';
 import type { CommandContext } from './context.ts';
-import { clashes, handlerEnvironment, withEnvironment } from './local-environment.ts';
+import { clashes, withEnvironment } from './local-environment.ts';
 import type { LocalReport } from './local-report.ts';
 
 export interface StartOptions {
   readonly context: CommandContext;
-  readonly service: DurableService;
+  readonly service: DurableDeployment;
   readonly sqs: LocalSqs;
   readonly esbuild: ReturnType<typeof loadEsbuild>;
   readonly outDir: string;
   /** Queue URLs by name. */
   readonly urls: ReadonlyMap<string, string>;
-  readonly resultsQueueUrl: string;
+  /** What every handler finds in its environment. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly report: LocalReport;
 }
 
+type MappingSettings = Pick<EventSourceMappingOptions, 'batchSize' | 'batchWindowSeconds' | 'maximumConcurrency'> & {
+  readonly enabled: boolean;
+};
+
 /** Builds every function and puts it behind the mappings of its queues. A function that does not build reads nothing until it does. */
 export async function startFunctions(options: StartOptions): Promise<{ stop(): Promise<void> }> {
-  const { context, service, sqs, report } = options;
-  const shared = handlerEnvironment(context, sqs, service.prefix, options.resultsQueueUrl);
-  const functions = functionsOf(service);
-  const environments = functions.map(({ functionKey }) => ({ ...context.functionSettings(functionKey).environment, ...shared }));
+  const { context, service, report } = options;
+  const functions = durableFunctions(service);
+  const environments = functions.map(({ functionKey }) => ({
+    ...context.functionSettings(functionKey).environment,
+    ...options.environment,
+  }));
+  const { build, ignored } = bundlerSettings(context.bundlerSettings(), context.serviceDir);
+  for (const setting of ignored) report.warn(setting);
   for (const name of clashes(environments)) report.clash(name);
   Object.assign(process.env, ...environments);
   delete process.env['AWS_LAMBDA_FUNCTION_NAME'];
@@ -37,17 +49,16 @@ export async function startFunctions(options: StartOptions): Promise<{ stop(): P
   };
   try {
     for (const [index, fn] of functions.entries()) {
-      const mappings: LocalEventSourceMapping[] = [];
       let current: SqsLambdaHandler | undefined;
       const handler: SqsLambdaHandler = (event, invocation) => current?.(event, invocation);
-      mappings.push(...mappingsOf(fn, handler, options));
+      const mappings = mappingsOf(fn, handler, options);
       const watcher = await watchHandler({
         esbuild: options.esbuild,
         serviceDir: context.serviceDir,
         functionKey: fn.functionKey,
         handler: fn.handler,
         outDir: options.outDir,
-        external: [],
+        build,
         around: (load) => {
           const loaded = loading.then(() => withEnvironment(environments[index] ?? {}, load));
           loading = loaded.catch(() => undefined);
@@ -73,42 +84,38 @@ export async function startFunctions(options: StartOptions): Promise<{ stop(): P
   return { stop };
 }
 
-function functionsOf({ steps, deadLetters }: DurableService): DurableFunction[] {
-  const all = [...steps.map((step) => step.function), ...(deadLetters === undefined ? [] : [deadLetters])];
-  return [...new Map(all.map((fn) => [fn.functionKey, fn])).values()];
-}
-
 function mappingsOf(fn: DurableFunction, handler: SqsLambdaHandler, options: StartOptions): LocalEventSourceMapping[] {
   const { service, sqs, urls, report, context } = options;
-  const shared = {
-    clientConfig: sqs.clientConfig,
-    handler,
-    functionName: context.functionSettings(fn.functionKey).name,
-    timeoutMs: fn.timeoutSeconds * 1000,
-    logger: report.logger,
+  const mapping = (queue: string, source: string, settings: MappingSettings): LocalEventSourceMapping[] => {
+    if (!settings.enabled) {
+      report.off(fn.functionKey, source);
+      return [];
+    }
+    return [
+      new LocalEventSourceMapping({
+        ...settings,
+        clientConfig: sqs.clientConfig,
+        handler,
+        functionName: context.functionSettings(fn.functionKey).name,
+        timeoutMs: fn.timeoutSeconds * 1000,
+        logger: report.logger,
+        queueUrl: urls.get(queue) ?? '',
+        onInvocation: (invocation) => report.invoked(fn.functionKey, source, invocation),
+      }),
+    ];
   };
   const tasks = service.steps
     .filter((step) => step.function.functionKey === fn.functionKey)
-    .map(
-      (step) =>
-        new LocalEventSourceMapping({
-          ...shared,
-          queueUrl: urls.get(step.queues.tasks) ?? '',
-          batchSize: step.batchSize,
-          batchWindowSeconds: step.batchWindowSeconds,
-          maximumConcurrency: step.maximumConcurrency,
-          enabled: step.enabled,
-          onInvocation: (invocation) => report.invoked(fn.functionKey, step.name, invocation),
-        }),
+    .flatMap(({ name, queues, batchSize, batchWindowSeconds, maximumConcurrency, enabled }) =>
+      mapping(queues.tasks, name, { batchSize, batchWindowSeconds, maximumConcurrency, enabled }),
     );
-  if (service.deadLetters?.functionKey !== fn.functionKey) return tasks;
-  const deadLetters = service.steps.map(
-    (step) =>
-      new LocalEventSourceMapping({
-        ...shared,
-        queueUrl: urls.get(step.queues.deadLetters) ?? '',
-        onInvocation: (invocation) => report.invoked(fn.functionKey, `${step.name} (dead letters)`, invocation),
-      }),
-  );
-  return [...tasks, ...deadLetters];
+  const { deadLetters, deadLetterMapping } = service;
+  if (deadLetters?.functionKey !== fn.functionKey || deadLetterMapping === undefined) return tasks;
+  const { batchSize, maximumConcurrency, enabled } = deadLetterMapping;
+  return [
+    ...tasks,
+    ...service.steps.flatMap(({ name, queues }) =>
+      mapping(queues.deadLetters, `${name} (dead letters)`, { batchSize, maximumConcurrency, enabled }),
+    ),
+  ];
 }

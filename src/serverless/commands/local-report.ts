@@ -11,6 +11,9 @@ export interface LocalReport {
   loaded(functionKey: string, first: boolean): void;
   broken(functionKey: string, problem: string, keeps: boolean): void;
   clash(variable: string): void;
+  /** A mapping that serverless.yml disables is not started. */
+  off(functionKey: string, source: string): void;
+  warn(line: string): void;
   stopping(): void;
   readonly logger: Logger;
 }
@@ -54,6 +57,9 @@ export function localReport(context: CommandContext): LocalReport {
       context.writeError(
         `${variable}: functions give it different values, and here they share one process. Each sees its own while it is loaded; code that reads it later sees the last.\n`,
       ),
+    off: (functionKey, source) =>
+      tell('off', { function: functionKey, source }, `${functionKey}  ${source}  off: enabled: false in serverless.yml; its messages wait`),
+    warn: (line) => context.writeError(`${line}\n`),
     stopping: () => tell('stopping', {}, 'ending: what was received is worked on'),
     logger: { debug() {}, info() {}, warn, error: warn },
   };

@@ -1,8 +1,7 @@
-import { join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { isRecord } from '../../wire/shape.ts';
-import type { DurableService } from '../durable-service.ts';
+import type { DurableDeployment } from '../deployment.ts';
 import { loadLambdaSdk, sdkAdminLambda } from './admin-lambda.ts';
 import { sdkAdminSqs } from './admin-sqs.ts';
 import type { CommandContext } from './context.ts';
@@ -10,7 +9,7 @@ import type { CommandContext } from './context.ts';
 /** What the commands use of the deploy tool. */
 export interface CommandHost {
   readonly serviceDir?: string | undefined;
-  readonly service: { readonly functions: Readonly<Record<string, unknown>>; readonly provider: unknown };
+  readonly service: { readonly functions: Readonly<Record<string, unknown>>; readonly provider: unknown; readonly custom?: unknown };
   getProvider(name: 'aws'): CommandProvider;
 }
 
@@ -21,13 +20,18 @@ export interface CommandProvider {
 }
 
 /** The context of commands that the deploy tool runs. */
-export function oslsContext(host: CommandHost, options: Readonly<Record<string, unknown>>, service: () => DurableService): CommandContext {
+export function oslsContext(
+  host: CommandHost,
+  options: Readonly<Record<string, unknown>>,
+  service: () => DurableDeployment,
+): CommandContext {
   const provider = () => host.getProvider('aws');
   const serviceDir = host.serviceDir ?? process.cwd();
   const credentials = () => provider().getAwsSdkV3CredentialsProvider?.();
   return {
     service,
     functionSettings: (functionKey) => functionSettings(host, functionKey),
+    bundlerSettings: () => (isRecord(host.service.custom) ? host.service.custom['esbuild'] : undefined),
     get region() {
       return provider().getRegion();
     },
@@ -44,9 +48,9 @@ export function oslsContext(host: CommandHost, options: Readonly<Record<string, 
     },
     confirm,
     openSqs: sdkAdminSqs,
-    openLambda: async (region) => {
-      const sdk = loadLambdaSdk(serviceDir, process.argv[1] === undefined ? undefined : join(process.argv[1]));
-      return sdk === undefined ? undefined : sdkAdminLambda(sdk, region, credentials());
+    openLambda: (settings) => {
+      const sdk = loadLambdaSdk(serviceDir, process.argv[1]);
+      return sdk === undefined ? undefined : sdkAdminLambda(sdk, settings);
     },
     credentials,
     now: Date.now,

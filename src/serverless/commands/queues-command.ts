@@ -1,4 +1,4 @@
-import { openSqs } from './connect.ts';
+import { endpointOf, openSqs } from './connect.ts';
 import type { CommandContext } from './context.ts';
 import { lookAt } from './depth.ts';
 import { flagOption } from './options.ts';
@@ -8,6 +8,7 @@ import { counted, table } from './table.ts';
 /** `sls durable queues`: name, URL and depth of every queue of the service. Exits 1 where one does not exist. */
 export async function queuesCommand(context: CommandContext): Promise<void> {
   const plan = queuePlan(context.service());
+  const endpoint = endpointOf(context);
   const sqs = openSqs(context);
   try {
     const rows = await Promise.all(
@@ -17,7 +18,7 @@ export async function queuesCommand(context: CommandContext): Promise<void> {
           name,
           kind,
           step: token ?? null,
-          url: found?.url ?? null,
+          url: found === undefined ? null : endpoint === undefined ? found.url : urlAt(endpoint, found.url),
           ...(found?.depth ?? { visible: null, inFlight: null, delayed: null }),
         };
       }),
@@ -47,4 +48,9 @@ export async function queuesCommand(context: CommandContext): Promise<void> {
   } finally {
     sqs.destroy();
   }
+}
+
+/** The host that an emulator puts into its queue URLs does not always resolve; the one it was asked at does. */
+function urlAt(endpoint: string, queueUrl: string): string {
+  return new URL(new URL(queueUrl).pathname, endpoint).href;
 }

@@ -1,12 +1,13 @@
-/** Lines of a table: columns as wide as their widest cell, numbers to the right. Ends with a line feed. */
+/** Lines of a table: columns as wide as their widest cell, those of numbers to the right. Ends with a line feed. */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => String(row[column] ?? '').length)));
+  const columns = head.map((title, column) => {
+    const width = Math.max(title.length, ...rows.map((row) => String(row[column] ?? '').length));
+    const ofNumbers = rows.some((row) => typeof row[column] === 'number');
+    return (cell: string | number = '') => (ofNumbers ? String(cell).padStart(width) : String(cell).padEnd(width));
+  });
   const line = (cells: readonly (string | number)[]) =>
-    widths
-      .map((width, column) => {
-        const cell = cells[column] ?? '';
-        return typeof cell === 'number' ? String(cell).padStart(width) : cell.padEnd(width);
-      })
+    columns
+      .map((padded, column) => padded(cells[column]))
       .join('  ')
       .trimEnd();
   return `${[head, ...rows].map(line).join('\n')}\n`;

@@ -12,7 +12,7 @@ const GONE: EntryOutcome = { ok: false, sqsCode: 'ReceiptHandleIsInvalid', passi
 const VISIBILITY_SECONDS = 30;
 
 /** Outcomes are answered from `answers`, then with success. An error rejects the whole request. */
-function setUp(answers: (EntryOutcome | Error)[] = []) {
+function setUp(answers: (EntryOutcome | Error)[] = [], options: { queueUrl?: string; deleteLingerMs?: number } = {}) {
   const start = Date.now();
   const deletes: string[][] = [];
   const changes: [number, readonly VisibilityChange[]][] = [];
@@ -27,7 +27,7 @@ function setUp(answers: (EntryOutcome | Error)[] = []) {
   const acknowledger = new Acknowledger({
     api: {
       deleteMessages: (queueUrl, handles) => {
-        expect(queueUrl).toBe(QUEUE);
+        expect(queueUrl).toBe(options.queueUrl ?? QUEUE);
         deletes.push([...handles]);
         return answer(handles);
       },
@@ -41,6 +41,7 @@ function setUp(answers: (EntryOutcome | Error)[] = []) {
     visibilityTimeoutSeconds: VISIBILITY_SECONDS,
     onError: (error) => errors.push(error),
     timing: { ...systemTiming, random: () => 1 },
+    ...options,
   });
   const extensions = () => changes.map(([at, entries]) => `${at / 1000}s ${entries.map(({ receiptHandle }) => receiptHandle).join('+')}`);
   return { acknowledger, deletes, changes, errors, extensions };
@@ -116,6 +117,25 @@ describe('delete', () => {
     expect(deletes).toEqual([['a', 'b']]);
     await seconds(60);
     expect(extensions()).toEqual([]);
+  });
+
+  it('waits for the company of others where it may, and not past the end', async () => {
+    const { acknowledger, deletes } = setUp([], { deleteLingerMs: 20 });
+    void acknowledger.delete('a');
+    await vi.advanceTimersByTimeAsync(19);
+    void acknowledger.delete('b');
+    expect(deletes).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(deletes).toEqual([['a', 'b']]);
+    void acknowledger.delete('c');
+    await acknowledger.idle();
+    expect(deletes).toEqual([['a', 'b'], ['c']]);
+  });
+
+  it('never waits on a FIFO queue, where its group would', async () => {
+    const { acknowledger, deletes } = setUp([], { deleteLingerMs: 20, queueUrl: `${QUEUE}.fifo` });
+    await acknowledger.delete('a');
+    expect(deletes).toEqual([['a']]);
   });
 
   it('packs ten to a request', async () => {

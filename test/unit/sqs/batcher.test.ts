@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Batcher, type BatcherOptions } from '../../../src/sqs/batcher.ts';
 import { type Deferred, deferred, stateOf } from '../../support/deferred.ts';
 import { settle } from '../../support/fake-timing.ts';
@@ -270,5 +270,61 @@ describe('any traffic', () => {
     const small = Math.max(10, await timeFor(10_000));
     // Linear is a factor of 10; quadratic would be 100. The rest is room for a busy machine.
     expect(await timeFor(100_000)).toBeLessThan(small * 50);
+  });
+});
+
+describe('items that nobody waits for', () => {
+  const LINGER_MS = 20;
+
+  function lingering() {
+    return manual({ lingerMs: LINGER_MS, maxEntries: 3, maxInFlight: 2 });
+  }
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('wait for each other for as long as they may', async () => {
+    const { batcher, batches } = lingering();
+    void batcher.add('a');
+    await vi.advanceTimersByTimeAsync(LINGER_MS - 1);
+    void batcher.add('b');
+    await settle();
+    expect(batches()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(batches()).toEqual(['ab']);
+    void batcher.add('c');
+    await vi.advanceTimersByTimeAsync(LINGER_MS - 1);
+    expect(batches()).toEqual(['ab']);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(batches()).toEqual(['ab', 'c']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('leave at once where they fill a request; only the rest waits', async () => {
+    const { batcher, batches } = lingering();
+    for (const item of 'abcd') void batcher.add(item);
+    await settle();
+    expect(batches()).toEqual(['abc']);
+    await vi.advanceTimersByTimeAsync(LINGER_MS);
+    expect(batches()).toEqual(['abc', 'd']);
+  });
+
+  it('wait no longer where they are wanted done', async () => {
+    const { batcher, batches, accept } = lingering();
+    void batcher.add('a');
+    batcher.hurry();
+    await settle();
+    expect(batches()).toEqual(['a']);
+    void batcher.add('b');
+    const idle = batcher.idle();
+    await settle();
+    expect(batches()).toEqual(['a', 'b']);
+    await accept(0);
+    await accept(1);
+    expect(await stateOf(idle)).toBe('fulfilled');
   });
 });

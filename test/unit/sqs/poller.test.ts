@@ -78,6 +78,28 @@ describe('receiving', () => {
     expect(urls).toEqual([QUEUE]);
   });
 
+  it('polls again when what the messages set going has been done', async () => {
+    const order: string[] = [];
+    const reactions = async () => {
+      for (let reaction = 0; reaction < 50; reaction += 1) await undefined;
+      order.push('next task');
+    };
+    const answers = [messages(1)];
+    const { poller, start } = setUp({
+      api: {
+        receiveMessages: async (_queueUrl, _options, signal) => {
+          order.push('poll');
+          const received = answers.shift();
+          return received ?? new Promise((resolve) => signal?.addEventListener('abort', () => resolve([])));
+        },
+      },
+      onMessages: () => void reactions(),
+    });
+    await start();
+    expect(order).toEqual(['poll', 'next task', 'poll']);
+    poller.stop();
+  });
+
   it('hands over nothing for an empty receive, and goes on alone', async () => {
     const { handed, open, answer, start } = setUp();
     await start();

@@ -179,7 +179,7 @@ describe('time limits', () => {
     const { api, requests } = setUp((request) => untilAborted(request));
     const receive = rejection(api.receiveMessages(QUEUE, { maxMessages: 10, waitTimeSeconds }));
     await vi.advanceTimersByTimeAsync((waitTimeSeconds + 14) * 1_000);
-    expect(requests[0]?.requestTimeout).toBe((waitTimeSeconds + 15) * 1_000);
+    expect(requests[0]?.requestTimeout).toBe((waitTimeSeconds + 16) * 1_000);
     expect(requests[0]?.abortSignal?.aborted).toBe(false);
     await vi.advanceTimersByTimeAsync(1_000);
     expect(await receive).toMatchObject({ name: 'SqsRequestError', sqsCode: 'TimeoutError', passing: true, cause: { name: 'AbortError' } });

@@ -377,7 +377,8 @@ describe('results', () => {
     sqs.put(RESULTS, resultOf(0));
     await pass(5_000);
     sqs.put(RESULTS, resultOf(1));
-    await pass();
+    // Deletes wait a little for each other's company.
+    await pass(20);
     expect(handled).toEqual(['run:0', 'run:1']);
     expect(sqs.messages(RESULTS)).toEqual([]);
   });

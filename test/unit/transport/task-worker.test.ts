@@ -133,10 +133,11 @@ describe('a task', () => {
       { concurrency: 25 },
     );
     for (let seq = 0; seq < 40; seq += 1) sqs.put(TASKS, taskFor({ seq }));
-    await pass();
+    await pass(1);
     expect(running).toBe(25);
     end.resolve();
-    await pass();
+    await pass(1);
+    await pass(1);
     expect(running).toBe(40);
     expect(sqs.messages(RESULTS)).toHaveLength(40);
   });

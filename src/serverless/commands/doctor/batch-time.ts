@@ -1,4 +1,4 @@
-import { type Finding, type Rule, tasksMappings } from './facts.ts';
+import { durableMappings, type Finding, type Rule } from './facts.ts';
 
 export interface BatchTimeOptions {
   /** How long one step takes; undefined: not known. */
@@ -13,8 +13,8 @@ const SHORT_STEP_SECONDS = 1;
 /** A handler can finish its largest batch within its timeout. */
 export function batchTimeRule({ stepSeconds, handlerConcurrency }: BatchTimeOptions): Rule {
   return (facts) =>
-    tasksMappings(facts).flatMap(({ mapping, queue, fn }): Finding[] => {
-      if (fn === undefined) return [];
+    durableMappings(facts).flatMap(({ mapping, queue, fn, kind }): Finding[] => {
+      if (fn === undefined || kind !== 'tasks') return [];
       const turns = Math.ceil(mapping.batchSize / handlerConcurrency);
       const room = Number((fn.timeoutSeconds / turns).toFixed(2));
       const where = `${facts.source}: mapping ${mapping.id} of ${queue?.name ?? mapping.queueId}`;

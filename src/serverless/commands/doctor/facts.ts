@@ -75,26 +75,25 @@ export function kindOfName(name: string): QueueKind | undefined {
   }
 }
 
-/** Kind of a queue: by its name; else a queue that another redrives to holds dead letters, and one that is mapped holds tasks. */
+/**
+ * Kind of a queue: by its name. Where no queue has one of our names (a template by hand may leave them to CloudFormation), one that another
+ * redrives to holds dead letters, and one that is mapped holds tasks; else a queue of another name is none of ours.
+ */
 export function kindOfQueue({ queues, mappings }: Facts, queue: QueueFacts): QueueKind | undefined {
   const byName = queue.name === undefined ? undefined : kindOfName(queue.name);
-  if (byName !== undefined) return byName;
+  if (byName !== undefined || queues.some(({ name }) => name !== undefined && kindOfName(name) !== undefined)) return byName;
   if (queues.some(({ redrive }) => redrive?.to === queue.id)) return 'dead-letters';
   return mappings.some(({ queueId }) => queueId === queue.id) ? 'tasks' : undefined;
 }
 
-/** Mappings of tasks queues, with their queue and function where these are known. */
-export function tasksMappings(facts: Facts) {
-  return facts.mappings
-    .map((mapping) => ({
-      mapping,
-      queue: facts.queues.find(({ id }) => id === mapping.queueId),
-      fn: facts.functions.find(({ id }) => id === mapping.functionId),
-    }))
-    .filter(({ mapping, queue }) => {
-      const kind = queue === undefined ? kindOfName(mapping.queueId.split(':').at(-1) ?? '') : kindOfQueue(facts, queue);
-      return kind === 'tasks';
-    });
+/** Mappings of tasks and dead-letter queues, with their queue and function where these are known. */
+export function durableMappings(facts: Facts) {
+  return facts.mappings.flatMap((mapping) => {
+    const queue = facts.queues.find(({ id }) => id === mapping.queueId);
+    const fn = facts.functions.find(({ id }) => id === mapping.functionId);
+    const kind = queue === undefined ? kindOfName(mapping.queueId.split(':').at(-1) ?? '') : kindOfQueue(facts, queue);
+    return kind === 'tasks' || kind === 'dead-letters' ? [{ mapping, queue, fn, kind }] : [];
+  });
 }
 
 /** How a queue is called in a finding. */

@@ -1,8 +1,9 @@
-import { type Finding, type Rule, tasksMappings } from './facts.ts';
+import { durableMappings, type Finding, type Rule } from './facts.ts';
 
-/** A mapping of a tasks queue reports failures one by one, filters nothing, and is on. */
+/** A mapping of a tasks or dead-letter queue reports failures one by one, filters nothing, and is on. */
 export const mappingRule: Rule = (facts) =>
-  tasksMappings(facts).flatMap(({ mapping, queue }) => {
+  durableMappings(facts).flatMap(({ mapping, queue, kind }) => {
+    const message = kind === 'tasks' ? 'task' : 'dead letter';
     const where = `${facts.source}: mapping ${mapping.id} of ${queue?.name ?? mapping.queueId}`;
     const findings: Finding[] = [];
     if (!mapping.reportsItemFailures) {
@@ -16,7 +17,7 @@ export const mappingRule: Rule = (facts) =>
       });
     }
     if (mapping.filters) {
-      const why = 'it has filter patterns: Lambda deletes every task that does not match, and its run waits for ever';
+      const why = `it has filter patterns: Lambda deletes every ${message} that does not match, and its run waits for ever`;
       findings.push({
         id: 'filter-on-tasks',
         severity: 'error',
@@ -26,7 +27,7 @@ export const mappingRule: Rule = (facts) =>
       });
     }
     if (!mapping.enabled) {
-      const why = 'it is disabled: tasks wait, and expire after the retention of the queue';
+      const why = `it is disabled: ${message}s wait, and expire after the retention of the queue`;
       findings.push({ id: 'mapping-disabled', severity: 'warning', where, why, mend: 'set enabled: true when the reason for it is gone' });
     }
     return findings;

@@ -1,36 +1,81 @@
 import type { EventSourceMappingConfiguration } from '@aws-sdk/client-lambda';
+import { SqsRequestError } from '../../../errors.ts';
 import type { DurableService } from '../../durable-service.ts';
-import type { AdminLambda } from '../admin-lambda.ts';
+import { type AdminLambda, LambdaRequestError } from '../admin-lambda.ts';
 import type { AdminSqs } from '../admin-sqs.ts';
 import { depthOf } from '../depth.ts';
 import { queuePlan } from '../queue-plan.ts';
 import { type Facts, type Finding, type FunctionFacts, kindOfName, type MappingFacts, type QueueFacts } from './facts.ts';
-import { type ListedQueue, leftovers } from './leftovers.ts';
+import { leftovers } from './leftovers.ts';
 
-/** What is on AWS of a service, and findings that only a look at AWS gives. */
-export async function readLive(
-  service: DurableService,
-  sqs: AdminSqs,
-  lambda: AdminLambda | undefined,
-): Promise<{ readonly facts: Facts; readonly findings: readonly Finding[] }> {
-  const plan = queuePlan(service);
-  const findings: Finding[] = [];
-  const queues: QueueFacts[] = [];
-  for (const { name } of plan) {
-    const url = await sqs.findQueueUrl(name);
-    if (url !== undefined) queues.push(queueFacts(name, await sqs.attributes(url)));
-    else findings.push(missing(name));
-  }
-  const mappings = lambda === undefined ? [] : (await Promise.all(mapped(queues).map(({ id }) => lambda.mappingsOfQueue(id)))).flat();
-  if (lambda !== undefined) findings.push(...unread(queues, mappings));
-  const functions = lambda === undefined ? [] : await functionsOf(mappings, lambda);
-  const own = new Set(plan.map(({ name }) => name));
-  findings.push(...leftovers(await listed(sqs, lambda, own), service.prefix, own));
-  return { facts: { source: 'live', queues, functions, mappings: mappings.map(mappingFacts), watchedQueues: undefined }, findings };
+/** A Lambda to ask, or why there is none. */
+export type LambdaSource = { readonly ask: AdminLambda } | { readonly unasked: string };
+
+export interface Live {
+  readonly facts: Facts;
+  /** What only a look at AWS shows. */
+  readonly findings: readonly Finding[];
+  /** Why mappings and functions are not among the facts: there was no Lambda, or it did not answer. */
+  readonly lambdaProblem: string | LambdaRequestError | undefined;
+  /** Why queues of other names were not looked at. */
+  readonly listProblem: SqsRequestError | undefined;
 }
 
-function mapped(queues: readonly QueueFacts[]): QueueFacts[] {
-  return queues.filter(({ name = '' }) => ['tasks', 'dead-letters'].includes(kindOfName(name) ?? ''));
+/** What is on AWS of a service. What Lambda does not tell does not keep the queues from being looked at. */
+export async function readLive(service: DurableService, sqs: AdminSqs, source: LambdaSource): Promise<Live> {
+  const plan = queuePlan(service);
+  const looked = await Promise.all(plan.map(async ({ name }) => ({ name, found: await queueNamed(sqs, name) })));
+  const queues = looked.flatMap(({ found }) => found ?? []);
+  const absent = looked.filter(({ found }) => found === undefined).map(({ name }) => missing(name));
+  const own = new Set(plan.map(({ name }) => name));
+  const { others, listProblem } = await othersWithMessages(sqs, own);
+  const { answer, problem } = await askLambda(source, service, queues, others);
+  const { mappings, functions, unread, readBySomebody } = answer;
+  const leftover = others.map(({ name, messages, arn }) => ({
+    name,
+    messages,
+    mapped: arn === undefined ? undefined : readBySomebody?.has(arn),
+  }));
+  return {
+    facts: { source: 'live', queues, functions, mappings: mappings.map(mappingFacts), watchedQueues: undefined },
+    findings: [...absent, ...unread, ...leftovers(leftover, service.prefix, own)],
+    lambdaProblem: problem,
+    listProblem,
+  };
+}
+
+async function queueNamed(sqs: AdminSqs, name: string): Promise<QueueFacts | undefined> {
+  const url = await sqs.findQueueUrl(name);
+  return url === undefined ? undefined : queueFacts(name, await sqs.attributes(url));
+}
+
+interface LambdaAnswer {
+  readonly mappings: readonly EventSourceMappingConfiguration[];
+  readonly functions: readonly FunctionFacts[];
+  readonly unread: readonly Finding[];
+  /** ARNs of the other queues that some mapping reads; undefined where nobody knows. */
+  readonly readBySomebody: ReadonlySet<string> | undefined;
+}
+
+const NO_ANSWER: LambdaAnswer = { mappings: [], functions: [], unread: [], readBySomebody: undefined };
+
+async function askLambda(source: LambdaSource, service: DurableService, queues: readonly QueueFacts[], others: readonly OtherQueue[]) {
+  if ('unasked' in source) return { answer: NO_ANSWER, problem: source.unasked };
+  const lambda = source.ask;
+  try {
+    const mapped = queues.filter(({ name = '' }) => ['tasks', 'dead-letters'].includes(kindOfName(name) ?? ''));
+    const mappings = (await Promise.all(mapped.map(({ id }) => lambda.mappingsOfQueue(id)))).flat();
+    const functions = await functionsOf(mappings, lambda);
+    const arns = others.flatMap(({ arn }) => arn ?? []);
+    const read = await Promise.all(arns.map(async (arn) => ((await lambda.mappingsOfQueue(arn)).length > 0 ? [arn] : [])));
+    return {
+      answer: { mappings, functions, unread: unread(service, mapped, mappings), readBySomebody: new Set(read.flat()) },
+      problem: undefined,
+    };
+  } catch (error) {
+    if (error instanceof LambdaRequestError) return { answer: NO_ANSWER, problem: error };
+    throw error;
+  }
 }
 
 function missing(name: string): Finding {
@@ -44,13 +89,20 @@ function missing(name: string): Finding {
   };
 }
 
-function unread(queues: readonly QueueFacts[], mappings: readonly EventSourceMappingConfiguration[]): Finding[] {
-  return queues
-    .filter(({ id, name = '' }) => kindOfName(name) === 'tasks' && !mappings.some(({ EventSourceArn }) => EventSourceArn === id))
-    .map(({ name }) => {
-      const why = 'no function is mapped to this tasks queue: its tasks wait until they expire';
-      return { id: 'mapping-missing', severity: 'error', where: `live: ${name}`, why, mend: 'deploy the service' };
-    });
+/** Tasks queues that no function reads, and dead-letter queues where the service has a function for them. */
+function unread(
+  { deadLetters }: DurableService,
+  queues: readonly QueueFacts[],
+  mappings: readonly EventSourceMappingConfiguration[],
+): Finding[] {
+  return queues.flatMap(({ id, name = '' }): Finding[] => {
+    const tasks = kindOfName(name) === 'tasks';
+    if ((!tasks && deadLetters === undefined) || mappings.some(({ EventSourceArn }) => EventSourceArn === id)) return [];
+    const why = tasks
+      ? 'no function is mapped to this tasks queue: its tasks wait until they expire'
+      : 'no function is mapped to this dead-letter queue: no run is told of its dead letters, and waits for ever';
+    return [{ id: 'mapping-missing', severity: 'error', where: `live: ${name}`, why, mend: 'deploy the service' }];
+  });
 }
 
 async function functionsOf(mappings: readonly EventSourceMappingConfiguration[], lambda: AdminLambda): Promise<FunctionFacts[]> {
@@ -66,22 +118,35 @@ async function functionsOf(mappings: readonly EventSourceMappingConfiguration[],
   return found.flat();
 }
 
-/** Every queue that could hold messages of this service by another name. */
-async function listed(sqs: AdminSqs, lambda: AdminLambda | undefined, own: ReadonlySet<string>): Promise<ListedQueue[]> {
-  const urls = (await sqs.listQueues('')).filter((url) => {
-    const name = url.split('/').at(-1) ?? '';
-    return kindOfName(name) !== undefined && !own.has(name);
-  });
-  return Promise.all(
-    urls.map(async (url) => {
-      const attributes = await sqs.attributes(url);
-      const { visible, inFlight, delayed } = depthOf(attributes);
-      const messages = visible + inFlight + delayed;
-      const arn = attributes['QueueArn'];
-      const mappedBy = lambda === undefined || arn === undefined || messages === 0 ? undefined : await lambda.mappingsOfQueue(arn);
-      return { name: url.split('/').at(-1) ?? url, messages, mapped: mappedBy === undefined ? undefined : mappedBy.length > 0 };
-    }),
+interface OtherQueue {
+  readonly name: string;
+  readonly arn: string | undefined;
+  readonly messages: number;
+}
+
+/** Every queue that could hold messages of this service by another name, and holds some. Nobody needs rights on the queues of others. */
+async function othersWithMessages(sqs: AdminSqs, own: ReadonlySet<string>) {
+  const listed = await sqs.listQueues('').catch(refusal);
+  if (!Array.isArray(listed)) return { others: [], listProblem: listed };
+  const looked = await Promise.all(
+    listed
+      .map((url) => ({ url, name: url.split('/').at(-1) ?? url }))
+      .filter(({ name }) => kindOfName(name) !== undefined && !own.has(name))
+      .map(async ({ url, name }): Promise<OtherQueue[]> => {
+        const attributes = await sqs.attributes(url).catch(refusal);
+        // Deleted a moment ago, or somebody else's.
+        if (attributes instanceof SqsRequestError) return [];
+        const { visible, inFlight, delayed } = depthOf(attributes);
+        const messages = visible + inFlight + delayed;
+        return messages === 0 ? [] : [{ name, arn: attributes['QueueArn'], messages }];
+      }),
   );
+  return { others: looked.flat(), listProblem: undefined };
+}
+
+function refusal(error: unknown): SqsRequestError {
+  if (error instanceof SqsRequestError && !error.passing) return error;
+  throw error;
 }
 
 export function queueFacts(name: string, attributes: Readonly<Record<string, string>>): QueueFacts {

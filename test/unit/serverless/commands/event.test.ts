@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { taskEvent } from '../../../../src/serverless/commands/event-command.ts';
+import type { DurableStep } from '../../../../src/serverless/durable-service.ts';
+import { decodeRemoteTask } from '../../../../src/wire/remote-task.ts';
+
+const step = (fifo: boolean): DurableStep => ({
+  path: 'functions.pay.events[0].durableStep',
+  name: 'pay',
+  partition: 'acme',
+  token: 'pay@acme',
+  function: { functionKey: 'pay', handler: 'pay.handler', runtime: 'nodejs24.x', timeoutSeconds: 30, reservedConcurrency: undefined },
+  queues: { tasks: `shop-tasks-pay_at_acme${fifo ? '.fifo' : ''}`, deadLetters: 'dead', parked: 'parked' },
+  batchSize: 10,
+  batchWindowSeconds: 0,
+  maximumConcurrency: undefined,
+  provisionedPollers: undefined,
+  maxReceiveCount: 10,
+  visibilityTimeoutSeconds: 180,
+  fifo,
+  enabled: true,
+});
+const options = { input: { amount: 1 }, runId: 'run', stepId: undefined, attempt: 2, count: 1, region: 'eu-central-1', now: 5 };
+
+describe('the event of sls durable event', () => {
+  it('holds the task as the engine would send it, on the queue of its step', () => {
+    const [record] = taskEvent(step(false), options).Records;
+    expect(decodeRemoteTask(record?.body ?? '')).toEqual({
+      runId: 'run',
+      seq: 0,
+      name: 'pay',
+      stepId: 'run:0',
+      group: 'pay@acme',
+      input: { amount: 1 },
+      attempt: 2,
+    });
+    expect(record?.eventSourceARN).toBe('arn:aws:sqs:eu-central-1:000000000000:shop-tasks-pay_at_acme');
+    expect(record?.md5OfBody).toBe(
+      createHash('md5')
+        .update(record?.body ?? '')
+        .digest('hex'),
+    );
+    expect(record?.attributes.MessageGroupId).toBeUndefined();
+  });
+
+  it('holds tasks of different runs, on FIFO each in the group of its run', () => {
+    const { Records } = taskEvent(step(true), { ...options, count: 3 });
+    expect(Records.map(({ attributes }) => attributes.MessageGroupId)).toEqual(['run-1', 'run-2', 'run-3']);
+    expect(new Set(Records.map(({ messageId }) => messageId)).size).toBe(3);
+    expect(Records.map(({ body }) => decodeRemoteTask(body).runId)).toEqual(['run-1', 'run-2', 'run-3']);
+  });
+});
