@@ -107,8 +107,10 @@ export async function judge(run: Run, store: InMemoryStateStore, evidence: Evide
     const expected = { input: ticket(run, 'a'), output: { stamp: stampOf('faults.work', ticket(run, 'a')) } };
     if (envelopes.length === 0) {
       // `redispatchPending` sends it under the name of its checkpoint (`compensate:…`), which no worker has a function for.
-      if (evidence.redispatched(`${run.runId}:-1`))
+      const compensation = (await store.listCheckpoints(run.runId)).find(({ seq }) => seq === -1);
+      if (compensation?.error?.code === 'no_handler' && evidence.redispatched(`${run.runId}:-1`)) {
         return { outcome: 'limit', limit: "an operator's redispatch of a compensation went nowhere" };
+      }
       return wrong('it was not compensated');
     }
     return envelopes.every((envelope) => isDeepStrictEqual(envelope, expected))
