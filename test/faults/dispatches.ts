@@ -6,7 +6,7 @@ export type SecondDispatch =
   | 'its dispatcher was killed'
   | 'the store failed in the turn that had dispatched it'
   | 'the lease on its run ran out in the store outage, beside the turn that had dispatched it'
-  | "two turns at once on one instance: an engine's pass and a result's"
+  | "two turns at once on one instance: an engine's pass beside another"
   | 'an operator redispatched it, its send had never come'
   | 'none';
 
@@ -74,9 +74,12 @@ export class Dispatches {
     return this.#dispatches.get(stepId)?.some((dispatch) => dispatch.attempt === attempt) ?? false;
   }
 
-  /** Whether the step was dispatched by two turns of one engine that lives, the second begun when the first one's lease had run out. */
+  /** Whether two turns of one engine that lives dispatched the step: the lease of the first had run out, or one was a pass beside the other. */
   awaitedTwice(stepId: string): boolean {
-    return this.again().some((again) => again.stepId === stepId && again.why.startsWith('the lease on its run ran out'));
+    return this.again().some(
+      (again) =>
+        again.stepId === stepId && (again.why.startsWith('the lease on its run ran out') || again.why.startsWith('two turns at once')),
+    );
   }
 
   /** Whether an operator's `redispatchPending` sent the step again. */
@@ -115,7 +118,7 @@ export class Dispatches {
     const begunAt = later.turn?.begunAt.get(runId) ?? Number.POSITIVE_INFINITY;
     const byPass = [earlier, later].some(({ turn }) => turn?.origin === 'pass');
     if (later.caller === earlier.caller && later.turn !== earlier.turn && begunAt <= earlier.at && byPass) {
-      return "two turns at once on one instance: an engine's pass and a result's";
+      return "two turns at once on one instance: an engine's pass beside another";
     }
     return 'none';
   }

@@ -145,10 +145,12 @@ export class Injector {
       ledger.delivered(call, messagesOf(body));
       this.#received.add(call, messagesOf(body));
     }
+    // To a caller that has hung up, Node calls an answer written all the same.
+    const hungUp = response.closed || response.destroyed;
     response.writeHead(whole.status, { ...whole.headers, 'content-length': Buffer.byteLength(body) });
     response.end(body);
     await ended(response);
-    if (!response.writableFinished) ledger.unanswered(call);
+    if (hungUp || !response.writableFinished) ledger.unanswered(call);
   }
 
   #held({ holdMs }: PlannedFault, response: ServerResponse): Promise<void> {

@@ -96,7 +96,7 @@ export async function judge(run: Run, store: InMemoryStateStore, evidence: Evide
   }
   const timedOut = status === 'failed' && run.kind === 'patient' && error?.message.includes('no result/heartbeat') === true;
   if (timedOut && [0, 1].some((seq) => error.message.includes(`${run.runId}:${seq} `) && evidence.awaitedTwice(`${run.runId}:${seq}`))) {
-    return { outcome: 'limit', limit: "a run's lease ran out in the store outage, and two of its turns waited in memory for one result" };
+    return { outcome: 'limit', limit: 'two turns of a run, by a lapsed lease or by a pass, waited in memory for one result' };
   }
   if (run.kind === 'compensated') {
     if (status !== 'failed' && status !== 'completed') return wrong(`it is stuck: ${status}, ${await whereItIs(run.runId, store)}`);

@@ -68,7 +68,7 @@ describe('the book of dispatches', () => {
     reads(result);
     dispatch(result);
     dispatch(pass);
-    expect(whys()).toEqual(["two turns at once on one instance: an engine's pass and a result's"]);
+    expect(whys()).toEqual(["two turns at once on one instance: an engine's pass beside another"]);
   });
 
   it.each([
