@@ -27,6 +27,7 @@ export function violations({ ledger, fleet, verdicts, left }: Outcome): string[]
     ...ledger.unexplained(),
     ...ledger.results.violations(),
     ...fleet.order.violations,
+    ...(ledger.resultSends.signed > 0 ? [] : ['no result was sent by our own signed sender']),
     ...ledger.dispatches.again().flatMap(({ why, text }) => (why === 'none' ? [text] : [])),
     ...(left > 0 ? [`${left} messages were left on the queues`] : []),
   ];
