@@ -2,6 +2,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { leanCore } from '../../src/serverless/lean-core.ts';
 
 /** Name → source file of a function, relative to the repository. */
 export const FUNCTIONS = {
@@ -24,7 +25,10 @@ export interface Bundle {
   readonly lazyBytes: number;
 }
 
-/** Bundles a function as the README says: ES module, minified, `mainFields: module, main`. What is imported dynamically is a file of its own. */
+/**
+ * Bundles a function as the README says: ES module, minified, `mainFields: module, main`; ours with the esbuild plugin that the deploy
+ * plugin adds. What is imported dynamically is a file of its own.
+ */
 export async function bundle(name: FunctionName, folder: string): Promise<Bundle> {
   const taskRoot = join(folder, name);
   await mkdir(taskRoot, { recursive: true });
@@ -41,7 +45,8 @@ export async function bundle(name: FunctionName, folder: string): Promise<Bundle
     target: 'node22',
     format: 'esm',
     mainFields: ['module', 'main'],
-    // CommonJS inside (aws4) may call `require`.
+    plugins: name === 'ours' ? [leanCore()] : [],
+    // CommonJS inside may call `require`.
     banner: { js: "import { createRequire } from 'node:module';const require = createRequire(import.meta.url);" },
     metafile: true,
     logLevel: 'error',

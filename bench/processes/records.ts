@@ -1,5 +1,6 @@
 /** The worker alone: batches through every handler in turn, with no network. */
 import { lambdaContext } from 'durable-sqs-lambda/local';
+import { deployedHandlers } from '../peers/deployed-handlers.ts';
 import { type FakeSender, recordHandlers } from '../peers/record-handlers.ts';
 import { taskEvent } from '../peers/sqs-event.ts';
 import { type Fields, numberOf } from './fields.ts';
@@ -11,7 +12,14 @@ const sender: FakeSender = {
     sent += 1;
   },
 };
-const allHandlers = Object.entries(recordHandlers(sender));
+const { ours: oursUnbundled, ...peers } = recordHandlers(sender);
+const deployed = await deployedHandlers(sender);
+const allHandlers = Object.entries({
+  ours: deployed['ours'],
+  ...peers,
+  'ours-unbundled': oursUnbundled,
+  'hand-written-lean': deployed['hand-written'],
+});
 
 /** Microseconds per record: one figure per handler and round. Handlers take turns, and each round begins with the next one. */
 async function measure(fields: Fields): Promise<Fields> {

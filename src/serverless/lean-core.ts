@@ -7,7 +7,8 @@ const CORE = /[\\/]@dudousxd[\\/]nestjs-durable-core[\\/]dist[\\/]index\.js$/;
  * esbuild plugin: lets the bundler leave out what a worker does not use of `@dudousxd/nestjs-durable-core` (nine tenths of it).
  *
  * The core package's build keeps the names of functions and classes by calls that a bundler must take for side effects, so each one
- * holds on to what it names. This marks them as free of side effects: what is unused goes, and what is used works as before.
+ * holds on to what it names. This marks them as free of side effects: what is unused goes, and what is used works as before. It also
+ * leaves the names away, which a minifier changes anyway: the core package gives a dozen to closures of every step.
  * `durable-sqs-lambda/serverless-plugin` adds it by itself where `custom.esbuild` names no plugins.
  * @see https://esbuild.github.io/api/#tree-shaking
  */
@@ -20,7 +21,7 @@ export function leanCore(): Plugin {
   };
 }
 
-/** Marks every call of esbuild's own name keeper; its definition (`var __name = …`) is none. */
+/** Marks every call of esbuild's own name keeper, and makes the keeper itself do nothing. */
 export function withoutSideEffects(code: string): string {
-  return code.replaceAll('__name(', '/* @__PURE__ */ __name(');
+  return code.replaceAll('__name(', '/* @__PURE__ */ __name(').replace(/^var __name = .*$/m, 'var __name = (target) => target;');
 }

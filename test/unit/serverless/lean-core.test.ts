@@ -34,6 +34,11 @@ describe('the core package in a bundle', () => {
     expect((await bundled()).length).toBeGreaterThan(80_000);
   });
 
+  it('names no closure at run time: the core package does so a dozen times for each step', async () => {
+    expect(await bundled()).toContain('"name",{value:');
+    expect(await bundled({ plugins: [leanCore()] })).not.toContain('"name",{value:');
+  });
+
   it('works as before: events, the ambient step, a fatal error', async () => {
     const lean = await bundled({ plugins: [leanCore()] });
     const file = join(folder, 'core.mjs');
