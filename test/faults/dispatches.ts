@@ -93,7 +93,8 @@ export class Dispatches {
       dispatches.flatMap((later, index) => {
         const earlier = dispatches.slice(0, index).filter(({ attempt }) => attempt === later.attempt);
         if (earlier.length === 0) return [];
-        const whys = earlier.map((each) => this.#why(runIdOf(stepId), each, later));
+        // The latest first: an earlier one by an engine that died says nothing of it.
+        const whys = earlier.toReversed().map((each) => this.#why(runIdOf(stepId), each, later));
         const why = whys.find((each) => each !== 'none') ?? 'none';
         const [first] = earlier;
         const text =

@@ -94,6 +94,17 @@ describe('the book of dispatches', () => {
     expect(dispatches.awaitedTwice('r:0')).toBe(true);
   });
 
+  it('knows it too where an engine that died had dispatched the step before', () => {
+    const { dispatches, dispatch } = book();
+    dispatch(turnOf('start'), 'engine0');
+    dispatches.died('engine0');
+    dispatches.locked('r', 'engine1');
+    dispatch(turnOf('pass'));
+    dispatches.locked('r', 'engine1');
+    dispatch(turnOf('pass'));
+    expect(dispatches.awaitedTwice('r:0')).toBe(true);
+  });
+
   it('does not take a lock that was released for a lease that ran out', () => {
     const { dispatches, dispatch, whys } = book();
     dispatches.locked('r', 'engine1');
