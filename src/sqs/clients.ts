@@ -75,7 +75,7 @@ function endpointOfEnvironment(env: NodeJS.ProcessEnv): Pick<SQSClientConfig, 'e
 }
 
 /**
- * A client configured as `client` is, on a connection pool of its own.
+ * `client` itself, its middlewares, retries and all, but on a connection pool of its own.
  *
  * The SDK's default pool has 50 sockets; long polls that fill it would stall every send. A request handler that is not the
  * SDK's default, or that was given its own agents (a proxy, say), knows better than we do: then the client itself is used.
@@ -83,17 +83,10 @@ function endpointOfEnvironment(env: NodeJS.ProcessEnv): Pick<SQSClientConfig, 'e
  */
 export function separateConnections(client: SQSClient): SQSClient {
   if (!hasDefaultConnections(client)) return client;
-  const { region, credentials, endpoint, maxAttempts, tls, useFipsEndpoint, useDualstackEndpoint, useQueueUrlAsEndpoint } = client.config;
-  return new SQSClient({
-    region,
-    credentials,
-    maxAttempts,
-    tls,
-    useFipsEndpoint,
-    useDualstackEndpoint,
-    useQueueUrlAsEndpoint,
-    ...(endpoint === undefined ? {} : { endpoint }),
-  });
+  // The SDK has no copy of a client, and one made of its configuration would do without the middlewares that were added to it.
+  const { requestHandler } = new SQSClient({ region: client.config.region }).config;
+  const separate: SQSClient = Object.create(client, { config: { value: { ...client.config, requestHandler } } });
+  return separate;
 }
 
 function hasDefaultConnections(client: SQSClient): boolean {

@@ -1,5 +1,5 @@
 import { Agent } from 'node:https';
-import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
+import { ReceiveMessageCommand, SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
 import { describe, expect, it, vi } from 'vitest';
 import { openClients, separateConnections } from '../../../src/sqs/clients.ts';
 import { stubbedClient } from '../../support/stub-request-handler.ts';
@@ -24,6 +24,35 @@ describe('separateConnections', () => {
     const other = separateConnections(new SQSClient({ ...CONFIG, useFipsEndpoint: true }));
     expect(other.config.endpoint).toBeUndefined();
     expect(await other.config.useFipsEndpoint()).toBe(true);
+  });
+
+  it('keeps the middlewares of the client, those too that are added later: a receive goes through all of them', async () => {
+    const client = new SQSClient(CONFIG);
+    const seen: string[] = [];
+    const note = (name: string) =>
+      client.middlewareStack.add(
+        (next) => (args) => {
+          seen.push(name);
+          return next(args);
+        },
+        { step: 'build', name },
+      );
+    note('early');
+    const other = separateConnections(client);
+    note('late');
+    client.middlewareStack.add(() => () => Promise.reject(new Error('no network')), { step: 'finalizeRequest', name: 'end' });
+    await expect(other.send(new ReceiveMessageCommand({ QueueUrl: QUEUE }))).rejects.toThrow('no network');
+    expect(seen).toEqual(['early', 'late']);
+  });
+
+  it('closes its own connections only', () => {
+    const client = new SQSClient(CONFIG);
+    const other = separateConnections(client);
+    const theirs = vi.spyOn(client.config.requestHandler, 'destroy');
+    const own = vi.spyOn(other.config.requestHandler, 'destroy');
+    other.destroy();
+    expect(theirs).not.toHaveBeenCalled();
+    expect(own).toHaveBeenCalledTimes(1);
   });
 
   it('keeps a credential provider, which may give other credentials each time', async () => {
