@@ -48,7 +48,22 @@ export class QueueDirectory {
   tasksQueueUrl(token: string): Promise<string> {
     const { taskQueueUrl } = this.#options;
     if (typeof taskQueueUrl === 'string') return Promise.resolve(taskQueueUrl);
-    return this.#once(`tasks ${token}`, async () => (taskQueueUrl ? taskQueueUrl(token) : this.#tasksByName(token)));
+    return this.#once(tasksKey(token), async () => (taskQueueUrl ? taskQueueUrl(token) : this.#tasksByName(token)));
+  }
+
+  /** As {@link tasksQueueUrl}, but never creates the queue: undefined where there is none of its name. */
+  async findTasksQueueUrl(token: string): Promise<string | undefined> {
+    const { api, prefix, taskQueueUrl, fifo } = this.#options;
+    if (taskQueueUrl === undefined && !this.#lookUps.has(tasksKey(token))) {
+      const found = await api.findQueueUrl(tasksQueueName(token, prefix, { fifo: fifo?.tasks ?? false }));
+      if (found === undefined) return undefined;
+    }
+    return this.tasksQueueUrl(token);
+  }
+
+  /** Whether a tasks queue that is missing is on its way into being: a queue may be unknown to SQS for a second after its creation. */
+  get createsTasksQueues(): boolean {
+    return this.#options.autoCreate && this.#options.taskQueueUrl === undefined;
   }
 
   resultsQueueUrl(): Promise<string> {
@@ -124,6 +139,10 @@ export class QueueDirectory {
     if (QueueArn === undefined) throw new QueueNotFoundError(name, await api.region());
     return QueueArn;
   }
+}
+
+function tasksKey(token: string): string {
+  return `tasks ${token}`;
 }
 
 const NO_FIFO: FifoQueues = { tasks: false, results: false };
