@@ -181,7 +181,7 @@ export class SqsTransport implements Transport {
     for (const worker of this.#workers.values()) worker.start();
   }
 
-  /** Depth of a tasks queue, and one worker that stands for Lambda: an empty list would show as "nobody consumes". */
+  /** Depth of a tasks queue, and one worker that stands for Lambda; no depth and no worker where there is no such queue. Creates none. */
   groupHealth(group: string): Promise<GroupHealth> {
     return groupHealth(group, this.#queues, this.#clients.api);
   }

@@ -3,18 +3,19 @@ import {
   InMemoryStateStore,
   type RemoteTask,
   type StepResult,
+  type Transport,
   WorkflowEngine,
   type WorkflowRun,
 } from '@dudousxd/nestjs-durable-core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ConfigurationError, QueueNotFoundError } from '../../../src/errors.ts';
+import { ConfigurationError } from '../../../src/errors.ts';
 import { type AttachableEngine, SqsTransport, type SqsTransportOptions } from '../../../src/transport/index.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { deferred, stateOf } from '../../support/deferred.ts';
 import { settle } from '../../support/fake-timing.ts';
 import { taskFor } from '../../support/sqs-records.ts';
 import { ended } from './ended.ts';
-import { FakeSqs, pass, passing } from './fake-sqs.ts';
+import { definite, FakeSqs, pass, passing } from './fake-sqs.ts';
 import { toleratingUnhandledRejections } from './unhandled-rejections.ts';
 
 const TASKS = 'durable-tasks-step';
@@ -414,7 +415,7 @@ describe('onError', () => {
     const errors: unknown[] = [];
     const { sqs } = withHandler(undefined, { onError: (error) => errors.push(error) });
     sqs.fault = (operation) => (operation === 'receive' ? passing('ServiceUnavailable') : undefined);
-    await pass(50);
+    await pass(40);
     expect(errors).toEqual([expect.objectContaining({ name: 'SqsRequestError', sqsCode: 'ServiceUnavailable' })]);
   });
 
@@ -469,16 +470,42 @@ describe('groupHealth', () => {
     });
   });
 
-  it('of a queue that is not there is refused', async () => {
-    await expect(setUp({}, new FakeSqs()).transport.groupHealth('step')).rejects.toThrow(QueueNotFoundError);
+  it.each([{}, { autoCreate: true }])('of a queue that is not there is nothing and nobody, and makes none: %o', async (options) => {
+    const { sqs, transport } = setUp(options, new FakeSqs());
+    expect(await transport.groupHealth('step')).toEqual({ group: 'step', depth: 0, liveWorkers: [] });
+    expect(sqs.queueNames).toEqual([]);
+  });
+
+  it('of a group that another transport of the pool serves leaves the engine its report', async () => {
+    const { transport } = setUp({ autoStart: false });
+    const theirs = { group: 'elsewhere', depth: 1, liveWorkers: [{ group: 'elsewhere', instanceId: 'them', lastBeatAt: 1 }] };
+    const other: Transport = {
+      dispatch: async () => undefined,
+      onResult: () => undefined,
+      onHeartbeat: () => undefined,
+      groupHealth: async (group) => (group === 'elsewhere' ? theirs : { group, depth: 0, liveWorkers: [] }),
+    };
+    const transports = [
+      { id: 'sqs', transport },
+      { id: 'other', transport: other },
+    ];
+    const engine = new WorkflowEngine({ store: new InMemoryStateStore(), transports });
+    const [health] = await engine.workerHealth(['elsewhere']);
+    expect(health).toMatchObject(theirs);
+  });
+
+  it('is refused where SQS cannot tell', async () => {
+    const { sqs, transport } = setUp();
+    sqs.fault = (operation) => (operation === 'attributes' ? definite('AccessDenied') : undefined);
+    await expect(transport.groupHealth('step')).rejects.toThrow('AccessDenied');
   });
 
   it('finds a queue that was made anew', async () => {
     const urls = [FakeSqs.url('old'), FakeSqs.url('new')];
     const sqs = new FakeSqs('new');
     const { transport } = setUp({ taskQueueUrl: () => urls.shift() ?? '' }, sqs);
-    await expect(transport.groupHealth('step')).rejects.toThrow(QueueNotFoundError);
-    expect(await transport.groupHealth('step')).toMatchObject({ depth: 0 });
+    expect(await transport.groupHealth('step')).toMatchObject({ liveWorkers: [] });
+    expect(await transport.groupHealth('step')).toMatchObject({ depth: 0, liveWorkers: [{ instanceId: 'aws-lambda' }] });
   });
 
   it('is known to the engine, which asks for no more than it can tell', () => {
