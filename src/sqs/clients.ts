@@ -27,6 +27,9 @@ export interface OpenedCalls {
   destroy(): void;
 }
 
+/** A long poll keeps its connection for up to 20 s: with the SDK's 50, the polls of whoever serves more queues would wait for each other. */
+const UNLIMITED = { httpAgent: { maxSockets: Number.POSITIVE_INFINITY }, httpsAgent: { maxSockets: Number.POSITIVE_INFINITY } };
+
 /** Opens SQS with long polls on connections of their own. */
 export function openClients(options: ClientOptions): OpenedClients {
   const { client, calls, pollClient, destroy } = openCalls(options);
@@ -53,7 +56,10 @@ export function openCalls({ client, clientConfig = {} }: ClientOptions): OpenedC
     calls: direct,
     // Made by the first receive: who only sends does without.
     pollClient() {
-      poll ??= client === undefined ? new SQSClient(config) : separateConnections(client);
+      poll ??=
+        client === undefined
+          ? new SQSClient({ ...config, requestHandler: config.requestHandler ?? UNLIMITED })
+          : separateConnections(client);
       return poll;
     },
     destroy() {
@@ -84,7 +90,7 @@ function endpointOfEnvironment(env: NodeJS.ProcessEnv): Pick<SQSClientConfig, 'e
 export function separateConnections(client: SQSClient): SQSClient {
   if (!hasDefaultConnections(client)) return client;
   // The SDK has no copy of a client, and one made of its configuration would do without the middlewares that were added to it.
-  const { requestHandler } = new SQSClient({ region: client.config.region }).config;
+  const { requestHandler } = new SQSClient({ region: client.config.region, requestHandler: UNLIMITED }).config;
   const separate: SQSClient = Object.create(client, { config: { value: { ...client.config, requestHandler } } });
   return separate;
 }

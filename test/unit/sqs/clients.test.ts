@@ -1,7 +1,7 @@
 import { Agent } from 'node:https';
 import { ReceiveMessageCommand, SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
 import { describe, expect, it, vi } from 'vitest';
-import { openClients, separateConnections } from '../../../src/sqs/clients.ts';
+import { openCalls, openClients, separateConnections } from '../../../src/sqs/clients.ts';
 import { stubbedClient } from '../../support/stub-request-handler.ts';
 
 const QUEUE = 'https://sqs.eu-west-1.amazonaws.com/1/q';
@@ -101,6 +101,20 @@ describe('openClients', () => {
     expect(destroy).toHaveBeenCalledTimes(2);
     expect(new Set(destroy.mock.contexts).size).toBe(2);
     destroy.mockRestore();
+  });
+
+  it.each<[string, () => SQSClientConfig & { readonly client?: SQSClient }, number]>([
+    ['beside a client that was given', () => ({ client: new SQSClient(CONFIG) }), Number.POSITIVE_INFINITY],
+    ['of a configuration', () => ({ ...CONFIG, maxAttempts: 1 }), Number.POSITIVE_INFINITY],
+    ['of a configuration that limits them', () => ({ ...CONFIG, requestHandler: { httpsAgent: { maxSockets: 7 } } }), 7],
+  ])('long polls may be as many as there are queues: %s', async (_which, options, maxSockets) => {
+    const { client, ...clientConfig } = options();
+    const { pollClient, destroy } = openCalls(client === undefined ? { clientConfig } : { client });
+    const poll = pollClient();
+    await expect(poll.send(new ReceiveMessageCommand({ QueueUrl: QUEUE }), { abortSignal: AbortSignal.abort() })).rejects.toThrow();
+    // What the request handler has made of its options, known once it was asked for a request.
+    expect(Reflect.get(poll.config.requestHandler, 'config')).toMatchObject({ httpsAgent: { maxSockets } });
+    destroy();
   });
 
   it('makes no client for long polls before the first: a worker that only sends does without', () => {
