@@ -52,6 +52,8 @@ export class TaskWorker {
   readonly #acknowledgers: Acknowledgers;
   readonly #running = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
+  /** No further step begins. */
+  #stopped = false;
 
   constructor(options: TaskWorkerOptions) {
     this.#options = options;
@@ -84,8 +86,9 @@ export class TaskWorker {
     this.#poller.start();
   }
 
-  /** Stops receiving; steps that run go on. */
+  /** Stops receiving and beginning; steps that run go on. */
   stop(): Promise<void> {
+    this.#stopped = true;
     return this.#poller.stop();
   }
 
@@ -121,8 +124,8 @@ export class TaskWorker {
     const { marker, logger, timing, payloadStore } = this.#options;
     const { messageId, receiveCount, receiptHandle } = message;
     if (isForeign(message, marker)) return again(message, acknowledger, foreignDelaySeconds(message, timing.random));
-    // Not begun, and nobody but another worker can run it: it is behind one that failed, or came while this one closes.
-    if (this.#stopping.signal.aborted) return again(message, acknowledger, 0);
+    // Not begun, and another worker can run it at once: it is behind one of its group, or came while this one closes.
+    if (this.#stopped) return again(message, acknowledger, 0);
 
     const read = await readTask(message.body, payloadStore);
     switch (read.kind) {
