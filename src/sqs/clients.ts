@@ -84,11 +84,12 @@ function endpointOfEnvironment(env: NodeJS.ProcessEnv): Pick<SQSClientConfig, 'e
  * `client` itself, its middlewares, retries and all, but on a connection pool of its own.
  *
  * The SDK's default pool has 50 sockets; long polls that fill it would stall every send. A request handler that is not the
- * SDK's default, or that was given its own agents (a proxy, say), knows better than we do: then the client itself is used.
- * An agent for plain HTTP is not seen before its first request: it is used for all calls but long polls.
+ * SDK's default, or that was given its own agents (a proxy, say), knows better than we do, and so does whoever
+ * gave the client another `send`: then the client itself is used. An agent for plain HTTP is not seen before its first request: it is
+ * used for all calls but long polls.
  */
 export function separateConnections(client: SQSClient): SQSClient {
-  if (!hasDefaultConnections(client)) return client;
+  if (!hasDefaultConnections(client) || client.send !== SQSClient.prototype.send) return client;
   // The SDK has no copy of a client, and one made of its configuration would do without the middlewares that were added to it.
   const { requestHandler } = new SQSClient({ region: client.config.region, requestHandler: UNLIMITED }).config;
   const separate: SQSClient = Object.create(client, { config: { value: { ...client.config, requestHandler } } });

@@ -58,7 +58,7 @@ export class QueueDirectory {
   /** As {@link tasksQueueUrl}, but never creates the queue: undefined where there is none of its name. */
   async findTasksQueueUrl(token: string): Promise<string | undefined> {
     const { api, prefix, taskQueueUrl, fifo } = this.#options;
-    if (taskQueueUrl === undefined && !this.#lookUps.has(tasksKey(token))) {
+    if (taskQueueUrl === undefined && this.#lookUps.get(tasksKey(token))?.found === undefined) {
       const found = await api.findQueueUrl(tasksQueueName(token, prefix, { fifo: fifo?.tasks ?? false }));
       if (found === undefined) return undefined;
     }

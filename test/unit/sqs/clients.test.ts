@@ -69,6 +69,14 @@ describe('separateConnections', () => {
 
   it.each<[string, () => SQSClient]>([
     ['a request handler of its own', () => stubbedClient(() => ({})).client],
+    [
+      'a send of its own, a stub say',
+      () => {
+        const client = new SQSClient(CONFIG);
+        client.send = vi.fn();
+        return client;
+      },
+    ],
     ['agents of its own, a proxy say', () => new SQSClient({ ...CONFIG, requestHandler: { httpsAgent: new Agent() } })],
   ])('shares a client with %s', (_what, make) => {
     const client = make();
