@@ -1,5 +1,6 @@
 import { TransportClosedError } from '../errors.ts';
 import type { StepResult } from '../wire/step-result.ts';
+import { RecentIds } from './recent-ids.ts';
 import type { DispatchedStep, Turns } from './turns.ts';
 
 interface HeldResult {
@@ -37,8 +38,8 @@ interface Lane {
  */
 export class ResultOrder {
   readonly #lanes = new Map<string, Lane>();
-  /** Ids of steps that were dispatched here and have no result yet, oldest first. */
-  readonly #ours = new Set<string>();
+  /** Ids of steps that were dispatched here and have no result yet. */
+  readonly #ours = new RecentIds(MAX_REMEMBERED_STEPS);
   readonly #maxHoldMs: number;
   readonly #turns: Turns;
   #closed = false;
@@ -55,7 +56,6 @@ export class ResultOrder {
 
   dispatching(step: DispatchedStep): void {
     this.#ours.add(step.stepId);
-    if (this.#ours.size > MAX_REMEMBERED_STEPS) this.#forgetOldest();
     this.#turns.dispatching(step);
   }
 
@@ -141,11 +141,6 @@ export class ResultOrder {
       if (lane.delivering === 0) this.#turns.delivered(runId);
       this.#pump(runId, lane);
     }
-  }
-
-  #forgetOldest(): void {
-    const [oldest] = this.#ours;
-    if (oldest !== undefined) this.#ours.delete(oldest);
   }
 
   #dropIfIdle(runId: string, lane: Lane): void {
