@@ -2,7 +2,7 @@ import type { EngineEvent } from '@dudousxd/nestjs-durable-core';
 import { RecentIds } from './recent-ids.ts';
 
 /** Runs of which it is remembered that they ended. A pass that is late by more than these costs its run a sleep, no more. */
-const MAX_REMEMBERED_RUNS = 10_000;
+const REMEMBERED_RUNS = 5_000;
 
 /**
  * Notices runs that the engine puts to sleep after their end.
@@ -12,7 +12,7 @@ const MAX_REMEMBERED_RUNS = 10_000;
  * `completed`. Nothing wakes such a run but the engine's `reconcileMs`, five minutes later.
  */
 export class OverwrittenRuns {
-  readonly #ended = new RecentIds(MAX_REMEMBERED_RUNS);
+  readonly #ended = new RecentIds(REMEMBERED_RUNS);
   readonly #onOverwritten: (runId: string) => void;
 
   /** @param onOverwritten called once for each end that was overwritten, from inside the engine */

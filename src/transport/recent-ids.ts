@@ -1,26 +1,28 @@
-/** The newest `max` ids that were added: for what may be forgotten at a small cost, so that memory stays bounded. */
+/**
+ * The ids that were added last, `least` of them at least and twice as many at most: for what may be forgotten at a small cost.
+ *
+ * Two generations, since finding the oldest of one set is slow: V8 keeps what was deleted at its front until it grows.
+ */
 export class RecentIds {
-  readonly #ids = new Set<string>();
-  readonly #max: number;
+  readonly #least: number;
+  #newer = new Set<string>();
+  #older = new Set<string>();
 
-  constructor(max: number) {
-    this.#max = max;
+  constructor(least: number) {
+    this.#least = least;
   }
 
   add(id: string): void {
-    this.#ids.delete(id);
-    this.#ids.add(id);
-    if (this.#ids.size <= this.#max) return;
-    const [oldest] = this.#ids;
-    if (oldest !== undefined) this.#ids.delete(oldest);
-  }
-
-  has(id: string): boolean {
-    return this.#ids.has(id);
+    if (this.#newer.size >= this.#least) {
+      this.#older = this.#newer;
+      this.#newer = new Set();
+    }
+    this.#newer.add(id);
   }
 
   /** Whether it was there. */
   delete(id: string): boolean {
-    return this.#ids.delete(id);
+    const inNewer = this.#newer.delete(id);
+    return this.#older.delete(id) || inNewer;
   }
 }

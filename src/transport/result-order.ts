@@ -21,7 +21,7 @@ interface HeldResult {
  */
 const OTHERS_HOLD_MS = 250;
 /** Steps of which it is remembered that this instance dispatched them. What is forgotten costs {@link OTHERS_HOLD_MS}, no more. */
-const MAX_REMEMBERED_STEPS = 100_000;
+const REMEMBERED_STEPS = 50_000;
 
 /** What is going on for one run; exists only while something is. */
 interface Lane {
@@ -39,7 +39,7 @@ interface Lane {
 export class ResultOrder {
   readonly #lanes = new Map<string, Lane>();
   /** Ids of steps that were dispatched here and have no result yet. */
-  readonly #ours = new RecentIds(MAX_REMEMBERED_STEPS);
+  readonly #ours = new RecentIds(REMEMBERED_STEPS);
   readonly #maxHoldMs: number;
   readonly #turns: Turns;
   #closed = false;

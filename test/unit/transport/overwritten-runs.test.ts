@@ -61,12 +61,12 @@ describe('OverwrittenRuns', () => {
     expect(overwritten).toEqual(['run']);
   });
 
-  it('remembers ten thousand ends', () => {
+  it('remembers the last five thousand ends', () => {
     const { overwritten, emit } = watched();
-    for (let index = 0; index <= 10_000; index += 1) emit('run.completed', `run-${index}`);
+    for (let index = 0; index < 15_000; index += 1) emit('run.completed', `run-${index}`);
     emit('run.suspended', 'run-0');
-    emit('run.suspended', 'run-1');
-    expect(overwritten).toEqual(['run-1']);
+    emit('run.suspended', 'run-10000');
+    expect(overwritten).toEqual(['run-10000']);
   });
 });
 
