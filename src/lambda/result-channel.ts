@@ -95,6 +95,11 @@ export function refusesOnlyThisMessage(error: unknown): boolean {
   return error instanceof SqsRequestError && !error.passing && ABOUT_ONE_MESSAGE.has(error.sqsCode);
 }
 
+/** Whether a send failed because the queue may take less than SQS does. A parameter is refused for other reasons too, by the same code. */
+export function mayBeTooLarge(error: unknown): boolean {
+  return refusesOnlyThisMessage(error) || (error instanceof SqsRequestError && !error.passing && error.sqsCode === 'InvalidParameterValue');
+}
+
 /** A queue's name says whether it is FIFO; the worker is not told which one its engine reads. */
 function resultsQueueNames(prefix: string): readonly string[] {
   return [resultsQueueName(prefix), resultsQueueName(prefix, { fifo: true })];
