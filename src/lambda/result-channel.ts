@@ -95,9 +95,12 @@ export function refusesOnlyThisMessage(error: unknown): boolean {
   return error instanceof SqsRequestError && !error.passing && ABOUT_ONE_MESSAGE.has(error.sqsCode);
 }
 
-/** Whether a send failed because the queue may take less than SQS does. A parameter is refused for other reasons too, by the same code. */
+/** Of an entry and of a request. SQS says so of a message that is too long, and of every other value that it does not like. */
+const INVALID_VALUE: ReadonlySet<string> = new Set(['InvalidParameterValue', 'InvalidParameterValueException']);
+
+/** Whether a send may have failed because the queue takes less than SQS does. */
 export function mayBeTooLarge(error: unknown): boolean {
-  return refusesOnlyThisMessage(error) || (error instanceof SqsRequestError && !error.passing && error.sqsCode === 'InvalidParameterValue');
+  return refusesOnlyThisMessage(error) || (error instanceof SqsRequestError && !error.passing && INVALID_VALUE.has(error.sqsCode));
 }
 
 /** A queue's name says whether it is FIFO; the worker is not told which one its engine reads. */

@@ -205,6 +205,7 @@ describe('a results queue that takes less than SQS does', () => {
   /** As AWS answers: by entry as a rule, by request where the whole is too long. */
   const tooLong = [
     new SqsRequestError('SendMessageBatch', 'InvalidParameterValue', false),
+    new SqsRequestError('SendMessageBatch', 'InvalidParameterValueException', false),
     new SqsRequestError('SendMessageBatch', 'BatchRequestTooLong', false),
   ];
   const upTo = (maxBytes: number, error = tooLong[0]) =>
