@@ -2,8 +2,12 @@ import { setImmediate } from 'node:timers';
 import { errorFields, type LogFields, type Logger } from '../logger.ts';
 import { readableError } from '../step/readable-error.ts';
 
-/** Of each invocation that is ending; most runtimes have one at a time. One listener for all: Node warns of more than ten. */
+const EVENT = 'unhandledRejection';
+
+/** Of each invocation that is ending; most runtimes have one at a time. */
 const ending = new Set<(reason: unknown) => void>();
+/** Whoever listened before: the runtime of nodejs22.x, which fails the invocation and ends the process. */
+let setAside: readonly NodeJS.UnhandledRejectionListener[] = [];
 
 /**
  * Keeps the process alive when a promise is rejected that nobody awaits; it is logged instead. Gives what ends that.
@@ -16,11 +20,17 @@ export function outliveStrayRejections(logger: Logger, fields: LogFields): () =>
   const log = (reason: unknown) => {
     logger.error('a promise that no step awaits was rejected after the deadline', { ...fields, ...errorFields(readableError(reason)) });
   };
-  if (ending.size === 0) process.on('unhandledRejection', logStray);
+  if (ending.size === 0) {
+    setAside = process.listeners(EVENT);
+    process.removeAllListeners(EVENT);
+    process.on(EVENT, logStray);
+  }
   ending.add(log);
   const letGo = () => {
     ending.delete(log);
-    if (ending.size === 0) process.off('unhandledRejection', logStray);
+    if (ending.size > 0) return;
+    process.off(EVENT, logStray);
+    for (const listener of setAside) process.on(EVENT, listener);
   };
   // Node looks for such promises when a turn of the event loop ends, which may be the one in which the invocation does.
   return () => void setImmediate(letGo);
