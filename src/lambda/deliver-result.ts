@@ -4,21 +4,17 @@ import { errorFields, type LogFields } from '../logger.ts';
 import { storeLargeBody } from '../payloads/message-body.ts';
 import type { OutgoingMessage } from '../sqs/sqs-api.ts';
 import { encodeResult } from '../step/encode-result.ts';
-import { MAX_MESSAGE_BYTES, type MessageAttributes, messageBytes } from '../wire/limits.ts';
-import { decodeStepResult, type StepResult } from '../wire/step-result.ts';
+import { sendFitting } from '../step/send-fitting.ts';
+import { MAX_MESSAGE_BYTES, type MessageAttributes } from '../wire/limits.ts';
+import type { StepResult } from '../wire/step-result.ts';
 import type { TaskIds } from './read-record.ts';
-import { mayBeTooLarge, refusesOnlyThisMessage } from './result-channel.ts';
+import { refusesOnlyThisMessage } from './result-channel.ts';
 import type { RecordOutcome, RecordRunner } from './run-record.ts';
 import type { Run } from './run-records.ts';
 import type { Unsent } from './warm-repeats.ts';
 
 /** A payload store takes what SQS does not; this bounds what a worker and an engine have to hold in memory. */
 const MAX_STORED_BYTES = 64 * 1_048_576;
-/**
- * What a queue may take where it takes less than SQS: the default of queues made before August 2025, and the least a queue can be set to.
- * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html `MaximumMessageSize`
- */
-const SMALLER_QUEUES_BYTES = [262_144, 1_024];
 
 /** A result on its way to the engine. */
 export interface Answer {
@@ -48,7 +44,10 @@ export async function deliver(
     const small = payloadStore === undefined || !storesResults ? message : await stored(message, subject, about, runner);
     const send = (sent: OutgoingMessage) => channel.send(sent, deadline.remainingMs(), subject.runId);
     try {
-      await (small === message ? sendFitting(message, send, about, runner) : send(small));
+      const given = await sendFitting(small, send);
+      if (given !== undefined) {
+        logger.warn('result too large for the results queue; sent without what did not fit', { ...about.ids, ...given });
+      }
     } finally {
       costs.record(performance.now() - madeAt);
     }
@@ -70,47 +69,6 @@ export async function deliver(
     }
     logger.error('result not accepted by SQS; the record will be delivered again', { ...about.ids, ...errorFields(error) });
     return 'failed';
-  }
-}
-
-/**
- * Sends a result; where its queue takes less than SQS does, what fits there. The limit is the queue's own and not known here; left at the
- * refusal, the step would run as often as its tasks queue allows.
- */
-async function sendFitting(
-  message: OutgoingMessage,
-  send: (message: OutgoingMessage) => Promise<void>,
-  about: Identified,
-  { marker, logger }: RecordRunner,
-): Promise<void> {
-  try {
-    await send(message);
-  } catch (error) {
-    const bytes = messageBytes(message.body, message.attributes);
-    const limits = mayBeTooLarge(error) ? SMALLER_QUEUES_BYTES.filter((limitBytes) => limitBytes < bytes) : [];
-    for (const limitBytes of limits) {
-      const smaller = encodeMessage(decodeStepResult(message.body), marker, limitBytes);
-      if (!(await isTaken(() => send(smaller.message)))) continue;
-      const given = { bytes, dropped: smaller.dropped.join(',') };
-      logger.warn('result too large for the results queue; sent without what did not fit', {
-        ...about.ids,
-        ...errorFields(error),
-        ...given,
-      });
-      return;
-    }
-    throw error;
-  }
-}
-
-/** False where SQS refused it for its size once more. */
-async function isTaken(send: () => Promise<void>): Promise<boolean> {
-  try {
-    await send();
-    return true;
-  } catch (error) {
-    if (mayBeTooLarge(error)) return false;
-    throw error;
   }
 }
 

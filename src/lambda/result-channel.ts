@@ -95,14 +95,6 @@ export function refusesOnlyThisMessage(error: unknown): boolean {
   return error instanceof SqsRequestError && !error.passing && ABOUT_ONE_MESSAGE.has(error.sqsCode);
 }
 
-/** Of an entry and of a request. SQS says so of a message that is too long, and of every other value that it does not like. */
-const INVALID_VALUE: ReadonlySet<string> = new Set(['InvalidParameterValue', 'InvalidParameterValueException']);
-
-/** Whether a send may have failed because the queue takes less than SQS does. */
-export function mayBeTooLarge(error: unknown): boolean {
-  return refusesOnlyThisMessage(error) || (error instanceof SqsRequestError && !error.passing && INVALID_VALUE.has(error.sqsCode));
-}
-
 /** A queue's name says whether it is FIFO; the worker is not told which one its engine reads. */
 function resultsQueueNames(prefix: string): readonly string[] {
   return [resultsQueueName(prefix), resultsQueueName(prefix, { fifo: true })];

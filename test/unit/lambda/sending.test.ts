@@ -237,7 +237,7 @@ describe('a results queue that takes less than SQS does', () => {
     expect(logger.lines).toContainEqual({
       level: 'warn',
       message: 'result too large for the results queue; sent without what did not fit',
-      fields: expect.objectContaining({ runId: 'run', stepId: 'run:1', errorCode: 'sqs_request', dropped: 'output' }),
+      fields: expect.objectContaining({ runId: 'run', stepId: 'run:1', sqsCode: error.sqsCode, dropped: 'output' }),
     });
   });
 
