@@ -110,7 +110,7 @@ export class SqsTransport implements Transport {
       this.#eventTurns = new EventTurns(onTurnEnd, FAN_OUT_QUIET_MS);
       return this.#eventTurns;
     }, this.#options.resultHoldMs ?? HOLD_ATTACHED_MS);
-    const overwritten = new OverwrittenRuns((runId) => void this.#restoreEnd(runId, engine));
+    const overwritten = new OverwrittenRuns((runId) => void restoreEnd(runId, engine, this.#logger));
     this.#detach = engine.subscribe((event) => {
       this.#eventTurns?.event(event);
       overwritten.event(event);
@@ -218,18 +218,6 @@ export class SqsTransport implements Transport {
     }
     this.#detach?.();
     this.#clients.destroy();
-  }
-
-  async #restoreEnd(runId: string, engine: AttachableEngine): Promise<void> {
-    this.#logger.info('the engine put a run to sleep that had ended; it is resumed', { runId });
-    try {
-      await restoreEnd(runId, engine);
-    } catch (error) {
-      this.#logger.warn("a run that had ended sleeps until the engine's reconcileMs: it could not be resumed", {
-        runId,
-        ...errorFields(error),
-      });
-    }
   }
 
   #autoStart(): void {
