@@ -38,6 +38,20 @@ export async function continueRun(runId: string, engine: AttachableEngine, turns
   }
 }
 
+/**
+ * Brings a run back to its end, where the engine has put it to sleep after that: its steps are settled, so it is only replayed. Does
+ * nothing where the run has been woken since.
+ */
+export async function restoreEnd(runId: string, engine: AttachableEngine): Promise<void> {
+  const run = await engine.getRun?.(runId);
+  if (run?.status !== 'suspended') return;
+  try {
+    await engine.resume?.(runId);
+  } catch (error) {
+    if (!isNamespaceMismatch(error)) throw error;
+  }
+}
+
 /** The run is another engine's to continue. Known by its text alone: the engine does not export the class, nor name its errors. */
 function isNamespaceMismatch(error: unknown): boolean {
   return error instanceof Error && error.message === 'namespace-mismatch';

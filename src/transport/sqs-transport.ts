@@ -17,10 +17,11 @@ import { Sender } from '../sqs/sender.ts';
 import type { ServedStep } from '../step/run-task.ts';
 import type { StepContext } from '../step/step-context.ts';
 import { type ContainerStepFunction, type FromJson, isStepFunction } from './container-step.ts';
-import { type AttachableEngine, continueRun } from './continue-run.ts';
+import { type AttachableEngine, continueRun, restoreEnd } from './continue-run.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { EventTurns } from './event-turns.ts';
 import { groupHealth } from './group-health.ts';
+import { OverwrittenRuns } from './overwritten-runs.ts';
 import { ResultOrder } from './result-order.ts';
 import { ResultReceiver } from './result-receiver.ts';
 import { TaskWorker } from './task-worker.ts';
@@ -109,7 +110,11 @@ export class SqsTransport implements Transport {
       this.#eventTurns = new EventTurns(onTurnEnd, FAN_OUT_QUIET_MS);
       return this.#eventTurns;
     }, this.#options.resultHoldMs ?? HOLD_ATTACHED_MS);
-    this.#detach = engine.subscribe((event) => this.#eventTurns?.event(event));
+    const overwritten = new OverwrittenRuns((runId) => void this.#restoreEnd(runId, engine));
+    this.#detach = engine.subscribe((event) => {
+      this.#eventTurns?.event(event);
+      overwritten.event(event);
+    });
   }
 
   /**
@@ -213,6 +218,18 @@ export class SqsTransport implements Transport {
     }
     this.#detach?.();
     this.#clients.destroy();
+  }
+
+  async #restoreEnd(runId: string, engine: AttachableEngine): Promise<void> {
+    this.#logger.info('the engine put a run to sleep that had ended; it is resumed', { runId });
+    try {
+      await restoreEnd(runId, engine);
+    } catch (error) {
+      this.#logger.warn("a run that had ended sleeps until the engine's reconcileMs: it could not be resumed", {
+        runId,
+        ...errorFields(error),
+      });
+    }
   }
 
   #autoStart(): void {

@@ -109,6 +109,15 @@ describe('a batch that runs out of time', () => {
     expect(queues.accepted).toHaveLength(1);
   });
 
+  it('starts first what was received most often: it was given back before, and each time costs a receive', async () => {
+    const { handler, started } = timedStep({ concurrency: 1 });
+    const records = [1, 2, 1, 9, 2].map((receiveCount, seq) => recordOf(taskFor({ seq, input: 1 }), { receiveCount }));
+    const response = invoke(handler, eventOf(...records), new FakeQueues(), context(30_000));
+    await vi.advanceTimersByTimeAsync(100);
+    expect(failedIds(await response)).toEqual([]);
+    expect(started).toEqual([3, 1, 4, 0, 2]);
+  });
+
   it('gives back in requests of ten, by queue', async () => {
     const { handler } = timedStep({ concurrency: 1, deadlineReserveMs: 1_000 });
     const queues = new FakeQueues();

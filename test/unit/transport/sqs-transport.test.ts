@@ -27,6 +27,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const resultOf = (seq: number, runId = 'run'): StepResult => ({ runId, seq, stepId: `${runId}:${seq}`, status: 'completed', output: seq });
 
 function setUp(options: SqsTransportOptions = {}, sqs = new FakeSqs(TASKS, RESULTS)) {
@@ -738,6 +739,49 @@ describe('a result that was rejected after its checkpoint was saved', () => {
     store.failing = false;
     await pass(2_000);
     expect(await store.getRun('run')).toMatchObject({ status: 'completed', output: 7 });
+    await ended(transport.close());
+  });
+});
+
+describe('results of a turn whose end was never written', () => {
+  it('with the real engine: are handed over one after the other when they are overdue, and the next step is dispatched once', async () => {
+    const store = new (class extends InMemoryStateStore {
+      failing = true;
+      override async updateRun(...args: Parameters<InMemoryStateStore['updateRun']>): Promise<void> {
+        if (args[1].status === 'suspended' && this.failing) throw new Error('store is down');
+        return super.updateRun(...args);
+      }
+      // As slow as a database: turns that begin within its time know nothing of each other.
+      override async saveCheckpoint(...args: Parameters<InMemoryStateStore['saveCheckpoint']>) {
+        await sleep(20 + args[0].seq);
+        return super.saveCheckpoint(...args);
+      }
+      override async listCheckpoints(runId: string) {
+        await sleep(10);
+        return super.listCheckpoints(runId);
+      }
+    })();
+    const { sqs, transport } = setUp({}, new FakeSqs('durable-tasks-a', 'durable-tasks-b', RESULTS));
+    const engine = new WorkflowEngine({ store, transport });
+    transport.attach(engine);
+    engine.register('workflow', '1', async (ctx) => {
+      await Promise.all([1, 2, 3, 4].map((input) => ctx.step('a', input)));
+      return ctx.step('b', 5);
+    });
+    await toleratingUnhandledRejections(async () => {
+      engine.start('workflow', {}, 'run').catch(() => undefined);
+      await pass(100);
+    });
+    store.failing = false;
+    for (const { body } of sqs.messages('durable-tasks-a')) {
+      const { runId, seq, stepId }: RemoteTask = JSON.parse(body);
+      sqs.put(RESULTS, { runId, seq, stepId, status: 'completed', output: seq });
+    }
+    await pass(59_000);
+    expect(sqs.messages('durable-tasks-b')).toHaveLength(0);
+    await pass(10_000);
+    expect(sqs.messages('durable-tasks-b')).toHaveLength(1);
+    expect(sqs.messages(RESULTS)).toEqual([]);
     await ended(transport.close());
   });
 });
