@@ -13,6 +13,7 @@ import type { Sender } from '../sqs/sender.ts';
 import type { OutgoingMessage, ReceivedMessage, SqsApi } from '../sqs/sqs-api.ts';
 import { encodeResult } from '../step/encode-result.ts';
 import { runTask, type ServedStep } from '../step/run-task.ts';
+import { sendFitting } from '../step/send-fitting.ts';
 import { stepContext } from '../step/step-context.ts';
 import type { RemoteTask } from '../wire/remote-task.ts';
 import type { StepResult } from '../wire/step-result.ts';
@@ -192,7 +193,9 @@ export class TaskWorker {
         queueUrl = undefined;
         stored ??= await storeLargeBody(message, about, payloadStore);
         queueUrl = await resultsQueueUrl();
-        await sender.send(queueUrl, isFifoQueue(queueUrl) ? { ...stored, ...fifo } : stored);
+        const to = queueUrl;
+        const given = await sendFitting(isFifoQueue(to) ? { ...stored, ...fifo } : stored, (sent) => sender.send(to, sent));
+        if (given !== undefined) logger.warn('result too large for the results queue; sent without what did not fit', { ...ids, ...given });
       },
       {
         backoff: SEND_BACKOFF,
