@@ -10,6 +10,7 @@ import { Batch } from './batch.ts';
 import { Deadline } from './deadline.ts';
 import type { ResultChannel } from './result-channel.ts';
 import type { Invocation } from './run-records.ts';
+import { outliveStrayRejections } from './stray-rejections.ts';
 
 /**
  * What a middleware is given: middy's request. Written out here, because middy's own types import a package that few have
@@ -92,6 +93,10 @@ export function batchHandler(program: BatchProgram) {
     // Absent where a handler is called by hand with a bare object.
     const remainingMs = () => context.getRemainingTimeInMillis?.() ?? Number.POSITIVE_INFINITY;
     const deadline = new Deadline(remainingMs, program.reserveMs(remainingMs(), records.length));
+    let letGo: () => void = () => undefined;
+    deadline.onSeal(() => {
+      letGo = outliveStrayRejections(logger, { requestId: context.awsRequestId });
+    });
     const batch = new Batch(records);
     const invocation: Invocation & { failure?: { readonly error: unknown } } = { lambda: context, batch, deadline, channel };
     const chained = invocations.run(invocation, chain, event, context);
@@ -107,6 +112,7 @@ export function batchHandler(program: BatchProgram) {
       );
     });
     deadline.end();
+    letGo();
 
     const { failure } = invocation;
     const counts = () => ({ records: batch.size, started: batch.started, requestId: context.awsRequestId });

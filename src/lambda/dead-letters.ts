@@ -8,7 +8,7 @@ import type { StepResult } from '../wire/step-result.ts';
 import { encodeMessage } from './deliver-result.ts';
 import { FlushCost } from './flush-cost.ts';
 import { linesOf } from './lines.ts';
-import { parkedMessage, parkedQueueNames } from './parked-message.ts';
+import { PARKED_ATTRIBUTE, parkedMessage, parkedQueueNames } from './parked-message.ts';
 import { readRecord, type TaskIds } from './read-record.ts';
 import type { SqsChannel } from './result-channel.ts';
 import type { Invocation } from './run-records.ts';
@@ -65,16 +65,16 @@ export class DeadLetters {
   async #record(record: SQSRecord, { batch, deadline, lambda }: Invocation): Promise<boolean> {
     if (deadline.reached) return false;
     batch.start();
-    const ids: LogFields = { messageId: record.messageId, queue: record.eventSourceARN, requestId: lambda.awsRequestId };
+    let ids: LogFields = { messageId: record.messageId, queue: record.eventSourceARN, requestId: lambda.awsRequestId };
     try {
       const letter = await this.#read(record, ids);
       if (letter === undefined) return false;
-      const known = { ...ids, runId: letter.task?.runId, stepId: letter.task?.stepId };
-      const parked = await this.#park(record, letter, known, deadline.remainingMs());
+      ids = { ...ids, runId: letter.task?.runId, stepId: letter.task?.stepId };
+      const parked = await this.#park(record, letter, ids, deadline.remainingMs());
       if (letter.task !== undefined) await this.#tell(record, letter.task, deadline.remainingMs());
       if (!parked) return false;
       batch.settle(record);
-      this.#options.logger.warn('dead letter parked', { ...known, reason: letter.reason, resultSent: letter.task !== undefined });
+      this.#options.logger.warn('dead letter parked', { ...ids, reason: letter.reason, resultSent: letter.task !== undefined });
       return true;
     } catch (error) {
       batch.sendFailed(error);
@@ -83,7 +83,7 @@ export class DeadLetters {
     }
   }
 
-  /** Undefined where its body is stored and the store does not answer now. */
+  /** Undefined where its body is stored, the store does not answer now, and nothing else tells whose it is. */
   async #read(record: SQSRecord, ids: LogFields): Promise<Letter | undefined> {
     const { marker, payloadStore, logger } = this.#options;
     if (marker !== undefined && record.messageAttributes?.[marker] === undefined) {
@@ -98,21 +98,22 @@ export class DeadLetters {
       case 'unreadable':
         return { reason: `its stored body cannot be read: ${read.error.reason}`, task: read.ids };
       case 'unavailable':
+        // Its receives are used up, and here they can be once more: a run whose step nobody answers for waits for ever.
+        if (read.ids !== undefined) return { reason: 'receive count used up', task: read.ids };
         logger.error('the body of a dead letter cannot be read now; it will be delivered again', { ...ids, ...errorFields(read.error) });
         return undefined;
     }
   }
 
   /**
-   * Gives whether the letter is parked. Where it never will be by us (no room for the note, no such queue, no right), the redrive
-   * policy of the dead-letter queue parks it as it is, after some more deliveries: the engine need not wait for that.
+   * Gives whether the letter is parked. Where it never will be by us (no such queue, no right), the redrive policy of the dead-letter
+   * queue parks it as it is, after some more deliveries: the engine need not wait for that.
    */
   async #park(record: SQSRecord, { reason, task, token }: Letter, ids: LogFields, timeLeftMs: number): Promise<boolean> {
     if (this.#parked.has(record.messageId)) return true;
     const message = parkedMessage(record, { reason, resultSent: task !== undefined });
-    if (message === undefined) {
-      this.#options.logger.warn('dead letter has no room for a note; left to the redrive policy', ids);
-      return false;
+    if (message.attributes?.[PARKED_ATTRIBUTE] === undefined) {
+      this.#options.logger.warn('dead letter has no room for a note; parked as it is', ids);
     }
     try {
       const queueNames = parkedQueueNames(record.eventSourceARN, token);

@@ -4,6 +4,7 @@ import { errorFields, type LogFields } from '../logger.ts';
 import { storeLargeBody } from '../payloads/message-body.ts';
 import type { OutgoingMessage } from '../sqs/sqs-api.ts';
 import { encodeResult } from '../step/encode-result.ts';
+import { sendFitting } from '../step/send-fitting.ts';
 import { MAX_MESSAGE_BYTES, type MessageAttributes } from '../wire/limits.ts';
 import type { StepResult } from '../wire/step-result.ts';
 import type { TaskIds } from './read-record.ts';
@@ -41,8 +42,12 @@ export async function deliver(
   const { logger, costs, repeats, payloadStore, storesResults } = runner;
   try {
     const small = payloadStore === undefined || !storesResults ? message : await stored(message, subject, about, runner);
+    const send = (sent: OutgoingMessage) => channel.send(sent, deadline.remainingMs(), subject.runId);
     try {
-      await channel.send(small, deadline.remainingMs(), subject.runId);
+      const given = await sendFitting(small, send);
+      if (given !== undefined) {
+        logger.warn('result too large for the results queue; sent without what did not fit', { ...about.ids, ...given });
+      }
     } finally {
       costs.record(performance.now() - madeAt);
     }

@@ -26,17 +26,21 @@ export interface ParkedNote {
   readonly resultSent: boolean;
 }
 
-/** A dead letter as it is parked: body, attributes and message group as they were, and the note. Undefined where there is no room for it. */
-export function parkedMessage(record: SQSRecord, note: Pick<ParkedNote, 'reason' | 'resultSent'>): OutgoingMessage | undefined {
-  const attributes: MessageAttributes = { ...attributesOf(record), [PARKED_ATTRIBUTE]: encodeJson(parkedNote(record, note)) };
+/**
+ * A dead letter as it is parked: body, attributes and message group as they were, and the note. Without the note where there is no room
+ * for it, which is how the redrive policy of the dead-letter queue would park it.
+ */
+export function parkedMessage(record: SQSRecord, note: Pick<ParkedNote, 'reason' | 'resultSent'>): OutgoingMessage {
+  const own = attributesOf(record);
+  const noted: MessageAttributes = { ...own, [PARKED_ATTRIBUTE]: encodeJson(parkedNote(record, note)) };
   const given: unknown = record.body;
   // A body-parsing middleware may have been here before us.
   const body = typeof given === 'string' ? given : JSON.stringify(given);
-  if (Object.keys(attributes).length > MAX_ATTRIBUTES || messageBytes(body, attributes) > MAX_MESSAGE_BYTES) return undefined;
+  const hasRoom = Object.keys(noted).length <= MAX_ATTRIBUTES && messageBytes(body, noted) <= MAX_MESSAGE_BYTES;
   const groupId = record.attributes?.MessageGroupId;
   return {
     body,
-    attributes,
+    attributes: hasRoom ? noted : own,
     ...(groupId === undefined ? {} : { groupId }),
     // A new one: SQS would drop the old one's second use for five minutes, however it came to be deleted.
     ...(fifoGroup(record) === undefined ? {} : { deduplicationId: crypto.randomUUID() }),

@@ -17,8 +17,8 @@ export type ReadRecord =
   | { readonly kind: 'unreadable'; readonly error: PayloadStoreError; readonly ids: TaskIds | undefined }
   /** `problem` by field and kind, holding no value. */
   | { readonly kind: 'malformed'; readonly problem: string }
-  /** The store does not answer now. */
-  | { readonly kind: 'unavailable'; readonly error: unknown };
+  /** The store does not answer now. `ids` as above. */
+  | { readonly kind: 'unavailable'; readonly error: unknown; readonly ids: TaskIds | undefined };
 
 /** Reads the task of a record; gives it at once where the record itself holds it. Never throws or rejects. */
 export function readRecord({ body: given }: SQSRecord, store: PayloadStore | undefined): ReadRecord | Promise<ReadRecord> {
@@ -57,7 +57,7 @@ function decoded(body: string): ReadRecord {
 }
 
 function unreadable(error: unknown, body: string): ReadRecord {
-  if (!(error instanceof PayloadStoreError) || error.passing) return { kind: 'unavailable', error };
   const about = subjectOfKey(decodePointer(body)?.key ?? '');
-  return { kind: 'unreadable', error, ids: about?.kind === 'task' ? about : undefined };
+  const ids = about?.kind === 'task' ? about : undefined;
+  return !(error instanceof PayloadStoreError) || error.passing ? { kind: 'unavailable', error, ids } : { kind: 'unreadable', error, ids };
 }

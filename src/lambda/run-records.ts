@@ -29,7 +29,7 @@ export interface Run extends Invocation {
  * record is settled, and no record's trouble touches another's, but for those behind it in its FIFO message group.
  */
 export async function runRecords(records: readonly SQSRecord[], invocation: Invocation, runner: RecordRunner): Promise<void> {
-  const { deadline, channel, lambda } = invocation;
+  const { batch, deadline, channel, lambda } = invocation;
   const { logger } = runner;
   const gate = new SendGate();
   const inWork = new Set<StepInWork>();
@@ -39,10 +39,12 @@ export async function runRecords(records: readonly SQSRecord[], invocation: Invo
   const returned: SQSRecord[] = [];
   let returning: Promise<void> | undefined;
 
-  const returnRecords = (given: readonly SQSRecord[]) => {
+  const returnRecords = async (given: readonly SQSRecord[]): Promise<void> => {
     const fields = { requestId: lambda.awsRequestId };
     if (given.length > 0) logger.warn('records not started: too little time is left', { ...fields, records: given.length });
-    return giveBack(given, channel, logger, fields, () => deadline.closed);
+    // Where nothing was, it is not these records' lot but the invocation's (a slow middleware, a slow store), and the next one's too: at
+    // once and again, their receives would be used up in no time.
+    if (batch.started > 0) await giveBack(given, channel, logger, fields, () => deadline.closed);
   };
   const lane = async () => {
     while (next < lines.length && (gate.isOpen || (await gate.open()))) {

@@ -7,6 +7,7 @@ import type { DurableDeployment } from './deployment.ts';
 import type { Framework, Template } from './framework.ts';
 import { bridgeModule, readReplay, replayEnvironment } from './invoke-local.ts';
 import { leanCore } from './lean-core.ts';
+import { nodeProblem } from './node-version.ts';
 import { readDurableService } from './read-service.ts';
 import { workerEnvironment } from './resources/environment.ts';
 
@@ -40,6 +41,8 @@ export class DurableSqsLambdaPlugin {
   constructor(serverless: Framework, options: Readonly<Record<string, unknown>>) {
     this.#serverless = serverless;
     this.#options = options;
+    const tooOld = nodeProblem(process.versions.node);
+    if (tooOld !== undefined) throw new serverless.classes.Error(tooOld, ERROR_CODE);
     // Any shape passes here: `readDurableService` says more about a mistake than a schema can.
     for (const event of ['durableStep', 'durableDeadLetters']) serverless.configSchemaHandler.defineFunctionEvent('aws', event, {});
     if (this.#is(...PACKAGING, ONE_FUNCTION, REPLAY)) this.#setUpBundler();

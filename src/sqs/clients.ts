@@ -27,6 +27,9 @@ export interface OpenedCalls {
   destroy(): void;
 }
 
+/** A long poll keeps its connection for up to 20 s: with the SDK's 50, the polls of whoever serves more queues would wait for each other. */
+const UNLIMITED = { httpAgent: { maxSockets: Number.POSITIVE_INFINITY }, httpsAgent: { maxSockets: Number.POSITIVE_INFINITY } };
+
 /** Opens SQS with long polls on connections of their own. */
 export function openClients(options: ClientOptions): OpenedClients {
   const { client, calls, pollClient, destroy } = openCalls(options);
@@ -53,7 +56,10 @@ export function openCalls({ client, clientConfig = {} }: ClientOptions): OpenedC
     calls: direct,
     // Made by the first receive: who only sends does without.
     pollClient() {
-      poll ??= client === undefined ? new SQSClient(config) : separateConnections(client);
+      poll ??=
+        client === undefined
+          ? new SQSClient({ ...config, requestHandler: config.requestHandler ?? UNLIMITED })
+          : separateConnections(client);
       return poll;
     },
     destroy() {
@@ -75,25 +81,19 @@ function endpointOfEnvironment(env: NodeJS.ProcessEnv): Pick<SQSClientConfig, 'e
 }
 
 /**
- * A client configured as `client` is, on a connection pool of its own.
+ * `client` itself, its middlewares, retries and all, but on a connection pool of its own.
  *
  * The SDK's default pool has 50 sockets; long polls that fill it would stall every send. A request handler that is not the
- * SDK's default, or that was given its own agents (a proxy, say), knows better than we do: then the client itself is used.
- * An agent for plain HTTP is not seen before its first request: it is used for all calls but long polls.
+ * SDK's default, or that was given its own agents (a proxy, say), knows better than we do, and so does whoever
+ * gave the client another `send`: then the client itself is used. An agent for plain HTTP is not seen before its first request: it is
+ * used for all calls but long polls.
  */
 export function separateConnections(client: SQSClient): SQSClient {
-  if (!hasDefaultConnections(client)) return client;
-  const { region, credentials, endpoint, maxAttempts, tls, useFipsEndpoint, useDualstackEndpoint, useQueueUrlAsEndpoint } = client.config;
-  return new SQSClient({
-    region,
-    credentials,
-    maxAttempts,
-    tls,
-    useFipsEndpoint,
-    useDualstackEndpoint,
-    useQueueUrlAsEndpoint,
-    ...(endpoint === undefined ? {} : { endpoint }),
-  });
+  if (!hasDefaultConnections(client) || client.send !== SQSClient.prototype.send) return client;
+  // The SDK has no copy of a client, and one made of its configuration would do without the middlewares that were added to it.
+  const { requestHandler } = new SQSClient({ region: client.config.region, requestHandler: UNLIMITED }).config;
+  const separate: SQSClient = Object.create(client, { config: { value: { ...client.config, requestHandler } } });
+  return separate;
 }
 
 function hasDefaultConnections(client: SQSClient): boolean {

@@ -1,4 +1,4 @@
-import { QueueNotFoundError } from '../errors.ts';
+import { ConfigurationError, QueueNotFoundError } from '../errors.ts';
 import {
   deadLetterQueueName,
   parkedQueueName,
@@ -6,6 +6,8 @@ import {
   resultsQueueName,
   tasksQueueName,
 } from '../naming/queue-names.ts';
+import { is } from '../options.ts';
+import { kindOf } from '../wire/json.ts';
 import type { FifoQueues } from './fifo-queues.ts';
 import {
   DEAD_LETTERS_MAX_RECEIVE_COUNT,
@@ -48,13 +50,32 @@ export class QueueDirectory {
   tasksQueueUrl(token: string): Promise<string> {
     const { taskQueueUrl } = this.#options;
     if (typeof taskQueueUrl === 'string') return Promise.resolve(taskQueueUrl);
-    return this.#once(`tasks ${token}`, async () => (taskQueueUrl ? taskQueueUrl(token) : this.#tasksByName(token)));
+    return this.#once(tasksKey(token), async () =>
+      taskQueueUrl ? checkedUrl(`taskQueueUrl("${token}")`, await taskQueueUrl(token)) : this.#tasksByName(token),
+    );
+  }
+
+  /** As {@link tasksQueueUrl}, but never creates the queue: undefined where there is none of its name. */
+  async findTasksQueueUrl(token: string): Promise<string | undefined> {
+    const { api, prefix, taskQueueUrl, fifo } = this.#options;
+    if (taskQueueUrl === undefined && this.#lookUps.get(tasksKey(token))?.found === undefined) {
+      const found = await api.findQueueUrl(tasksQueueName(token, prefix, { fifo: fifo?.tasks ?? false }));
+      if (found === undefined) return undefined;
+    }
+    return this.tasksQueueUrl(token);
+  }
+
+  /** Whether a tasks queue that is missing is on its way into being: a queue may be unknown to SQS for a second after its creation. */
+  get createsTasksQueues(): boolean {
+    return this.#options.autoCreate && this.#options.taskQueueUrl === undefined;
   }
 
   resultsQueueUrl(): Promise<string> {
     const { resultsQueueUrl } = this.#options;
     if (typeof resultsQueueUrl === 'string') return Promise.resolve(resultsQueueUrl);
-    return this.#once('results', async () => (resultsQueueUrl ? resultsQueueUrl() : this.#resultsByName()));
+    return this.#once('results', async () =>
+      resultsQueueUrl ? checkedUrl('resultsQueueUrl()', await resultsQueueUrl()) : this.#resultsByName(),
+    );
   }
 
   /** Forgets a URL that turned out to lead nowhere, so that a queue made anew is found. */
@@ -124,6 +145,17 @@ export class QueueDirectory {
     if (QueueArn === undefined) throw new QueueNotFoundError(name, await api.region());
     return QueueArn;
   }
+}
+
+function tasksKey(token: string): string {
+  return `tasks ${token}`;
+}
+
+/** What a resolver gave. Where it is, say, an environment variable that is not set, the call of SQS would fail with other words. */
+function checkedUrl(resolver: string, url: unknown): string {
+  if (is.url.accepts(url)) return String(url);
+  const got = typeof url === 'string' && url !== '' ? JSON.stringify(url) : kindOf(url);
+  throw new ConfigurationError(`expected ${resolver} to give ${is.url.expected}, got ${got}`);
 }
 
 const NO_FIFO: FifoQueues = { tasks: false, results: false };

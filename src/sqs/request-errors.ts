@@ -30,6 +30,17 @@ const PASSING_CODES: ReadonlySet<string> = new Set([
   'QueueDeletedRecently',
 ]);
 
+/**
+ * What to look at where AWS refuses whoever asks. Its own text is not used: that of a wrong signature quotes the request, session token
+ * included.
+ */
+const HINTS: ReadonlyMap<string, string> = new Map([
+  ['SignatureDoesNotMatch', 'the queue is in another region than the client, or the secret key is wrong'],
+  ['InvalidSignatureException', 'the queue is in another region than the client, or the secret key is wrong'],
+  ['InvalidClientTokenId', 'AWS does not know the access key'],
+  ['UnrecognizedClientException', 'AWS does not know the access key, or its session token is wrong'],
+]);
+
 const MISSING_QUEUE_CODES: ReadonlySet<string> = new Set(['QueueDoesNotExist', 'NonExistentQueue']);
 
 /** SQS names its errors with or without a service prefix, by protocol and emulator. */
@@ -60,7 +71,7 @@ export function requestError(operation: string, error: unknown): SqsRequestError
   const ours = name === 'TypeError' || (error instanceof Error && error.message === 'Region is missing');
   const passing = PASSING_CODES.has(code) || (answered ? status >= 500 || status === 429 : !ours);
   // What never reached SQS has a text about hosts, sockets and configuration: it says what to mend, and it has seen no body.
-  const detail = !answered && error instanceof Error ? error.message : undefined;
+  const detail = !answered && error instanceof Error ? error.message : HINTS.get(code);
   return new SqsRequestError(operation, code, passing, { cause: error, detail });
 }
 

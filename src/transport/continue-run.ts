@@ -1,5 +1,6 @@
 import type { EngineEvent, WorkflowRun } from '@dudousxd/nestjs-durable-core';
 import { RunLockedError } from '../errors.ts';
+import { errorFields, type Logger } from '../logger.ts';
 import { backoffMs, type Timing } from '../sqs/backoff.ts';
 import type { EventTurns } from './event-turns.ts';
 
@@ -35,6 +36,21 @@ export async function continueRun(runId: string, engine: AttachableEngine, turns
       if (isNamespaceMismatch(error)) return;
       throw error;
     }
+  }
+}
+
+/**
+ * Brings a run back to its end, where the engine has put it to sleep after that: its steps are settled, so it is only replayed. Does
+ * nothing where the run has been woken since. Never rejects: what fails is logged.
+ */
+export async function restoreEnd(runId: string, engine: AttachableEngine, logger: Logger): Promise<void> {
+  logger.info('the engine put a run to sleep that had ended; it is resumed', { runId });
+  try {
+    const run = await engine.getRun?.(runId);
+    if (run?.status === 'suspended') await engine.resume?.(runId);
+  } catch (error) {
+    if (isNamespaceMismatch(error)) return;
+    logger.warn("a run that had ended sleeps until the engine's reconcileMs: it could not be resumed", { runId, ...errorFields(error) });
   }
 }
 

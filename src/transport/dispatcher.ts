@@ -56,7 +56,7 @@ export class Dispatcher {
       const send = () => this.#retry(dispatch, () => this.#sendOnce(dispatch));
       await (isFifoQueue(queueUrl) ? this.#runs.run(task.runId, send) : send());
     } catch (error) {
-      if (isPassing(error)) throw new DispatchTimeoutError(task, timeoutMs, { cause: error });
+      if (this.#passes(error)) throw new DispatchTimeoutError(task, timeoutMs, { cause: error });
       throw error;
     }
   }
@@ -70,11 +70,16 @@ export class Dispatcher {
       timeoutMs: dispatch.deadline - timing.now(),
       passes: (error) => {
         dispatch.tries += 1;
-        const passes = isPassing(error);
+        const passes = this.#passes(error);
         if (passes) logger.warn('dispatch failed and is tried again', { runId, stepId, tries: dispatch.tries, ...errorFields(error) });
         return passes;
       },
     });
+  }
+
+  #passes(error: unknown): boolean {
+    if (error instanceof QueueNotFoundError) return this.#options.queues.createsTasksQueues;
+    return (error instanceof SqsRequestError || error instanceof PayloadStoreError) && error.passing;
   }
 
   async #sendOnce(dispatch: Dispatch): Promise<void> {
@@ -138,8 +143,4 @@ interface Dispatch {
   readonly deadline: number;
   tries: number;
   deduplicationId?: string;
-}
-
-function isPassing(error: unknown): boolean {
-  return (error instanceof SqsRequestError || error instanceof PayloadStoreError) && error.passing;
 }

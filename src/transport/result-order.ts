@@ -1,5 +1,6 @@
 import { TransportClosedError } from '../errors.ts';
 import type { StepResult } from '../wire/step-result.ts';
+import { RecentIds } from './recent-ids.ts';
 import type { DispatchedStep, Turns } from './turns.ts';
 
 interface HeldResult {
@@ -7,8 +8,8 @@ interface HeldResult {
   readonly deliver: () => Promise<void>;
   /** Epoch milliseconds: not before this where another instance may have dispatched its step. */
   readonly notBefore: number;
-  /** When it goes whatever is known of turns, epoch milliseconds. */
-  readonly latestAt: number;
+  /** Epoch milliseconds. */
+  readonly cameAt: number;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -20,12 +21,14 @@ interface HeldResult {
  */
 const OTHERS_HOLD_MS = 250;
 /** Steps of which it is remembered that this instance dispatched them. What is forgotten costs {@link OTHERS_HOLD_MS}, no more. */
-const MAX_REMEMBERED_STEPS = 100_000;
+const REMEMBERED_STEPS = 50_000;
 
 /** What is going on for one run; exists only while something is. */
 interface Lane {
   readonly held: HeldResult[];
   delivering: number;
+  /** When the newest delivery began, epoch milliseconds. */
+  begunAt: number;
   timer?: NodeJS.Timeout | undefined;
 }
 
@@ -33,12 +36,13 @@ interface Lane {
  * Hands results to the engine one at a time per run, and not before the turn that dispatched their step has ended; across runs all
  * at once. What a turn waits for in memory goes straight through.
  *
- * Nothing is held longer than `maxHoldMs` after it came in: whatever is wrong with what is known of turns, a result arrives.
+ * Nothing is held longer than `maxHoldMs` after it came in, or after the result before it was handed over: whatever is wrong with what is
+ * known of turns, a result arrives.
  */
 export class ResultOrder {
   readonly #lanes = new Map<string, Lane>();
-  /** Ids of steps that were dispatched here and have no result yet, oldest first. */
-  readonly #ours = new Set<string>();
+  /** Ids of steps that were dispatched here and have no result yet. */
+  readonly #ours = new RecentIds(REMEMBERED_STEPS);
   readonly #maxHoldMs: number;
   readonly #turns: Turns;
   #closed = false;
@@ -55,7 +59,6 @@ export class ResultOrder {
 
   dispatching(step: DispatchedStep): void {
     this.#ours.add(step.stepId);
-    if (this.#ours.size > MAX_REMEMBERED_STEPS) this.#forgetOldest();
     this.#turns.dispatching(step);
   }
 
@@ -80,7 +83,7 @@ export class ResultOrder {
       const now = Date.now();
       // SQS's clock may be ahead of ours.
       const notBefore = ours ? 0 : Math.min(sentAt, now) + OTHERS_HOLD_MS;
-      lane.held.push({ result, deliver, notBefore, latestAt: now + this.#maxHoldMs, resolve, reject });
+      lane.held.push({ result, deliver, notBefore, cameAt: now, resolve, reject });
       this.#pump(result.runId, lane);
     });
   }
@@ -98,7 +101,7 @@ export class ResultOrder {
   #lane(runId: string): Lane {
     let lane = this.#lanes.get(runId);
     if (lane === undefined) {
-      lane = { held: [], delivering: 0 };
+      lane = { held: [], delivering: 0, begunAt: 0 };
       this.#lanes.set(runId, lane);
     }
     return lane;
@@ -115,7 +118,7 @@ export class ResultOrder {
     const now = Date.now();
     let nextAt = Number.POSITIVE_INFINITY;
     for (const held of [...lane.held]) {
-      const goesAt = Math.min(held.latestAt, Math.max(held.notBefore, this.#turns.readyAt(held.result)));
+      const goesAt = Math.min(this.#latestAt(held, lane), Math.max(held.notBefore, this.#turns.readyAt(held.result)));
       if (goesAt > now) {
         nextAt = Math.min(nextAt, goesAt);
       } else {
@@ -128,8 +131,17 @@ export class ResultOrder {
     this.#dropIfIdle(runId, lane);
   }
 
+  /**
+   * When a result goes whatever is known of turns, epoch milliseconds. Where another one of its run is with the engine, that one gets as
+   * long: results that waited for a turn whose end was never written are overdue together, and at once would each begin a turn.
+   */
+  #latestAt({ cameAt }: HeldResult, { delivering, begunAt }: Lane): number {
+    return (delivering > 0 ? Math.max(cameAt, begunAt) : cameAt) + this.#maxHoldMs;
+  }
+
   async #deliver(runId: string, lane: Lane, { deliver, resolve, reject }: HeldResult): Promise<void> {
     lane.delivering += 1;
+    lane.begunAt = Date.now();
     this.#turns.delivering(runId);
     try {
       await deliver();
@@ -141,11 +153,6 @@ export class ResultOrder {
       if (lane.delivering === 0) this.#turns.delivered(runId);
       this.#pump(runId, lane);
     }
-  }
-
-  #forgetOldest(): void {
-    const [oldest] = this.#ours;
-    if (oldest !== undefined) this.#ours.delete(oldest);
   }
 
   #dropIfIdle(runId: string, lane: Lane): void {

@@ -17,10 +17,11 @@ import { Sender } from '../sqs/sender.ts';
 import type { ServedStep } from '../step/run-task.ts';
 import type { StepContext } from '../step/step-context.ts';
 import { type ContainerStepFunction, type FromJson, isStepFunction } from './container-step.ts';
-import { type AttachableEngine, continueRun } from './continue-run.ts';
+import { type AttachableEngine, continueRun, restoreEnd } from './continue-run.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { EventTurns } from './event-turns.ts';
 import { groupHealth } from './group-health.ts';
+import { OverwrittenRuns } from './overwritten-runs.ts';
 import { ResultOrder } from './result-order.ts';
 import { ResultReceiver } from './result-receiver.ts';
 import { TaskWorker } from './task-worker.ts';
@@ -109,7 +110,11 @@ export class SqsTransport implements Transport {
       this.#eventTurns = new EventTurns(onTurnEnd, FAN_OUT_QUIET_MS);
       return this.#eventTurns;
     }, this.#options.resultHoldMs ?? HOLD_ATTACHED_MS);
-    this.#detach = engine.subscribe((event) => this.#eventTurns?.event(event));
+    const overwritten = new OverwrittenRuns((runId) => void restoreEnd(runId, engine, this.#logger));
+    this.#detach = engine.subscribe((event) => {
+      this.#eventTurns?.event(event);
+      overwritten.event(event);
+    });
   }
 
   /**
@@ -181,7 +186,7 @@ export class SqsTransport implements Transport {
     for (const worker of this.#workers.values()) worker.start();
   }
 
-  /** Depth of a tasks queue, and one worker that stands for Lambda: an empty list would show as "nobody consumes". */
+  /** Depth of a tasks queue, and one worker that stands for Lambda; no depth and no worker where there is no such queue. Creates none. */
   groupHealth(group: string): Promise<GroupHealth> {
     return groupHealth(group, this.#queues, this.#clients.api);
   }

@@ -13,6 +13,7 @@ import type { Sender } from '../sqs/sender.ts';
 import type { OutgoingMessage, ReceivedMessage, SqsApi } from '../sqs/sqs-api.ts';
 import { encodeResult } from '../step/encode-result.ts';
 import { runTask, type ServedStep } from '../step/run-task.ts';
+import { sendFitting } from '../step/send-fitting.ts';
 import { stepContext } from '../step/step-context.ts';
 import type { RemoteTask } from '../wire/remote-task.ts';
 import type { StepResult } from '../wire/step-result.ts';
@@ -52,6 +53,8 @@ export class TaskWorker {
   readonly #acknowledgers: Acknowledgers;
   readonly #running = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
+  /** No further step begins. */
+  #stopped = false;
 
   constructor(options: TaskWorkerOptions) {
     this.#options = options;
@@ -84,8 +87,9 @@ export class TaskWorker {
     this.#poller.start();
   }
 
-  /** Stops receiving; steps that run go on. */
+  /** Stops receiving and beginning; steps that run go on. */
   stop(): Promise<void> {
+    this.#stopped = true;
     return this.#poller.stop();
   }
 
@@ -121,8 +125,8 @@ export class TaskWorker {
     const { marker, logger, timing, payloadStore } = this.#options;
     const { messageId, receiveCount, receiptHandle } = message;
     if (isForeign(message, marker)) return again(message, acknowledger, foreignDelaySeconds(message, timing.random));
-    // Not begun, and nobody but another worker can run it: it is behind one that failed, or came while this one closes.
-    if (this.#stopping.signal.aborted) return again(message, acknowledger, 0);
+    // Not begun, and another worker can run it at once: it is behind one of its group, or came while this one closes.
+    if (this.#stopped) return again(message, acknowledger, 0);
 
     const read = await readTask(message.body, payloadStore);
     switch (read.kind) {
@@ -192,7 +196,9 @@ export class TaskWorker {
         queueUrl = undefined;
         stored ??= await storeLargeBody(message, about, payloadStore);
         queueUrl = await resultsQueueUrl();
-        await sender.send(queueUrl, isFifoQueue(queueUrl) ? { ...stored, ...fifo } : stored);
+        const to = queueUrl;
+        const given = await sendFitting(isFifoQueue(to) ? { ...stored, ...fifo } : stored, (sent) => sender.send(to, sent));
+        if (given !== undefined) logger.warn('result too large for the results queue; sent without what did not fit', { ...ids, ...given });
       },
       {
         backoff: SEND_BACKOFF,

@@ -9,65 +9,68 @@ import { type FifoOption, type FifoQueues, fifoQueues, fifoRule, isFifoQueue } f
 /** Gives the URL of the tasks queue of a routing token. Sync or async; asked once per token. */
 export type QueueUrlResolver = (token: string) => string | Promise<string>;
 
-/** Options of `SqsTransport`. The first eleven are those of `@dudousxd/nestjs-durable-transport-sqs`, with the same meaning. */
+/**
+ * Options of `SqsTransport`. The first ten are those of `@dudousxd/nestjs-durable-transport-sqs`, with the same meaning; as there, they may be
+ * set one by one.
+ */
 export interface SqsTransportOptions {
   /** An SQS client to use; it stays yours and is not destroyed by `close()`. */
-  readonly client?: SQSClient;
+  client?: SQSClient;
   /** Configuration of the clients that are made where no `client` is given; these are destroyed by `close()`. Beside a `client`, unused. */
-  readonly clientConfig?: SQSClientConfig;
+  clientConfig?: SQSClientConfig;
   /** The one routing token whose queue this instance's handlers serve. Without it each handler serves the queue of its own name. */
-  readonly group?: string;
+  group?: string;
   /** The tasks queue: a URL, or a function from routing token to URL. Such queues must exist. @default looked up by name */
-  readonly taskQueueUrl?: string | QueueUrlResolver;
+  taskQueueUrl?: string | QueueUrlResolver;
   /** The results queue: a URL or a function that gives it. It must exist. @default `<prefix>-results`, looked up by name */
-  readonly resultsQueueUrl?: string | (() => string | Promise<string>);
+  resultsQueueUrl?: string | (() => string | Promise<string>);
   /** First part of the names of queues that are looked up. @default 'durable' */
-  readonly prefix?: string;
+  prefix?: string;
   /** Create queues that are looked up by name and missing, with their dead-letter queues. @default false */
-  readonly autoCreate?: boolean;
+  autoCreate?: boolean;
   /** Message attribute that marks durable messages; messages without it are left to the other consumer of the queue. */
-  readonly marker?: string;
+  marker?: string;
   /** Long poll, 0 to 20 seconds. @default 20 */
-  readonly waitTimeSeconds?: number;
+  waitTimeSeconds?: number;
   /**
    * Visibility of a task while a handler of this process works on it; extended for as long as it does. With `autoCreate`, a sixth of
    * the visibility of a new tasks queue: the longest timeout a Lambda function may have on it. @default 60
    */
-  readonly visibilityTimeoutSec?: number;
+  visibilityTimeoutSec?: number;
 
   /** Folded into the prefix as `<prefix>-<namespace>`, as the other transports do. @default none */
-  readonly namespace?: string;
+  namespace?: string;
   /** `true`: receiving starts one macrotask after `onResult` / `handle`. `false`: it waits for `start()`. @default true */
-  readonly autoStart?: boolean;
+  autoStart?: boolean;
   /** `false` makes `handle` do nothing: in a NestJS engine whose steps run on Lambda, Nest must not compete for their tasks. @default true */
-  readonly consumeTasks?: boolean;
+  consumeTasks?: boolean;
   /** Tasks of one queue that a process handles at the same time (`handle`). @default 10 */
-  readonly concurrency?: number;
+  concurrency?: number;
   /** How long `dispatch` retries failures that pass before it rejects, which fails the run. @default 120_000 */
-  readonly dispatchTimeoutMs?: number;
+  dispatchTimeoutMs?: number;
   /**
    * Longest time a result is held back for the turn that dispatched its step. Not attached, it is also how long a result of a run's
    * first turn waits past its dispatch. @default 60_000 attached, 250 not attached
    */
-  readonly resultHoldMs?: number;
+  resultHoldMs?: number;
   /**
    * FIFO queues, named `.fifo`: all, or only those of tasks or results. A queue whose given or resolved URL ends in `.fifo` is FIFO
    * without it. The message group is the run, so what belongs to one run keeps its order, and runs do not wait for each other.
    *
    * A worker that sends no group id cannot answer on a FIFO results queue: Python's, and those of the published transport. @default false
    */
-  readonly fifo?: FifoOption;
+  fifo?: FifoOption;
   /**
    * SQS message group of a task on a standard queue: the tenant of fair queues. On a FIFO queue the group is always the run: beside
    * `fifo` for tasks it is refused, and where `taskQueueUrl` gives a FIFO queue it is not asked. @default none
    */
-  readonly messageGroupId?: (task: EngineTask) => string | undefined;
+  messageGroupId?: (task: EngineTask) => string | undefined;
   /** Where bodies go that are too large for a message, and where those that workers stored are read from. @default none */
-  readonly payloadStore?: PayloadStore;
+  payloadStore?: PayloadStore;
   /** Told of every failure that is survived: receives, deletes, results that the engine rejected. */
-  readonly onError?: (error: unknown) => void;
+  onError?: (error: unknown) => void;
   /** @default one readable line per warning and error; JSON on Lambda */
-  readonly logger?: Logger;
+  logger?: Logger;
 }
 
 const payloadStoreRule: OptionRule = {

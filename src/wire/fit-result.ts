@@ -73,7 +73,7 @@ function reducedResult(result: StepResult, whole: string, limitBytes: number, at
 const CUT = '… (cut)';
 
 function tooLarge(result: StepResult, bytes: number, limitBytes: number): StepResult {
-  const message = `result of ${bytes} bytes is larger than the ${limitBytes} bytes that SQS accepts; return a reference to the data instead of the data`;
+  const message = `result of ${bytes} bytes is larger than the ${limitBytes} bytes that its queue accepts; return a reference to the data instead of the data`;
   return { ...head(result), status: 'failed', error: { message, code: 'result_too_large', retryable: false } };
 }
 

@@ -84,7 +84,10 @@ export class EngineInstance {
     await this.#transport.close();
   }
 
-  /** As the NestJS module polls: what is pending, what is due; never two at once, but a pass that waits for a `timeoutMs` step is left behind. */
+  /**
+   * What is pending, what is due. A pass that takes long is left behind, so passes overlap: the NestJS module's never do, and stand still
+   * while one waits for a `timeoutMs` step.
+   */
   async #poll(): Promise<void> {
     if (this.#polling) return;
     this.#polling = true;

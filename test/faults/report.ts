@@ -1,3 +1,4 @@
+import { runIdOf } from './history.ts';
 import type { LambdaFleet } from './lambda-fleet.ts';
 import type { Ledger } from './ledger.ts';
 import type { Run, Verdict } from './workload.ts';
@@ -69,16 +70,17 @@ export function rowsOf({ ledger, fleet, verdicts, seconds, left }: Outcome): Row
   ];
 }
 
-/** What is known of the runs that ended otherwise than they should, for a look at what happened. */
-export function histories(outcome: Outcome, which: 'wrong' | 'all'): string[] {
-  const { ledger, verdicts, runs } = outcome;
+/** What is known of the runs that ended otherwise than they should, or of which a step was dispatched again for no known cause. */
+export function histories({ ledger, verdicts, runs }: Outcome, which: 'wrong' | 'all'): string[] {
+  const again = new Map(ledger.dispatches.again().flatMap(({ stepId, why, text }) => (why === 'none' ? [[runIdOf(stepId), text]] : [])));
+  const titleOf = (runId: string, verdict: Verdict | undefined): string | undefined => {
+    if (verdict?.outcome === 'wrong') return verdict.why;
+    if (verdict?.outcome === 'limit' && which === 'all') return verdict.limit;
+    return again.get(runId);
+  };
   return runs.flatMap(({ runId }, index) => {
-    const verdict = verdicts[index];
-    if (verdict === undefined || verdict.outcome === 'right' || (which === 'wrong' && verdict.outcome === 'limit')) return [];
-    return [
-      `${runId}: ${verdict.outcome === 'wrong' ? verdict.why : verdict.limit}`,
-      ...ledger.history.of(runId).map((line) => `  ${line}`),
-    ];
+    const title = titleOf(runId, verdicts[index]);
+    return title === undefined ? [] : [`${runId}: ${title}`, ...ledger.history.of(runId).map((line) => `  ${line}`)];
   });
 }
 

@@ -17,7 +17,7 @@ let lambda: LambdaProcess | undefined;
 
 beforeAll(async () => {
   await requireRuntime();
-  const own = ['counter', 'sleeper', 'mistyped'].map((name) => `test/runtime/handlers/${name}.ts`);
+  const own = ['counter', 'sleeper', 'two-at-once', 'mistyped'].map((name) => `test/runtime/handlers/${name}.ts`);
   bundles = await bundleHandlers('handlers/charge-card.ts', 'handlers/notifications.ts', 'handlers/reserve-stock.ts', ...own);
 });
 afterAll(() => bundles?.remove());
@@ -123,6 +123,24 @@ describe('an invocation that runs out of time', () => {
       expect(sent).toContainEqual(expect.objectContaining({ stepId: 'run:0', status: 'completed' }));
       const timedOut = sent.filter(({ error }) => error?.code === 'lambda_timeout');
       expect(new Set(timedOut.map(({ stepId }) => stepId))).toEqual(new Set(inputs.slice(1, 11).map((_, index) => `run:${index + 1}`)));
+    } finally {
+      await sqs.stop();
+    }
+  });
+
+  it('outlives what the abort of its steps leaves behind: a promise that is rejected with nobody awaiting it', async () => {
+    const sqs = await startStubSqs();
+    try {
+      const { invoke, output } = await start('two-at-once', { env: { DURABLE_RESULTS_QUEUE_URL: sqs.queueUrl } });
+      expect(await invoke(eventOfInputs([0, 60_000, 0], 'two'), { timeoutMs: 3_000 })).toEqual(consumed());
+      expect(sentResults(sqs).map(({ stepId, status, error }) => [stepId, status, error?.code])).toEqual(
+        expect.arrayContaining([
+          ['run:0', 'completed', undefined],
+          ['run:1', 'failed', 'lambda_timeout'],
+          ['run:2', 'completed', undefined],
+        ]),
+      );
+      expect(output()).toContain('a promise that no step awaits was rejected after the deadline');
     } finally {
       await sqs.stop();
     }

@@ -42,6 +42,9 @@ new SqsTransport(published);
 expectTypeOf<keyof PublishedOptions>().toExtend<keyof SqsTransportOptions>();
 type Shared = Pick<SqsTransportOptions, keyof PublishedOptions>;
 expectTypeOf<keyof Shared>().toEqualTypeOf<keyof PublishedOptions>();
+const filledLater: SqsTransportOptions = {};
+filledLater.client = client;
+filledLater.autoCreate = true;
 // What can be done with the published one can be done with this.
 expectTypeOf<Pick<SqsTransport, keyof PublishedTransport>>().toExtend<Pick<PublishedTransport, keyof PublishedTransport>>();
 

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
@@ -21,8 +21,9 @@ describe('the docs', () => {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(join(folder, 'handlers'), { recursive: true });
     copyFileSync(join(root, 'test/fixtures/readme/payments.ts'), join(folder, 'payments.ts'));
-    copyFileSync(join(root, 'handlers/charge-card.ts'), join(folder, 'handlers/charge-card.ts'));
-    const blocks = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code ?? '');
+    const blocks = [...`${readme}\n${reference}`.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code ?? '');
+    const handler = blocks.find((code) => code.startsWith('// handlers/charge-card.ts'));
+    writeFileSync(join(folder, 'handlers/charge-card.ts'), handler ?? '');
     // A block of one statement is part of a step's body.
     for (const [index, code] of blocks.entries()) writeFileSync(join(folder, `block-${index + 1}.ts`), `${code}\nexport {};\n`);
     const compilerOptions = { rootDir: '../..', experimentalDecorators: true };
@@ -34,6 +35,24 @@ describe('the docs', () => {
     expect(stdout).toBe('');
   });
 
+  it("have the bench's figures as it wrote them", () => {
+    for (const part of readFileSync(join(root, 'bench/readme-table.md'), 'utf8').trim().split('\n\n')) expect(readme).toContain(part);
+  });
+
+  it('link to files and headings that exist', () => {
+    const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter((path) => path.endsWith('.md'));
+    const links = pages.flatMap((page) =>
+      [...readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)].map(([, path = '', anchor]) => {
+        const file = path === '' ? join(root, page) : join(root, dirname(page), path);
+        return { link: `${page}: ${path}#${anchor ?? ''}`, file, anchor };
+      }),
+    );
+    const broken = links.filter(({ file, anchor }) => !existsSync(file) || (anchor !== undefined && !anchorsOf(file).includes(anchor)));
+
+    expect(links.length).toBeGreaterThan(10);
+    expect(broken.map(({ link }) => link)).toEqual([]);
+  });
+
   it('give the names of queues as the naming module does', () => {
     for (const token of ['py_echo', 'payments.charge-card', 'charge@acme']) {
       expect(reference).toContain(`| \`${token}\` | \`${tasksQueueName(token)}\` |`);
@@ -43,3 +62,14 @@ describe('the docs', () => {
     }
   });
 });
+
+/** The anchors of a page's headings, as GitHub makes them. */
+function anchorsOf(file: string): string[] {
+  const headings = [...readFileSync(file, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading ?? '');
+  return headings.map((heading) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}

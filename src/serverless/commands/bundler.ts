@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { BuildContext, BuildOptions, BuildResult } from 'esbuild';
 import type { SqsLambdaHandler } from '../../local/mapping-options.ts';
+import { isRecord } from '../../wire/shape.ts';
 import { CommandError } from './command-error.ts';
 
 type Esbuild = typeof import('esbuild');
@@ -101,6 +102,8 @@ export async function watchHandler(options: WatchOptions): Promise<{ stop(): Pro
     format: 'esm',
     // CommonJS packages in an ES module call `require` for Node's own modules.
     banner: { js: "import { createRequire as __durableRequire } from 'node:module'; const require = __durableRequire(import.meta.url);" },
+    // They have these, too: those of the source file, as the built one lives but for a moment.
+    define: { __filename: JSON.stringify(file), __dirname: JSON.stringify(dirname(file)), ...build.define },
     sourcemap: 'inline',
     outdir: outDir,
     logLevel: 'silent',
@@ -119,7 +122,8 @@ export async function watchHandler(options: WatchOptions): Promise<{ stop(): Pro
 
 async function loadHandler(file: string, exportName: string, functionKey: string): Promise<SqsLambdaHandler> {
   const loaded: Record<string, unknown> = await import(pathToFileURL(file).href);
-  const handler = loaded[exportName];
+  // What a CommonJS handler exports is all in the default export of its bundle.
+  const handler = loaded[exportName] ?? (isRecord(loaded['default']) ? loaded['default'][exportName] : undefined);
   if (!isHandler(handler)) {
     throw new CommandError(`functions.${functionKey}.handler: expected an export "${exportName}" that is a function of (event, context)`);
   }

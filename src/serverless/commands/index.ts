@@ -5,6 +5,7 @@ import { deadLettersCommand } from './dead-letters-command.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { eventCommand } from './event-command.ts';
 import { localCommand } from './local-command.ts';
+import { flagOption } from './options.ts';
 import { queuesCommand } from './queues-command.ts';
 
 const JSON_OPTION = { json: { usage: 'Print JSON', type: 'boolean' } } as const;
@@ -102,9 +103,10 @@ export function commandHooks(context: () => CommandContext): Record<string, () =
 }
 
 async function run(command: (context: CommandContext) => Promise<void>, context: () => CommandContext): Promise<void> {
+  const asked = context();
   try {
-    await command(context());
+    await command(asked);
   } catch (error) {
-    throw shownError(error);
+    throw shownError(error, flagOption(asked.options, 'local'));
   }
 }

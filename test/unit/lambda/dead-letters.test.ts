@@ -1,6 +1,6 @@
 import type { SQSRecord } from 'aws-lambda';
 import { describe, expect, it } from 'vitest';
-import { PayloadStoreError, QueueNotFoundError, SqsRequestError } from '../../../src/errors.ts';
+import { ConfigurationError, PayloadStoreError, QueueNotFoundError, SqsRequestError } from '../../../src/errors.ts';
 import { deadLetterHandler } from '../../../src/lambda/dead-letter-handler.ts';
 import { type DeadLetterHandlerOptions, PARKED_ATTRIBUTE, sqsDeadLetterHandler } from '../../../src/lambda/index.ts';
 import type { SqsChannel } from '../../../src/lambda/result-channel.ts';
@@ -161,24 +161,22 @@ describe('what is no task', () => {
   });
 });
 
-describe('a letter that cannot be parked', () => {
+describe('a letter without room for a note', () => {
   const attributes = (count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, index) => [`a${index}`, { dataType: 'String' as const, stringValue: 'v' }]));
 
   it.each([
     ['ten attributes', letter({ messageAttributes: attributes(10) })],
     ['a body of all bytes', letter({ body: JSON.stringify({ ...taskFor(), input: 'x'.repeat(MAX_MESSAGE_BYTES - 120) }) })],
-  ])('for want of room (%s) is left to the redrive policy; the engine is told, once', async (_what, record) => {
+  ])('(%s) is parked as it is, and consumed; the engine is told', async (_what, record) => {
     expect(messageBytes(record.body)).toBeLessThanOrEqual(MAX_MESSAGE_BYTES);
     const queues = fakeQueues();
     const { handler, logger } = handlerOver(queues);
-    for (let delivery = 0; delivery < 3; delivery += 1) {
-      expect(failedIds(await handler(eventOf(record), contextOf()))).toEqual([record.messageId]);
-    }
-    expect(queues.sent.map(({ to }) => to)).toEqual(['results']);
-    expect(logger.lines).toContainEqual(
-      expect.objectContaining({ message: 'dead letter has no room for a note; left to the redrive policy' }),
-    );
+    expect(failedIds(await handler(eventOf(record), contextOf()))).toEqual([]);
+    expect(queues.sent.map(({ to }) => to)).toEqual(['durable-parked-step', 'results']);
+    expect(queues.sent[0]?.message.body).toBe(record.body);
+    expect(Object.keys(queues.sent[0]?.message.attributes ?? {})).toEqual(Object.keys(record.messageAttributes));
+    expect(logger.lines).toContainEqual(expect.objectContaining({ message: 'dead letter has no room for a note; parked as it is' }));
   });
 
   it('has room with nine attributes', async () => {
@@ -186,7 +184,9 @@ describe('a letter that cannot be parked', () => {
     await handlerOver(queues).handler(eventOf(letter({ messageAttributes: attributes(9) })), contextOf());
     expect(Object.keys(queues.sent[0]?.message.attributes ?? {})).toHaveLength(10);
   });
+});
 
+describe('a letter that cannot be parked', () => {
   it.each([
     ['there is no parked queue', new QueueNotFoundError('durable-parked-step', 'us-east-1'), DEAD_LETTERS],
     ['the role may not', denied(), DEAD_LETTERS],
@@ -227,6 +227,19 @@ describe('a result that is not accepted', () => {
     expect(failedIds(await handler(eventOf(letter()), contextOf()))).toEqual([]);
     expect(queues.sent.map(({ to }) => to)).toEqual(['durable-parked-step', 'durable-parked-step', 'results']);
   });
+
+  it('is logged with the run and the step that wait for it', async () => {
+    const queues = fakeQueues((to) => {
+      if (to === 'results') throw unavailable();
+    });
+    const { handler, logger } = handlerOver(queues);
+    await expect(handler(eventOf(letter()), contextOf())).rejects.toMatchObject({ name: 'ResultsNotAcceptedError' });
+    expect(logger.lines).toContainEqual({
+      level: 'error',
+      message: 'dead letter not handled; it will be delivered again',
+      fields: expect.objectContaining({ messageId: 'message-3', runId: 'r-1', stepId: 'r-1:3' }),
+    });
+  });
 });
 
 describe('a stored body', () => {
@@ -260,12 +273,23 @@ describe('a stored body', () => {
     expect(queues.sent.map(noteOf)).toMatchObject([{ reason: 'its stored body cannot be read: not_configured', resultSent: false }]);
   });
 
-  it('that cannot be had now comes again', async () => {
+  it.each([
+    ['the store is down', new PayloadStoreError('unavailable', 'down')],
+    ['its client was left out of the bundle', new ConfigurationError('no client')],
+  ])('that cannot be had now (%s) is parked, and its key says whom to tell', async (_what, error) => {
     const queues = fakeQueues();
-    const payloadStore = storeThat(async () => {
-      throw new PayloadStoreError('unavailable', 'down');
-    });
-    expect(failedIds(await handlerOver(queues, { payloadStore }).handler(eventOf(stored), contextOf()))).toEqual(['message-3']);
+    const payloadStore = storeThat(() => Promise.reject(error));
+    expect(failedIds(await handlerOver(queues, { payloadStore }).handler(eventOf(stored), contextOf()))).toEqual([]);
+    expect(queues.sent.map(({ to }) => to)).toEqual(['durable-parked-step', 'results']);
+    expect(noteOf(queues.sent[0] ?? { message: { body: '' } })).toMatchObject({ reason: 'receive count used up', resultSent: true });
+    expect(resultsOf(queues.sent)).toMatchObject([{ runId: 'r-9', seq: 1, stepId: 'r-9:1', error: { code: 'dead_letter' } }]);
+  });
+
+  it('that cannot be had now, under a key that tells nothing, comes again', async () => {
+    const queues = fakeQueues();
+    const payloadStore = storeThat(() => Promise.reject(new PayloadStoreError('unavailable', 'down')));
+    const foreign = letter({ body: encodePointer({ bucket: 'b', key: 'uuid' }) });
+    expect(failedIds(await handlerOver(queues, { payloadStore }).handler(eventOf(foreign), contextOf()))).toEqual(['message-3']);
     expect(queues.sent).toEqual([]);
   });
 });

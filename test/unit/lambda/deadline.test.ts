@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SqsRequestError } from '../../../src/errors.ts';
 import { type LambdaStepContext, type StepHandlerOptions, sqsStepHandler } from '../../../src/lambda/index.ts';
@@ -95,6 +96,42 @@ describe('a batch that runs out of time', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it('alone hears of stray rejections from then on, and no longer than it runs: a runtime would end the process', async () => {
+    // Node's own turns, which no fake replaces; the first is the end of the test before.
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    await turn();
+    const ofTheRuntime = () => undefined;
+    process.on('unhandledRejection', ofTheRuntime);
+    const before = process.listeners('unhandledRejection');
+    try {
+      const { handler, logger } = timedStep({ deadlineReserveMs: 400 });
+      const sent = deferred<void>();
+      const queues = () => new FakeQueues(({ status }) => (status === 'failed' ? sent.promise : undefined));
+      const responses = [1, 2].map(() => invoke(handler, records(10, -1), queues(), context(3_000)));
+      await vi.advanceTimersByTimeAsync(2_599);
+      expect(process.listeners('unhandledRejection')).toEqual(before);
+      await vi.advanceTimersByTimeAsync(1);
+      const during = process.listeners('unhandledRejection');
+      expect(during).toHaveLength(1);
+      expect(before).not.toContain(during[0]);
+      during[0]?.(Object.assign(new Error('secret'), { name: 'AbortError', code: 'ABORT_ERR' }), Promise.resolve());
+      expect(logger.lines.filter(({ level }) => level === 'error')).toEqual([
+        {
+          level: 'error',
+          message: 'a promise that no step awaits was rejected after the deadline',
+          fields: { requestId: expect.any(String), errorName: 'AbortError', errorCode: 'ABORT_ERR' },
+        },
+      ]);
+      sent.resolve();
+      await vi.advanceTimersByTimeAsync(1);
+      await Promise.all(responses);
+      await turn();
+      expect(process.listeners('unhandledRejection')).toEqual(before);
+    } finally {
+      process.off('unhandledRejection', ofTheRuntime);
+    }
+  });
+
   it('takes Lambda’s word on the time that is left, not a timer’s', async () => {
     let left = 30_000;
     const { handler } = timedStep({ deadlineReserveMs: 1_000 });
@@ -107,6 +144,15 @@ describe('a batch that runs out of time', () => {
     await vi.advanceTimersByTimeAsync(19_000);
     expect(failedIds(await response)).toEqual([]);
     expect(queues.accepted).toHaveLength(1);
+  });
+
+  it('starts first what was received most often: it was given back before, and each time costs a receive', async () => {
+    const { handler, started } = timedStep({ concurrency: 1 });
+    const records = [1, 2, 1, 9, 2].map((receiveCount, seq) => recordOf(taskFor({ seq, input: 1 }), { receiveCount }));
+    const response = invoke(handler, eventOf(...records), new FakeQueues(), context(30_000));
+    await vi.advanceTimersByTimeAsync(100);
+    expect(failedIds(await response)).toEqual([]);
+    expect(started).toEqual([3, 1, 4, 0, 2]);
   });
 
   it('gives back in requests of ten, by queue', async () => {
@@ -367,13 +413,16 @@ describe('what hangs to the very end', () => {
     expect(started).toEqual(hook === 'before' ? [] : [0, 1]);
   });
 
-  it('a middleware that lets go too late: no step starts any more', async () => {
+  it('a middleware that lets go too late: no step starts any more, and no record comes back before its visibility timeout', async () => {
     const { handler, started } = timedStep({ deadlineReserveMs: 400 });
     handler.before(() => new Promise((resolve) => setTimeout(() => resolve(undefined), 4_700)));
-    const response = invoke(handler, records(5, 5), new FakeQueues(), context(5_000));
+    const queues = new FakeQueues();
+    const response = invoke(handler, records(5, 5), queues, context(5_000));
     await vi.advanceTimersByTimeAsync(4_700);
     expect(failedIds(await response)).toEqual(['message-0', 'message-1']);
     expect(started).toEqual([]);
+    // The next invocation is likely to fare the same, and would use up a receive of each at once.
+    expect(queues.handles).toEqual([]);
   });
 });
 

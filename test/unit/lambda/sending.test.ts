@@ -2,7 +2,9 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { QueueNotFoundError, ResultsNotAcceptedError, SqsRequestError } from '../../../src/errors.ts';
 import { sqsStepHandler } from '../../../src/lambda/index.ts';
-import type { StepResult } from '../../../src/wire/step-result.ts';
+import type { StepContext } from '../../../src/step/step-context.ts';
+import { MAX_MESSAGE_BYTES } from '../../../src/wire/limits.ts';
+import { encodeStepResult, type StepResult } from '../../../src/wire/step-result.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { deferred, stateOf } from '../../support/deferred.ts';
 import { FakeChannel, failedIds, invoke } from '../../support/fake-channel.ts';
@@ -196,6 +198,92 @@ describe('while results are not being accepted', () => {
     await expect(invoke(handler, eventOfInputs([1, 2]), channel)).rejects.toThrow();
     down = false;
     expect(failedIds(await invoke(handler, eventOfInputs([1, 2]), channel))).toEqual([]);
+  });
+});
+
+describe('a results queue that takes less than SQS does', () => {
+  /** As AWS answers: by entry as a rule, by request where the whole is too long. */
+  const tooLong = [
+    new SqsRequestError('SendMessageBatch', 'InvalidParameterValue', false),
+    new SqsRequestError('SendMessageBatch', 'InvalidParameterValueException', false),
+    new SqsRequestError('SendMessageBatch', 'BatchRequestTooLong', false),
+  ];
+  const upTo = (maxBytes: number, error = tooLong[0]) =>
+    new FakeChannel((result) => (Buffer.byteLength(encodeStepResult(result)) > maxBytes ? Promise.reject(error) : undefined));
+  const outputs: Record<string, unknown> = { small: 1, large: 'x'.repeat(300_000), medium: 'x'.repeat(100_000) };
+
+  function sizedSteps() {
+    const ran: string[] = [];
+    const logger = capturingLogger();
+    const run = (name: string, step: StepContext) => {
+      ran.push(name);
+      if (name === 'fails') throw Object.assign(new Error('x'.repeat(300_000)), { code: 'E_LONG', retryable: true });
+      if (name === 'chatty') step.info('x'.repeat(300_000));
+      return outputs[name] ?? name;
+    };
+    return { handler: sqsStepHandler('step', run, { logger, concurrency: 1 }), ran, logger };
+  }
+
+  it.each(tooLong)('fails the step that gave too much, once, and holds nothing else back (%s)', async (error) => {
+    const { handler, ran, logger } = sizedSteps();
+    const channel = upTo(262_144, error);
+    expect(failedIds(await invoke(handler, eventOfInputs(['small', 'large', 'medium']), channel))).toEqual([]);
+    expect(ran).toEqual(['small', 'large', 'medium']);
+    expect(channel.accepted).toMatchObject([
+      { status: 'completed' },
+      { status: 'failed', error: { code: 'result_too_large', retryable: false } },
+      { status: 'completed' },
+    ]);
+    expect(logger.lines).toContainEqual({
+      level: 'warn',
+      message: 'result too large for the results queue; sent without what did not fit',
+      fields: expect.objectContaining({ runId: 'run', stepId: 'run:1', sqsCode: error.sqsCode, dropped: 'output' }),
+    });
+  });
+
+  it('keeps the output of a step that only logged too much, and code and retryable of one that failed', async () => {
+    const { handler } = sizedSteps();
+    const channel = upTo(262_144);
+    await invoke(handler, eventOfInputs(['chatty', 'fails']), channel);
+    expect(channel.accepted).toMatchObject([
+      { status: 'completed', output: 'chatty' },
+      { status: 'failed', error: { code: 'E_LONG', retryable: true } },
+    ]);
+    expect(channel.accepted[0]).not.toHaveProperty('events');
+  });
+
+  it('may take as little as a queue can be set to', async () => {
+    const { handler } = sizedSteps();
+    const channel = upTo(1_024);
+    expect(failedIds(await invoke(handler, eventOfInputs(['medium', 'large']), channel))).toEqual([]);
+    expect(channel.accepted.map(({ error }) => error?.code)).toEqual(['result_too_large', 'result_too_large']);
+  });
+
+  it('is not the cause where a small result is refused by the same code, or a large one for another', async () => {
+    const { handler } = sizedSteps();
+    for (const [input, error] of [
+      ['small', tooLong[0]],
+      ['large', denied()],
+      ['large', outage()],
+    ] as const) {
+      let tries = 0;
+      const channel = new FakeChannel(() => {
+        tries += 1;
+        throw error;
+      });
+      await expect(invoke(handler, eventOfInputs([input]), channel)).rejects.toMatchObject({ cause: error });
+      expect(tries).toBe(1);
+    }
+  });
+
+  it('and is away when the smaller result is sent gets the result of the step at the next delivery', async () => {
+    const { handler, ran } = sizedSteps();
+    const channel = new FakeChannel(({ status }) => Promise.reject(status === 'completed' ? tooLong[0] : outage()));
+    await expect(invoke(handler, eventOfInputs(['large']), channel)).rejects.toMatchObject({ cause: outage() });
+    const later = upTo(MAX_MESSAGE_BYTES);
+    expect(failedIds(await invoke(handler, eventOfInputs(['large']), later))).toEqual([]);
+    expect(later.accepted).toMatchObject([{ status: 'completed' }]);
+    expect(ran).toEqual(['large']);
   });
 });
 

@@ -42,6 +42,15 @@ function loaded({ command, step = 'charge', custom = {}, plugins = [] }: Given) 
 const LEAN = expect.objectContaining({ name: 'durable-lean-core' });
 
 describe('the plugin', () => {
+  it.each(['20.20.2', '22.11.0'])('refuses Node %s with what it needs, before anything is read', (version) => {
+    vi.spyOn(process, 'versions', 'get').mockReturnValue({ ...process.versions, node: version });
+    try {
+      expect(() => loaded({ command: 'package' })).toThrow(`expected Node 22.12 or later, got ${version}`);
+    } finally {
+      vi.restoreAllMocks();
+    }
+  });
+
   it('registers its function events with the tool', () => {
     const { events } = loaded({ command: 'package' });
     expect(events.mock.calls.map(([provider, name]) => [provider, name])).toEqual([

@@ -1,7 +1,7 @@
 import { Agent } from 'node:https';
-import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
+import { ReceiveMessageCommand, SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
 import { describe, expect, it, vi } from 'vitest';
-import { openClients, separateConnections } from '../../../src/sqs/clients.ts';
+import { openCalls, openClients, separateConnections } from '../../../src/sqs/clients.ts';
 import { stubbedClient } from '../../support/stub-request-handler.ts';
 
 const QUEUE = 'https://sqs.eu-west-1.amazonaws.com/1/q';
@@ -26,6 +26,35 @@ describe('separateConnections', () => {
     expect(await other.config.useFipsEndpoint()).toBe(true);
   });
 
+  it('keeps the middlewares of the client, those too that are added later: a receive goes through all of them', async () => {
+    const client = new SQSClient(CONFIG);
+    const seen: string[] = [];
+    const note = (name: string) =>
+      client.middlewareStack.add(
+        (next) => (args) => {
+          seen.push(name);
+          return next(args);
+        },
+        { step: 'build', name },
+      );
+    note('early');
+    const other = separateConnections(client);
+    note('late');
+    client.middlewareStack.add(() => () => Promise.reject(new Error('no network')), { step: 'finalizeRequest', name: 'end' });
+    await expect(other.send(new ReceiveMessageCommand({ QueueUrl: QUEUE }))).rejects.toThrow('no network');
+    expect(seen).toEqual(['early', 'late']);
+  });
+
+  it('closes its own connections only', () => {
+    const client = new SQSClient(CONFIG);
+    const other = separateConnections(client);
+    const theirs = vi.spyOn(client.config.requestHandler, 'destroy');
+    const own = vi.spyOn(other.config.requestHandler, 'destroy');
+    other.destroy();
+    expect(theirs).not.toHaveBeenCalled();
+    expect(own).toHaveBeenCalledTimes(1);
+  });
+
   it('keeps a credential provider, which may give other credentials each time', async () => {
     let calls = 0;
     const credentials = () => {
@@ -40,6 +69,14 @@ describe('separateConnections', () => {
 
   it.each<[string, () => SQSClient]>([
     ['a request handler of its own', () => stubbedClient(() => ({})).client],
+    [
+      'a send of its own, a stub say',
+      () => {
+        const client = new SQSClient(CONFIG);
+        client.send = vi.fn();
+        return client;
+      },
+    ],
     ['agents of its own, a proxy say', () => new SQSClient({ ...CONFIG, requestHandler: { httpsAgent: new Agent() } })],
   ])('shares a client with %s', (_what, make) => {
     const client = make();
@@ -72,6 +109,20 @@ describe('openClients', () => {
     expect(destroy).toHaveBeenCalledTimes(2);
     expect(new Set(destroy.mock.contexts).size).toBe(2);
     destroy.mockRestore();
+  });
+
+  it.each<[string, () => SQSClientConfig & { readonly client?: SQSClient }, number]>([
+    ['beside a client that was given', () => ({ client: new SQSClient(CONFIG) }), Number.POSITIVE_INFINITY],
+    ['of a configuration', () => ({ ...CONFIG, maxAttempts: 1 }), Number.POSITIVE_INFINITY],
+    ['of a configuration that limits them', () => ({ ...CONFIG, requestHandler: { httpsAgent: { maxSockets: 7 } } }), 7],
+  ])('long polls may be as many as there are queues: %s', async (_which, options, maxSockets) => {
+    const { client, ...clientConfig } = options();
+    const { pollClient, destroy } = openCalls(client === undefined ? { clientConfig } : { client });
+    const poll = pollClient();
+    await expect(poll.send(new ReceiveMessageCommand({ QueueUrl: QUEUE }), { abortSignal: AbortSignal.abort() })).rejects.toThrow();
+    // What the request handler has made of its options, known once it was asked for a request.
+    expect(Reflect.get(poll.config.requestHandler, 'config')).toMatchObject({ httpsAgent: { maxSockets } });
+    destroy();
   });
 
   it('makes no client for long polls before the first: a worker that only sends does without', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { ConfigurationError } from '../../../src/errors.ts';
 import { QueueDirectory, type QueueDirectoryOptions } from '../../../src/sqs/queue-directory.ts';
 import { deferred } from '../../support/deferred.ts';
 import { settle } from '../../support/fake-timing.ts';
@@ -64,6 +65,20 @@ describe('queues that are given', () => {
     await expect(directory.resultsQueueUrl()).rejects.toThrow('threw');
     await expect(directory.resultsQueueUrl()).rejects.toThrow('rejected');
     expect(await directory.resultsQueueUrl()).toBe(url('r'));
+  });
+
+  it.each<[unknown, string]>([
+    [undefined, 'nothing'],
+    ['', 'an empty string'],
+    ['orders', '"orders"'],
+  ])('says so where a resolver gives %j, and asks again the next time', async (given, got) => {
+    const resolver: () => string = vi.fn(() => url('q')).mockImplementationOnce(() => JSON.parse(JSON.stringify({ given })).given);
+    const { directory } = setUp({ taskQueueUrl: resolver });
+    const refusal = `expected taskQueueUrl("charge") to give the URL of a queue, got ${got}`;
+    await expect(directory.tasksQueueUrl('charge')).rejects.toThrow(new ConfigurationError(refusal));
+    expect(await directory.tasksQueueUrl('charge')).toBe(url('q'));
+    const other = setUp({ resultsQueueUrl: () => JSON.parse(JSON.stringify({ given })).given });
+    await expect(other.directory.resultsQueueUrl()).rejects.toThrow(`expected resultsQueueUrl() to give the URL of a queue, got ${got}`);
   });
 
   it('never creates them', async () => {

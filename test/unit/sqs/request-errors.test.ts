@@ -47,9 +47,19 @@ describe('requestError', () => {
     expect({ sqsCode: error.sqsCode, passing: error.passing }).toEqual({ sqsCode, passing });
     // What was never answered says why, in the words of whoever could not send it.
     const answered = '$metadata' in cause && JSON.stringify(cause.$metadata).includes('httpStatusCode');
-    const detail = answered ? '' : ` (${cause.message})`;
-    expect(error.message).toBe(`SQS SendMessageBatch failed: ${sqsCode}${detail}`);
+    if (!answered) expect(error.message).toBe(`SQS SendMessageBatch failed: ${sqsCode} (${cause.message})`);
+    else expect(error.message).not.toContain(cause.message);
     expect(error.cause).toBe(cause);
+  });
+
+  it.each([
+    ['AccessDenied', 'AccessDenied'],
+    ['SignatureDoesNotMatch', 'SignatureDoesNotMatch (the queue is in another region than the client, or the secret key is wrong)'],
+    ['InvalidSignatureException', 'InvalidSignatureException (the queue is in another region than the client, or the secret key is wrong)'],
+    ['InvalidClientTokenId', 'InvalidClientTokenId (AWS does not know the access key)'],
+    ['UnrecognizedClientException', 'UnrecognizedClientException (AWS does not know the access key, or its session token is wrong)'],
+  ])('%s says what to look at, not what AWS quotes of the request', (name, text) => {
+    expect(requestError('ReceiveMessage', sdkError(name, 403)).message).toBe(`SQS ReceiveMessage failed: ${text}`);
   });
 
   it('leaves an error of ours alone', () => {

@@ -207,6 +207,14 @@ describe('a queue that was deleted since it was looked up', () => {
     expect(sqs.bodies(QUEUE)).toEqual([taskFor({ seq: 1 })]);
   });
 
+  it('and made a moment ago is waited for: SQS takes a second until it knows a new queue', async () => {
+    const { sqs, dispatcher } = setUp({ autoCreate: true }, new FakeSqs());
+    const unknown = () => new QueueNotFoundError('q', 'eu-west-1');
+    sqs.fault = (operation) => ((operation === 'send' || operation === 'attributes') && Date.now() < 1_001_500 ? unknown() : undefined);
+    expect(await outcome(dispatcher.send(taskFor()))).toBe('sent');
+    expect(sqs.bodies(QUEUE)).toEqual([taskFor()]);
+  });
+
   it('less than a minute ago is waited for', async () => {
     const { sqs, dispatcher } = setUp({ autoCreate: true }, new FakeSqs());
     sqs.fault = (operation, queue) =>

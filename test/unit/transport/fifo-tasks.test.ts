@@ -142,6 +142,24 @@ describe('a container worker on a FIFO tasks queue', () => {
     expect(sqs.messages(TASKS)).toEqual([]);
   });
 
+  it('begins none once it closes: what is behind the step that runs goes back at once', async () => {
+    const end = deferred<void>();
+    const begun: unknown[] = [];
+    const { sqs, worker, put } = setUp((input) => {
+      begun.push(input);
+      return end.promise;
+    });
+    for (const seq of [0, 1, 2]) put('a', seq);
+    await pass();
+    const stopped = worker.stop();
+    await pass(1_000);
+    await stopped;
+    end.resolve();
+    await pass();
+    expect(begun).toEqual(['a0']);
+    expect(sqs.messages(TASKS).map(({ visibleAt }) => visibleAt <= Date.now())).toEqual([true, true]);
+  });
+
   it('goes on with a run whose step has failed: that is an answer, too', async () => {
     const { sqs, put } = setUp(() => {
       throw new Error('no');

@@ -207,9 +207,22 @@ describe('not before its turn', () => {
     expect(begun).toEqual([]);
     vi.advanceTimersByTime(1);
     expect(begun).toEqual(['run:0']);
-    // Not even while another one is with the engine.
-    vi.advanceTimersByTime(500);
+    // While another one is with the engine, not longer than that one has been there.
+    vi.advanceTimersByTime(999);
+    expect(begun).toEqual(['run:0']);
+    vi.advanceTimersByTime(1);
     expect(begun).toEqual(['run:0', 'run:1']);
+  });
+
+  it('results that are overdue together go one after the other', async () => {
+    const { begun, submit, finish } = setUp({ readyAt: () => NEVER }, 1_000);
+    for (const seq of [0, 1, 2]) submit(seq);
+    vi.advanceTimersByTime(1_000);
+    expect(begun).toEqual(['run:0']);
+    await finish('run:0');
+    expect(begun).toEqual(['run:0', 'run:1']);
+    await finish('run:1');
+    expect(begun).toEqual(['run:0', 'run:1', 'run:2']);
   });
 
   it('tells the end of deliveries that the bound let overlap only once, at the last', async () => {

@@ -3,18 +3,19 @@ import {
   InMemoryStateStore,
   type RemoteTask,
   type StepResult,
+  type Transport,
   WorkflowEngine,
   type WorkflowRun,
 } from '@dudousxd/nestjs-durable-core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ConfigurationError, QueueNotFoundError } from '../../../src/errors.ts';
+import { ConfigurationError } from '../../../src/errors.ts';
 import { type AttachableEngine, SqsTransport, type SqsTransportOptions } from '../../../src/transport/index.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { deferred, stateOf } from '../../support/deferred.ts';
 import { settle } from '../../support/fake-timing.ts';
 import { taskFor } from '../../support/sqs-records.ts';
 import { ended } from './ended.ts';
-import { FakeSqs, pass, passing } from './fake-sqs.ts';
+import { definite, FakeSqs, pass, passing } from './fake-sqs.ts';
 import { toleratingUnhandledRejections } from './unhandled-rejections.ts';
 
 const TASKS = 'durable-tasks-step';
@@ -27,6 +28,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const resultOf = (seq: number, runId = 'run'): StepResult => ({ runId, seq, stepId: `${runId}:${seq}`, status: 'completed', output: seq });
 
 function setUp(options: SqsTransportOptions = {}, sqs = new FakeSqs(TASKS, RESULTS)) {
@@ -414,7 +416,7 @@ describe('onError', () => {
     const errors: unknown[] = [];
     const { sqs } = withHandler(undefined, { onError: (error) => errors.push(error) });
     sqs.fault = (operation) => (operation === 'receive' ? passing('ServiceUnavailable') : undefined);
-    await pass(50);
+    await pass(40);
     expect(errors).toEqual([expect.objectContaining({ name: 'SqsRequestError', sqsCode: 'ServiceUnavailable' })]);
   });
 
@@ -469,16 +471,42 @@ describe('groupHealth', () => {
     });
   });
 
-  it('of a queue that is not there is refused', async () => {
-    await expect(setUp({}, new FakeSqs()).transport.groupHealth('step')).rejects.toThrow(QueueNotFoundError);
+  it.each([{}, { autoCreate: true }])('of a queue that is not there is nothing and nobody, and makes none: %o', async (options) => {
+    const { sqs, transport } = setUp(options, new FakeSqs());
+    expect(await transport.groupHealth('step')).toEqual({ group: 'step', depth: 0, liveWorkers: [] });
+    expect(sqs.queueNames).toEqual([]);
+  });
+
+  it('of a group that another transport of the pool serves leaves the engine its report', async () => {
+    const { transport } = setUp({ autoStart: false });
+    const theirs = { group: 'elsewhere', depth: 1, liveWorkers: [{ group: 'elsewhere', instanceId: 'them', lastBeatAt: 1 }] };
+    const other: Transport = {
+      dispatch: async () => undefined,
+      onResult: () => undefined,
+      onHeartbeat: () => undefined,
+      groupHealth: async (group) => (group === 'elsewhere' ? theirs : { group, depth: 0, liveWorkers: [] }),
+    };
+    const transports = [
+      { id: 'sqs', transport },
+      { id: 'other', transport: other },
+    ];
+    const engine = new WorkflowEngine({ store: new InMemoryStateStore(), transports });
+    const [health] = await engine.workerHealth(['elsewhere']);
+    expect(health).toMatchObject(theirs);
+  });
+
+  it('is refused where SQS cannot tell', async () => {
+    const { sqs, transport } = setUp();
+    sqs.fault = (operation) => (operation === 'attributes' ? definite('AccessDenied') : undefined);
+    await expect(transport.groupHealth('step')).rejects.toThrow('AccessDenied');
   });
 
   it('finds a queue that was made anew', async () => {
     const urls = [FakeSqs.url('old'), FakeSqs.url('new')];
     const sqs = new FakeSqs('new');
     const { transport } = setUp({ taskQueueUrl: () => urls.shift() ?? '' }, sqs);
-    await expect(transport.groupHealth('step')).rejects.toThrow(QueueNotFoundError);
-    expect(await transport.groupHealth('step')).toMatchObject({ depth: 0 });
+    expect(await transport.groupHealth('step')).toMatchObject({ liveWorkers: [] });
+    expect(await transport.groupHealth('step')).toMatchObject({ depth: 0, liveWorkers: [{ instanceId: 'aws-lambda' }] });
   });
 
   it('is known to the engine, which asks for no more than it can tell', () => {
@@ -738,6 +766,49 @@ describe('a result that was rejected after its checkpoint was saved', () => {
     store.failing = false;
     await pass(2_000);
     expect(await store.getRun('run')).toMatchObject({ status: 'completed', output: 7 });
+    await ended(transport.close());
+  });
+});
+
+describe('results of a turn whose end was never written', () => {
+  it('with the real engine: are handed over one after the other when they are overdue, and the next step is dispatched once', async () => {
+    const store = new (class extends InMemoryStateStore {
+      failing = true;
+      override async updateRun(...args: Parameters<InMemoryStateStore['updateRun']>): Promise<void> {
+        if (args[1].status === 'suspended' && this.failing) throw new Error('store is down');
+        return super.updateRun(...args);
+      }
+      // As slow as a database: turns that begin within its time know nothing of each other.
+      override async saveCheckpoint(...args: Parameters<InMemoryStateStore['saveCheckpoint']>) {
+        await sleep(20 + args[0].seq);
+        return super.saveCheckpoint(...args);
+      }
+      override async listCheckpoints(runId: string) {
+        await sleep(10);
+        return super.listCheckpoints(runId);
+      }
+    })();
+    const { sqs, transport } = setUp({}, new FakeSqs('durable-tasks-a', 'durable-tasks-b', RESULTS));
+    const engine = new WorkflowEngine({ store, transport });
+    transport.attach(engine);
+    engine.register('workflow', '1', async (ctx) => {
+      await Promise.all([1, 2, 3, 4].map((input) => ctx.step('a', input)));
+      return ctx.step('b', 5);
+    });
+    await toleratingUnhandledRejections(async () => {
+      engine.start('workflow', {}, 'run').catch(() => undefined);
+      await pass(100);
+    });
+    store.failing = false;
+    for (const { body } of sqs.messages('durable-tasks-a')) {
+      const { runId, seq, stepId }: RemoteTask = JSON.parse(body);
+      sqs.put(RESULTS, { runId, seq, stepId, status: 'completed', output: seq });
+    }
+    await pass(59_000);
+    expect(sqs.messages('durable-tasks-b')).toHaveLength(0);
+    await pass(10_000);
+    expect(sqs.messages('durable-tasks-b')).toHaveLength(1);
+    expect(sqs.messages(RESULTS)).toEqual([]);
     await ended(transport.close());
   });
 });

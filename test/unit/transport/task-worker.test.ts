@@ -226,6 +226,33 @@ describe('a result that SQS does not accept', () => {
     expect(sqs.messages(TASKS)).toEqual([]);
   });
 
+  it('for its size, by a queue that takes less than SQS, fails the step, once', async () => {
+    let runs = 0;
+    const run = () => {
+      runs += 1;
+      return 'x'.repeat(300_000);
+    };
+    const { sqs, logger } = setUp(run);
+    const send = sqs.sendMessages.bind(sqs);
+    sqs.sendMessages = async (queueUrl, messages) => {
+      if (messages.some(({ body }) => body.length > 262_144)) throw definite('InvalidParameterValue');
+      return send(queueUrl, messages);
+    };
+    sqs.put(TASKS, taskFor());
+    await pass();
+    expect(sqs.bodies(RESULTS)).toMatchObject([
+      { stepId: 'run:0', status: 'failed', error: { code: 'result_too_large', retryable: false } },
+    ]);
+    await pass(600_000);
+    expect(sqs.messages(TASKS)).toEqual([]);
+    expect(runs).toBe(1);
+    expect(logger.lines).toContainEqual({
+      level: 'warn',
+      message: 'result too large for the results queue; sent without what did not fit',
+      fields: { runId: 'run', stepId: 'run:0', bytes: expect.any(Number), dropped: 'output', sqsCode: 'InvalidParameterValue' },
+    });
+  });
+
   it('a delete that fails is told', async () => {
     const { sqs, logger, errors } = setUp();
     sqs.entryFault = (operation) => (operation === 'delete' ? { ok: false, sqsCode: 'ReceiptHandleIsInvalid', passing: false } : undefined);

@@ -54,7 +54,8 @@ describe('a completed result that is too large', () => {
       error: {
         code: 'result_too_large',
         retryable: false,
-        message: 'result of 6091 bytes is larger than the 1000 bytes that SQS accepts; return a reference to the data instead of the data',
+        message:
+          'result of 6091 bytes is larger than the 1000 bytes that its queue accepts; return a reference to the data instead of the data',
       },
     });
   });

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { commandHooks } from '../../../../src/serverless/commands/index.ts';
 import { localBucketName } from '../../../../src/serverless/commands/local-bucket.ts';
 import {
   localEndpointFile,
@@ -11,6 +12,7 @@ import {
 } from '../../../../src/serverless/commands/local-endpoint.ts';
 import { engineEnvironment, handlerEnvironment } from '../../../../src/serverless/commands/local-environment.ts';
 import { queuesCommand } from '../../../../src/serverless/commands/queues-command.ts';
+import { requestError } from '../../../../src/sqs/request-errors.ts';
 import { adminSqs, serviceOf, testContext } from './context.ts';
 
 const temporary = mkdtempSync(join(tmpdir(), 'local-place-'));
@@ -101,5 +103,18 @@ describe('sls durable queues', () => {
     expect(out).toMatch(/^shop-parked-pay +- +- +- {2}\(does not exist\)$/m);
     expect(err).toBe('1 queue of 5 missing in region eu-central-1: deploy the service first.\n');
     expect(code).toBe(1);
+  });
+
+  it('says what to start where --local finds nothing that listens', async () => {
+    const refused = () => Promise.reject(requestError('GetQueueUrl', Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })));
+    const { context } = testContext({
+      service: serviceOf({ pay: 'pay' }),
+      options: { local: true },
+      serviceDir: tmpdir(),
+      openSqs: () => adminSqs({ findQueueUrl: refused }),
+    });
+    await expect(commandHooks(() => context)['durable:queues:run']?.()).rejects.toThrow(
+      'ECONNREFUSED (connect). "sls durable local" does not run',
+    );
   });
 });

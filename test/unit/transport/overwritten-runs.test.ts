@@ -1,0 +1,152 @@
+import { type EngineEventType, InMemoryStateStore, type RemoteTask, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { SqsTransport } from '../../../src/transport/index.ts';
+import { OverwrittenRuns } from '../../../src/transport/overwritten-runs.ts';
+import { capturingLogger } from '../../support/capturing-logger.ts';
+import { type Deferred, deferred } from '../../support/deferred.ts';
+import { ended } from './ended.ts';
+import { FakeSqs, pass } from './fake-sqs.ts';
+
+function watched() {
+  const overwritten: string[] = [];
+  const runs = new OverwrittenRuns((runId) => overwritten.push(runId));
+  const emit = (type: EngineEventType, runId = 'run', kind?: 'remote' | 'local') =>
+    runs.event({ type, runId, at: new Date(), ...(kind === undefined ? {} : { kind }) });
+  return { overwritten, emit };
+}
+
+describe('OverwrittenRuns', () => {
+  it.each<EngineEventType>(['run.completed', 'run.failed'])('notices run.suspended after %s, once', (end) => {
+    const { overwritten, emit } = watched();
+    emit(end);
+    emit('run.suspended');
+    emit('run.suspended');
+    expect(overwritten).toEqual(['run']);
+  });
+
+  it('notices it again where the run has ended again', () => {
+    const { overwritten, emit } = watched();
+    for (let times = 0; times < 2; times += 1) {
+      emit('run.completed');
+      emit('run.suspended');
+    }
+    expect(overwritten).toEqual(['run', 'run']);
+  });
+
+  it('leaves runs alone that have not ended, and other runs', () => {
+    const { overwritten, emit } = watched();
+    emit('run.started');
+    emit('run.suspended');
+    emit('run.completed', 'another');
+    emit('run.suspended');
+    expect(overwritten).toEqual([]);
+  });
+
+  it('leaves a run alone that was started again, or waits for a result again', () => {
+    const { overwritten, emit } = watched();
+    emit('run.failed');
+    emit('run.started');
+    emit('run.suspended');
+    emit('run.failed');
+    emit('step.started', 'run', 'remote');
+    emit('run.suspended');
+    expect(overwritten).toEqual([]);
+  });
+
+  it('a local step that the late pass runs once more changes nothing', () => {
+    const { overwritten, emit } = watched();
+    emit('run.completed');
+    emit('step.started', 'run', 'local');
+    emit('run.suspended');
+    expect(overwritten).toEqual(['run']);
+  });
+
+  it('remembers the last five thousand ends', () => {
+    const { overwritten, emit } = watched();
+    for (let index = 0; index < 15_000; index += 1) emit('run.completed', `run-${index}`);
+    emit('run.suspended', 'run-0');
+    emit('run.suspended', 'run-10000');
+    expect(overwritten).toEqual(['run-10000']);
+  });
+});
+
+describe('a pass of the engine that is late', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ now: 1_000_000 });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  /** A store that keeps one write of `suspended` back. */
+  class SlowWriteStore extends InMemoryStateStore {
+    gate: Deferred<void> | undefined;
+    readsFail = false;
+
+    override async updateRun(...args: Parameters<InMemoryStateStore['updateRun']>): Promise<void> {
+      const { gate } = this;
+      if (gate !== undefined && args[1].status === 'suspended') {
+        this.gate = undefined;
+        await gate.promise;
+      }
+      return super.updateRun(...args);
+    }
+
+    override async getRun(...args: Parameters<InMemoryStateStore['getRun']>) {
+      if (this.readsFail) throw new Error('store is down');
+      return super.getRun(...args);
+    }
+  }
+
+  /** A run whose only step is answered while a pass is about to write that the run sleeps. */
+  async function overtaken() {
+    const store = new SlowWriteStore();
+    const sqs = new FakeSqs('durable-tasks-a', 'durable-results');
+    const logger = capturingLogger();
+    const transport = new SqsTransport({ client: sqs.client(), logger });
+    const engine = new WorkflowEngine({ store, transport });
+    transport.attach(engine);
+    engine.register('workflow', '1', async (ctx) => ctx.step('a', 1));
+    await engine.start('workflow', {}, 'run');
+    await pass();
+    const gate = deferred<void>();
+    store.gate = gate;
+    const late = engine.resume('run');
+    await pass();
+    const task: RemoteTask = JSON.parse(sqs.messages('durable-tasks-a')[0]?.body ?? '');
+    sqs.put('durable-results', { runId: 'run', seq: 0, stepId: task.stepId, status: 'completed', output: 7 });
+    await pass(1_000);
+    expect(await store.getRun('run')).toMatchObject({ status: 'completed' });
+    const release = async () => {
+      gate.resolve();
+      await late;
+    };
+    return { store, logger, transport, release };
+  }
+
+  it('does not leave a completed run asleep', async () => {
+    const { store, logger, transport, release } = await overtaken();
+    await release();
+    await pass();
+    expect(await store.getRun('run')).toMatchObject({ status: 'completed', output: 7 });
+    expect(logger.lines).toEqual([
+      { level: 'info', message: 'the engine put a run to sleep that had ended; it is resumed', fields: { runId: 'run' } },
+    ]);
+    await ended(transport.close());
+  });
+
+  it('where the store fails at that moment, a line tells that the run sleeps', async () => {
+    const { store, logger, transport, release } = await overtaken();
+    store.readsFail = true;
+    await release();
+    await pass();
+    store.readsFail = false;
+    expect(await store.getRun('run')).toMatchObject({ status: 'suspended' });
+    expect(logger.lines.at(-1)).toMatchObject({
+      level: 'warn',
+      message: "a run that had ended sleeps until the engine's reconcileMs: it could not be resumed",
+      fields: { runId: 'run' },
+    });
+    await ended(transport.close());
+  });
+});
