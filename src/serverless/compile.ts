@@ -2,7 +2,7 @@ import { entriesOf } from './config/section.ts';
 import type { DurableDeployment } from './deployment.ts';
 import type { FrameworkFunction, FrameworkProvider, FrameworkService, Template, TemplateResource } from './framework.ts';
 import { durableFunctions } from './read-service.ts';
-import type { Value } from './resources/cloudformation.ts';
+import { allow, type Value } from './resources/cloudformation.ts';
 import { nodeOptions, workerEnvironment } from './resources/environment.ts';
 import { functionLogicalId } from './resources/logical-ids.ts';
 import { type Mapping, mappings } from './resources/mappings.ts';
@@ -99,23 +99,46 @@ function queueOf(arn: unknown): string | undefined {
   return typeof id === 'string' ? id : undefined;
 }
 
-function roleContext({ provider, functions }: FrameworkService, functionKey: string): RoleContext {
+export function roleContext({ provider, functions }: Pick<FrameworkService, 'provider' | 'functions'>, functionKey: string): RoleContext {
   const fn: FrameworkFunction | undefined = functions[functionKey];
   const role = entriesOf(entriesOf(provider['iam'])['role']);
+  // The tool still takes the older names of these settings.
+  const boundary = role['permissionsBoundary'] ?? role['permissionBoundary'] ?? provider['rolePermissionsBoundary'];
   return {
     functionName: fn?.name ?? functionKey,
-    vpc: fn?.['vpc'] !== undefined || provider['vpc'] !== undefined,
+    vpc: inVpc(provider, fn),
     tracing: tracing(provider, fn),
-    statements: values(role['statements']),
-    managedPolicies: values(role['managedPolicies']),
-    permissionsBoundary: value(role['permissionsBoundary'] ?? role['permissionBoundary']),
+    statements: [...values(role['statements'] ?? provider['iamRoleStatements']), ...functionRights(provider, fn)],
+    managedPolicies: values(role['managedPolicies'] ?? provider['iamManagedPolicies']),
+    permissionsBoundary: value(boundary),
     path: typeof role['path'] === 'string' ? role['path'] : undefined,
+    tags: Object.entries(entriesOf(role['tags'])).flatMap(([Key, tag]) => (isValue(tag) ? [{ Key, Value: tag }] : [])),
   };
+}
+
+/** As the tool has it; an empty object says nothing, and it puts one into every function and the provider itself. */
+function inVpc(provider: FrameworkProvider, fn: FrameworkFunction | undefined): boolean {
+  const own = fn?.['vpc'];
+  if (own === null || own === false) return false;
+  return [own, provider['vpc']].some((vpc) => 'subnetIds' in entriesOf(vpc));
+}
+
+/** Rights that settings of a function ask for, which the tool gives to its own role only. */
+function functionRights(provider: FrameworkProvider, fn: FrameworkFunction | undefined): readonly Value[] {
+  return [
+    ...allow(['kms:Decrypt'], texts(fn?.['kmsKeyArn'] ?? provider['kmsKeyArn'])),
+    ...allow(['sns:Publish'], texts(fn?.['onError'])),
+    ...allow(['elasticfilesystem:ClientMount', 'elasticfilesystem:ClientWrite'], values([entriesOf(fn?.['fileSystemConfig'])['arn']])),
+  ];
 }
 
 function tracing(provider: FrameworkProvider, fn: FrameworkFunction | undefined): boolean {
   const setting = fn?.['tracing'] ?? entriesOf(provider['tracing'])['lambda'];
   return setting !== undefined && setting !== null && setting !== false;
+}
+
+function texts(given: unknown): readonly string[] {
+  return typeof given === 'string' ? [given] : [];
 }
 
 function values(given: unknown): readonly Value[] {

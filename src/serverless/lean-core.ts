@@ -21,7 +21,13 @@ export function leanCore(): Plugin {
   };
 }
 
-/** Marks every call of esbuild's own name keeper, and makes the keeper itself do nothing. */
+/**
+ * Marks every call of esbuild's own name keeper, and makes the keeper itself do nothing. Gives the module's `require` a file name where the
+ * bundle is CommonJS (the default of serverless-esbuild): `import.meta` is empty there, and the function would die while it is loaded.
+ */
 export function withoutSideEffects(code: string): string {
-  return code.replaceAll('__name(', '/* @__PURE__ */ __name(').replace(/^var __name = .*$/m, 'var __name = (target) => target;');
+  return code
+    .replaceAll('__name(', '/* @__PURE__ */ __name(')
+    .replace(/^var __name = .*$/m, 'var __name = (target) => target;')
+    .replace('= createRequire(import.meta.url);', '= /* @__PURE__ */ createRequire(import.meta.url ?? __filename);');
 }

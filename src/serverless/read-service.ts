@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../errors.ts';
 import { checkPlainEvents } from './config/check-filters.ts';
 import { checkConcurrency, checkStep, checkTogether } from './config/check-steps.ts';
-import { checkFunction, type Defaults, type FunctionEntry, readFunctions, readRole } from './config/read-functions.ts';
+import { checkEnvironment, checkFunction, type Defaults, type FunctionEntry, readFunctions, readRole } from './config/read-functions.ts';
 import { readSettings, type Settings } from './config/read-settings.ts';
 import { readDeadLetters, readStep } from './config/read-steps.ts';
 import { entriesOf, Problems } from './config/section.ts';
@@ -20,6 +20,7 @@ export function readDurableService(config: unknown): DurableDeployment {
   const entries = readFunctions(functions, providerDefaults(provider, settings));
   const events = new EventReader(entriesOf(functions), providerDefaults(provider, settings), settings, problems);
   for (const entry of entries) events.read(entry);
+  if (events.roles.size > 0) checkEnvironment('provider.environment', entriesOf(provider)['environment'], problems);
   for (const step of events.steps) checkStep(step, problems);
   checkTogether(events.steps, problems);
   checkConcurrency(events.steps, events.deadLetters, problems);

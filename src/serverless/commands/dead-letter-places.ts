@@ -4,6 +4,7 @@ import type { AdminSqs } from './admin-sqs.ts';
 import { CommandError } from './command-error.ts';
 import type { CommandContext } from './context.ts';
 import { type Depth, lookAt } from './depth.ts';
+import { textOption } from './options.ts';
 import { type Visit, walkQueue } from './walk-queue.ts';
 
 /** Where the dead letters of one step are. */
@@ -86,6 +87,12 @@ export async function visitDeadLetters(
     }
   }
   return unfinished;
+}
+
+/** Tells of the queues that were not seen to their end; exits 1 unless `--limit` asked for just that. */
+export function tellUnfinished(context: CommandContext, unfinished: readonly string[]): void {
+  for (const name of unfinished) context.writeError(`${name} holds more than was looked at: run it again.\n`);
+  if (unfinished.length > 0 && textOption(context.options, 'limit') === undefined) context.setExitCode(1);
 }
 
 /** What to tell somebody whose selection brought nothing; undefined where that is as it should be. */

@@ -31,7 +31,7 @@ export async function doctorCommand(context: CommandContext): Promise<void> {
   const looked: string[] = [];
   const notes: string[] = [];
   if (existsSync(file)) {
-    findings.push(...judge(readTemplate(file), settings));
+    findings.push(...judge(readTemplate(file, settings.prefix), settings));
     looked.push(file);
   } else notes.push(`no packaged template at ${file}: "serverless package" makes one, --package DIR or --template FILE says where it is`);
 

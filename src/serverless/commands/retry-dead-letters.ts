@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { AdminSqs } from './admin-sqs.ts';
 import type { CommandContext } from './context.ts';
 import { deadLetter, retryMessage } from './dead-letter.ts';
-import { nothingFound, type Selection, visitDeadLetters } from './dead-letter-places.ts';
+import { nothingFound, type Selection, tellUnfinished, visitDeadLetters } from './dead-letter-places.ts';
 import { flagOption } from './options.ts';
 import { plain } from './table.ts';
 
@@ -22,7 +22,7 @@ interface Retried {
 export async function retryDeadLetters(context: CommandContext, sqs: AdminSqs, selection: Selection): Promise<void> {
   const force = flagOption(context.options, 'force');
   const retried: Retried[] = [];
-  await visitDeadLetters(context, sqs, selection, async ({ message, receiptHandle, place, queue }) => {
+  const unfinished = await visitDeadLetters(context, sqs, selection, async ({ message, receiptHandle, place, queue }) => {
     const { messageId, runId, resultSent } = deadLetter(message, queue.kind);
     const note = (outcome: Retried['outcome'], why: string | null = null) =>
       retried.push({ messageId, runId, step: place.step.name, outcome, why });
@@ -57,6 +57,7 @@ export async function retryDeadLetters(context: CommandContext, sqs: AdminSqs, s
     const sent = retried.filter(({ outcome }) => outcome === 'sent' || outcome === 'doubled').length;
     context.writeError(`${sent} of ${retried.length} sent back\n`);
   }
+  tellUnfinished(context, unfinished);
   const nothing = retried.length === 0 ? nothingFound(selection) : undefined;
   if (nothing !== undefined) context.writeError(`${nothing}\n`);
   if (nothing !== undefined || retried.some(({ outcome }) => outcome !== 'sent')) context.setExitCode(1);

@@ -3,7 +3,7 @@ import type { SQSRecord } from 'aws-lambda';
 import type { AdminSqs } from './admin-sqs.ts';
 import type { CommandContext } from './context.ts';
 import { replayRecord } from './dead-letter.ts';
-import { nothingFound, type Selection, visitDeadLetters } from './dead-letter-places.ts';
+import { nothingFound, type Selection, tellUnfinished, visitDeadLetters } from './dead-letter-places.ts';
 import { flagOption } from './options.ts';
 import { counted } from './table.ts';
 import { writeJsonFile } from './write-json-file.ts';
@@ -12,7 +12,7 @@ import { writeJsonFile } from './write-json-file.ts';
 export async function saveDeadLetters(context: CommandContext, sqs: AdminSqs, selection: Selection, file: string): Promise<void> {
   const { options, serviceDir, region } = context;
   const byFunction = new Map<string, SQSRecord[]>();
-  await visitDeadLetters(context, sqs, selection, ({ message, place }) => {
+  const unfinished = await visitDeadLetters(context, sqs, selection, ({ message, place }) => {
     const { functionKey } = place.step.function;
     const records = byFunction.get(functionKey) ?? [];
     records.push(replayRecord(message, place.tasksUrl, region));
@@ -30,6 +30,7 @@ export async function saveDeadLetters(context: CommandContext, sqs: AdminSqs, se
     if (!flagOption(options, 'json')) context.write(`${path}: ${counted(records, 'record')}\n`);
     context.writeError(`try it: serverless invoke local -f ${functionKey} -p ${path}\n`);
   }
+  tellUnfinished(context, unfinished);
   if (saved.length === 0) {
     context.writeError(`${nothingFound(selection) ?? 'nothing to save: no parked message that is visible now.'}\n`);
     context.setExitCode(1);

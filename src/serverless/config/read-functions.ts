@@ -58,10 +58,14 @@ export function checkFunction({ function: { handler, runtime }, path }: Function
       `expected nodejs${OLDEST_NODE}.x or later, got ${shown(runtime)}; set provider.runtime (or this runtime) to nodejs24.x`,
     );
   }
-  const environment = entriesOf(entriesOf(given)['environment']);
+  checkEnvironment(`${path}.environment`, entriesOf(given)['environment'], problems);
+}
+
+/** What the plugin sets must not be set beside it: a namespace would be folded into the prefix twice, and other values be lost. */
+export function checkEnvironment(path: string, environment: unknown, problems: Problems): void {
   for (const name of ENV_OF_PLUGIN) {
-    if (Object.hasOwn(environment, name)) {
-      problems.add(`${path}.environment.${name}`, 'expected nothing, the plugin sets it; remove it and use custom.durable');
+    if (Object.hasOwn(entriesOf(environment), name)) {
+      problems.add(`${path}.${name}`, 'expected nothing, the plugin sets it; remove it and use custom.durable');
     }
   }
 }

@@ -109,7 +109,11 @@ export const SERVICE_FIELDS: Fields = {
   },
   kmsKey: {
     description: 'true makes a KMS key for all queues; an ARN uses that key. Default: encrypted with the key of SQS.',
-    accepts: [YES, arn('kms')],
+    accepts: [
+      YES,
+      // IAM takes a right on an alias for a right on nothing.
+      { is: 'text', pattern: /^arn:[a-z-]+:kms:[^:]+:\d+:key\/.+/, words: 'the ARN of a key, not of an alias (arn:aws:kms:…:key/…)' },
+    ],
   },
   payloadBucket: {
     description: 'true (or { retentionDays }) makes a bucket for messages above 1 MiB, { name } uses an existing one. Default none.',

@@ -9,7 +9,7 @@ type Metric = readonly [namespace: string, name: string, dimension: string, valu
 /** One dashboard of the service: what waits, what died, what the functions do. */
 export function dashboardResources(deployment: DurableDeployment): Resources {
   if (!deployment.dashboard) return {};
-  const { steps, prefix } = deployment;
+  const { steps } = deployment;
   const results = resultsQueueNameOf(deployment);
   const functions = durableFunctions(deployment).map(({ functionKey }) => `\${${lambdaLogicalId(functionKey)}}`);
   const tasks = steps.map((step) => step.queues.tasks);
@@ -31,7 +31,8 @@ export function dashboardResources(deployment: DurableDeployment): Resources {
   return {
     [DASHBOARD]: {
       Type: 'AWS::CloudWatch::Dashboard',
-      Properties: { DashboardName: sub(`${prefix}-\${AWS::Region}`), DashboardBody: sub(JSON.stringify({ widgets })) },
+      // Dashboards are global to an account, and services of one prefix are stacks of their own.
+      Properties: { DashboardName: sub(`\${AWS::StackName}-\${AWS::Region}`), DashboardBody: sub(JSON.stringify({ widgets })) },
     },
   };
 }

@@ -1,23 +1,36 @@
 import type { Template, TemplateResource } from '../framework.ts';
+import { ENGINE_POLICY } from './logical-ids.ts';
 
 /**
  * All inline policies of a role together, white space left out.
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
  */
 export const MAX_ROLE_POLICY_LENGTH = 10_240;
+/** A managed policy. @see the same */
+export const MAX_MANAGED_POLICY_LENGTH = 6_144;
 /** The longest that an ARN of an SQS queue has before its name. */
 const QUEUE_ARN_START = 'arn:aws-us-gov:sqs:ap-southeast-1:123456789012:';
 
-/** What is wrong with the length of a role's policies, if anything: AWS would refuse them in the middle of a deployment. */
+/** What is wrong with the length of a policy, if anything: AWS would refuse it in the middle of a deployment. */
 export function policySizeProblem({ Resources }: Template): string | undefined {
   for (const [id, { Type, Properties }] of Object.entries(Resources)) {
-    if (Type !== 'AWS::IAM::Role') continue;
-    const length = lengthOf(Properties?.['Policies'], Resources);
-    if (length > MAX_ROLE_POLICY_LENGTH) {
-      return (
-        `resources: expected at most ${MAX_ROLE_POLICY_LENGTH} characters of policies in one role (IAM's limit), got about ${length} in ${id}; ` +
-        'set custom.durable.perFunctionRoles: true, or move steps to another service that shares the results queue'
-      );
+    if (Type === 'AWS::IAM::Role') {
+      const length = lengthOf(Properties?.['Policies'], Resources);
+      if (length > MAX_ROLE_POLICY_LENGTH) {
+        return (
+          `resources: expected at most ${MAX_ROLE_POLICY_LENGTH} characters of policies in one role (IAM's limit), got about ${length} in ${id}; ` +
+          'set custom.durable.perFunctionRoles: true, or move steps to another service that shares the results queue'
+        );
+      }
+    }
+    if (id === ENGINE_POLICY) {
+      const length = lengthOf(Properties?.['PolicyDocument'], Resources);
+      if (length > MAX_MANAGED_POLICY_LENGTH) {
+        return (
+          `resources: expected at most ${MAX_MANAGED_POLICY_LENGTH} characters in the managed policy of the engine (IAM's limit), got about ${length}; ` +
+          'move steps to another service that shares the results queue, or take a shorter custom.durable.prefix'
+        );
+      }
     }
   }
   return undefined;

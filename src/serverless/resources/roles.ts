@@ -25,6 +25,7 @@ export interface RoleContext {
   readonly managedPolicies: readonly Value[];
   readonly permissionsBoundary: Value | undefined;
   readonly path: string | undefined;
+  readonly tags: readonly Value[];
 }
 
 const POLLED_BY_SERVERLESS = { poll: false };
@@ -74,7 +75,7 @@ export function roleOf({ roles }: Pick<DurableDeployment, 'roles'>, fn: DurableF
 }
 
 function madeRole(statements: readonly Statement[], context: RoleContext): Resource {
-  const { functionName, vpc, tracing, permissionsBoundary, path } = context;
+  const { functionName, vpc, tracing, permissionsBoundary, path, tags } = context;
   const logs = allow(
     ['logs:CreateLogStream', 'logs:PutLogEvents'],
     [sub(`arn:\${AWS::Partition}:logs:\${AWS::Region}:\${AWS::AccountId}:log-group:/aws/lambda/${functionName}:*`)],
@@ -92,14 +93,16 @@ function madeRole(statements: readonly Statement[], context: RoleContext): Resou
       ...(path === undefined ? {} : { Path: path }),
       ...(permissionsBoundary === undefined ? {} : { PermissionsBoundary: permissionsBoundary }),
       ...(managed.length === 0 ? {} : { ManagedPolicyArns: managed }),
+      ...(tags.length === 0 ? {} : { Tags: tags }),
       Policies: [{ PolicyName: 'durable-worker', PolicyDocument: policyDocument([...logs, ...statements, ...context.statements]) }],
     },
   };
 }
 
-function policyOn(role: Value, fn: DurableFunction, statements: readonly Statement[]): Resource {
-  return {
-    Type: 'AWS::IAM::Policy',
-    Properties: { PolicyName: `durable-${fn.functionKey}`, Roles: [role], PolicyDocument: policyDocument(statements) },
-  };
+/** Inline policies of a role are told apart by name, and one role may serve several stages, regions and services: the stack's own id is in it. */
+function policyOn(role: Value, { functionKey }: DurableFunction, statements: readonly Statement[]): Resource {
+  const stack: Value = { 'Fn::Select': [2, { 'Fn::Split': ['/', ref('AWS::StackId')] }] };
+  // IAM allows 128 characters, of which the stack's id takes 36.
+  const PolicyName: Value = { 'Fn::Join': ['-', ['durable', functionKey.slice(0, 80), stack]] };
+  return { Type: 'AWS::IAM::Policy', Properties: { PolicyName, Roles: [role], PolicyDocument: policyDocument(statements) } };
 }

@@ -39,6 +39,15 @@ describe('the core package in a bundle', () => {
     expect(await bundled({ plugins: [leanCore()] })).not.toContain('"name",{value:');
   });
 
+  it('loads in a CommonJS bundle too, which serverless-esbuild makes where nothing else is said', async () => {
+    const options = { format: 'cjs', treeShaking: false, logLevel: 'silent', plugins: [leanCore()] };
+    for (const [name, more] of Object.entries({ lean: { treeShaking: true }, whole: {} })) {
+      const file = join(folder, `${name}.cjs`);
+      writeFileSync(file, await bundled({ ...options, ...more }));
+      expect(await import(file)).toMatchObject({ runStepHandler: expect.any(Function) });
+    }
+  });
+
   it('works as before: events, the ambient step, a fatal error', async () => {
     const lean = await bundled({ plugins: [leanCore()] });
     const file = join(folder, 'core.mjs');

@@ -108,7 +108,12 @@ describe('a mistake in serverless.yml is refused with its path, what was expecte
     [
       'a key that is no ARN',
       { durable: { kmsKey: 'alias/mine' }, step: 'a' },
-      'custom.durable.kmsKey: expected true or an ARN (arn:aws:kms:…), got "alias/mine"',
+      'custom.durable.kmsKey: expected true or the ARN of a key, not of an alias (arn:aws:kms:…:key/…), got "alias/mine"',
+    ],
+    [
+      'a key by its alias, on which IAM grants nothing',
+      { durable: { kmsKey: 'arn:aws:kms:eu-west-1:1:alias/mine' }, step: 'a' },
+      'custom.durable.kmsKey: expected true or the ARN of a key, not of an alias (arn:aws:kms:…:key/…), got "arn:aws:kms:eu-west-1:1:alias/mine"',
     ],
     [
       'objects that expire before their messages',
@@ -275,6 +280,14 @@ describe('a mistake in serverless.yml is refused with its path, what was expecte
     const mistakes = mistakesIn(serviceOf(parts));
     expect(mistakes).toHaveLength(1);
     expect(mistakes[0]).toContain(expected);
+  });
+
+  it('refuses what the plugin sets where the provider sets it for all functions', () => {
+    const service = (functions: object) => ({ provider: { runtime: 'nodejs24.x', environment: { DURABLE_NAMESPACE: 'acme' } }, functions });
+    expect(mistakesIn(service({ charge: functionWith({ durableStep: 'a' }) }))).toEqual([
+      'provider.environment.DURABLE_NAMESPACE: expected nothing, the plugin sets it; remove it and use custom.durable',
+    ]);
+    expect(mistakesIn(service({ charge: functionWith() }))).toEqual([]);
   });
 
   it('names all mistakes of a file at once', () => {

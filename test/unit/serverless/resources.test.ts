@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { roleContext } from '../../../src/serverless/compile.ts';
 import type { DurableDeployment } from '../../../src/serverless/deployment.ts';
 import type { Template, TemplateResource } from '../../../src/serverless/framework.ts';
 import { durableFunctions, readDurableService } from '../../../src/serverless/read-service.ts';
@@ -21,6 +22,7 @@ const CONTEXT: RoleContext = {
   managedPolicies: [],
   permissionsBoundary: undefined,
   path: undefined,
+  tags: [],
 };
 
 function resourcesOf(deployment: DurableDeployment): Resources {
@@ -139,6 +141,56 @@ describe('rights', () => {
   });
 });
 
+describe('a role of its own', () => {
+  const charge = { name: 'shop-dev-charge', events: [] };
+  // The tool has put `vpc: {}` into both by then.
+  const provider = { vpc: {} };
+
+  it('is in no VPC where neither function nor provider has subnets', () => {
+    expect(roleContext({ provider, functions: { charge: { ...charge, vpc: {} } } }, 'charge').vpc).toBe(false);
+    const inside = { subnetIds: ['subnet-1'], securityGroupIds: ['sg-1'] };
+    expect(roleContext({ provider: { vpc: inside }, functions: { charge: { ...charge, vpc: {} } } }, 'charge').vpc).toBe(true);
+    expect(roleContext({ provider, functions: { charge: { ...charge, vpc: inside } } }, 'charge').vpc).toBe(true);
+    expect(roleContext({ provider: { vpc: inside }, functions: { charge: { ...charge, vpc: false } } }, 'charge').vpc).toBe(false);
+  });
+
+  it('takes over what the service says by the older names of the settings', () => {
+    const statement = { Effect: 'Allow', Action: 'a:B', Resource: 'c' };
+    const older = { iamRoleStatements: [statement], iamManagedPolicies: ['arn:policy'], rolePermissionsBoundary: 'arn:boundary' };
+    expect(roleContext({ provider: older, functions: { charge } }, 'charge')).toMatchObject({
+      statements: [statement],
+      managedPolicies: ['arn:policy'],
+      permissionsBoundary: 'arn:boundary',
+    });
+    const tagged = { iam: { role: { tags: { team: 'shop' } } } };
+    expect(roleContext({ provider: tagged, functions: { charge } }, 'charge').tags).toEqual([{ Key: 'team', Value: 'shop' }]);
+  });
+
+  it('has the rights that settings of its function ask for', () => {
+    const fn = { ...charge, onError: 'arn:topic', fileSystemConfig: { arn: 'arn:files', localMountPath: '/mnt/a' } };
+    const { statements } = roleContext({ provider: { kmsKeyArn: 'arn:key' }, functions: { charge: fn } }, 'charge');
+    expect(statements).toEqual([
+      { Effect: 'Allow', Action: ['kms:Decrypt'], Resource: ['arn:key'] },
+      { Effect: 'Allow', Action: ['sns:Publish'], Resource: ['arn:topic'] },
+      { Effect: 'Allow', Action: ['elasticfilesystem:ClientMount', 'elasticfilesystem:ClientWrite'], Resource: ['arn:files'] },
+    ]);
+  });
+
+  it('that exists keeps its policies apart by stack: two stages may share it', () => {
+    const service = readDurableService(serviceOf({ step: 'a', fn: { role: 'arn:aws:iam::123456789012:role/shared' } }));
+    expect(resourcesOf(service)['DurableFunctionPolicyCharge']?.Properties).toMatchObject({
+      Roles: ['shared'],
+      PolicyName: { 'Fn::Join': ['-', ['durable', 'charge', { 'Fn::Select': [2, { 'Fn::Split': ['/', { Ref: 'AWS::StackId' }] }] }]] },
+    });
+  });
+});
+
+it('a dashboard is called after its stack: services of one prefix may each have one', () => {
+  expect(resourcesOf(two({ dashboard: true }))['DurableDashboard']?.Properties['DashboardName']).toEqual({
+    'Fn::Sub': `\${AWS::StackName}-\${AWS::Region}`,
+  });
+});
+
 describe('queues', () => {
   const properties = (resources: Resources, logicalId: string) => resources[logicalId]?.Properties;
 
@@ -254,6 +306,21 @@ describe('a stack', () => {
     expect(stackSizeProblem(501, 40)).toBe(
       "resources: expected at most 500 in one stack (CloudFormation's limit), got 501, with 40 durable steps; " +
         'move steps to another service that shares the results queue (resultsQueue: { url, arn }), or set alarms: false',
+    );
+  });
+
+  it('whose engine policy would be refused in the middle of a deployment is refused before it', () => {
+    const withSteps = (count: number) => {
+      const steps = Array.from({ length: count }, (_, index) => ({ durableStep: `notifications.send-the-monthly-letter-${index}` }));
+      const deployment = readDurableService(serviceOf({ durable: { alarms: false }, functions: { fn: functionWith(...steps) } }));
+      const Resources = Object.fromEntries(
+        Object.entries(resourcesOf(deployment)).map(([id, { Type, Properties }]) => [id, { Type, Properties }]),
+      );
+      return policySizeProblem({ Resources });
+    };
+    expect(withSteps(30)).toBeUndefined();
+    expect(withSteps(65)).toMatch(
+      /^resources: expected at most 6144 characters in the managed policy of the engine .*, got about \d{4}; move steps to another service/,
     );
   });
 

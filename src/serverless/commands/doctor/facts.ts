@@ -6,6 +6,8 @@ export interface Facts {
   readonly mappings: readonly MappingFacts[];
   /** Ids of queues that an alarm watches; undefined where that is not known. */
   readonly watchedQueues: ReadonlySet<string> | undefined;
+  /** Only queues whose names begin with it are ours; undefined: every queue with one of our names is. */
+  readonly prefix?: string | undefined;
 }
 
 export interface QueueFacts {
@@ -57,7 +59,8 @@ export type Rule = (facts: Facts) => Finding[];
 export type QueueKind = 'tasks' | 'dead-letters' | 'parked' | 'results' | 'results-dead-letters';
 
 /** Kind of a queue by its name: no prefix holds one of these words, so the first is the right one. */
-export function kindOfName(name: string): QueueKind | undefined {
+export function kindOfName(name: string, prefix?: string): QueueKind | undefined {
+  if (prefix !== undefined && !name.startsWith(`${prefix}-`)) return undefined;
   const found = /-(tasks-|dead-letters-|parked-|results-dead-letters(?:\.fifo)?$|results(?:\.fifo)?$)/.exec(name)?.[1];
   switch (found?.replace(/-$|\.fifo$/g, '')) {
     case 'tasks':
@@ -79,8 +82,8 @@ export function kindOfName(name: string): QueueKind | undefined {
  * Kind of a queue: by its name. Where no queue has one of our names (a template by hand may leave them to CloudFormation), one that another
  * redrives to holds dead letters, and one that is mapped holds tasks; else a queue of another name is none of ours.
  */
-export function kindOfQueue({ queues, mappings }: Facts, queue: QueueFacts): QueueKind | undefined {
-  const byName = queue.name === undefined ? undefined : kindOfName(queue.name);
+export function kindOfQueue({ queues, mappings, prefix }: Facts, queue: QueueFacts): QueueKind | undefined {
+  const byName = queue.name === undefined ? undefined : kindOfName(queue.name, prefix);
   if (byName !== undefined || queues.some(({ name }) => name !== undefined && kindOfName(name) !== undefined)) return byName;
   if (queues.some(({ redrive }) => redrive?.to === queue.id)) return 'dead-letters';
   return mappings.some(({ queueId }) => queueId === queue.id) ? 'tasks' : undefined;
@@ -91,7 +94,7 @@ export function durableMappings(facts: Facts) {
   return facts.mappings.flatMap((mapping) => {
     const queue = facts.queues.find(({ id }) => id === mapping.queueId);
     const fn = facts.functions.find(({ id }) => id === mapping.functionId);
-    const kind = queue === undefined ? kindOfName(mapping.queueId.split(':').at(-1) ?? '') : kindOfQueue(facts, queue);
+    const kind = queue === undefined ? kindOfName(mapping.queueId.split(':').at(-1) ?? '', facts.prefix) : kindOfQueue(facts, queue);
     return kind === 'tasks' || kind === 'dead-letters' ? [{ mapping, queue, fn, kind }] : [];
   });
 }

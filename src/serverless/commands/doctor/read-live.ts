@@ -4,7 +4,7 @@ import type { DurableService } from '../../durable-service.ts';
 import { type AdminLambda, LambdaRequestError } from '../admin-lambda.ts';
 import type { AdminSqs } from '../admin-sqs.ts';
 import { depthOf } from '../depth.ts';
-import { queuePlan } from '../queue-plan.ts';
+import { queuePlan, resultsName } from '../queue-plan.ts';
 import { type Facts, type Finding, type FunctionFacts, kindOfName, type MappingFacts, type QueueFacts } from './facts.ts';
 import { leftovers } from './leftovers.ts';
 
@@ -26,7 +26,7 @@ export async function readLive(service: DurableService, sqs: AdminSqs, source: L
   const plan = queuePlan(service);
   const looked = await Promise.all(plan.map(async ({ name }) => ({ name, found: await queueNamed(sqs, name) })));
   const queues = looked.flatMap(({ found }) => found ?? []);
-  const absent = looked.filter(({ found }) => found === undefined).map(({ name }) => missing(name));
+  const absent = looked.filter(({ found }) => found === undefined).map(({ name }) => missing(name, isForeign(service, name)));
   const own = new Set(plan.map(({ name }) => name));
   const { others, listProblem } = await othersWithMessages(sqs, own);
   const { answer, problem } = await askLambda(source, service, queues, others);
@@ -78,12 +78,23 @@ async function askLambda(source: LambdaSource, service: DurableService, queues: 
   }
 }
 
-function missing(name: string): Finding {
+/** Another service owns it, maybe in another account or region. */
+function isForeign(service: DurableService, name: string): boolean {
+  return !service.resultsQueue.owned && name === resultsName(service);
+}
+
+function missing(name: string, foreign: boolean): Finding {
+  const where = `live: ${name}`;
+  if (foreign) {
+    const why =
+      'the results queue is of another service, and not to be found in this account and region: nothing here tells whether it exists';
+    return { id: 'queue-missing', severity: 'warning', where, why, mend: 'if it should be here, deploy the service that owns it' };
+  }
   const why = 'the service has this queue, and it does not exist in this account and region';
   return {
     id: 'queue-missing',
     severity: 'error',
-    where: `live: ${name}`,
+    where,
     why,
     mend: 'deploy the service, or look in another --stage or --region',
   };

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isRecord } from '../../../wire/shape.ts';
 import { CommandError } from '../command-error.ts';
-import type { Facts, FunctionFacts, MappingFacts, QueueFacts } from './facts.ts';
+import { type Facts, type FunctionFacts, kindOfName, type MappingFacts, type QueueFacts } from './facts.ts';
 
 /** CloudFormation's and Lambda's own defaults, for what a template does not say. */
 const DEFAULTS = { visibilitySeconds: 30, retentionSeconds: 345_600, timeoutSeconds: 3, batchSize: 10 };
@@ -9,8 +9,8 @@ const DEFAULTS = { visibilitySeconds: 30, retentionSeconds: 345_600, timeoutSeco
 type Properties = Record<string, unknown>;
 type Resource = readonly [id: string, type: string, properties: Properties];
 
-/** Reads a CloudFormation template in JSON, made by the plugin or by hand. @throws CommandError */
-export function readTemplate(file: string): Facts {
+/** Reads a CloudFormation template in JSON, made by the plugin or by hand. @param prefix of the service @throws CommandError */
+export function readTemplate(file: string, prefix: string): Facts {
   let parsed: unknown;
   try {
     parsed = JSON.parse(readFileSync(file, 'utf8'));
@@ -19,21 +19,26 @@ export function readTemplate(file: string): Facts {
   }
   const resources = isRecord(parsed) ? parsed['Resources'] : undefined;
   if (!isRecord(resources)) throw new CommandError(`expected a CloudFormation template with Resources at ${file}`);
-  return templateFacts(resources);
+  return templateFacts(resources, prefix);
 }
 
-/** @param resources `Resources` of a template */
-export function templateFacts(resources: Readonly<Record<string, unknown>>): Facts {
+/**
+ * @param resources `Resources` of a template
+ * @param prefix of the service: where queues have it, `exam-results` is none of ours. A template by hand may have another
+ */
+export function templateFacts(resources: Readonly<Record<string, unknown>>, prefix: string): Facts {
   const all = Object.entries(resources).map(([id, resource]): Resource => {
     const { Type, Properties } = isRecord(resource) ? resource : {};
     return [id, typeof Type === 'string' ? Type : '', isRecord(Properties) ? Properties : {}];
   });
   const of = (type: string) => all.filter(([, found]) => found === type);
+  const queues = of('AWS::SQS::Queue').map(queueFacts);
   return {
     source: 'template',
-    queues: of('AWS::SQS::Queue').map(queueFacts),
+    queues,
+    prefix: queues.some(({ name }) => kindOfName(name ?? '', prefix) !== undefined) ? prefix : undefined,
     functions: of('AWS::Lambda::Function').map(functionFacts),
-    mappings: of('AWS::Lambda::EventSourceMapping').map(mappingFacts),
+    mappings: of('AWS::Lambda::EventSourceMapping').filter(readsQueue).map(mappingFacts),
     watchedQueues: new Set(of('AWS::CloudWatch::Alarm').flatMap(([, , properties]) => referencesIn(properties, all))),
   };
 }
@@ -63,6 +68,11 @@ function functionFacts([id, , properties]: Resource): FunctionFacts {
     reservedConcurrency: number(properties['ReservedConcurrentExecutions']),
     prefix: text(variables?.['DURABLE_PREFIX']),
   };
+}
+
+/** Streams and Kafka begin at a position, and Amazon MQ has names of queues: such mappings know neither receives nor visibility. */
+function readsQueue([, , properties]: Resource): boolean {
+  return properties['StartingPosition'] === undefined && properties['Queues'] === undefined;
 }
 
 function mappingFacts([id, , properties]: Resource): MappingFacts {

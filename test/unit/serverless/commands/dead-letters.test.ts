@@ -33,10 +33,11 @@ interface World {
   readonly dead?: Message[];
   readonly refuse?: 'send' | 'delete';
   readonly answer?: boolean | undefined;
+  readonly now?: () => number;
 }
 
 /** Runs the command on queues that hold so much; gives what it did. */
-async function run(options: Record<string, unknown>, { parked = [], dead = [], refuse, answer }: World = {}) {
+async function run(options: Record<string, unknown>, { parked = [], dead = [], refuse, answer, now }: World = {}) {
   const held = new Map([
     [URL_OF('parked'), [...parked]],
     [URL_OF('dead'), [...dead]],
@@ -63,7 +64,7 @@ async function run(options: Record<string, unknown>, { parked = [], dead = [], r
     destroy: () => void did.log.push('destroy'),
   });
   const { context, terminal } = testContext({ service: SERVICE, options: { json: true, ...options }, answer, openSqs: () => sqs });
-  await deadLettersCommand(context);
+  await deadLettersCommand({ ...context, now: now ?? context.now });
   return { ...did, ...terminal };
 }
 
@@ -168,6 +169,23 @@ describe('sls durable dead-letters', () => {
     ]);
     expect(JSON.parse(did.out).map(({ outcome }: { outcome: string }) => outcome)).toEqual(['refused', 'sent']);
     expect(did.code).toBe(1);
+  });
+
+  it('exits 1 and says so where a retry came to its time before the end of the queue', async () => {
+    const slow = { step: 60_000, at: 0 };
+    const all = Array.from({ length: 30 }, (_, index) => ({ ...untold, MessageId: `m${index}` }));
+    const now = () => {
+      slow.at += slow.step;
+      return slow.at;
+    };
+    const did = await run({ retry: true }, { parked: all, now });
+    expect(did.sent.length).toBeLessThan(all.length);
+    expect(did.err).toContain('parked holds more than was looked at: run it again.');
+    expect(did.code).toBe(1);
+    const asked = await run({ retry: true, limit: '10' }, { parked: all });
+    expect(asked.sent).toHaveLength(10);
+    expect(asked.err).toContain('parked holds more');
+    expect(asked.code).toBe(0);
   });
 
   it('retries all with --force', async () => {

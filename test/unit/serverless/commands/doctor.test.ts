@@ -51,7 +51,7 @@ function template({ tasks, deadLetters, fn, mapping, alarm }: Changes = {}) {
 }
 
 const found = (changes: Changes, settings: Partial<Parameters<typeof judge>[1]> = {}) =>
-  judge(templateFacts(template(changes)), { ...SETTINGS, ...settings }).map(
+  judge(templateFacts(template(changes), 'shop'), { ...SETTINGS, ...settings }).map(
     ({ id, severity, where, why }) => `${severity} ${id} | ${where} | ${why}`,
   );
 
@@ -185,15 +185,37 @@ describe('doctor, reading a template', () => {
   it('leaves queues alone that are none of ours, but for the visibility of what is mapped', () => {
     const resources = template();
     const mails = { Type: 'AWS::SQS::Queue', Properties: { QueueName: 'mails' } };
-    expect(judge(templateFacts({ ...resources, Mails: mails }), SETTINGS)).toEqual([]);
+    expect(judge(templateFacts({ ...resources, Mails: mails }, 'shop'), SETTINGS)).toEqual([]);
     const { Mapping } = resources;
     const EventSourceArn = { 'Fn::GetAtt': ['Mails', 'Arn'] };
     const mapped = { ...Mapping, Properties: { ...Mapping.Properties, EventSourceArn, FunctionResponseTypes: [], FilterCriteria: {} } };
     const unnamed = { Type: 'AWS::SQS::Queue', Properties: {} };
     for (const Mails of [mails, unnamed]) {
-      const all = judge(templateFacts({ ...resources, Mails, MailsMapping: mapped }), SETTINGS);
+      const all = judge(templateFacts({ ...resources, Mails, MailsMapping: mapped }, 'shop'), SETTINGS);
       expect(all.map(({ id }) => id)).toEqual(['visibility-below-advice']);
     }
+  });
+
+  it('leaves queues alone whose names only look like ours', () => {
+    const named = (QueueName: string) => ({ Type: 'AWS::SQS::Queue', Properties: { QueueName } });
+    const others = { Exams: named('exam-results'), Nightly: named('night-tasks-runner') };
+    expect(judge(templateFacts({ ...template(), ...others }, 'shop'), SETTINGS)).toEqual([]);
+  });
+
+  it('judges a template by hand that has another prefix', () => {
+    const ids = judge(templateFacts(template({ tasks: { RedrivePolicy: undefined } }), 'other'), SETTINGS).map(({ id }) => id);
+    expect(ids).toEqual(['no-dead-letter-queue']);
+  });
+
+  it('says nothing of the concurrency and runtime of a function behind a stream', () => {
+    const { Mapping, ...resources } = template();
+    const Properties = { ...Mapping.Properties, EventSourceArn: { 'Fn::GetAtt': ['Table', 'StreamArn'] }, StartingPosition: 'LATEST' };
+    const fn = { FunctionName: 'audit', Runtime: 'nodejs20.x', Timeout: 30, ReservedConcurrentExecutions: 1 };
+    const stream = {
+      Audit: { Type: 'AWS::Lambda::Function', Properties: fn },
+      Stream: { ...Mapping, Properties: { ...Properties, FunctionName: { Ref: 'Audit' } } },
+    };
+    expect(judge(templateFacts({ ...resources, Mapping, ...stream }, 'shop'), SETTINGS)).toEqual([]);
   });
 
   it('judges queues whose names CloudFormation makes up by what they are used for', () => {
@@ -202,7 +224,7 @@ describe('doctor, reading a template', () => {
       deadLetters: { QueueName: undefined },
       mapping: { FunctionResponseTypes: [] },
     });
-    const all = judge(templateFacts({ Tasks, DeadLetters, Pay, Mapping }), SETTINGS);
+    const all = judge(templateFacts({ Tasks, DeadLetters, Pay, Mapping }, 'shop'), SETTINGS);
     expect(all.map(({ id, where }) => `${id} ${where}`)).toEqual(['partial-failures-off template: mapping Mapping of Tasks']);
   });
 
@@ -214,7 +236,7 @@ describe('doctor, reading a template', () => {
       FunctionResponseTypes: [],
       Enabled: false,
     };
-    const all = judge(templateFacts({ ...resources, Mapping, Dead: { ...Mapping, Properties } }), SETTINGS);
+    const all = judge(templateFacts({ ...resources, Mapping, Dead: { ...Mapping, Properties } }, 'shop'), SETTINGS);
     expect(all.map(({ id, why }) => `${id} ${why}`)).toEqual([
       'partial-failures-off ReportBatchItemFailures is missing: Lambda ignores which records failed, and deletes them with the rest',
       'mapping-disabled it is disabled: dead letters wait, and expire after the retention of the queue',

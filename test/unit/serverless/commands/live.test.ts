@@ -53,6 +53,17 @@ describe('doctor, looking at AWS', () => {
     ]);
   });
 
+  it('is not sure of a results queue that another service owns: it may be in another account', async () => {
+    const resultsQueue = {
+      owned: false,
+      url: 'https://sqs.eu-west-1.amazonaws.com/2/all-results',
+      arn: 'arn:aws:sqs:eu-west-1:2:all-results',
+      fifo: false,
+    } as const;
+    const { findings } = await readLive({ ...service, resultsQueue }, sqsWith({}), { ask: lambdaOf(...WELL) });
+    expect(findings.map(({ severity, id, where }) => `${severity} ${id} ${where}`)).toEqual(['warning queue-missing live: all-results']);
+  });
+
   it('finds queues that no function reads', async () => {
     expect(await found(sqsWith({}), { ask: lambdaOf() })).toEqual([
       'error mapping-missing | live: shop-dead-letters-pay | no function is mapped to this dead-letter queue: no run is told of its dead letters, and waits for ever',
