@@ -23,13 +23,13 @@ export interface ChannelOptions {
    * URL of the results queue.
    * @default `DURABLE_RESULTS_QUEUE_URL`, else the queue named `<prefix>-results` or `<prefix>-results.fifo` is looked up once
    */
-  readonly resultsQueueUrl?: string;
+  readonly resultsQueueUrl?: string | undefined;
   /** First part of the queues' names. @default `DURABLE_PREFIX`, else `durable` */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
   /** Folded into the prefix, as in the engine's transports: `<prefix>-<namespace>`. @default `DURABLE_NAMESPACE`, else none */
-  readonly namespace?: string;
+  readonly namespace?: string | undefined;
   /** Message attribute that marks durable messages on a queue shared with another consumer; the same as the engine's `marker`. */
-  readonly marker?: string;
+  readonly marker?: string | undefined;
   /** An SQS client to send results with. */
   readonly client?: SQSClient;
   /** Configuration of the SQS client that is made where no `client` is given. */

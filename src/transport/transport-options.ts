@@ -19,17 +19,17 @@ export interface SqsTransportOptions {
   /** Configuration of the clients that are made where no `client` is given; these are destroyed by `close()`. Beside a `client`, unused. */
   clientConfig?: SQSClientConfig;
   /** The one routing token whose queue this instance's handlers serve. Without it each handler serves the queue of its own name. */
-  group?: string;
+  group?: string | undefined;
   /** The tasks queue: a URL, or a function from routing token to URL. Such queues must exist. @default looked up by name */
-  taskQueueUrl?: string | QueueUrlResolver;
+  taskQueueUrl?: string | QueueUrlResolver | undefined;
   /** The results queue: a URL or a function that gives it. It must exist. @default `<prefix>-results`, looked up by name */
-  resultsQueueUrl?: string | (() => string | Promise<string>);
+  resultsQueueUrl?: string | (() => string | Promise<string>) | undefined;
   /** First part of the names of queues that are looked up. @default 'durable' */
-  prefix?: string;
+  prefix?: string | undefined;
   /** Create queues that are looked up by name and missing, with their dead-letter queues. @default false */
   autoCreate?: boolean;
   /** Message attribute that marks durable messages; messages without it are left to the other consumer of the queue. */
-  marker?: string;
+  marker?: string | undefined;
   /** Long poll, 0 to 20 seconds. @default 20 */
   waitTimeSeconds?: number;
   /**
@@ -39,7 +39,7 @@ export interface SqsTransportOptions {
   visibilityTimeoutSec?: number;
 
   /** Folded into the prefix as `<prefix>-<namespace>`, as the other transports do. @default none */
-  namespace?: string;
+  namespace?: string | undefined;
   /** `true`: receiving starts one macrotask after `onResult` / `handle`. `false`: it waits for `start()`. @default true */
   autoStart?: boolean;
   /** `false` makes `handle` do nothing: in a NestJS engine whose steps run on Lambda, Nest must not compete for their tasks. @default true */

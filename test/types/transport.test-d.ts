@@ -109,3 +109,7 @@ new SqsTransport({ client: { region: 'us-east-1' } });
 new SqsTransport({ resultsQueueUrl: 5 });
 // @ts-expect-error a string or nothing
 new SqsTransport({ messageGroupId: () => 5 });
+
+// What the environment may not hold, under `exactOptionalPropertyTypes`.
+const fromEnvironment = process.env['DURABLE_PREFIX'];
+new SqsTransport({ prefix: fromEnvironment, namespace: fromEnvironment, group: fromEnvironment, resultsQueueUrl: fromEnvironment });

@@ -236,3 +236,7 @@ handler
 handler.use(() => undefined);
 
 expectTypeOf(runStep(handler, { orderId: 'o', amountCents: 1 })).toEqualTypeOf<Promise<StepResult>>();
+
+// What the environment may not hold, under `exactOptionalPropertyTypes`.
+const fromEnvironment = process.env['DURABLE_PREFIX'];
+sqsStepHandler('step', () => null, { prefix: fromEnvironment, namespace: fromEnvironment, resultsQueueUrl: fromEnvironment });

@@ -1,16 +1,20 @@
+import { RESULTS_MAX_RECEIVE_COUNT } from '../../../sqs/queue-attributes.ts';
 import { type Facts, type Finding, kindOfQueue, label, type QueueFacts, type Rule } from './facts.ts';
 
 /** Fewer receives than AWS's advice kill healthy tasks: throttles and neighbours of a poison message use receives up too. */
 const LEAST_RECEIVES = 5;
+/** Two hours of a store that is down, for a lone result. */
+const LEAST_RECEIVES_OF_RESULTS = 50;
 
 /** Queues whose messages must not get lost have a dead-letter queue that keeps them long enough. */
 export const redriveRule: Rule = (facts) =>
   facts.queues.flatMap((queue) => {
     const kind = kindOfQueue(facts, queue);
-    return kind === 'tasks' || kind === 'results' ? redriveOf(facts, queue) : [];
+    return kind === 'tasks' || kind === 'results' ? redriveOf(facts, queue, kind) : [];
   });
 
-function redriveOf(facts: Facts, queue: QueueFacts): Finding[] {
+function redriveOf(facts: Facts, queue: QueueFacts, kind: 'tasks' | 'results'): Finding[] {
+  const receives = kind === 'tasks' ? 10 : RESULTS_MAX_RECEIVE_COUNT;
   const where = label(facts, queue);
   const { redrive } = queue;
   if (redrive === undefined) {
@@ -22,15 +26,14 @@ function redriveOf(facts: Facts, queue: QueueFacts): Finding[] {
         severity: 'error',
         where,
         why,
-        mend: 'give it a RedrivePolicy with a dead-letter queue and maxReceiveCount 10',
+        mend: `give it a RedrivePolicy with a dead-letter queue and maxReceiveCount ${receives}`,
       },
     ];
   }
-  return [...receives(where, redrive.maxReceiveCount), ...retention(facts, queue, redrive.to)];
+  return [...countOf(kind, where, redrive.maxReceiveCount, `set maxReceiveCount to ${receives}`), ...retention(facts, queue, redrive.to)];
 }
 
-function receives(where: string, count: number | undefined): Finding[] {
-  const mend = 'set maxReceiveCount to 10';
+function countOf(kind: 'tasks' | 'results', where: string, count: number | undefined, mend: string): Finding[] {
   if (count === undefined) {
     return [
       {
@@ -42,8 +45,11 @@ function receives(where: string, count: number | undefined): Finding[] {
       },
     ];
   }
-  if (count >= LEAST_RECEIVES) return [];
-  const why = `maxReceiveCount is ${count}: throttled invocations and neighbours of a poison message use receives up too, so healthy messages die`;
+  if (count >= (kind === 'tasks' ? LEAST_RECEIVES : LEAST_RECEIVES_OF_RESULTS)) return [];
+  const why =
+    kind === 'tasks'
+      ? `maxReceiveCount is ${count}: throttled invocations and neighbours of a poison message use receives up too, so healthy messages die`
+      : `maxReceiveCount is ${count}: each time the engine's store is down for a result uses one up, and the run of a result that dies waits for ever`;
   return [{ id: 'max-receive-count-low', severity: 'warning', where, why, mend }];
 }
 

@@ -11,11 +11,12 @@ interface Changes {
   readonly fn?: Properties;
   readonly mapping?: Properties;
   readonly alarm?: Properties;
+  readonly results?: Properties;
 }
 
 /** A template in which all is well, but for what a test changes. */
-function template({ tasks, deadLetters, fn, mapping, alarm }: Changes = {}) {
-  const redrive = (id: string) => ({ deadLetterTargetArn: { 'Fn::GetAtt': [id, 'Arn'] }, maxReceiveCount: 10 });
+function template({ tasks, deadLetters, fn, mapping, alarm, results }: Changes = {}) {
+  const redrive = (id: string, maxReceiveCount = 10) => ({ deadLetterTargetArn: { 'Fn::GetAtt': [id, 'Arn'] }, maxReceiveCount });
   const queue = (QueueName: string, properties: Properties) => ({ Type: 'AWS::SQS::Queue', Properties: { QueueName, ...properties } });
   return {
     Tasks: queue('shop-tasks-pay', {
@@ -31,7 +32,7 @@ function template({ tasks, deadLetters, fn, mapping, alarm }: Changes = {}) {
       ...deadLetters,
     }),
     Parked: queue('shop-parked-pay', { MessageRetentionPeriod: 1_209_600 }),
-    Results: queue('shop-results', { MessageRetentionPeriod: 864_000, RedrivePolicy: redrive('ResultsDeadLetters') }),
+    Results: queue('shop-results', { MessageRetentionPeriod: 864_000, RedrivePolicy: redrive('ResultsDeadLetters', 100), ...results }),
     ResultsDeadLetters: queue('shop-results-dead-letters', { MessageRetentionPeriod: 1_209_600 }),
     Pay: { Type: 'AWS::Lambda::Function', Properties: { FunctionName: 'shop-dev-pay', Runtime: 'nodejs24.x', Timeout: 30, ...fn } },
     Mapping: {
@@ -99,6 +100,12 @@ describe('doctor, reading a template', () => {
       { tasks: { RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['DeadLetters', 'Arn'] }, maxReceiveCount: '4' } } },
       {},
       `warning max-receive-count-low | ${TASKS} | maxReceiveCount is 4: throttled invocations and neighbours of a poison message use receives up too, so healthy messages die`,
+    ],
+    [
+      'a maxReceiveCount of results that an outage of the store uses up',
+      { results: { RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['ResultsDeadLetters', 'Arn'] }, maxReceiveCount: 49 } } },
+      {},
+      "warning max-receive-count-low | template: Results (shop-results) | maxReceiveCount is 49: each time the engine's store is down for a result uses one up, and the run of a result that dies waits for ever",
     ],
     [
       'dead letters kept no longer than tasks',
