@@ -8,6 +8,7 @@ import type { StepResult } from '../wire/step-result.ts';
 import { encodeMessage } from './deliver-result.ts';
 import { FlushCost } from './flush-cost.ts';
 import { linesOf } from './lines.ts';
+import { monotonicMs } from './monotonic-ms.ts';
 import { PARKED_ATTRIBUTE, parkedMessage, parkedQueueNames } from './parked-message.ts';
 import { readRecord, type TaskIds } from './read-record.ts';
 import type { SqsChannel } from './result-channel.ts';
@@ -135,11 +136,11 @@ export class DeadLetters {
   }
 
   async #timed(send: () => Promise<void>): Promise<void> {
-    const startedAt = performance.now();
+    const startedAt = monotonicMs();
     try {
       await send();
     } finally {
-      this.#costs.record(performance.now() - startedAt);
+      this.#costs.record(monotonicMs() - startedAt);
     }
   }
 }

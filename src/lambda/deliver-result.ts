@@ -7,6 +7,7 @@ import { encodeResult } from '../step/encode-result.ts';
 import { sendFitting } from '../step/send-fitting.ts';
 import { MAX_MESSAGE_BYTES, type MessageAttributes } from '../wire/limits.ts';
 import type { StepResult } from '../wire/step-result.ts';
+import { monotonicMs } from './monotonic-ms.ts';
 import type { TaskIds } from './read-record.ts';
 import { refusesOnlyThisMessage } from './result-channel.ts';
 import type { RecordOutcome, RecordRunner } from './run-record.ts';
@@ -20,7 +21,7 @@ const MAX_STORED_BYTES = 64 * 1_048_576;
 export interface Answer {
   readonly subject: TaskIds;
   readonly message: OutgoingMessage;
-  /** When it was there, by `performance.now()`. */
+  /** When it was there, by `monotonicMs()`. */
   readonly madeAt: number;
   /** What is kept where SQS does not accept it. */
   readonly unsent?: Unsent;
@@ -49,7 +50,7 @@ export async function deliver(
         logger.warn('result too large for the results queue; sent without what did not fit', { ...about.ids, ...given });
       }
     } finally {
-      costs.record(performance.now() - madeAt);
+      costs.record(monotonicMs() - madeAt);
     }
     batch.settle(record);
     gate.succeeded();

@@ -6,6 +6,7 @@ import type { RemoteTask } from '../wire/remote-task.ts';
 import type { StepResult } from '../wire/step-result.ts';
 import { deliver, encodedFor } from './deliver-result.ts';
 import type { FlushCost } from './flush-cost.ts';
+import { monotonicMs } from './monotonic-ms.ts';
 import { type ReadRecord, readRecord, unreadableResult } from './read-record.ts';
 import type { Run } from './run-records.ts';
 import type { StepDurations } from './step-durations.ts';
@@ -73,11 +74,11 @@ async function runTaskOf(record: SQSRecord, task: RemoteTask, body: string, run:
   const work = new StepInWork(record, task, run, logger);
   inWork.add(work);
   let message = kept;
-  let endedAt = performance.now();
+  let endedAt = monotonicMs();
   if (message === undefined) {
     const startedAt = endedAt;
     const result = await runTask(task, worker, work);
-    endedAt = performance.now();
+    endedAt = monotonicMs();
     work.seal = undefined;
     duration?.add(endedAt - startedAt);
     if (work.outOfTime && runner.onDeadline === 'redeliver') {
@@ -120,7 +121,7 @@ async function answerUnreadable(
   run.batch.start();
   run.gate.begin();
   const { message } = encodedFor(unreadableResult(subject, error), { ids }, runner);
-  return await deliver(record, { subject, message, madeAt: performance.now() }, { ids }, run, runner);
+  return await deliver(record, { subject, message, madeAt: monotonicMs() }, { ids }, run, runner);
 }
 
 function logEnd(logger: Logger, work: StepInWork, tookMs: number, sent: StepResult): void {
