@@ -9,6 +9,7 @@ export const FUNCTIONS = {
   ours: 'handlers/charge-card.ts',
   'aws-sdk': 'bench/cold-start/aws-sdk.ts',
   powertools: 'bench/cold-start/powertools.ts',
+  bare: 'bench/cold-start/bare.ts',
   core: 'bench/cold-start/core.ts',
   nothing: 'bench/cold-start/nothing.ts',
 } as const;
@@ -41,6 +42,7 @@ export async function bundle(name: FunctionName, folder: string): Promise<Bundle
     splitting: true,
     minify: true,
     sourcemap: true,
+    sourcesContent: false,
     platform: 'node',
     target: 'node22',
     format: 'esm',

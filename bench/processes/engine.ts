@@ -3,6 +3,7 @@ import { InMemoryStateStore, type Transport, WorkflowEngine } from '@dudousxd/ne
 import { SqsTransport as PublishedTransport } from '@dudousxd/nestjs-durable-transport-sqs';
 import { SqsTransport } from 'durable-sqs-lambda/engine';
 import { AnsweringTransport } from '../peers/answering-transport.ts';
+import { BareTransport } from '../peers/bare-transport.ts';
 import { ECHO_STEP } from '../peers/echo-step.ts';
 import { type Fields, numberOf, textOf } from './fields.ts';
 import { serveCommands } from './serve-commands.ts';
@@ -21,13 +22,23 @@ let lastRun = 0;
 function open(fields: Fields): Fields {
   const variant = textOf(fields, 'variant');
   const options = { clientConfig: clientConfigOf(addressOf(fields)), prefix: textOf(fields, 'prefix') };
-  if (variant === 'ours') engine = engineOnOurs(new SqsTransport(options));
-  else engine = engineOn(variant === 'floor' ? new AnsweringTransport() : new PublishedTransport(options));
+  engine = variant === 'ours' ? engineOnOurs(new SqsTransport(options)) : engineOn(otherTransport(variant, options, fields));
   engine.register('one-step', '1', (ctx, input) => ctx.step(ECHO_STEP, { input }));
   engine.subscribe(({ type, runId }) => {
     if (type === 'run.completed') completions.get(runId)?.();
   });
   return {};
+}
+
+function otherTransport(variant: string, options: ConstructorParameters<typeof PublishedTransport>[0], fields: Fields): Transport {
+  if (variant === 'floor') return new AnsweringTransport();
+  if (variant === 'published') return new PublishedTransport(options);
+  const { endpoint } = addressOf(fields);
+  return new BareTransport({
+    endpoint,
+    tasksQueueUrl: textOf(fields, 'tasksQueueUrl'),
+    resultsQueueUrl: textOf(fields, 'resultsQueueUrl'),
+  });
 }
 
 function engineOnOurs(transport: SqsTransport): WorkflowEngine {

@@ -10,11 +10,16 @@ import { figure, spread } from '../report/format.ts';
 import { pairedRatio, summarize } from '../statistics.ts';
 import type { Section } from './section.ts';
 
-const NAMES: readonly FunctionName[] = ['ours', 'aws-sdk', 'powertools', 'core', 'nothing'];
-const LABELS: Readonly<Record<FunctionName, string>> = {
+/** Ours once more with what the deploy plugin sets, so that stack traces name the lines in TypeScript. */
+const WITH_SOURCE_MAPS = 'ours-source-maps';
+const NAMES = ['ours', WITH_SOURCE_MAPS, 'aws-sdk', 'powertools', 'bare', 'core', 'nothing'] as const;
+type Name = (typeof NAMES)[number];
+const LABELS: Readonly<Record<Name, string>> = {
   ours: 'durable-sqs-lambda (handlers/charge-card)',
+  [WITH_SOURCE_MAPS]: 'the same with --enable-source-maps, as the plugin deploys it',
   'aws-sdk': 'by hand on the AWS SDK',
   powertools: 'Powertools batch and the AWS SDK',
+  bare: 'by hand on Node alone: parse, sign, send, no checks',
   core: 'the core package’s step runner alone, sends nothing',
   nothing: 'an empty function, sends nothing',
 };
@@ -34,16 +39,16 @@ export const coldStart: Section = {
     const folder = await mkdtemp(join(tmpdir(), 'bench-cold-start-'));
     const server = await startSqsServer();
     try {
-      const bundles = new Map<FunctionName, Bundle>();
-      for (const name of NAMES) bundles.set(name, await bundle(name, folder));
+      const bundles = new Map<Name, Bundle>();
+      for (const name of NAMES) bundles.set(name, await bundle(functionOf(name), folder));
       const { resultsQueueUrl } = await createQueues({ clientConfig: server.clientConfig, steps: [] });
       const env = lambdaEnvironment(server, resultsQueueUrl);
-      const starts = new Map<FunctionName, Start[]>(NAMES.map((name) => [name, []]));
+      const starts = new Map<Name, Start[]>(NAMES.map((name) => [name, []]));
       // The first round fills the file cache and is not counted.
       for (let round = 0; round <= sizes.coldStarts; round += 1) {
         if (round > 0) progress.step(`round ${round}/${sizes.coldStarts}`);
         for (const name of NAMES) {
-          const start = await startOnce(bundles.get(name)?.taskRoot ?? '', env);
+          const start = await startOnce(bundles.get(name)?.taskRoot ?? '', { ...env, ...environmentOf(name) });
           if (round > 0) starts.get(name)?.push(start);
         }
       }
@@ -54,6 +59,14 @@ export const coldStart: Section = {
     }
   },
 };
+
+function functionOf(name: Name): FunctionName {
+  return name === WITH_SOURCE_MAPS ? 'ours' : name;
+}
+
+function environmentOf(name: Name): Readonly<Record<string, string>> {
+  return name === WITH_SOURCE_MAPS ? { NODE_OPTIONS: '--enable-source-maps' } : {};
+}
 
 async function startOnce(taskRoot: string, env: Readonly<Record<string, string>>): Promise<Start> {
   const lambda = await startLambda({ taskRoot, handler: 'index.handler', env: { ...env, AWS_SESSION_TOKEN: 'local' } });
@@ -70,12 +83,12 @@ async function startOnce(taskRoot: string, env: Readonly<Record<string, string>>
   }
 }
 
-function report(bundles: ReadonlyMap<FunctionName, Bundle>, starts: ReadonlyMap<FunctionName, readonly Start[]>) {
-  const of = (name: FunctionName, what: keyof Start) => (starts.get(name) ?? []).map((start) => start[what]);
-  const kb = (name: FunctionName) => (bundles.get(name)?.entryBytes ?? Number.NaN) / 1000;
+function report(bundles: ReadonlyMap<Name, Bundle>, starts: ReadonlyMap<Name, readonly Start[]>) {
+  const of = (name: Name, what: keyof Start) => (starts.get(name) ?? []).map((start) => start[what]);
+  const kb = (name: Name) => (bundles.get(name)?.entryBytes ?? Number.NaN) / 1000;
   const toSdk = pairedRatio(of('ours', 'respondedMs'), of('aws-sdk', 'respondedMs'));
   const idle = of('nothing', 'respondedMs');
-  const beyondRuntime = (name: FunctionName) => of(name, 'respondedMs').map((ms, round) => ms - (idle[round] ?? 0));
+  const beyondRuntime = (name: Name) => of(name, 'respondedMs').map((ms, round) => ms - (idle[round] ?? 0));
   const beyond = pairedRatio(beyondRuntime('ours'), beyondRuntime('aws-sdk'));
   const ratio = (id: string, what: string, { median, low, high }: typeof toSdk, limit: number, quickLimit?: number) => ({
     id,
@@ -117,7 +130,10 @@ function report(bundles: ReadonlyMap<FunctionName, Bundle>, starts: ReadonlyMap<
         bars: NAMES.map((name) => {
           const { median, low, high } = summarize(of(name, 'respondedMs'));
           return {
-            label: LABELS[name].replace(' (handlers/charge-card)', '').replace(/ alone, sends nothing|, sends nothing/, ''),
+            label: LABELS[name].replace(
+              / \(handlers\/charge-card\)| alone, sends nothing|, sends nothing|, as the plugin deploys it|: parse, .*/,
+              '',
+            ),
             value: median,
             low,
             high,

@@ -4,8 +4,14 @@ import type { Sizes } from '../sizes.ts';
 import { pairedRatio, percentile, type Summary, summarize } from '../statistics.ts';
 
 export const VARIANTS = ['ours', 'published'] as const;
-export type Variant = (typeof VARIANTS)[number];
-export const LABELS: Readonly<Record<Variant, string>> = { ours: 'durable-sqs-lambda', published: 'published transport' };
+/** The peers, and the least that a transport over SQS has to do. */
+export const WITH_LIMIT = [...VARIANTS, 'bare'] as const;
+export type Variant = (typeof WITH_LIMIT)[number];
+export const LABELS: Readonly<Record<Variant, string>> = {
+  ours: 'durable-sqs-lambda',
+  published: 'published transport',
+  bare: 'requests of ten and nothing else',
+};
 export const FLOOR_LABEL = 'engine alone, no queue';
 
 /** What one round of one workload gave for one variant. */
@@ -56,8 +62,9 @@ export function throughputReport(sizes: Sizes, atOnce: Rounds, oneByOne: Rounds,
       'Every round starts fresh engine and worker processes on fresh queues and warms them up; variants take turns: ABAB. ' +
         'Both transports have their default options; ours is attached to its engine. Polls are 20 s long.',
       'Requests are counted by the server, those of the mapping included, from the first dispatch to the last completed run.',
-      `“${FLOOR_LABEL}” is the same engine on a transport that answers in its own process: no transport can be faster. Processor time per step tells ` +
-        'which process is the limit: each has one busy thread.',
+      `“${FLOOR_LABEL}” is the same engine on a transport that answers in its own process: no transport can be faster. “${LABELS.bare}” is one that sends, ` +
+        'receives and deletes ten messages per request over `node:http` and neither signs, checks, orders nor retries anything (`bench/peers/bare-transport.ts`), ' +
+        'with our worker: no transport over SQS can be much faster. Processor time per step tells which process is the limit: each has one busy thread.',
       'A run in a wrong state is one that the store does not hold as `completed` after its end.',
     ],
     tables: [
@@ -121,7 +128,7 @@ export function throughputReport(sizes: Sizes, atOnce: Rounds, oneByOne: Rounds,
 }
 
 function speedTable(title: string, rounds: Rounds, floor?: Floor): Table {
-  const rows = VARIANTS.map((variant) => {
+  const rows = measured(rounds).map((variant) => {
     const of = rounds[variant];
     return [
       LABELS[variant],
@@ -150,11 +157,15 @@ function latencyTable(rounds: Rounds, latency: (share: number) => (round: Round)
 
 /** Where the processors' time goes. */
 function cpuTable(rounds: Rounds): Table {
-  const rows = VARIANTS.map((variant) => {
+  const rows = measured(rounds).map((variant) => {
     const of = (process: keyof Round['cpu']) => figure(summarize(rounds[variant].map(({ cpu }) => cpu[process])).median);
     return [LABELS[variant], of('engine'), of('worker'), of('server')];
   });
   return { title: 'microseconds of processor time per step there', columns: ['', 'engine', 'worker', 'SQS server'], rows };
+}
+
+function measured(rounds: Rounds): Variant[] {
+  return WITH_LIMIT.filter((variant) => rounds[variant].length > 0);
 }
 
 function wrongRuns(rounds: readonly Round[]): string {

@@ -5,27 +5,39 @@ import { type Fields, numberOf, numbersOf } from '../processes/fields.ts';
 import { lambdaEnvironment, type SqsServer, startSqsServer } from '../processes/sqs-server.ts';
 import { percentile } from '../statistics.ts';
 import type { Section, SectionInput } from './section.ts';
-import { FLOOR_LABEL, type Floor, LABELS, type Round, type Rounds, throughputReport, VARIANTS, type Variant } from './throughput-report.ts';
+import {
+  FLOOR_LABEL,
+  type Floor,
+  LABELS,
+  type Round,
+  type Rounds,
+  throughputReport,
+  VARIANTS,
+  type Variant,
+  WITH_LIMIT,
+} from './throughput-report.ts';
 
 interface Workload {
   readonly name: string;
   readonly command: 'atOnce' | 'oneByOne';
   readonly runs: number;
   readonly workMs: number;
+  readonly variants: readonly Variant[];
 }
 
 export const throughput: Section = {
   id: 1,
   title: 'Steps through SQS: ours and the published transport',
   needs: [],
-  steps: ({ rounds }) => 3 * rounds * VARIANTS.length + 1,
+  steps: ({ rounds }) => rounds * (WITH_LIMIT.length + 2 * VARIANTS.length) + 1,
   run: async (input) => {
     const { runsAtOnce, runsOneByOne, slowSteps, slowStepMs } = input.sizes;
     const server = await startSqsServer();
     try {
-      const atOnce = await measure(server, { name: 'at once', command: 'atOnce', runs: runsAtOnce, workMs: 0 }, input);
-      const oneByOne = await measure(server, { name: 'one by one', command: 'oneByOne', runs: runsOneByOne, workMs: 0 }, input);
-      const slow = await measure(server, { name: 'slow steps', command: 'atOnce', runs: slowSteps, workMs: slowStepMs }, input);
+      const measured = (workload: Workload) => measure(server, workload, input);
+      const atOnce = await measured({ name: 'at once', command: 'atOnce', runs: runsAtOnce, workMs: 0, variants: WITH_LIMIT });
+      const oneByOne = await measured({ name: 'one by one', command: 'oneByOne', runs: runsOneByOne, workMs: 0, variants: VARIANTS });
+      const slow = await measured({ name: 'slow steps', command: 'atOnce', runs: slowSteps, workMs: slowStepMs, variants: VARIANTS });
       return throughputReport(input.sizes, atOnce, oneByOne, slow, await measureFloor(server, input));
     } finally {
       await server.stop();
@@ -33,11 +45,11 @@ export const throughput: Section = {
   },
 };
 
-/** Both variants in turn, each round in fresh processes on fresh queues. */
+/** The variants in turn, each round in fresh processes on fresh queues. */
 async function measure(server: SqsServer, workload: Workload, { sizes, progress }: SectionInput): Promise<Rounds> {
-  const rounds: Record<Variant, Round[]> = { ours: [], published: [] };
+  const rounds: Record<Variant, Round[]> = { ours: [], published: [], bare: [] };
   for (let round = 1; round <= sizes.rounds; round += 1) {
-    for (const variant of VARIANTS) {
+    for (const variant of workload.variants) {
       progress.step(`${workload.name}, round ${round}/${sizes.rounds}, ${LABELS[variant]}`);
       const prefix = `bench-${workload.name.replaceAll(' ', '-')}-${variant}-${round}`;
       rounds[variant].push(await measureOnce(server, workload, variant, prefix, sizes.warmUpRuns));
@@ -56,8 +68,8 @@ async function measureOnce(server: SqsServer, workload: Workload, variant: Varia
   ]);
   try {
     const tasksQueueUrl = queues.tasksQueueUrls.get(ECHO_STEP) ?? '';
-    const common = { endpoint, region, variant, prefix };
-    await Promise.all([engine.call('open', common), worker.call('open', { ...common, tasksQueueUrl, workMs: workload.workMs })]);
+    const common = { endpoint, region, variant, prefix, tasksQueueUrl, resultsQueueUrl: queues.resultsQueueUrl };
+    await Promise.all([engine.call('open', common), worker.call('open', { ...common, workMs: workload.workMs })]);
     await engine.call('atOnce', { runs: workload.workMs > 0 ? Math.min(20, warmUpRuns) : warmUpRuns });
 
     const before = await look({ server, engine, worker });
