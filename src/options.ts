@@ -13,7 +13,12 @@ export const is = {
   function: rule('a function', (value) => typeof value === 'function'),
   object: rule('an object', (value) => isObject(value) && !Array.isArray(value)),
   logger: rule('a logger with debug, info, warn and error', hasLogMethods),
-  sqsClient: rule('an SQSClient', (value) => isObject(value) && typeof Reflect.get(value, 'send') === 'function'),
+  sqsClient: rule('an SQSClient', isClient),
+  // Spread as a configuration, a client would give its region to nobody: requests would go where the environment says.
+  clientConfig: rule(
+    'the configuration of a client, not a client',
+    (value) => isObject(value) && !Array.isArray(value) && !isClient(value),
+  ),
   schema: rule('a Standard Schema (zod, valibot, arktype, …)', isStandardSchema),
   url: rule('the URL of a queue', isUrl),
   urlOrFunction: rule('the URL of a queue, or a function that gives it', (value) => typeof value === 'function' || isUrl(value)),
@@ -69,8 +74,13 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
+function isClient(value: unknown): boolean {
+  return isObject(value) && typeof Reflect.get(value, 'send') === 'function';
+}
+
+// An ARN is a URL to the parser, and the commonest thing to be pasted in place of one.
 function isUrl(value: unknown): boolean {
-  return typeof value === 'string' && URL.canParse(value);
+  return typeof value === 'string' && /^https?:/i.test(value) && URL.canParse(value);
 }
 
 function hasLogMethods(value: unknown): boolean {

@@ -109,7 +109,7 @@ export const CHANNEL_RULES: Readonly<Record<string, OptionRule>> = {
   namespace: is.string,
   marker: is.string,
   client: is.sqsClient,
-  clientConfig: is.object,
+  clientConfig: is.clientConfig,
   logger: is.logger,
 };
 const OPTION_RULES: Readonly<Record<string, OptionRule>> = {

@@ -101,7 +101,7 @@ const OWNER = 'LocalEventSourceMapping';
 
 const RULES: Readonly<Record<keyof EventSourceMappingOptions, OptionRule>> = {
   client: is.object,
-  clientConfig: is.object,
+  clientConfig: is.clientConfig,
   queueUrl: is.url,
   handler: is.function,
   functionName: is.string,

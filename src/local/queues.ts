@@ -30,7 +30,7 @@ export interface CreatedQueues {
 const OWNER = 'createQueues';
 
 const RULES: Readonly<Record<keyof CreateQueuesOptions, OptionRule>> = {
-  clientConfig: is.object,
+  clientConfig: is.clientConfig,
   steps: { expected: 'a list of step names', accepts: (value) => Array.isArray(value) && value.every(is.string.accepts) },
   prefix: is.string,
   namespace: is.string,

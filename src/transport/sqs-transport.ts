@@ -16,6 +16,7 @@ import { QueueDirectory } from '../sqs/queue-directory.ts';
 import { Sender } from '../sqs/sender.ts';
 import type { ServedStep } from '../step/run-task.ts';
 import type { StepContext } from '../step/step-context.ts';
+import { kindOf } from '../wire/json.ts';
 import { type ContainerStepFunction, type FromJson, isStepFunction } from './container-step.ts';
 import { type AttachableEngine, continueRun, restoreEnd } from './continue-run.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -102,8 +103,11 @@ export class SqsTransport implements Transport {
    * Orders results by the engine's own events. Call it right after the engine was made, before its first run.
    *
    * Works without, less tightly: see `resultHoldMs`.
+   * @throws ConfigurationError for what is no engine, or a second one.
    */
   attach(engine: AttachableEngine): void {
+    if (typeof engine?.subscribe !== 'function')
+      throw new ConfigurationError(`SqsTransport.attach: expected the WorkflowEngine, got ${kindOf(engine)}`);
     if (this.#engine !== undefined) throw new ConfigurationError('SqsTransport.attach: this transport is attached to an engine already');
     this.#engine = engine;
     this.#order = new ResultOrder((onTurnEnd) => {

@@ -85,7 +85,7 @@ const payloadStoreRule: OptionRule = {
 
 const RULES: Readonly<Record<keyof SqsTransportOptions, OptionRule>> = {
   client: is.sqsClient,
-  clientConfig: is.object,
+  clientConfig: is.clientConfig,
   group: is.string,
   taskQueueUrl: is.urlOrFunction,
   resultsQueueUrl: is.urlOrFunction,

@@ -22,6 +22,7 @@ export function kindOf(value: unknown): string {
   if (value === null) return 'null';
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return 'an array';
+  if (value instanceof Promise) return 'a promise';
   if (typeof value === 'object') return 'an object';
   return value === '' ? 'an empty string' : `a ${typeof value}`;
 }

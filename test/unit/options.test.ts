@@ -22,8 +22,15 @@ describe.each<[string, OptionRule, string, readonly unknown[], readonly unknown[
     [z.string(), v.string(), type('string'), standard({ validate: fn })],
     [null, {}, fn, 'string', standard(null), standard({}), standard(fn)],
   ],
-  ['url', is.url, 'the URL of a queue', ['http://localhost:9324/1/q', 'https://q.example/r'], ['q', '', null, fn]],
-  ['urlOrFunction', is.urlOrFunction, 'the URL of a queue, or a function that gives it', ['https://q.example/r', fn], ['q', '', null, {}]],
+  ['clientConfig', is.clientConfig, 'the configuration of a client, not a client', [{}, { region: 'r' }], [null, [], fn, { send: fn }]],
+  ['url', is.url, 'the URL of a queue', ['http://localhost:9324/1/q', 'https://q.example/r'], ['q', '', null, fn, 'arn:aws:sqs:r:1:q']],
+  [
+    'urlOrFunction',
+    is.urlOrFunction,
+    'the URL of a queue, or a function that gives it',
+    ['https://q.example/r', fn],
+    ['q', '', null, {}, 'arn:aws:sqs:r:1:q'],
+  ],
   ['integer(1)', is.integer(1), 'an integer of at least 1', [1, 2 ** 53 - 1], [0, 1.5, 2 ** 53, Number.POSITIVE_INFINITY, '1', 1n, null]],
   ['integer(0, 20)', is.integer(0, 20), 'an integer from 0 to 20', [0, 20, -0], [-1, 21, Number.NaN]],
 ])('is.%s', (_name, rule, expected, good, bad) => {

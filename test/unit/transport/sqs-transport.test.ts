@@ -97,7 +97,7 @@ describe('options', () => {
       'expected payloadStore to be a PayloadStore (thresholdBytes, put and get), such as s3PayloadStore() makes, got an object',
     ],
     [{ client: {} }, 'expected client to be an SQSClient, got an object'],
-    [{ clientConfig: 'eu-west-1' }, 'expected clientConfig to be an object, got "eu-west-1"'],
+    [{ clientConfig: 'eu-west-1' }, 'expected clientConfig to be the configuration of a client, not a client, got "eu-west-1"'],
     [{ group: '' }, 'expected group to be a non-empty string, got an empty string'],
     [{ taskQueueUrl: 'orders' }, 'expected taskQueueUrl to be the URL of a queue, or a function that gives it, got "orders"'],
     [{ resultsQueueUrl: 5 }, 'expected resultsQueueUrl to be the URL of a queue, or a function that gives it, got 5'],
@@ -293,6 +293,18 @@ describe('one engine', () => {
     expect(() => transport.onResult(async () => undefined)).toThrow(
       new ConfigurationError('SqsTransport.onResult: expected one engine per transport, got a second one; make a transport for each'),
     );
+  });
+
+  it('is what attach is given: all else is refused', () => {
+    const { transport } = setUp();
+    for (const [given, kind] of [
+      [undefined, 'nothing'],
+      [{ ensureSchema() {} }, 'an object'],
+    ])
+      expect(() => Reflect.apply(transport.attach, transport, [given])).toThrow(
+        new ConfigurationError(`SqsTransport.attach: expected the WorkflowEngine, got ${kind}`),
+      );
+    transport.attach(fakeEngine());
   });
 
   it('a second attach is refused', () => {

@@ -52,6 +52,7 @@ describe('kindOf', () => {
     [undefined, 'nothing'],
     [[], 'an array'],
     [{}, 'an object'],
+    [Promise.resolve(), 'a promise'],
     ['', 'an empty string'],
     ['4111', 'a string'],
     [4111, 'a number'],
