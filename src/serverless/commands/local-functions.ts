@@ -98,7 +98,7 @@ function mappingsOf(fn: DurableFunction, handler: SqsLambdaHandler, options: Sta
         handler,
         functionName: context.functionSettings(fn.functionKey).name,
         timeoutMs: fn.timeoutSeconds * 1000,
-        logger: report.logger,
+        logger: report.logger(fn.functionKey, source),
         queueUrl: urls.get(queue) ?? '',
         onInvocation: (invocation) => report.invoked(fn.functionKey, source, invocation),
       }),

@@ -15,18 +15,14 @@ export interface LocalReport {
   off(functionKey: string, source: string): void;
   warn(line: string): void;
   stopping(): void;
-  readonly logger: Logger;
+  /** What a mapping says of itself, under the names that the other lines use. */
+  logger(functionKey: string, source: string): Logger;
 }
 
 export function localReport(context: CommandContext): LocalReport {
   const json = flagOption(context.options, 'json');
   const tell = (event: string, facts: object, line: string) =>
     context.write(json ? `${JSON.stringify({ event, ...facts })}\n` : `${line}\n`);
-  const warn = (message: string, fields: LogFields) => {
-    // Told by `invoked` already.
-    if (message === 'invocation failed' || message === 'doubtful response') return;
-    context.writeError(`${message}${fields['reason'] === undefined ? '' : `: ${fields['reason']}`}\n`);
-  };
   return {
     ready({ endpoint, urls, environment }) {
       const lines = [
@@ -61,6 +57,13 @@ export function localReport(context: CommandContext): LocalReport {
       tell('off', { function: functionKey, source }, `${functionKey}  ${source}  off: enabled: false in serverless.yml; its messages wait`),
     warn: (line) => context.writeError(`${line}\n`),
     stopping: () => tell('stopping', {}, 'ending: what was received is worked on'),
-    logger: { debug() {}, info() {}, warn, error: warn },
+    logger(functionKey, source) {
+      const warn = (message: string, fields: LogFields) => {
+        // Told by `invoked` already.
+        if (message === 'invocation failed' || message === 'doubtful response') return;
+        context.writeError(`${functionKey}  ${source}  ${message}${fields['reason'] === undefined ? '' : `: ${fields['reason']}`}\n`);
+      };
+      return { debug() {}, info() {}, warn, error: warn };
+    },
   };
 }

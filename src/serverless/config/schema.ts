@@ -116,7 +116,8 @@ export const SERVICE_FIELDS: Fields = {
     ],
   },
   payloadBucket: {
-    description: 'true (or { retentionDays }) makes a bucket for the bodies of a payloadStore, { name } uses an existing one. Default none.',
+    description:
+      'true (or { retentionDays }) makes a bucket for the bodies of a payloadStore, { name } uses an existing one. Default none.',
     accepts: [
       YES,
       object({
