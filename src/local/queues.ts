@@ -39,7 +39,10 @@ const RULES: Readonly<Record<keyof CreateQueuesOptions, OptionRule>> = {
   fifo: fifoRule,
 };
 
-/** Makes the queues of some steps, with their dead-letter queues and the names and attributes they have on AWS; finds those that exist. */
+/**
+ * Makes the queues of some steps, with their dead-letter queues and the names and attributes they have on AWS; finds those that exist.
+ * @throws ConfigurationError, SqsRequestError
+ */
 export async function createQueues(options: CreateQueuesOptions): Promise<CreatedQueues> {
   checkOptions(OWNER, options, RULES, ['clientConfig', 'steps']);
   const { clientConfig, steps, prefix, namespace, partition, functionTimeoutSeconds = 3, fifo } = options;

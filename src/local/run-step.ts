@@ -28,7 +28,8 @@ export interface RunStepOptions {
  * const result = await runStep(handler, { orderId: 'o-1', amountCents: 1200 });
  * expect(result).toMatchObject({ status: 'completed', output: { chargeId: expect.any(String) } });
  * ```
- * @throws what a middleware throws when it keeps the step from running.
+ * @throws ConfigurationError where the handler is not ours, serves several steps and none is named, or the input cannot become JSON; and
+ * what a middleware throws when it keeps the step from running.
  */
 export async function runStep(handler: SqsStepHandler, input: unknown, options: RunStepOptions = {}): Promise<StepResult> {
   const internals: StepHandlerInternals | undefined = handler?.[STEP_HANDLER];

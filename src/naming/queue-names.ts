@@ -25,7 +25,10 @@ const FALLBACK_LENGTH = '-x'.length + 20;
 /** `<prefix>-dead-letters-` with a fallback and `.fifo` behind it must leave room for a readable character. */
 const MAX_PREFIX_LENGTH = MAX_QUEUE_NAME_LENGTH - '-dead-letters-'.length - FALLBACK_LENGTH - FIFO_SUFFIX.length - 1;
 
-/** `<prefix>-tasks-<encoded token>`: where the tasks of one step (and partition) go. */
+/**
+ * `<prefix>-tasks-<encoded token>`: where the tasks of one step (and partition) go.
+ * @throws ConfigurationError, like its siblings, for a prefix that AWS or another queue's name leaves no room for, and an empty token.
+ */
 export function tasksQueueName(token: string, prefix: string = DEFAULT_PREFIX, options: QueueNameOptions = {}): string {
   return tokenQueueName('-tasks-', token, prefix, options);
 }

@@ -1,7 +1,19 @@
 import { readFile } from 'node:fs/promises';
-import type { Plugin } from 'esbuild';
 
 const CORE = /[\\/]@dudousxd[\\/]nestjs-durable-core[\\/]dist[\\/]index\.js$/;
+
+/**
+ * What this needs of esbuild's own `Plugin`, written out: a declaration that holds a copy of esbuild's would fit that one release of it.
+ * @see https://esbuild.github.io/plugins/
+ */
+export interface LeanCorePlugin {
+  readonly name: string;
+  setup(build: LeanCoreBuild): void;
+}
+
+interface LeanCoreBuild {
+  onLoad(options: { filter: RegExp }, load: (file: { path: string }) => Promise<{ contents: string; loader: 'js' }>): void;
+}
 
 /**
  * esbuild plugin: lets the bundler leave out what a worker does not use of `@dudousxd/nestjs-durable-core` (nine tenths of it).
@@ -12,7 +24,7 @@ const CORE = /[\\/]@dudousxd[\\/]nestjs-durable-core[\\/]dist[\\/]index\.js$/;
  * `durable-sqs-lambda/serverless-plugin` adds it by itself where `custom.esbuild` names no plugins.
  * @see https://esbuild.github.io/api/#tree-shaking
  */
-export function leanCore(): Plugin {
+export function leanCore(): LeanCorePlugin {
   return {
     name: 'durable-lean-core',
     setup(build) {

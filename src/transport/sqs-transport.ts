@@ -135,7 +135,10 @@ export class SqsTransport implements Transport {
     await this.#dispatcher.send(task).finally(() => this.#order.dispatched(task));
   }
 
-  /** Worker → engine. The engine calls this in its constructor. */
+  /**
+   * Worker → engine. The engine calls this in its constructor.
+   * @throws ConfigurationError for a second engine.
+   */
   onResult(handler: (result: StepResult) => Promise<void>): void {
     if (this.#receiver !== undefined) {
       throw new ConfigurationError('SqsTransport.onResult: expected one engine per transport, got a second one; make a transport for each');
@@ -169,6 +172,7 @@ export class SqsTransport implements Transport {
    * Serves a step from this process: long-polls the queue of `group`, or of the step's own name and partition where there is no `group`.
    *
    * Does nothing with `consumeTasks: false`.
+   * @throws ConfigurationError for what is no function.
    */
   handle<Input = FromJson, Output = unknown>(name: string, fn: ContainerStepFunction<Input, Output>, partition?: string): void;
   handle(name: string, fn: (input: never, step: StepContext) => unknown, partition?: string): void {
@@ -180,7 +184,7 @@ export class SqsTransport implements Transport {
     this.#autoStart();
   }
 
-  /** Starts receiving, where `autoStart` is off: after the workflows are registered (NestJS: after `app.init()`). */
+  /** Starts receiving, where `autoStart` is off: after the workflows are registered (NestJS: in the root module's `onModuleInit`). */
   start(): void {
     if (this.#closing !== undefined) return;
     if (!this.#started && this.#receiver !== undefined && this.#engine === undefined && this.#options.fifo.results)
@@ -197,7 +201,7 @@ export class SqsTransport implements Transport {
 
   /**
    * Stops receiving, lets what is with the engine and with handlers finish (they may still dispatch), gives back what nobody has seen,
-   * flushes sends and deletes. Takes `timeoutMs` at most.
+   * flushes sends and deletes. Takes `timeoutMs` at most: 30,000 by default.
    */
   close({ timeoutMs = CLOSE_TIMEOUT_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
     this.#closing ??= this.#close(timeoutMs);

@@ -108,13 +108,16 @@ describe.each([
       join(folder, 'uses.ts'),
       `import * as all from 'durable-sqs-lambda';
 import { SqsTransport } from 'durable-sqs-lambda/engine';
+import { leanCore } from 'durable-sqs-lambda/esbuild-plugin';
 import { runStep, startLocalSqs } from 'durable-sqs-lambda/local';
 import { type LambdaStepContext, sqsStepHandler } from 'durable-sqs-lambda/worker';
+import type { Plugin } from 'esbuild';
 
 const handler = sqsStepHandler('a', async (input: { id: string }, step: LambdaStepContext) => ({ id: input.id, left: step.remainingTimeMs() }));
 export const result: Promise<all.StepResult> = runStep(handler, { id: 'x' });
 export const transport: all.SqsTransport = new SqsTransport({ autoCreate: true });
 export const sqs: typeof startLocalSqs = startLocalSqs;
+export const plugin: Plugin = leanCore();
 // @ts-expect-error: a typo is refused
 new SqsTransport({ autoCreat: true });
 `,
@@ -132,6 +135,12 @@ new SqsTransport({ autoCreat: true });
     const tsc = join(root, 'node_modules/.bin/tsc');
     const { stdout } = spawnSync(tsc, ['-p', folder], { encoding: 'utf8' });
     expect(errorsOutsideOfOthers(stdout)).toEqual([]);
+  });
+
+  it('hold no copy of esbuild’s, which would fit that one release of it', () => {
+    const declaration = type === 'module' ? 'esm/esbuild-plugin.d.mts' : 'cjs/esbuild-plugin.d.cts';
+    const dist = join(project, 'node_modules/durable-sqs-lambda/dist');
+    expect(readFileSync(join(dist, declaration), 'utf8')).not.toContain('interface BuildOptions');
   });
 
   it('fit what runs', () => {
