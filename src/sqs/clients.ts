@@ -1,4 +1,6 @@
 import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
+import { ConfigurationError } from '../errors.ts';
+import { is } from '../options.ts';
 import { directCalls, isPlain } from './direct-calls.ts';
 import type { MessageCalls } from './message-calls.ts';
 import { sdkApi } from './sdk-api.ts';
@@ -45,9 +47,11 @@ export function openClients(options: ClientOptions): OpenedClients {
 /**
  * A client of the SDK, and the way that messages take: through the SDK too where it was given to us or configured in more than whom to ask
  * and as whom, else by requests of our own with what the client found out.
+ * @throws ConfigurationError for an endpoint without a scheme.
  */
 export function openCalls({ client, clientConfig = {} }: ClientOptions): OpenedCalls {
   const config = { ...endpointOfEnvironment(process.env), ...clientConfig };
+  if (client === undefined) checkEndpoint(config.endpoint);
   const main = client ?? new SQSClient(config);
   const direct = client === undefined && isPlain(clientConfig) ? directCalls(main) : undefined;
   let poll: SQSClient | undefined;
@@ -68,6 +72,14 @@ export function openCalls({ client, clientConfig = {} }: ClientOptions): OpenedC
       if (poll !== client) poll?.destroy();
     },
   };
+}
+
+/** The SDK takes `localhost:9324` for a protocol, asks some other host, and its error names nothing. */
+function checkEndpoint(endpoint: SQSClientConfig['endpoint']): void {
+  if (typeof endpoint !== 'string' || is.url.accepts(endpoint)) return;
+  throw new ConfigurationError(
+    `expected the endpoint of SQS (clientConfig.endpoint, AWS_ENDPOINT_URL_SQS or AWS_ENDPOINT_URL) to be a URL with http:// or https://, got "${endpoint}"`,
+  );
 }
 
 /**

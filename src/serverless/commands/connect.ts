@@ -1,4 +1,5 @@
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
+import { is } from '../../options.ts';
 import type { AdminLambda } from './admin-lambda.ts';
 import type { AdminSqs } from './admin-sqs.ts';
 import { CommandError } from './command-error.ts';
@@ -19,7 +20,9 @@ export const CONNECTION_OPTIONS = {
 export function endpointOf(context: CommandContext): string | undefined {
   const { options, env, serviceDir } = context;
   const given = textOption(options, 'endpoint');
-  if (given !== undefined && !URL.canParse(given)) throw new CommandError(`--endpoint: expected a URL, got "${given}"`);
+  if (given !== undefined && !is.url.accepts(given)) {
+    throw new CommandError(`--endpoint: expected a URL with http:// or https://, got "${given}"`);
+  }
   if (given !== undefined && flagOption(options, 'local')) throw new CommandError('expected --local or --endpoint, got both');
   if (flagOption(options, 'local')) return readLocalEndpoint(localEndpointFile(serviceDir)) ?? `http://127.0.0.1:${DEFAULT_LOCAL_PORT}`;
   return given ?? (env['AWS_ENDPOINT_URL_SQS'] || env['AWS_ENDPOINT_URL'] || undefined);

@@ -1,6 +1,7 @@
 import { Agent } from 'node:https';
 import { ReceiveMessageCommand, SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
 import { describe, expect, it, vi } from 'vitest';
+import { ConfigurationError } from '../../../src/errors.ts';
 import { openCalls, openClients, separateConnections } from '../../../src/sqs/clients.ts';
 import { stubbedClient } from '../../support/stub-request-handler.ts';
 
@@ -172,6 +173,18 @@ describe('openClients', () => {
     await expect(api.receiveMessages(QUEUE, { maxMessages: 1, waitTimeSeconds: 0 })).rejects.toThrow('ReceiveMessage');
     await expect(api.deleteMessages(QUEUE, ['r'])).rejects.toThrow('DeleteMessageBatch');
     expect(hosts).toEqual([host, host]);
+    vi.unstubAllEnvs();
+  });
+
+  it('refuses an endpoint without a scheme at once, from the environment or configured', () => {
+    const refusal = new ConfigurationError(
+      'expected the endpoint of SQS (clientConfig.endpoint, AWS_ENDPOINT_URL_SQS or AWS_ENDPOINT_URL) to be a URL with http:// or https://, got "localhost:9324"',
+    );
+    expect(() => openClients({ clientConfig: { ...CONFIG, endpoint: 'localhost:9324' } })).toThrow(refusal);
+    vi.stubEnv('AWS_ENDPOINT_URL_SQS', 'localhost:9324');
+    expect(() => openClients({ clientConfig: CONFIG })).toThrow(refusal);
+    openClients({ client: new SQSClient(CONFIG) }).destroy();
+    openClients({ clientConfig: { ...CONFIG, endpoint: 'http://localhost:9324' } }).destroy();
     vi.unstubAllEnvs();
   });
 

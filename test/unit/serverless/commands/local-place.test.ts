@@ -97,6 +97,10 @@ describe('sls durable queues', () => {
     expect(code).toBe(0);
   });
 
+  it.each(['localhost:4566', '4566', 'ftp://127.0.0.1'])('refuses an endpoint that is no URL of a server: %s', async (endpoint) => {
+    await expect(show({ endpoint })).rejects.toThrow(`--endpoint: expected a URL with http:// or https://, got "${endpoint}"`);
+  });
+
   it("shows AWS's own URLs where AWS is asked, and exits 1 where a queue is missing", async () => {
     const { out, err, code } = await show({}, 'shop-parked-pay');
     expect(out).toContain('http://sqs.eu-central-1.localhost:4566/000000000000/shop-tasks-pay');
