@@ -2,7 +2,8 @@ import { entriesOf } from './config/section.ts';
 import type { DurableDeployment } from './deployment.ts';
 import type { FrameworkFunction, FrameworkProvider, FrameworkService, Template, TemplateResource } from './framework.ts';
 import { durableFunctions } from './read-service.ts';
-import { allow, type Value } from './resources/cloudformation.ts';
+import { plainEventStatements } from './resources/access.ts';
+import { allow, isValue, type Value } from './resources/cloudformation.ts';
 import { nodeOptions, workerEnvironment } from './resources/environment.ts';
 import { functionLogicalId } from './resources/logical-ids.ts';
 import { type Mapping, mappings } from './resources/mappings.ts';
@@ -106,6 +107,7 @@ export function roleContext({ provider, functions }: Pick<FrameworkService, 'pro
   const boundary = role['permissionsBoundary'] ?? role['permissionBoundary'] ?? provider['rolePermissionsBoundary'];
   return {
     functionName: fn?.name ?? functionKey,
+    polled: plainEventStatements(fn?.events ?? []),
     vpc: inVpc(provider, fn),
     tracing: tracing(provider, fn),
     statements: [...values(role['statements'] ?? provider['iamRoleStatements']), ...functionRights(provider, fn)],
@@ -147,9 +149,4 @@ function values(given: unknown): readonly Value[] {
 
 function value(given: unknown): Value | undefined {
   return isValue(given) ? given : undefined;
-}
-
-/** What came from YAML is JSON. */
-function isValue(given: unknown): given is Value {
-  return given !== undefined && given !== null;
 }

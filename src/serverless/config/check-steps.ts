@@ -55,6 +55,12 @@ export function checkConcurrency(
   for (const [functionKey, entries] of Map.groupBy(asked, ({ fn }) => fn.functionKey)) {
     const reserved = entries[0]?.fn.reservedConcurrency;
     const maximum = entries.reduce((sum, entry) => sum + entry.maximum, 0);
+    if (reserved === 0 && maximum === 0 && steps.some((step) => step.function.functionKey === functionKey && step.enabled)) {
+      problems.add(
+        `functions.${functionKey}.reservedConcurrency`,
+        'expected 1 or more, got 0; every invocation would be throttled until its task is a dead letter; to stop a step set enabled: false',
+      );
+    }
     if (reserved !== undefined && reserved < maximum) {
       problems.add(
         `functions.${functionKey}.reservedConcurrency`,

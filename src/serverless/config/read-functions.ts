@@ -22,6 +22,7 @@ const OLDEST_NODE = 22;
 const DEFAULT_RUNTIME = 'nodejs24.x';
 const DEFAULT_TIMEOUT_SECONDS = 6;
 const ENV_OF_PLUGIN = ['DURABLE_PREFIX', 'DURABLE_NAMESPACE', 'DURABLE_RESULTS_QUEUE_URL', 'DURABLE_PAYLOAD_BUCKET'];
+const ENV_OF_REPLAY = 'DURABLE_REPLAY';
 
 /** The functions of a serverless.yml. Nothing is checked yet: a function without durable events is none of our business. */
 export function readFunctions(functions: unknown, defaults: Defaults): FunctionEntry[] {
@@ -67,6 +68,13 @@ export function checkEnvironment(path: string, environment: unknown, problems: P
     if (Object.hasOwn(entriesOf(environment), name)) {
       problems.add(`${path}.${name}`, 'expected nothing, the plugin sets it; remove it and use custom.durable');
     }
+  }
+  if (Object.hasOwn(entriesOf(environment), ENV_OF_REPLAY)) {
+    const remedy = 'set it in the shell of sls invoke local';
+    problems.add(
+      `${path}.${ENV_OF_REPLAY}`,
+      `expected nothing: on Lambda "print" consumes tasks without sending a result; remove it, or ${remedy}`,
+    );
   }
 }
 

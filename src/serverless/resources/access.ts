@@ -1,6 +1,7 @@
+import { entriesOf } from '../config/section.ts';
 import type { DurableDeployment } from '../deployment.ts';
 import type { DurableFunction } from '../durable-service.ts';
-import { allow, arnOf, mergeStatements, policyDocument, type Resources, type Statement, type Value } from './cloudformation.ts';
+import { allow, arnOf, isValue, mergeStatements, policyDocument, type Resources, type Statement, type Value } from './cloudformation.ts';
 import { keyStatements } from './encryption.ts';
 import { ENGINE_POLICY, RESULTS_QUEUE, type StepResource, stepLogicalId } from './logical-ids.ts';
 import { payloadStatements } from './payload-bucket.ts';
@@ -21,6 +22,16 @@ export function functionStatements(deployment: DurableDeployment, fn: DurableFun
     ...payloadStatements(deployment),
     ...keyStatements(deployment),
   ]);
+}
+
+/** What the mappings of a function's plain `sqs` events need of a role that serverless does not make. */
+export function plainEventStatements(events: readonly unknown[]): readonly Statement[] {
+  const queues = events.flatMap((event) => {
+    const sqs = entriesOf(event)['sqs'];
+    const arn: unknown = typeof sqs === 'string' ? sqs : entriesOf(sqs)['arn'];
+    return isValue(arn) ? [arn] : [];
+  });
+  return allow(POLL, queues);
 }
 
 /** What the engine's process needs, ready to attach to its role. */

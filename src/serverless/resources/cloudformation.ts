@@ -58,3 +58,8 @@ export function mergeStatements(statements: readonly Statement[]): readonly Stat
     return [{ ...first, Resource: [...distinct.values()] }];
   });
 }
+
+/** What came from YAML is JSON. */
+export function isValue(given: unknown): given is Value {
+  return given !== undefined && given !== null;
+}

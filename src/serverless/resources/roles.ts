@@ -18,6 +18,8 @@ import { functionLogicalId } from './logical-ids.ts';
 /** What a role that we make takes over from the service, so that it is no poorer than the one serverless makes. */
 export interface RoleContext {
   readonly functionName: string;
+  /** What the function reads by plain `sqs` events. */
+  readonly polled: readonly Statement[];
   readonly vpc: boolean;
   readonly tracing: boolean;
   /** From `provider.iam.role`. */
@@ -75,7 +77,9 @@ export function roleOf({ roles }: Pick<DurableDeployment, 'roles'>, fn: DurableF
 }
 
 function madeRole(statements: readonly Statement[], context: RoleContext): Resource {
-  const { functionName, vpc, tracing, permissionsBoundary, path, tags } = context;
+  const { functionName, polled, vpc, tracing, permissionsBoundary, path, tags } = context;
+  // By now a step's own queue is among the plain events too.
+  const own = mergeStatements([...statements, ...polled]);
   const logs = allow(
     ['logs:CreateLogStream', 'logs:PutLogEvents'],
     [sub(`arn:\${AWS::Partition}:logs:\${AWS::Region}:\${AWS::AccountId}:log-group:/aws/lambda/${functionName}:*`)],
@@ -94,7 +98,7 @@ function madeRole(statements: readonly Statement[], context: RoleContext): Resou
       ...(permissionsBoundary === undefined ? {} : { PermissionsBoundary: permissionsBoundary }),
       ...(managed.length === 0 ? {} : { ManagedPolicyArns: managed }),
       ...(tags.length === 0 ? {} : { Tags: tags }),
-      Policies: [{ PolicyName: 'durable-worker', PolicyDocument: policyDocument([...logs, ...statements, ...context.statements]) }],
+      Policies: [{ PolicyName: 'durable-worker', PolicyDocument: policyDocument([...logs, ...own, ...context.statements]) }],
     },
   };
 }

@@ -1,9 +1,9 @@
 import type { DurableDeployment } from '../deployment.ts';
-import { enginePolicy } from './access.ts';
+import { enginePolicy, resultsQueueArn } from './access.ts';
 import { alarmResources } from './alarms.ts';
 import { type Outputs, type Resources, ref } from './cloudformation.ts';
 import { dashboardResources } from './dashboard.ts';
-import { keyResources } from './encryption.ts';
+import { keyArn, keyResources } from './encryption.ts';
 import { ENGINE_POLICY, RESULTS_QUEUE, stepLogicalId } from './logical-ids.ts';
 import { payloadBucketName, payloadBucketResources } from './payload-bucket.ts';
 import { resultsQueues, stepQueues } from './queues.ts';
@@ -30,12 +30,15 @@ export function stackResources(deployment: DurableDeployment, contextOf: (functi
 export function stackOutputs(deployment: DurableDeployment): Outputs {
   const { resultsQueue, prefix, steps } = deployment;
   const bucket = payloadBucketName(deployment);
+  const key = keyArn(deployment);
   return {
     DurablePrefix: { Description: 'prefix of SqsTransport in the engine', Value: prefix },
     DurableResultsQueueUrl: {
       Description: 'queue that the engine takes results from',
       Value: resultsQueue.owned ? ref(RESULTS_QUEUE) : resultsQueue.url,
     },
+    DurableResultsQueueArn: { Description: 'ARN of that queue, for services that share it', Value: resultsQueueArn(deployment) },
+    ...(key === undefined ? {} : { DurableKeyArn: { Description: 'kmsKey of services that share the results queue', Value: key } }),
     DurableEnginePolicyArn: { Description: 'managed policy for the role of the engine', Value: ref(ENGINE_POLICY) },
     ...(bucket === undefined ? {} : { DurablePayloadBucketName: { Description: 'bucket of large messages', Value: bucket } }),
     ...Object.fromEntries(

@@ -190,6 +190,11 @@ describe('a mistake in serverless.yml is refused with its path, what was expecte
       'functions.charge.reservedConcurrency: expected at least 11, the maximumConcurrency of its mappings together, got 10; throttled invocations use up receives; raise it, or to stop a step set enabled: false',
     ],
     [
+      'a function that may never run while its mapping polls',
+      { step: 'a', fn: { reservedConcurrency: 0 } },
+      'functions.charge.reservedConcurrency: expected 1 or more, got 0; every invocation would be throttled until its task is a dead letter; to stop a step set enabled: false',
+    ],
+    [
       'reserved concurrency below that of all dead-letter mappings',
       {
         functions: {
@@ -228,6 +233,11 @@ describe('a mistake in serverless.yml is refused with its path, what was expecte
       'an environment that the plugin sets',
       { step: 'a', fn: { environment: { DURABLE_PREFIX: 'x' } } },
       'functions.charge.environment.DURABLE_PREFIX: expected nothing, the plugin sets it; remove it and use custom.durable',
+    ],
+    [
+      'an environment that makes Lambda print its results',
+      { step: 'a', fn: { environment: { DURABLE_REPLAY: 'print' } } },
+      'functions.charge.environment.DURABLE_REPLAY: expected nothing: on Lambda "print" consumes tasks without sending a result; remove it, or set it in the shell of sls invoke local',
     ],
     [
       'a role that cannot be given rights',
@@ -288,6 +298,10 @@ describe('a mistake in serverless.yml is refused with its path, what was expecte
       'provider.environment.DURABLE_NAMESPACE: expected nothing, the plugin sets it; remove it and use custom.durable',
     ]);
     expect(mistakesIn(service({ charge: functionWith() }))).toEqual([]);
+  });
+
+  it('lets a function be stopped whose mappings are stopped', () => {
+    expect(mistakesIn(serviceOf({ step: { name: 'a', enabled: false }, fn: { reservedConcurrency: 0 } }))).toEqual([]);
   });
 
   it('names all mistakes of a file at once', () => {

@@ -16,6 +16,7 @@ import { functionWith, serviceOf } from './services.ts';
 
 const CONTEXT: RoleContext = {
   functionName: 'shop-dev-charge',
+  polled: [],
   vpc: false,
   tracing: false,
   statements: [],
@@ -176,6 +177,22 @@ describe('a role of its own', () => {
     ]);
   });
 
+  it('may read the queues of plain sqs events of its function, each named once', () => {
+    const other = 'arn:aws:sqs:eu-west-1:1:other';
+    const own = { 'Fn::GetAtt': [stepLogicalId('charge', 'TasksQueue'), 'Arn'] };
+    const events = [{ sqs: other }, { sqs: { arn: { 'Fn::ImportValue': 'queue' } } }, { sqs: { arn: own } }, { schedule: 'rate(1 hour)' }];
+    const context = roleContext({ provider, functions: { charge: { ...charge, events } } }, 'charge');
+    const resources = stackResources(two({ perFunctionRoles: true }), () => context);
+    const [policy] = Object(resources['DurableFunctionRoleCharge']?.Properties['Policies']);
+    expect(policy.PolicyDocument.Statement.filter(({ Action }: Statement) => Action.includes('sqs:ReceiveMessage'))).toEqual([
+      {
+        Effect: 'Allow',
+        Action: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'],
+        Resource: [own, other, { 'Fn::ImportValue': 'queue' }],
+      },
+    ]);
+  });
+
   it('that exists keeps its policies apart by stack: two stages may share it', () => {
     const service = readDurableService(serviceOf({ step: 'a', fn: { role: 'arn:aws:iam::123456789012:role/shared' } }));
     expect(resourcesOf(service)['DurableFunctionPolicyCharge']?.Properties).toMatchObject({
@@ -276,6 +293,15 @@ describe('a results queue that another service owns', () => {
   it('is told to the engine all the same', () => {
     expect(stackOutputs(shared)['DurableResultsQueueUrl']?.Value).toBe('https://sqs.eu-west-1.amazonaws.com/1/shop-results');
   });
+
+  it('is found by its outputs: URL, ARN, and the key without which SQS refuses every result', () => {
+    expect(stackOutputs(two({ kmsKey: true }))).toMatchObject({
+      DurableResultsQueueUrl: { Value: { Ref: 'DurableResultsQueue' } },
+      DurableResultsQueueArn: { Value: { 'Fn::GetAtt': ['DurableResultsQueue', 'Arn'] } },
+      DurableKeyArn: { Value: { 'Fn::GetAtt': ['DurableKey', 'Arn'] } },
+    });
+    expect(stackOutputs(two())).not.toHaveProperty('DurableKeyArn');
+  });
 });
 
 describe('mappings', () => {
@@ -339,5 +365,22 @@ describe('a stack', () => {
     expect(policySizeProblem(roleOn(4))).toMatch(
       /^resources: expected at most 10240 characters of policies in one role .*, got about 1\d{4} in IamRoleLambdaExecution; set custom\.durable\.perFunctionRoles: true/,
     );
+  });
+
+  it('whose functions share an existing role that cannot hold all their policies is refused before it, too', () => {
+    const withSteps = (count: number, role: string) => {
+      const functions = ['one', 'two', 'three'].map((key): [string, object] => {
+        const steps = Array.from({ length: count }, (_, index) => ({ durableStep: `notifications.send-letter-${key}-${index}` }));
+        return [key, { ...functionWith(...steps), role }];
+      });
+      const all = resourcesOf(readDurableService(serviceOf({ functions: Object.fromEntries(functions) })));
+      const ours = Object.entries(all).filter(([id]) => id !== 'DurableEnginePolicy');
+      const Resources = Object.fromEntries(ours.map(([id, { Type, Properties }]) => [id, { Type, Properties }]));
+      return policySizeProblem({ Resources });
+    };
+    const arn = 'arn:aws:iam::123456789012:role/team/letters';
+    expect(withSteps(10, arn)).toBeUndefined();
+    expect(withSteps(18, arn)).toMatch(/expected at most 10240 characters of policies in one role .*, got about 1\d{4} in letters; /);
+    expect(withSteps(18, 'LettersRole')).toMatch(/ in LettersRole; /);
   });
 });
