@@ -240,9 +240,31 @@ describe('queues', () => {
     const resources = resourcesOf(readDurableService(serviceOf({ step: { name: 'a', fifo: true } })));
     for (const kind of ['TasksQueue', 'DeadLetterQueue', 'ParkedQueue'] as const) {
       const queue = properties(resources, stepLogicalId('a', kind));
-      expect(queue).toMatchObject({ FifoQueue: true });
+      expect(queue).toMatchObject({
+        FifoQueue: true,
+        DeduplicationScope: 'messageGroup',
+        FifoThroughputLimit: 'perMessageGroupId',
+      });
       expect(queue?.['QueueName']).toMatch(/\.fifo$/);
     }
+  });
+
+  it('have the figures of the design', () => {
+    const resources = resourcesOf(two());
+    const figures = (id: string) => {
+      const { MessageRetentionPeriod, VisibilityTimeout, RedrivePolicy, ...rest } = properties(resources, id) ?? {};
+      expect(rest).toEqual({ QueueName: expect.any(String), ReceiveMessageWaitTimeSeconds: 20, SqsManagedSseEnabled: true });
+      return [MessageRetentionPeriod, VisibilityTimeout, RedrivePolicy];
+    };
+    const redrive = (id: string, maxReceiveCount: number) => ({ deadLetterTargetArn: { 'Fn::GetAtt': [id, 'Arn'] }, maxReceiveCount });
+    const days = (count: number) => count * 86_400;
+    const dead = stepLogicalId('charge', 'DeadLetterQueue');
+    const parked = stepLogicalId('charge', 'ParkedQueue');
+    expect(figures(stepLogicalId('charge', 'TasksQueue'))).toEqual([days(4), 180, redrive(dead, 10)]);
+    expect(figures(dead)).toEqual([days(14), 180, redrive(parked, 10)]);
+    expect(figures(parked)).toEqual([days(14), 60, undefined]);
+    expect(figures('DurableResultsQueue')).toEqual([days(10), 60, redrive('DurableResultsDeadLetterQueue', 100)]);
+    expect(figures('DurableResultsDeadLetterQueue')).toEqual([days(14), 60, undefined]);
   });
 
   it('are all closed to whoever comes without TLS', () => {
