@@ -300,6 +300,30 @@ describe('a mistake in serverless.yml is refused with its path, what was expecte
     expect(mistakesIn(service({ charge: functionWith() }))).toEqual([]);
   });
 
+  it.each([
+    ['batchSize', 1, 10_000],
+    ['batchWindow', 0, 300],
+    ['maximumConcurrency', 2, 1_000],
+    ['maxReceiveCount', 1, 1_000],
+    ['visibilityTimeout', 1, 43_200],
+  ])('takes a %s from %i to %i, as AWS does', (key, least, most) => {
+    const refusal = (value: unknown) => mistakesIn(serviceOf({ step: { name: 'a', [key]: value } })).join();
+    const range = `${at}.${key}: expected an integer from ${least} to ${most}, got `;
+    for (const value of [least, most]) expect(refusal(value)).not.toContain(range);
+    for (const value of [least - 1, most + 1, least + 0.5]) expect(refusal(value)).toContain(`${range}${value}`);
+  });
+
+  it.each([
+    ['minimum', 2, 200],
+    ['maximum', 2, 2_000],
+  ])('takes a %s of provisioned pollers from %i to %i, as AWS does', (key, least, most) => {
+    const refusal = (value: number) =>
+      mistakesIn(serviceOf({ step: { name: 'a', provisionedPollers: { minimum: 2, maximum: 2_000, [key]: value } } })).join();
+    const range = `${at}.provisionedPollers.${key}: expected an integer from ${least} to ${most}, got `;
+    for (const value of [least, most]) expect(refusal(value)).toBe('');
+    for (const value of [least - 1, most + 1]) expect(refusal(value)).toContain(`${range}${value}`);
+  });
+
   it('lets a function be stopped whose mappings are stopped', () => {
     expect(mistakesIn(serviceOf({ step: { name: 'a', enabled: false }, fn: { reservedConcurrency: 0 } }))).toEqual([]);
   });
