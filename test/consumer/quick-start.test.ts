@@ -100,9 +100,12 @@ describe.each([
   ['an ES module', 'module'],
   ['CommonJS', 'commonjs'],
 ])('the types, from %s', (_what, type) => {
-  it('are complete for every entry', () => {
+  it('are complete for every entry, and for the code of the README', () => {
     const folder = join(project, type);
     mkdirSync(folder);
+    const copied = blocks.flatMap(({ language, code }) => (language === 'ts' ? [code] : []));
+    expect(copied.length).toBeGreaterThan(0);
+    for (const [index, code] of copied.entries()) writeFileSync(join(folder, `readme-${index}.ts`), code);
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ type }));
     writeFileSync(
       join(folder, 'uses.ts'),

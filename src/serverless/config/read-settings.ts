@@ -65,8 +65,9 @@ function readResultsQueue(section: Section | undefined, prefix: string, problems
     problems.add(`${section.path}.${missing}`, 'expected url and arn of an existing queue together, got only one; add the other');
     return owned;
   }
-  if (lastPart(url, '/') !== lastPart(arn, ':')) {
-    problems.add(section.path, `expected url and arn of one queue, got ${shown(lastPart(url, '/'))} and ${shown(lastPart(arn, ':'))}`);
+  const [ofUrl, ofArn] = [lastTwoParts(url, '/'), lastTwoParts(arn, ':')];
+  if (ofUrl !== ofArn) {
+    problems.add(section.path, `expected url and arn of one queue, got account and name ${shown(ofUrl)} and ${shown(ofArn)}`);
   }
   if (section.flag('fifo') !== undefined && fifo !== url.endsWith('.fifo')) {
     problems.add(`${section.path}.fifo`, `expected ${!fifo} for that queue, got ${fifo}; its name tells, so remove fifo`);
@@ -106,6 +107,6 @@ function readAlarms(section: Section | undefined): AlarmSettings {
   };
 }
 
-function lastPart(text: string, separator: string): string {
-  return text.slice(text.lastIndexOf(separator) + 1);
+function lastTwoParts(text: string, separator: string): string {
+  return text.split(separator).slice(-2).join('/');
 }

@@ -103,7 +103,12 @@ describe('a mistake in serverless.yml is refused with its path, what was expecte
     [
       'URL and ARN of two queues',
       { durable: { resultsQueue: { url: 'https://sqs.eu-west-1.amazonaws.com/1/r', arn: 'arn:aws:sqs:eu-west-1:1:other' } }, step: 'a' },
-      'custom.durable.resultsQueue: expected url and arn of one queue, got "r" and "other"',
+      'custom.durable.resultsQueue: expected url and arn of one queue, got account and name "1/r" and "1/other"',
+    ],
+    [
+      'URL and ARN of two accounts',
+      { durable: { resultsQueue: { url: 'https://sqs.eu-west-1.amazonaws.com/1/r', arn: 'arn:aws:sqs:eu-west-1:2:r' } }, step: 'a' },
+      'custom.durable.resultsQueue: expected url and arn of one queue, got account and name "1/r" and "2/r"',
     ],
     [
       'a key that is no ARN',
