@@ -55,8 +55,9 @@ export async function runRecords(records: readonly SQSRecord[], invocation: Invo
         if (record === undefined || (index > 0 && !gate.isOpen && !(await gate.open()))) return;
         const outcome = await runRecord(record, run, runner);
         if (outcome === 'not started') returned.push(...line.slice(index));
-        // What stands behind it in its message group must not overtake it.
-        if (outcome !== 'settled') break;
+        // What stands behind it in its message group must not overtake it. But for what is no task: that comes again until its receives
+        // are used up, and those of the tasks behind it would be with it.
+        if (outcome === 'failed' || outcome === 'not started') break;
       }
     }
   };

@@ -1,4 +1,4 @@
-import { InvalidMessageError, TransportClosedError } from '../errors.ts';
+import { InvalidMessageError, PayloadStoreError, TransportClosedError } from '../errors.ts';
 import { errorFields, type Logger } from '../logger.ts';
 import { readBody } from '../payloads/message-body.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
@@ -147,7 +147,7 @@ export class ResultReceiver {
 
   async #handle(message: ReceivedMessage, acknowledger: Acknowledger, fifo: boolean): Promise<Fate> {
     const { marker, timing } = this.#options;
-    if (isForeign(message, marker)) return this.#again(message, acknowledger, foreignDelaySeconds(message, timing.random));
+    if (isForeign(message, marker)) return this.#leaveAlone(message, acknowledger, foreignDelaySeconds(message, timing.random));
     let body: string | undefined;
     try {
       const read = readBody(message.body, this.#options.payloadStore);
@@ -159,9 +159,9 @@ export class ResultReceiver {
     const result = this.#decode(message, body);
     if (result !== undefined)
       return fifo ? this.#handOverInGroup(message, result, acknowledger) : this.#handOver(message, result, acknowledger);
-    if (fifo) return this.#again(message, acknowledger, UNREADABLE_ON_FIFO_SECONDS);
+    if (fifo) return this.#leaveAlone(message, acknowledger, UNREADABLE_ON_FIFO_SECONDS);
     acknowledger.forget(message.receiptHandle);
-    return { againInSeconds: 0 };
+    return 'left alone';
   }
 
   async #handOver(message: ReceivedMessage, result: StepResult, acknowledger: Acknowledger, handover?: Handover): Promise<Fate> {
@@ -243,11 +243,19 @@ export class ResultReceiver {
     const fields = { messageId, receiveCount, ...errorFields(error), delaySeconds };
     logger.error('the stored body of a result cannot be read; it will be delivered again', fields);
     onError(error, undefined);
-    return this.#again(message, acknowledger, delaySeconds);
+    // One that is gone may stay so until its receives are used up: the other results of its run neither wait for it nor go with it.
+    const passing = !(error instanceof PayloadStoreError) || error.passing;
+    return passing ? this.#again(message, acknowledger, delaySeconds) : this.#leaveAlone(message, acknowledger, delaySeconds);
   }
 
   async #again({ receiptHandle }: ReceivedMessage, acknowledger: Acknowledger, delaySeconds: number): Promise<Fate> {
     await acknowledger.release(receiptHandle, delaySeconds);
     return { againInSeconds: delaySeconds };
+  }
+
+  /** It goes back too, and holds up nothing of its group. */
+  async #leaveAlone({ receiptHandle }: ReceivedMessage, acknowledger: Acknowledger, delaySeconds: number): Promise<Fate> {
+    await acknowledger.release(receiptHandle, delaySeconds);
+    return 'left alone';
   }
 }

@@ -44,7 +44,7 @@ const UNREAD_BACKOFF = { firstMs: 1_000, maxMs: 15 * 60_000 };
 /** With a payload store an output may be as large as a string can be in any language that reads it. */
 const MAX_STORED_BYTES = 256 * 1024 * 1024;
 /** The message comes again when its visibility ends. What is behind it in its group goes back at once: SQS keeps the group shut. */
-const LEFT_ALONE: Fate = { againInSeconds: 0 };
+const COMES_AGAIN: Fate = { againInSeconds: 0 };
 
 /** A worker in a container: long-polls one tasks queue and runs what comes, the same way from task to result as on Lambda. */
 export class TaskWorker {
@@ -124,7 +124,10 @@ export class TaskWorker {
   async #handle(message: ReceivedMessage, acknowledger: Acknowledger): Promise<Fate> {
     const { marker, logger, timing, payloadStore } = this.#options;
     const { messageId, receiveCount, receiptHandle } = message;
-    if (isForeign(message, marker)) return again(message, acknowledger, foreignDelaySeconds(message, timing.random));
+    if (isForeign(message, marker)) {
+      await again(message, acknowledger, foreignDelaySeconds(message, timing.random));
+      return 'left alone';
+    }
     // Not begun, and another worker can run it at once: it is behind one of its group, or came while this one closes.
     if (this.#stopped) return again(message, acknowledger, 0);
 
@@ -133,7 +136,7 @@ export class TaskWorker {
       case 'malformed':
         logger.error('message is not a RemoteTask; left for the dead-letter queue', { messageId, receiveCount, problem: read.problem });
         acknowledger.forget(receiptHandle);
-        return LEFT_ALONE;
+        return 'left alone';
       case 'unread': {
         const delaySeconds = Math.ceil(backoffMs(receiveCount, UNREAD_BACKOFF, timing.random) / 1000);
         const fields = { messageId, receiveCount, ...errorFields(read.error), delaySeconds };
@@ -172,7 +175,7 @@ export class TaskWorker {
       logger.error('result not accepted by SQS; the task will be delivered again', { ...ids, ...errorFields(error) });
       onError(error, undefined);
       acknowledger.forget(receiptHandle);
-      return LEFT_ALONE;
+      return COMES_AGAIN;
     }
     await acknowledger.delete(receiptHandle);
     return 'acknowledged';

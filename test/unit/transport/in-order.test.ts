@@ -22,8 +22,10 @@ it('makes a line of each group of a FIFO queue, and of each message of a standar
   expect(ids(linesOf(messages, STANDARD))).toEqual([['a0'], ['b1'], ['a2']]);
 });
 
-it('each message is handled or given back; within a group nothing is handled behind one that comes again', async () => {
-  const received = fc.array(fc.record({ group: fc.constantFrom('a', 'b', 'c'), fails: fc.boolean() }), { maxLength: 10 });
+it('each message is handled or given back; within a group nothing is handled behind one that comes again, unless it is none of ours', async () => {
+  const received = fc.array(fc.record({ group: fc.constantFrom('a', 'b', 'c'), fails: fc.boolean(), ours: fc.boolean() }), {
+    maxLength: 10,
+  });
   await fc.assert(
     fc.asyncProperty(received, async (plan) => {
       const messages = plan.map(({ group }, index) => messageOf(group, index));
@@ -36,7 +38,9 @@ it('each message is handled or given back; within a group nothing is handled beh
             line,
             async (message) => {
               handled.push(indexOf(message));
-              return plan[indexOf(message)]?.fails ? { againInSeconds: 7 } : 'acknowledged';
+              const { fails, ours } = plan[indexOf(message)] ?? {};
+              if (fails) return { againInSeconds: 7 };
+              return ours ? 'acknowledged' : 'left alone';
             },
             async (message, delaySeconds) => {
               expect(delaySeconds).toBe(7);
