@@ -10,7 +10,7 @@ import { Batch } from './batch.ts';
 import { Deadline } from './deadline.ts';
 import type { ResultChannel } from './result-channel.ts';
 import type { Invocation } from './run-records.ts';
-import { outliveStrayRejections } from './stray-rejections.ts';
+import { outliveStrayErrors } from './stray-errors.ts';
 
 /**
  * What a middleware is given: middy's request. Written out here, because middy's own types import a package that few have
@@ -95,7 +95,7 @@ export function batchHandler(program: BatchProgram) {
     const deadline = new Deadline(remainingMs, program.reserveMs(remainingMs(), records.length));
     let letGo: () => void = () => undefined;
     deadline.onSeal(() => {
-      letGo = outliveStrayRejections(logger, { requestId: context.awsRequestId });
+      letGo = outliveStrayErrors(logger, { requestId: context.awsRequestId });
     });
     const batch = new Batch(records);
     const invocation: Invocation & { failure?: { readonly error: unknown } } = { lambda: context, batch, deadline, channel };

@@ -128,7 +128,7 @@ describe('an invocation that runs out of time', () => {
     }
   });
 
-  it('outlives what the abort of its steps leaves behind: a promise that is rejected with nobody awaiting it', async () => {
+  it('outlives what the abort of its steps leaves behind: a promise that nobody awaits, an error that nobody listens for', async () => {
     const sqs = await startStubSqs();
     try {
       const { invoke, output } = await start('two-at-once', { env: { DURABLE_RESULTS_QUEUE_URL: sqs.queueUrl } });
@@ -141,6 +141,7 @@ describe('an invocation that runs out of time', () => {
         ]),
       );
       expect(output()).toContain('a promise that no step awaits was rejected after the deadline');
+      expect(output()).toContain('an error that no step catches was thrown after the deadline');
     } finally {
       await sqs.stop();
     }

@@ -96,40 +96,56 @@ describe('a batch that runs out of time', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('alone hears of stray rejections from then on, and no longer than it runs: a runtime would end the process', async () => {
+  it.each([
+    ['unhandledRejection', 'a promise that no step awaits was rejected after the deadline'],
+    ['uncaughtException', 'an error that no step catches was thrown after the deadline'],
+  ])('alone hears of what a runtime would end the process for, and no longer than it runs: %s', async (event, message) => {
     // Node's own turns, which no fake replaces; the first is the end of the test before.
     const turn = () => new Promise((resolve) => setImmediate(resolve));
     await turn();
     const ofTheRuntime = () => undefined;
-    process.on('unhandledRejection', ofTheRuntime);
-    const before = process.listeners('unhandledRejection');
+    process.on(event, ofTheRuntime);
+    const listeners = () => process.rawListeners(event);
+    const before = listeners();
     try {
       const { handler, logger } = timedStep({ deadlineReserveMs: 400 });
       const sent = deferred<void>();
       const queues = () => new FakeQueues(({ status }) => (status === 'failed' ? sent.promise : undefined));
       const responses = [1, 2].map(() => invoke(handler, records(10, -1), queues(), context(3_000)));
       await vi.advanceTimersByTimeAsync(2_599);
-      expect(process.listeners('unhandledRejection')).toEqual(before);
+      expect(listeners()).toEqual(before);
       await vi.advanceTimersByTimeAsync(1);
-      const during = process.listeners('unhandledRejection');
+      const during = listeners();
       expect(during).toHaveLength(1);
       expect(before).not.toContain(during[0]);
-      during[0]?.(Object.assign(new Error('secret'), { name: 'AbortError', code: 'ABORT_ERR' }), Promise.resolve());
+      during[0]?.(Object.assign(new Error('secret'), { name: 'AbortError', code: 'ABORT_ERR' }));
       expect(logger.lines.filter(({ level }) => level === 'error')).toEqual([
-        {
-          level: 'error',
-          message: 'a promise that no step awaits was rejected after the deadline',
-          fields: { requestId: expect.any(String), errorName: 'AbortError', errorCode: 'ABORT_ERR' },
-        },
+        { level: 'error', message, fields: { requestId: expect.any(String), errorName: 'AbortError', errorCode: 'ABORT_ERR' } },
       ]);
       sent.resolve();
       await vi.advanceTimersByTimeAsync(1);
       await Promise.all(responses);
       await turn();
-      expect(process.listeners('unhandledRejection')).toEqual(before);
+      expect(listeners()).toEqual(before);
     } finally {
-      process.off('unhandledRejection', ofTheRuntime);
+      process.off(event, ofTheRuntime);
     }
+  });
+
+  it('seals a step that has frozen its context, and the others with it', async () => {
+    const handler = sqsStepHandler(
+      'step',
+      async (how: string, step) => {
+        if (how === 'freezes') Object.freeze(step);
+        await new Promise(() => {});
+      },
+      { logger: capturingLogger(), deadlineReserveMs: 400 },
+    );
+    const queues = new FakeQueues();
+    const response = invoke(handler, eventOfInputs(['freezes', 'waits']), queues, context(3_000));
+    await vi.advanceTimersByTimeAsync(2_600);
+    expect(failedIds(await response)).toEqual([]);
+    expect(queues.accepted.map(({ error }) => error?.code)).toEqual(['lambda_timeout', 'lambda_timeout']);
   });
 
   it('takes Lambda’s word on the time that is left, not a timer’s', async () => {
