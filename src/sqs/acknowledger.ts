@@ -32,7 +32,7 @@ export class Acknowledger {
   readonly #options: AcknowledgerOptions;
   readonly #deletes: Batcher<string, EntryOutcome>;
   readonly #changes: Batcher<VisibilityChange, EntryOutcome>;
-  /** Receipt handle → when its visibility is to be extended next, epoch milliseconds. */
+  /** Receipt handle → when its visibility is to be extended next, by `timing`. */
   readonly #held = new Map<string, number>();
   /** Deletes and releases that have not settled, those between two tries included. */
   readonly #settling = new Set<Promise<void>>();

@@ -1,6 +1,9 @@
+import { steadyNow } from './steady-clock.ts';
+
 /** Delays between tries, and the loop that uses them. Time and chance come from outside so that tests need neither. */
 
 export interface Timing {
+  /** Milliseconds; of a clock that nobody sets. */
   now(): number;
   /** Resolves after the time or, early, when the signal aborts. Never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
@@ -9,8 +12,8 @@ export interface Timing {
 }
 
 export const systemTiming: Timing = {
-  // Looked up at each call: fake timers replace them after this module was loaded.
-  now: () => Date.now(),
+  now: steadyNow,
+  // Looked up at each call: fakes replace it after this module was loaded.
   random: () => Math.random(),
   sleep: (ms, signal) =>
     new Promise((resolve) => {

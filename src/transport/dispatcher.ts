@@ -139,7 +139,7 @@ interface Dispatch {
   readonly message: OutgoingMessage;
   /** The message with its body in the payload store, where that is its place. */
   stored: OutgoingMessage | undefined;
-  /** Epoch milliseconds. */
+  /** By `timing`. */
   readonly deadline: number;
   tries: number;
   deduplicationId?: string;

@@ -1,4 +1,5 @@
 import type { EngineEvent } from '@dudousxd/nestjs-durable-core';
+import { steadyNow } from '../sqs/steady-clock.ts';
 import type { DispatchedStep, ResultIds, Turns } from './turns.ts';
 
 /**
@@ -61,7 +62,7 @@ export class EventTurns implements Turns {
     this.#sending.set(runId, (this.#sending.get(runId) ?? 0) + 1);
     const turn = this.#dispatchingTurn(runId);
     (turn.announced.has(seq) ? turn.awaited : turn.dispatched).add(seq);
-    turn.lastDispatchAt = Date.now();
+    turn.lastDispatchAt = steadyNow();
     if (turn.state !== 'open') this.#forgetWhenQuiet(runId, turn);
   }
 
@@ -72,7 +73,7 @@ export class EventTurns implements Turns {
     const turn = this.#turn(runId);
     if (turn.state !== 'unknown') return;
     // Counted anew: SQS's answer may have taken long, and the turn's own writes only begin now.
-    turn.lastDispatchAt = Date.now();
+    turn.lastDispatchAt = steadyNow();
     this.#forgetWhenQuiet(runId, turn);
   }
 
@@ -207,7 +208,7 @@ interface Delivery {
 interface Turn {
   /** `open`: its end will be an event. `unknown`: it was dispatched from, but nobody saw it begin, or nobody will see it end. */
   state: 'open' | 'ended' | 'unknown';
-  /** Epoch milliseconds. */
+  /** By the steady clock. */
   lastDispatchAt: number;
   /** Positions of the steps that were started before they were dispatched. */
   readonly announced: Set<number>;

@@ -1,4 +1,5 @@
 import { TransportClosedError } from '../errors.ts';
+import { steadyNow } from '../sqs/steady-clock.ts';
 import type { StepResult } from '../wire/step-result.ts';
 import { RecentIds } from './recent-ids.ts';
 import type { DispatchedStep, Turns } from './turns.ts';
@@ -6,9 +7,9 @@ import type { DispatchedStep, Turns } from './turns.ts';
 interface HeldResult {
   readonly result: StepResult;
   readonly deliver: () => Promise<void>;
-  /** Epoch milliseconds: not before this where another instance may have dispatched its step. */
+  /** Not before this, by the steady clock, where another instance may have dispatched its step. */
   readonly notBefore: number;
-  /** Epoch milliseconds. */
+  /** By the steady clock. */
   readonly cameAt: number;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -27,7 +28,7 @@ const REMEMBERED_STEPS = 50_000;
 interface Lane {
   readonly held: HeldResult[];
   delivering: number;
-  /** When the newest delivery began, epoch milliseconds. */
+  /** When the newest delivery began, by the steady clock. */
   begunAt: number;
   timer?: NodeJS.Timeout | undefined;
 }
@@ -80,9 +81,9 @@ export class ResultOrder {
     if (this.#closed) return Promise.reject(closed());
     return new Promise((resolve, reject) => {
       const lane = this.#lane(result.runId);
-      const now = Date.now();
+      const now = steadyNow();
       // SQS's clock may be ahead of ours.
-      const notBefore = ours ? 0 : Math.min(sentAt, now) + OTHERS_HOLD_MS;
+      const notBefore = ours ? 0 : now + Math.min(sentAt - Date.now(), 0) + OTHERS_HOLD_MS;
       lane.held.push({ result, deliver, notBefore, cameAt: now, resolve, reject });
       this.#pump(result.runId, lane);
     });
@@ -115,7 +116,7 @@ export class ResultOrder {
 
   /** Starts every held result whose time has come, and sets a timer for the next one. */
   #pump(runId: string, lane: Lane): void {
-    const now = Date.now();
+    const now = steadyNow();
     let nextAt = Number.POSITIVE_INFINITY;
     for (const held of [...lane.held]) {
       const goesAt = Math.min(this.#latestAt(held, lane), Math.max(held.notBefore, this.#turns.readyAt(held.result)));
@@ -132,7 +133,7 @@ export class ResultOrder {
   }
 
   /**
-   * When a result goes whatever is known of turns, epoch milliseconds. Where another one of its run is with the engine, that one gets as
+   * When a result goes whatever is known of turns. Where another one of its run is with the engine, that one gets as
    * long: results that waited for a turn whose end was never written are overdue together, and at once would each begin a turn.
    */
   #latestAt({ cameAt }: HeldResult, { delivering, begunAt }: Lane): number {
@@ -141,7 +142,7 @@ export class ResultOrder {
 
   async #deliver(runId: string, lane: Lane, { deliver, resolve, reject }: HeldResult): Promise<void> {
     lane.delivering += 1;
-    lane.begunAt = Date.now();
+    lane.begunAt = steadyNow();
     this.#turns.delivering(runId);
     try {
       await deliver();

@@ -1,3 +1,4 @@
+import { steadyNow } from '../sqs/steady-clock.ts';
 import type { DispatchedStep, ResultIds, Turns } from './turns.ts';
 
 /**
@@ -6,7 +7,7 @@ import type { DispatchedStep, ResultIds, Turns } from './turns.ts';
  */
 export class TimedTurns implements Turns {
   readonly #holdMs: number;
-  /** Until when the result of a step that was dispatched lately is held, epoch milliseconds; by step id, soonest first. */
+  /** Until when the result of a step that was dispatched lately is held, by the steady clock; by step id, soonest first. */
   readonly #holds = new Map<string, number>();
   /** Runs of which a result is with the engine, and the steps that were dispatched since. */
   readonly #deliveries = new Map<string, Set<string>>();
@@ -53,13 +54,13 @@ export class TimedTurns implements Turns {
 
   #hold(stepId: string): void {
     this.#holds.delete(stepId);
-    this.#holds.set(stepId, Date.now() + this.#holdMs);
+    this.#holds.set(stepId, steadyNow() + this.#holdMs);
     this.#sweep ??= setTimeout(() => this.#forgetOld(), this.#holdMs).unref();
   }
 
   #forgetOld(): void {
     this.#sweep = undefined;
-    const now = Date.now();
+    const now = steadyNow();
     for (const [stepId, readyAt] of this.#holds) {
       if (readyAt > now) {
         // In the order of their times: the first that is young ends the search.

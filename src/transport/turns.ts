@@ -12,7 +12,7 @@ export interface Turns {
   dispatched(step: DispatchedStep): void;
   /** Whether a turn waits in memory for this very result: holding it back would deadlock. */
   passesThrough(result: ResultIds): boolean;
-  /** From when on the result may be handed over, epoch milliseconds; `Infinity` where only an event or {@link delivered} can tell. */
+  /** From when on the result may be handed over, by the steady clock; `Infinity` where only an event or {@link delivered} can tell. */
   readyAt(result: ResultIds): number;
   /** A result of the run goes to the engine, where it may begin a turn. */
   delivering(runId: string): void;

@@ -57,6 +57,18 @@ afterEach(() => {
 });
 
 describe('hold', () => {
+  it('extends in time where the clock on the wall is set back, or forward', async () => {
+    const { acknowledger, changes } = setUp();
+    acknowledger.hold('m');
+    vi.setSystemTime(Date.now() - 3_600_000);
+    await seconds(15);
+    expect(changes).toHaveLength(1);
+    vi.setSystemTime(Date.now() + 7_200_000);
+    await seconds(10);
+    expect(changes).toHaveLength(1);
+    acknowledger.stop();
+  });
+
   it('extends at half time, by the whole timeout, for as long as the message is held', async () => {
     const { acknowledger, changes, extensions } = setUp();
     acknowledger.hold('a');

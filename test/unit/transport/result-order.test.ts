@@ -2,6 +2,7 @@ import type { EngineEventType } from '@dudousxd/nestjs-durable-core';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TransportClosedError } from '../../../src/errors.ts';
+import { steadyNow } from '../../../src/sqs/steady-clock.ts';
 import { EventTurns } from '../../../src/transport/event-turns.ts';
 import { ResultOrder } from '../../../src/transport/result-order.ts';
 import { TimedTurns } from '../../../src/transport/timed-turns.ts';
@@ -65,6 +66,29 @@ function setUp(script: Partial<Turns> = {}, maxHoldMs = MAX_HOLD_MS) {
   };
   return { order, told, begun, submit, finish, endTurn: (runId = 'run') => endTurn(runId) };
 }
+
+describe('a clock on the wall that is set back while a result is held', () => {
+  const HOUR_MS = 3_600_000;
+
+  it.each<[string, boolean, (onTurnEnd: (runId: string) => void) => Turns]>([
+    ['another instance may have dispatched it', false, () => new TimedTurns(250)],
+    ['it was dispatched a moment ago', true, () => new TimedTurns(250)],
+    ['nobody saw its turn begin', true, (onTurnEnd) => new EventTurns(onTurnEnd, 250)],
+  ])('does not hold it for longer: %s', async (_why, ours, turns) => {
+    const order = new ResultOrder(turns, MAX_HOLD_MS);
+    if (ours) {
+      order.dispatching(stepOf(0));
+      order.dispatched(stepOf(0));
+    }
+    const deliver = vi.fn(async () => undefined);
+    const outcome = order.submit(resultOf(0), deliver, Date.now());
+    await vi.advanceTimersByTimeAsync(100);
+    vi.setSystemTime(Date.now() - HOUR_MS);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(deliver).toHaveBeenCalledOnce();
+    await outcome;
+  });
+});
 
 describe('a result of a step that another instance may have dispatched', () => {
   const submitted = (order: ResultOrder, sentAt?: number) => {
@@ -154,7 +178,8 @@ describe('one at a time per run', () => {
 
 describe('not before its turn', () => {
   it('waits for the time that is known, and sets no timer for what only an event can tell', () => {
-    const { begun, submit } = setUp({ readyAt: ({ seq }) => (seq === 0 ? NEVER : 1_000_000 + seq * 100) }, NEVER);
+    const start = steadyNow();
+    const { begun, submit } = setUp({ readyAt: ({ seq }) => (seq === 0 ? NEVER : start + seq * 100) }, NEVER);
     for (const seq of [2, 0, 1]) submit(seq);
     expect(vi.getTimerCount()).toBe(1);
     vi.advanceTimersByTime(99);

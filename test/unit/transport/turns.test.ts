@@ -1,5 +1,6 @@
 import type { EngineEventType } from '@dudousxd/nestjs-durable-core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { steadyNow } from '../../../src/sqs/steady-clock.ts';
 import { EventTurns } from '../../../src/transport/event-turns.ts';
 import { TimedTurns } from '../../../src/transport/timed-turns.ts';
 
@@ -218,7 +219,7 @@ describe('EventTurns: when a result may go', () => {
     const { durable, readyAt, delivering, delivered } = eventTurns();
     delivering();
     durable(1);
-    const dispatchedAt = Date.now();
+    const dispatchedAt = steadyNow();
     vi.advanceTimersByTime(10);
     delivered();
     expect(readyAt(1)).toBe(dispatchedAt + QUIET_MS);
@@ -229,7 +230,7 @@ describe('EventTurns: when a result may go', () => {
     durable(1);
     delivering();
     delivered();
-    expect(readyAt(1)).toBe(Date.now() + QUIET_MS);
+    expect(readyAt(1)).toBe(steadyNow() + QUIET_MS);
     expect(ends).toEqual([]);
   });
 
@@ -244,7 +245,7 @@ describe('EventTurns: when a result may go', () => {
     // The engine releases its lock; meanwhile a signal comes.
     durable(2);
     delivered();
-    expect(readyAt(2)).toBe(Date.now() + QUIET_MS);
+    expect(readyAt(2)).toBe(steadyNow() + QUIET_MS);
   });
 
   it('of a turn that nobody saw begin: a while after its dispatch was accepted', () => {
@@ -253,7 +254,7 @@ describe('EventTurns: when a result may go', () => {
     // SQS takes its time; the turn writes `suspended` only then.
     vi.advanceTimersByTime(10 * QUIET_MS);
     turns.dispatched(step(4));
-    expect(readyAt(4)).toBe(Date.now() + QUIET_MS);
+    expect(readyAt(4)).toBe(steadyNow() + QUIET_MS);
   });
 
   it('of such a turn, never while a dispatch is under way, whatever else ends meanwhile: SQS may have had the task for long', () => {
@@ -268,10 +269,10 @@ describe('EventTurns: when a result may go', () => {
     turns.dispatched(step(1));
     expect(readyAt(0)).toBe(NEVER);
     turns.dispatched(step(0));
-    expect(readyAt(0)).toBe(Date.now() + QUIET_MS);
+    expect(readyAt(0)).toBe(steadyNow() + QUIET_MS);
     emit('run.suspended');
     vi.advanceTimersByTime(QUIET_MS);
-    expect(readyAt(0)).toBeLessThanOrEqual(Date.now());
+    expect(readyAt(0)).toBeLessThanOrEqual(steadyNow());
     expect(turns.size).toBe(0);
   });
 
@@ -293,7 +294,7 @@ describe('EventTurns: when a result may go', () => {
     emit('run.suspended');
     vi.advanceTimersByTime(QUIET_MS / 2);
     again(0);
-    expect(readyAt(0)).toBe(Date.now() + QUIET_MS);
+    expect(readyAt(0)).toBe(steadyNow() + QUIET_MS);
     emit('run.suspended');
     expect(readyAt(0)).toBe(0);
   });
@@ -306,8 +307,8 @@ describe('EventTurns: when a result may go', () => {
     emit('run.suspended');
     vi.advanceTimersByTime(100);
     durable(2);
-    expect(readyAt(0)).toBe(Date.now() + QUIET_MS);
-    expect(readyAt(2)).toBe(Date.now() + QUIET_MS);
+    expect(readyAt(0)).toBe(steadyNow() + QUIET_MS);
+    expect(readyAt(2)).toBe(steadyNow() + QUIET_MS);
     vi.advanceTimersByTime(QUIET_MS);
     expect(readyAt(0)).toBe(0);
   });
@@ -318,7 +319,7 @@ describe('EventTurns: when a result may go', () => {
     durable(0);
     emit('run.suspended');
     durable(1);
-    expect(readyAt(0)).toBe(Date.now() + QUIET_MS);
+    expect(readyAt(0)).toBe(steadyNow() + QUIET_MS);
   });
 
   it('of a fan-out whose stragglers come while the result that began it is still with the engine', () => {
@@ -329,7 +330,7 @@ describe('EventTurns: when a result may go', () => {
     emit('run.suspended');
     durable(3);
     delivered();
-    expect(readyAt(1)).toBe(Date.now() + QUIET_MS);
+    expect(readyAt(1)).toBe(steadyNow() + QUIET_MS);
   });
 
   it('steps that were awaited in memory make no fan-out', () => {
@@ -491,10 +492,10 @@ describe('TimedTurns', () => {
   it('holds a result from the moment its dispatch was accepted', () => {
     const turns = new TimedTurns(HOLD_MS);
     turns.dispatching(step(0));
-    expect(turns.readyAt(step(0))).toBe(Date.now() + HOLD_MS);
+    expect(turns.readyAt(step(0))).toBe(steadyNow() + HOLD_MS);
     vi.advanceTimersByTime(100);
     turns.dispatched(step(0));
-    expect(turns.readyAt(step(0))).toBe(Date.now() + HOLD_MS);
+    expect(turns.readyAt(step(0))).toBe(steadyNow() + HOLD_MS);
   });
 
   it('even where SQS took longer than the hold to accept it', () => {
@@ -502,7 +503,7 @@ describe('TimedTurns', () => {
     turns.dispatching(step(0));
     vi.advanceTimersByTime(10 * HOLD_MS);
     turns.dispatched(step(0));
-    expect(turns.readyAt(step(0))).toBe(Date.now() + HOLD_MS);
+    expect(turns.readyAt(step(0))).toBe(steadyNow() + HOLD_MS);
   });
 
   it('passes nothing through', () => {
@@ -530,7 +531,7 @@ describe('TimedTurns', () => {
     turns.delivering('run');
     turns.dispatching(step(1));
     turns.dispatched(step(1));
-    expect(turns.readyAt(step(1))).toBe(Date.now() + HOLD_MS);
+    expect(turns.readyAt(step(1))).toBe(steadyNow() + HOLD_MS);
   });
 
   it('however long its worker takes', () => {
