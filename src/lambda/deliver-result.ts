@@ -1,9 +1,10 @@
 import type { SQSRecord } from 'aws-lambda';
-import { PayloadStoreError, StepFailedError } from '../errors.ts';
+import { PayloadStoreError } from '../errors.ts';
 import { errorFields, type LogFields } from '../logger.ts';
 import { storeLargeBody } from '../payloads/message-body.ts';
 import type { OutgoingMessage } from '../sqs/sqs-api.ts';
 import { encodeResult } from '../step/encode-result.ts';
+import { payloadFailure } from '../step/payload-failure.ts';
 import { sendFitting } from '../step/send-fitting.ts';
 import { MAX_MESSAGE_BYTES, type MessageAttributes } from '../wire/limits.ts';
 import type { StepResult } from '../wire/step-result.ts';
@@ -85,8 +86,7 @@ async function stored(
   } catch (error) {
     if (!(error instanceof PayloadStoreError) || error.passing) throw error;
     runner.logger.error('the result is too large for SQS and could not be stored; the step fails', { ...about.ids, ...errorFields(error) });
-    const { message: text, code, retryable } = new StepFailedError('payload_store', `the result could not be stored: ${error.message}`);
-    const failed: StepResult = { runId, seq, stepId, status: 'failed', error: { message: text, code, retryable } };
+    const failed = payloadFailure({ runId, seq, stepId }, 'the result could not be stored', error);
     return encodeMessage(failed, runner.marker, MAX_MESSAGE_BYTES).message;
   }
 }

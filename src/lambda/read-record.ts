@@ -1,11 +1,10 @@
 import type { SQSRecord } from 'aws-lambda';
-import { InvalidMessageError, PayloadStoreError, StepFailedError } from '../errors.ts';
+import { InvalidMessageError, PayloadStoreError } from '../errors.ts';
 import { readBody } from '../payloads/message-body.ts';
 import { subjectOfKey } from '../payloads/payload-key.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
 import { decodePointer } from '../payloads/pointer.ts';
 import { decodeRemoteTask, type RemoteTask } from '../wire/remote-task.ts';
-import type { StepResult } from '../wire/step-result.ts';
 
 /** Whose task a record is, and no more: where its body is out of reach. */
 export type TaskIds = Pick<RemoteTask, 'runId' | 'seq' | 'stepId'>;
@@ -30,12 +29,6 @@ export function readRecord({ body: given }: SQSRecord, store: PayloadStore | und
   } catch (error) {
     return unreadable(error, body);
   }
-}
-
-/** What the engine is told of a step whose stored input cannot be had. The same for every attempt, so not retryable. */
-export function unreadableResult({ runId, seq, stepId }: TaskIds, error: PayloadStoreError): StepResult {
-  const { message, code, retryable } = new StepFailedError('payload_store', `the task could not be read: ${error.message}`);
-  return { runId, seq, stepId, status: 'failed', error: { message, code, retryable } };
 }
 
 /** A body-parsing middleware may have been here before us. */

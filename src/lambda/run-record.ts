@@ -1,13 +1,14 @@
 import type { SQSRecord } from 'aws-lambda';
 import { errorFields, type Logger, writes } from '../logger.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
+import { payloadFailure } from '../step/payload-failure.ts';
 import { runTask, type Worker } from '../step/run-task.ts';
 import type { RemoteTask } from '../wire/remote-task.ts';
 import type { StepResult } from '../wire/step-result.ts';
 import { deliver, encodedFor } from './deliver-result.ts';
 import type { FlushCost } from './flush-cost.ts';
 import { monotonicMs } from './monotonic-ms.ts';
-import { type ReadRecord, readRecord, unreadableResult } from './read-record.ts';
+import { type ReadRecord, readRecord } from './read-record.ts';
 import type { Run } from './run-records.ts';
 import type { StepDurations } from './step-durations.ts';
 import { type LambdaStepContext, receiveCountOf, StepInWork } from './step-in-work.ts';
@@ -120,7 +121,7 @@ async function answerUnreadable(
   logger.error('the stored task of a record cannot be read; the step fails', { ...ids, ...errorFields(error) });
   run.batch.start();
   run.gate.begin();
-  const { message } = encodedFor(unreadableResult(subject, error), { ids }, runner);
+  const { message } = encodedFor(payloadFailure(subject, 'the task could not be read', error), { ids }, runner);
   return await deliver(record, { subject, message, madeAt: monotonicMs() }, { ids }, run, runner);
 }
 

@@ -33,7 +33,7 @@ export async function sendFitting(
     await send(message);
     return undefined;
   } catch (error) {
-    if (!mayBeTooLarge(error) || decodePointer(message.body) !== undefined) throw error;
+    if (!isForMessage(error) || decodePointer(message.body) !== undefined) throw error;
     const bytes = messageBytes(message.body, message.attributes);
     for (const limitBytes of SMALLER_QUEUES_BYTES.filter((limit) => limit < bytes)) {
       const { body, dropped } = encodeResult(decodeStepResult(message.body), message.attributes, limitBytes);
@@ -49,11 +49,12 @@ async function isTaken(send: () => Promise<void>): Promise<boolean> {
     await send();
     return true;
   } catch (error) {
-    if (mayBeTooLarge(error)) return false;
+    if (isForMessage(error)) return false;
     throw error;
   }
 }
 
-function mayBeTooLarge(error: unknown): error is SqsRequestError {
+/** Whether SQS refused the message for what it is, and not who sent it: its size, most likely. */
+export function isForMessage(error: unknown): error is SqsRequestError {
   return error instanceof SqsRequestError && !error.passing && CODES.has(error.sqsCode);
 }

@@ -3,6 +3,7 @@ import { readBody } from '../payloads/message-body.ts';
 import { subjectOfKey } from '../payloads/payload-key.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
 import { decodePointer } from '../payloads/pointer.ts';
+import { payloadFailure } from '../step/payload-failure.ts';
 import { decodeRemoteTask, type RemoteTask } from '../wire/remote-task.ts';
 import type { StepResult } from '../wire/step-result.ts';
 
@@ -30,10 +31,8 @@ export async function readTask(body: string, store: PayloadStore | undefined): P
 }
 
 /** The key of the object tells whose it is. */
-function failureOf(body: string, { code, message }: PayloadStoreError): StepResult | undefined {
+function failureOf(body: string, error: PayloadStoreError): StepResult | undefined {
   const pointer = decodePointer(body);
   const subject = pointer === undefined ? undefined : subjectOfKey(pointer.key);
-  if (subject?.kind !== 'task') return undefined;
-  const { runId, seq, stepId } = subject;
-  return { runId, seq, stepId, status: 'failed', error: { message, code } };
+  return subject?.kind === 'task' ? payloadFailure(subject, 'the task could not be read', error) : undefined;
 }

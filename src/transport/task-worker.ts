@@ -12,8 +12,9 @@ import { Poller } from '../sqs/poller.ts';
 import type { Sender } from '../sqs/sender.ts';
 import type { OutgoingMessage, ReceivedMessage, SqsApi } from '../sqs/sqs-api.ts';
 import { encodeResult } from '../step/encode-result.ts';
+import { payloadFailure } from '../step/payload-failure.ts';
 import { runTask, type ServedStep } from '../step/run-task.ts';
-import { sendFitting } from '../step/send-fitting.ts';
+import { isForMessage, sendFitting } from '../step/send-fitting.ts';
 import { stepContext } from '../step/step-context.ts';
 import type { RemoteTask } from '../wire/remote-task.ts';
 import type { StepResult } from '../wire/step-result.ts';
@@ -183,7 +184,8 @@ export class TaskWorker {
 
   /**
    * Tries until SQS accepts or the worker closes: the step has run, and giving up would run it again. That holds for a results queue
-   * that is missing too: it is looked up anew, and with `autoCreate` made anew.
+   * that is missing too (it is looked up anew, and with `autoCreate` made anew), and for a right that is. Not for what SQS refuses for
+   * itself, which it always will.
    */
   async #send(result: StepResult, ids: LogFields): Promise<void> {
     const { sender, resultsQueueUrl, payloadStore, timing, logger, onError } = this.#options;
@@ -191,13 +193,17 @@ export class TaskWorker {
     const about = { kind: 'result', runId: result.runId, stepId: result.stepId, seq: result.seq } as const;
     const limitBytes = payloadStore === undefined ? undefined : MAX_STORED_BYTES;
     const message = { body: encodeResult(result, attributes, limitBytes).body, attributes };
+    const failed = (error: PayloadStoreError): OutgoingMessage => {
+      logger.error('the result is too large for SQS and could not be stored; the step fails', { ...ids, ...errorFields(error) });
+      return { body: encodeResult(payloadFailure(result, 'the result could not be stored', error), attributes).body, attributes };
+    };
     const fifo = { groupId: messageGroupOfRun(result.runId), deduplicationId: randomUUID() };
     let stored: OutgoingMessage | undefined;
     let queueUrl: string | undefined;
     await retry(
       async () => {
         queueUrl = undefined;
-        stored ??= await storeLargeBody(message, about, payloadStore);
+        stored ??= await storedOr(failed, () => storeLargeBody(message, about, payloadStore));
         queueUrl = await resultsQueueUrl();
         const to = queueUrl;
         const given = await sendFitting(isFifoQueue(to) ? { ...stored, ...fifo } : stored, (sent) => sender.send(to, sent));
@@ -232,5 +238,19 @@ async function again({ receiptHandle }: ReceivedMessage, acknowledger: Acknowled
 }
 
 function isPassing(error: unknown): boolean {
-  return (error instanceof SqsRequestError || error instanceof PayloadStoreError) && error.passing;
+  if (error instanceof PayloadStoreError) return error.passing;
+  return error instanceof SqsRequestError && !isForMessage(error);
+}
+
+/** A message as it was stored; another one where the store will never take it. */
+async function storedOr(
+  failed: (error: PayloadStoreError) => OutgoingMessage,
+  store: () => Promise<OutgoingMessage>,
+): Promise<OutgoingMessage> {
+  try {
+    return await store();
+  } catch (error) {
+    if (!(error instanceof PayloadStoreError) || error.passing) throw error;
+    return failed(error);
+  }
 }

@@ -16,7 +16,7 @@ import { denied, MemoryPayloads, unavailable } from './memory-payloads.ts';
 
 const TASKS = 'durable-tasks-step';
 const RESULTS = 'durable-results';
-const LARGE = 'x'.repeat(300);
+const LARGE = 'x'.repeat(600);
 const timing = { ...systemTiming, random: () => 1 };
 
 beforeEach(() => {
@@ -215,7 +215,30 @@ describe('a container worker', () => {
     store.objects.clear();
     await pass();
     expect(sqs.bodies(RESULTS)).toEqual([
-      { runId: 'run', seq: 0, stepId: 'run:0', status: 'failed', error: expect.objectContaining({ code: 'payload_store' }) },
+      {
+        runId: 'run',
+        seq: 0,
+        stepId: 'run:0',
+        status: 'failed',
+        error: expect.objectContaining({ code: 'payload_store', retryable: false }),
+      },
+    ]);
+    expect(sqs.messages(TASKS)).toEqual([]);
+  });
+
+  it('fails a step, once, whose result the store refuses', async () => {
+    const { sqs, store } = working();
+    store.fault = new PayloadStoreError('denied', 'no');
+    sqs.put(TASKS, taskFor({ input: LARGE }));
+    await pass(600_000);
+    expect(sqs.bodies(RESULTS)).toEqual([
+      {
+        runId: 'run',
+        seq: 0,
+        stepId: 'run:0',
+        status: 'failed',
+        error: expect.objectContaining({ code: 'payload_store', retryable: false }),
+      },
     ]);
     expect(sqs.messages(TASKS)).toEqual([]);
   });

@@ -4,7 +4,7 @@ import type { PayloadPointer, PayloadStore, PayloadSubject } from '../../../src/
 
 /** A payload store in memory, which fails as it is told to. */
 export class MemoryPayloads implements PayloadStore {
-  readonly thresholdBytes = 200;
+  readonly thresholdBytes = 400;
   readonly objects = new Map<string, string>();
   readonly subjects: PayloadSubject[] = [];
   fault: PayloadStoreError | undefined;

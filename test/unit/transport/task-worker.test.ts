@@ -207,9 +207,24 @@ describe('a result that SQS does not accept', () => {
     expect(runs).toBe(1);
   });
 
-  it('for good leaves its task to be delivered again', async () => {
-    const { sqs, logger, errors } = setUp();
+  it('because a right is missing is sent when it is there: the step does not run for each delivery', async () => {
+    let runs = 0;
+    const { sqs } = setUp(() => {
+      runs += 1;
+    });
     sqs.fault = (operation) => (operation === 'send' ? definite('AccessDenied') : undefined);
+    sqs.put(TASKS, taskFor());
+    await pass(600_000);
+    sqs.fault = () => undefined;
+    await pass(10_000);
+    expect(sqs.messages(RESULTS)).toHaveLength(1);
+    expect(sqs.messages(TASKS)).toEqual([]);
+    expect(runs).toBe(1);
+  });
+
+  it('for what it is leaves its task to be delivered again', async () => {
+    const { sqs, logger, errors } = setUp();
+    sqs.fault = (operation) => (operation === 'send' ? definite('InvalidMessageContents') : undefined);
     sqs.put(TASKS, taskFor());
     await pass();
     expect(sqs.messages(TASKS)).toHaveLength(1);
