@@ -1,4 +1,5 @@
 import type { Context, SQSRecord } from 'aws-lambda';
+import { nextTurn } from '../sqs/next-turn.ts';
 import type { Batch } from './batch.ts';
 import type { Deadline } from './deadline.ts';
 import { giveBack } from './give-back.ts';
@@ -36,8 +37,8 @@ export async function runRecords(records: readonly SQSRecord[], invocation: Invo
   const run: Run = { ...invocation, gate, inWork, remainingTimeMs: () => deadline.remainingMs() };
   const lines = linesOf(records);
   let next = 0;
-  const returned: SQSRecord[] = [];
-  let returning: Promise<void> | undefined;
+  const notStarted: SQSRecord[] = [];
+  const returning: Promise<void>[] = [];
 
   const returnRecords = async (given: readonly SQSRecord[]): Promise<void> => {
     const fields = { requestId: lambda.awsRequestId };
@@ -45,6 +46,9 @@ export async function runRecords(records: readonly SQSRecord[], invocation: Invo
     // Where nothing was, it is not these records' lot but the invocation's (a slow middleware, a slow store), and the next one's too: at
     // once and again, their receives would be used up in no time.
     if (batch.started > 0) await giveBack(given, channel, logger, fields, () => deadline.closed);
+  };
+  const returnNotStarted = (): void => {
+    if (notStarted.length > 0) returning.push(returnRecords(notStarted.splice(0)));
   };
   const lane = async () => {
     while (next < lines.length && (gate.isOpen || (await gate.open()))) {
@@ -54,7 +58,11 @@ export async function runRecords(records: readonly SQSRecord[], invocation: Invo
         const record = line[index];
         if (record === undefined || (index > 0 && !gate.isOpen && !(await gate.open()))) return;
         const outcome = await runRecord(record, run, runner);
-        if (outcome === 'not started') returned.push(...line.slice(index));
+        if (outcome === 'not started') {
+          // Lanes come upon them one by one: those of one turn go back together, and wait for no step that goes on.
+          if (notStarted.length === 0) void nextTurn().then(returnNotStarted);
+          notStarted.push(...line.slice(index));
+        }
         // What stands behind it in its message group must not overtake it. But for what is no task: that comes again until its receives
         // are used up, and those of the tasks behind it would be with it.
         if (outcome === 'failed' || outcome === 'not started') break;
@@ -65,7 +73,7 @@ export async function runRecords(records: readonly SQSRecord[], invocation: Invo
     const rest = lines.slice(next).flat();
     next = lines.length;
     // While started steps are sealed and sent, what no lane has taken is already on its way back.
-    returning = returnRecords(rest);
+    returning.push(returnRecords(rest));
     for (const work of inWork) work.end();
   });
   deadline.onClose(() => {
@@ -80,5 +88,6 @@ export async function runRecords(records: readonly SQSRecord[], invocation: Invo
     const held = lines.slice(next).flat().length;
     logger.warn('records not started: results are not being accepted', { records: held, requestId: lambda.awsRequestId });
   }
-  if (returning !== undefined || returned.length > 0) await Promise.all([returning, returnRecords(returned)]);
+  returnNotStarted();
+  if (returning.length > 0) await Promise.all(returning);
 }

@@ -184,6 +184,22 @@ describe('a batch that runs out of time', () => {
     expect(queues.givenBack.at(-1)?.queueUrl).toBe('https://sqs.cn-north-1.amazonaws.com.cn/1/other');
   });
 
+  it('gives back what is not worth starting at once, while other steps go on', async () => {
+    const { handler, started } = timedStep({ concurrency: 2, deadlineReserveMs: 1_000 });
+    const taught = invoke(handler, records(10_000), new FakeQueues(), context(60_000));
+    await vi.advanceTimersByTimeAsync(10_000);
+    await taught;
+    started.splice(0);
+    const queues = new FakeQueues();
+    const response = invoke(handler, records(28_000, 20_000, ...Array.from({ length: 12 }, () => 1)), queues, context(30_000));
+    await vi.advanceTimersByTimeAsync(20_001);
+    expect(started).toEqual([0, 1]);
+    expect(queues.givenBack.map(({ receiptHandles }) => receiptHandles.length)).toEqual([10, 2]);
+    await vi.advanceTimersByTimeAsync(8_000);
+    expect(failedIds(await response)).toHaveLength(12);
+    expect(queues.handles).toHaveLength(12);
+  });
+
   it('only logs what could not be given back', async () => {
     for (const onGiveBack of [() => 1, () => Promise.reject(new SqsRequestError('ChangeMessageVisibilityBatch', 'AccessDenied', false))]) {
       const { handler, logger } = timedStep({ concurrency: 1, deadlineReserveMs: 1_000 });
