@@ -45,13 +45,19 @@ export function sqsResultChannel(options: ResultChannelOptions): SqsChannel {
   const api = once(() => open(options));
   const sender = once(async () => new Sender(await api()));
   const queueUrl = once(async () => options.resultsQueueUrl ?? findQueue(await api(), resultsQueueNames(options.prefix)));
-  const otherQueueUrls = new Map<string, () => Promise<string>>();
+  const otherQueueUrls = new Map<string, Once<string>>();
 
-  const send = (url: () => Promise<string>, message: (queueUrl: string) => OutgoingMessage, timeLeftMs: number) =>
+  const send = (url: Once<string>, message: (queueUrl: string) => OutgoingMessage, timeLeftMs: number) =>
     retry(
       async () => {
         const to = await url();
-        await (await sender()).send(to, message(to));
+        try {
+          await (await sender()).send(to, message(to));
+        } catch (error) {
+          // Deleted since it was found; the next send looks for the one that has taken its place.
+          if (error instanceof QueueNotFoundError) url.forget();
+          throw error;
+        }
       },
       {
         backoff: BACKOFF,
@@ -109,10 +115,17 @@ async function findQueue(api: ResultSender, names: readonly string[]): Promise<s
   throw new QueueNotFoundError(names[0] ?? '', await api.region());
 }
 
+/** What {@link once} gives. */
+interface Once<T> {
+  (): Promise<T>;
+  /** The next call calls anew. */
+  forget(): void;
+}
+
 /** Calls once and shares the promise; a failure is forgotten, so that the next call tries again. */
-function once<T>(call: () => Promise<T>): () => Promise<T> {
+function once<T>(call: () => Promise<T>): Once<T> {
   let promise: Promise<T> | undefined;
-  return () => {
+  const shared = () => {
     if (promise === undefined) {
       const started = call();
       promise = started;
@@ -122,4 +135,8 @@ function once<T>(call: () => Promise<T>): () => Promise<T> {
     }
     return promise;
   };
+  const forget = () => {
+    promise = undefined;
+  };
+  return Object.assign(shared, { forget });
 }

@@ -93,6 +93,20 @@ describe('the results queue', () => {
   });
 });
 
+describe('a results queue that was found and is gone', () => {
+  it('is looked up again: it was replaced by a FIFO queue, say', async () => {
+    const queues: Record<string, string> = { 'durable-results': URL };
+    const { sender, sent } = fakeSqs([[{ ok: true }], new QueueNotFoundError(URL, 'us-east-1')], queues);
+    const { channel } = channelTo(sender, { resultsQueueUrl: undefined });
+    await channel.send(message('a'), 30_000, 'run');
+    delete queues['durable-results'];
+    queues['durable-results.fifo'] = `${URL}.fifo`;
+    await expect(channel.send(message('b'), 30_000, 'run')).rejects.toBeInstanceOf(QueueNotFoundError);
+    await channel.send(message('b'), 30_000, 'run');
+    expect(sent.map(({ queueUrl }) => queueUrl)).toEqual([URL, URL, `${URL}.fifo`]);
+  });
+});
+
 describe('a send', () => {
   it('opens SQS only when the first result is there, and again after it could not be opened', async () => {
     const { sender } = fakeSqs();
