@@ -13,20 +13,24 @@ export type TaskBody =
   /** Its stored body will not be had, and this is what the engine is to be told. */
   | { readonly kind: 'lost'; readonly result: StepResult; readonly error: PayloadStoreError }
   /** Its stored body cannot be had now, or nobody knows whose it is. */
-  | { readonly kind: 'unread'; readonly error: PayloadStoreError }
+  | { readonly kind: 'unread'; readonly error: unknown }
   | { readonly kind: 'malformed'; readonly problem: string };
 
 /** Reads a task, from the payload store where the message points there. Rejects for no fault of the message or the store. */
 export async function readTask(body: string, store: PayloadStore | undefined): Promise<TaskBody> {
+  let whole: string;
   try {
     const read = readBody(body, store);
-    return { kind: 'task', task: decodeRemoteTask(typeof read === 'string' ? read : await read) };
+    whole = typeof read === 'string' ? read : await read;
   } catch (error) {
-    if (!(error instanceof PayloadStoreError)) {
-      return { kind: 'malformed', problem: error instanceof InvalidMessageError ? error.problem : 'it cannot be read' };
-    }
-    const result = error.passing ? undefined : failureOf(body, error);
+    if (!(error instanceof PayloadStoreError) || error.passing) return { kind: 'unread', error };
+    const result = failureOf(body, error);
     return result === undefined ? { kind: 'unread', error } : { kind: 'lost', result, error };
+  }
+  try {
+    return { kind: 'task', task: decodeRemoteTask(whole) };
+  } catch (error) {
+    return { kind: 'malformed', problem: error instanceof InvalidMessageError ? error.problem : 'it cannot be read' };
   }
 }
 

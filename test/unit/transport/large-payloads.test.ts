@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { DispatchTimeoutError, PayloadStoreError, TaskTooLargeError } from '../../../src/errors.ts';
+import { ConfigurationError, DispatchTimeoutError, PayloadStoreError, TaskTooLargeError } from '../../../src/errors.ts';
 import { encodePointer } from '../../../src/payloads/pointer.ts';
 import { systemTiming } from '../../../src/sqs/backoff.ts';
 import { QueueDirectory } from '../../../src/sqs/queue-directory.ts';
@@ -253,6 +253,17 @@ describe('a container worker', () => {
     store.fault = undefined;
     await pass(4_000);
     expect(sqs.messages(RESULTS)).toHaveLength(1);
+  });
+
+  it('gives a task back where the store fails in its own way, and does not call it malformed', async () => {
+    const { sqs, store, errors, logger } = working();
+    sqs.put(TASKS, await stored(store));
+    const error = new ConfigurationError('the S3 client is not installed');
+    store.get = () => Promise.reject(error);
+    await pass();
+    expect(sqs.visibilities).toEqual([1]);
+    expect(errors).toEqual([error]);
+    expect(logger.lines.map(({ message }) => message)).toEqual(['the stored body of a task cannot be read; it will be delivered again']);
   });
 
   it('gives a task back that points to an object of which nobody knows whose it is', async () => {
