@@ -1,13 +1,13 @@
 import type { SQSRecord } from 'aws-lambda';
 import { errorFields, type Logger, writes } from '../logger.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
+import { monotonicMs } from '../sqs/monotonic-ms.ts';
 import { payloadFailure } from '../step/payload-failure.ts';
 import { runTask, type Worker } from '../step/run-task.ts';
 import type { RemoteTask } from '../wire/remote-task.ts';
 import type { StepResult } from '../wire/step-result.ts';
 import { deliver, encodedFor } from './deliver-result.ts';
 import type { FlushCost } from './flush-cost.ts';
-import { monotonicMs } from './monotonic-ms.ts';
 import { type ReadRecord, readRecord } from './read-record.ts';
 import type { Run } from './run-records.ts';
 import type { StepDurations } from './step-durations.ts';
