@@ -1,6 +1,7 @@
 import { addAbortSignal, Readable } from 'node:stream';
 import type { GetObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
 import { PayloadStoreError } from '../errors.ts';
+import { withinTime } from '../sqs/within-time.ts';
 import type { PayloadPointer } from './payload-store.ts';
 import type { S3Module } from './s3-module.ts';
 
@@ -29,14 +30,10 @@ export function s3Api({ GetObjectCommand, PutObjectCommand }: S3Module, client: 
   };
 
   async function translated<T>(what: 'read' | 'write', pointer: PayloadPointer, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const controller = new AbortController();
-    const timer = setTimeout(() => controller.abort(), timeoutMs);
     try {
-      return await call(controller.signal);
+      return await withinTime(timeoutMs, undefined, call);
     } catch (error) {
       throw payloadStoreError(what, pointer, error);
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

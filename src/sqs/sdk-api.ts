@@ -12,6 +12,7 @@ import { type CallLimits, callLimits, type MessageCalls, type SdkClients, sdkCal
 import { isMissingQueue, requestError } from './request-errors.ts';
 import { isIntact } from './signed-checksums.ts';
 import type { OutgoingMessage, ReceivedMessage, ReceiveOptions, SqsApi, VisibilityChange } from './sqs-api.ts';
+import { withinTime } from './within-time.ts';
 
 interface Limits {
   readonly timeoutMs?: number;
@@ -42,7 +43,12 @@ export function sdkApi(clients: SdkClients, otherCalls?: MessageCalls): SqsApi {
     { timeoutMs = CALL_TIMEOUT_MS, signal }: Limits = {},
   ): Promise<T> {
     try {
-      return await withinTime(operation, timeoutMs, signal, send);
+      return await withinTime(
+        timeoutMs,
+        signal,
+        (ends) => send(callLimits(timeoutMs, ends)),
+        (cause) => new SqsRequestError(operation, 'TimeoutError', true, { cause }),
+      );
     } catch (error) {
       if (isMissingQueue(error)) throw new QueueNotFoundError(queueUrl, await region(), { cause: error });
       throw requestError(operation, error);
@@ -176,30 +182,4 @@ function receivedMessage(message: Message): ReceivedMessage[] {
       ...(Attributes?.SentTimestamp === undefined ? {} : { sentAt: Number(Attributes.SentTimestamp) }),
     },
   ];
-}
-
-async function withinTime<T>(
-  operation: string,
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-  send: (options: CallLimits) => Promise<T>,
-): Promise<T> {
-  // Not AbortSignal.any: the outer signal lives as long as its poller, and would collect one dependant per call.
-  const controller = new AbortController();
-  const abort = () => controller.abort();
-  let timedOut = false;
-  const timer = setTimeout(() => {
-    timedOut = true;
-    abort();
-  }, timeoutMs);
-  signal?.addEventListener('abort', abort, { once: true });
-  if (signal?.aborted) abort();
-  try {
-    return await send(callLimits(timeoutMs, controller.signal));
-  } catch (error) {
-    throw timedOut ? new SqsRequestError(operation, 'TimeoutError', true, { cause: error }) : error;
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', abort);
-  }
 }

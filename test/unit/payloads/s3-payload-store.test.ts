@@ -101,6 +101,18 @@ describe('what S3 refuses', () => {
     await expect(s3PayloadStore({ bucket: 'bodies', client }).get(POINTER)).rejects.toMatchObject(passing);
   });
 
+  it('is a store that does not answer where the client gets no credentials, in time', async () => {
+    vi.useFakeTimers();
+    try {
+      const client = new s3.S3Client({ region: 'eu-west-1', credentials: () => new Promise(() => {}) });
+      const read = expect(s3Api(s3, client, 30_000).read(POINTER)).rejects.toMatchObject(passing);
+      await vi.advanceTimersByTimeAsync(31_000);
+      await read;
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('an answer that never ends is given up', async () => {
     const silent = new Readable({ read() {} });
     const { client } = s3Answering(() => ({ body: silent }));

@@ -1,3 +1,4 @@
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { QueueNotFoundError, SqsRequestError } from '../../../src/errors.ts';
 import { sdkApi } from '../../../src/sqs/sdk-api.ts';
@@ -192,6 +193,19 @@ describe('time limits', () => {
     const sent = rejection(api.sendMessages(QUEUE, [{ body: 'a' }]));
     await vi.advanceTimersByTimeAsync(30_000);
     expect(await sent).toMatchObject({ sqsCode: 'TimeoutError', passing: true });
+  });
+
+  it.each([
+    ['its time is up', undefined, 'TimeoutError'],
+    ['its poller stops', AbortSignal.abort(), 'AbortError'],
+  ])('end a call that hears nothing of it, as one that waits for credentials, when %s', async (_when, signal, sqsCode) => {
+    vi.useFakeTimers();
+    const api = sdkApi({ client: new SQSClient({ region: 'eu-west-1', credentials: () => new Promise(() => {}) }) });
+    const receive = rejection(api.receiveMessages(QUEUE, { maxMessages: 10, waitTimeSeconds: 20 }, signal));
+    await vi.advanceTimersByTimeAsync(36_000);
+    expect(await stateOf(receive)).toBe('fulfilled');
+    expect(await receive).toMatchObject({ name: 'SqsRequestError', sqsCode, passing: true });
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it('leave no timer and no listener behind', async () => {
