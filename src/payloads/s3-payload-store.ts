@@ -67,7 +67,7 @@ const RULES: Readonly<Record<keyof S3PayloadStoreOptions, OptionRule>> = {
  * Keeps bodies that are too large for a message in S3, in the format of the Amazon SQS Extended Client Library.
  *
  * Needs the package `@aws-sdk/client-s3`, which is loaded when the first body is stored or read and not before. Nothing is ever deleted:
- * leave that to a lifecycle rule of the bucket, at 28 days or more (a message can be 14 days old when it is parked, and stay parked for 14).
+ * leave that to a lifecycle rule of the bucket, at 29 days or more (a message can be 14 days old when it is parked, and stay parked for 14).
  * @throws ConfigurationError
  */
 export function s3PayloadStore(options: S3PayloadStoreOptions = {}): PayloadStore {

@@ -121,7 +121,7 @@ export const SERVICE_FIELDS: Fields = {
     accepts: [
       YES,
       object({
-        name: { description: 'Name of an existing bucket. Its objects must live 28 days.', accepts: [NAME] },
+        name: { description: 'Name of an existing bucket. Its objects must live 29 days.', accepts: [NAME] },
         // Four days as a task, fourteen as a dead letter, ten as a result: 28 is the longest that a pointer can live.
         retentionDays: { description: 'Days before an object expires. Default 30.', accepts: [integer(28, 3_650)] },
       }),
