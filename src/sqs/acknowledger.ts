@@ -3,6 +3,7 @@ import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
 import { type RetryOptions, retry, type Timing } from './backoff.ts';
 import { Batcher } from './batcher.ts';
 import { isFifoQueue } from './fifo-queues.ts';
+import { Outstanding } from './outstanding.ts';
 import type { EntryOutcome, SqsApi, VisibilityChange } from './sqs-api.ts';
 
 export interface AcknowledgerOptions {
@@ -35,7 +36,7 @@ export class Acknowledger {
   /** Receipt handle → when its visibility is to be extended next, by `timing`. */
   readonly #held = new Map<string, number>();
   /** Deletes and releases that have not settled, those between two tries included. */
-  readonly #settling = new Set<Promise<void>>();
+  readonly #settling = new Outstanding();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: AcknowledgerOptions) {
@@ -61,16 +62,16 @@ export class Acknowledger {
   }
 
   /** The message is done with. Resolves when SQS has deleted it, or when that was given up. */
-  async delete(receiptHandle: string): Promise<void> {
+  delete(receiptHandle: string): Promise<void> {
     this.#letGo(receiptHandle);
-    await this.#tracked(this.#settle('DeleteMessageBatch', () => this.#deletes.add(receiptHandle)));
+    return this.#settle('DeleteMessageBatch', () => this.#deletes.add(receiptHandle));
   }
 
   /** The message goes back to the queue and is delivered again after `delaySeconds`. */
-  async release(receiptHandle: string, delaySeconds: number): Promise<void> {
+  release(receiptHandle: string, delaySeconds: number): Promise<void> {
     this.#letGo(receiptHandle);
     const change = { receiptHandle, timeoutSeconds: delaySeconds };
-    await this.#tracked(this.#settle('ChangeMessageVisibilityBatch', () => this.#changes.add(change)));
+    return this.#settle('ChangeMessageVisibilityBatch', () => this.#changes.add(change));
   }
 
   /** Stops extending a message and leaves it be: it is delivered again when its visibility ends. */
@@ -87,10 +88,8 @@ export class Acknowledger {
 
   /** Resolves when no delete and no change waits. */
   async idle(): Promise<void> {
-    while (this.#settling.size > 0) {
-      this.#deletes.hurry();
-      await Promise.all(this.#settling);
-    }
+    this.#deletes.hurry();
+    await this.#settling.idle();
     await Promise.all([this.#deletes.idle(), this.#changes.idle()]);
   }
 
@@ -112,17 +111,18 @@ export class Acknowledger {
       const change = { receiptHandle, timeoutSeconds: this.#options.visibilityTimeoutSeconds };
       // Once the message is deleted or released, one more try would only hide it again, and its failure is no news.
       const wanted = () => this.#held.has(receiptHandle);
-      void this.#settle('ChangeMessageVisibilityBatch', () => this.#changes.add(change), wanted);
+      void this.#tryUntilDone('ChangeMessageVisibilityBatch', () => this.#changes.add(change), wanted);
     }
   }
 
-  #tracked(settled: Promise<void>): Promise<void> {
-    this.#settling.add(settled);
-    return settled.finally(() => this.#settling.delete(settled));
+  async #settle(operation: string, add: () => Promise<EntryOutcome>): Promise<void> {
+    this.#settling.begin();
+    await this.#tryUntilDone(operation, add, always);
+    this.#settling.end();
   }
 
   /** Never rejects: what is given up goes to `onError`. */
-  async #settle(operation: string, add: () => Promise<EntryOutcome>, wanted: () => boolean = () => true): Promise<void> {
+  async #tryUntilDone(operation: string, add: () => Promise<EntryOutcome>, wanted: () => boolean): Promise<void> {
     const options: RetryOptions = {
       backoff: BACKOFF,
       timing: this.#options.timing,
@@ -147,4 +147,8 @@ export class Acknowledger {
       // A listener that throws must not become an unhandled rejection, and there is nobody left to tell.
     }
   }
+}
+
+function always(): boolean {
+  return true;
 }

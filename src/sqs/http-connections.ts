@@ -100,14 +100,14 @@ export class HttpConnections {
 
       const { answerMs, connectMs } = this.#times;
       if (answerMs !== undefined) limits.push(runningLimit(answerMs, () => request.destroy(timeout('no answer', answerMs))));
-      const connecting = runningLimit(connectMs, () => request.destroy(timeout('no connection', connectMs)));
-      limits.push(connecting);
       let used: () => void = () => undefined;
       request.once('socket', (socket) => {
         used = () => this.#usedLast.set(socket, Date.now());
         attempt.reused = request.reusedSocket;
-        if (!socket.connecting) connecting.clear();
-        else socket.once(post.url.protocol === 'http:' ? 'connect' : 'secureConnect', () => connecting.clear());
+        if (!socket.connecting) return;
+        const connecting = runningLimit(connectMs, () => request.destroy(timeout('no connection', connectMs)));
+        limits.push(connecting);
+        socket.once(post.url.protocol === 'http:' ? 'connect' : 'secureConnect', () => connecting.clear());
       });
       // Not `once`: a second error without a listener would end the process.
       request.on('error', fail);

@@ -55,6 +55,12 @@ export class QueueDirectory {
     );
   }
 
+  /** What {@link tasksQueueUrl} would give, where it needs no waiting. */
+  knownTasksQueueUrl(token: string): string | undefined {
+    const { taskQueueUrl } = this.#options;
+    return typeof taskQueueUrl === 'string' ? taskQueueUrl : this.#lookUps.get(tasksKey(token))?.found;
+  }
+
   /** As {@link tasksQueueUrl}, but never creates the queue: undefined where there is none of its name. */
   async findTasksQueueUrl(token: string): Promise<string | undefined> {
     const { api, prefix, taskQueueUrl, fifo } = this.#options;

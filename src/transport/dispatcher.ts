@@ -48,11 +48,11 @@ export class Dispatcher {
   }
 
   async send(task: RemoteTask): Promise<void> {
-    const { timeoutMs, timing } = this.#options;
+    const { timeoutMs, timing, queues } = this.#options;
     const dispatch: Dispatch = { task, message: this.#message(task), stored: undefined, deadline: timing.now() + timeoutMs, tries: 0 };
     try {
       // Looked up first: whether tasks wait for each other is the queue's affair.
-      const queueUrl = await this.#retry(dispatch, () => this.#queueUrl(task));
+      const queueUrl = queues.knownTasksQueueUrl(task.group) ?? (await this.#retry(dispatch, () => queues.tasksQueueUrl(task.group)));
       const send = () => this.#retry(dispatch, () => this.#sendOnce(dispatch));
       await (isFifoQueue(queueUrl) ? this.#runs.run(task.runId, send) : send());
     } catch (error) {
@@ -87,21 +87,18 @@ export class Dispatcher {
     const { task, message } = dispatch;
     const { runId, stepId, seq } = task;
     // Once: a try that comes after it finds the body stored.
-    dispatch.stored ??= await storeLargeBody(message, { kind: 'task', runId, stepId, seq }, payloadStore);
-    const queueUrl = await this.#queueUrl(task);
+    dispatch.stored ??=
+      payloadStore === undefined ? message : await storeLargeBody(message, { kind: 'task', runId, stepId, seq }, payloadStore);
+    const queueUrl = queues.knownTasksQueueUrl(task.group) ?? (await queues.tasksQueueUrl(task.group));
     try {
       await sender.send(queueUrl, this.#addressed(dispatch, dispatch.stored, queueUrl));
     } catch (error) {
       if (!(error instanceof QueueNotFoundError)) throw error;
       // Deleted since it was looked up; it may have been made anew, or autoCreate makes it. If not, this throws.
       queues.forget(queueUrl);
-      const anew = await this.#queueUrl(task);
+      const anew = await queues.tasksQueueUrl(task.group);
       await sender.send(anew, this.#addressed(dispatch, dispatch.stored, anew));
     }
-  }
-
-  #queueUrl({ group }: RemoteTask): Promise<string> {
-    return this.#options.queues.tasksQueueUrl(group);
   }
 
   #message(task: RemoteTask): OutgoingMessage {

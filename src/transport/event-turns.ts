@@ -61,7 +61,12 @@ export class EventTurns implements Turns {
   dispatching({ runId, seq }: DispatchedStep): void {
     this.#sending.set(runId, (this.#sending.get(runId) ?? 0) + 1);
     const turn = this.#dispatchingTurn(runId);
-    (turn.announced.has(seq) ? turn.awaited : turn.dispatched).add(seq);
+    if (turn.announced?.has(seq)) {
+      turn.awaited ??= new Set();
+      turn.awaited.add(seq);
+    } else {
+      turn.dispatched.add(seq);
+    }
     turn.lastDispatchAt = steadyNow();
     if (turn.state !== 'open') this.#forgetWhenQuiet(runId, turn);
   }
@@ -78,7 +83,7 @@ export class EventTurns implements Turns {
   }
 
   passesThrough({ runId, seq }: ResultIds): boolean {
-    return this.#turns.get(runId)?.awaited.has(seq) ?? false;
+    return this.#turns.get(runId)?.awaited?.has(seq) ?? false;
   }
 
   readyAt({ runId }: ResultIds): number {
@@ -116,7 +121,7 @@ export class EventTurns implements Turns {
    * for a step. The engine would begin a second one beside it: its lock keeps out other instances only.
    */
   mayContinue(runId: string): boolean {
-    return this.#deliveries.get(runId)?.turned === false && !this.#turns.get(runId)?.awaited.size;
+    return this.#deliveries.get(runId)?.turned === false && !this.#turns.get(runId)?.awaited?.size;
   }
 
   delivered(runId: string): void {
@@ -134,6 +139,7 @@ export class EventTurns implements Turns {
     const turn = this.#turn(runId);
     if (turn.dispatched.has(seq)) return;
     // Not yet `awaited`: a control plane delivers other instances' events too.
+    turn.announced ??= new Set();
     turn.announced.add(seq);
     if (turn.state !== 'open') this.#forgetWhenQuiet(runId, turn);
   }
@@ -141,7 +147,7 @@ export class EventTurns implements Turns {
   #settled(runId: string, seq: number): void {
     this.#deliveries.get(runId)?.settled.add(seq);
     const turn = this.#turns.get(runId);
-    if (turn?.awaited.delete(seq) && turn.state !== 'open') this.#forgetWhenQuiet(runId, turn);
+    if (turn?.awaited?.delete(seq) && turn.state !== 'open') this.#forgetWhenQuiet(runId, turn);
   }
 
   #dispatchingTurn(runId: string): Turn {
@@ -171,9 +177,9 @@ export class EventTurns implements Turns {
     const turn = this.#turns.get(runId);
     if (turn !== undefined) {
       turn.state = 'ended';
-      turn.awaited.clear();
+      turn.awaited = undefined;
       // What other instances announced in this turn is theirs; kept, it would pass for a step that the next turn awaits.
-      turn.announced.clear();
+      turn.announced = undefined;
       this.#forgetWhenQuiet(runId, turn);
     }
     this.#tellEnd(runId);
@@ -188,7 +194,7 @@ export class EventTurns implements Turns {
   #forgetWhenQuiet(runId: string, turn: Turn): void {
     clearTimeout(turn.expiry);
     turn.expiry = setTimeout(() => {
-      if (this.#turns.get(runId) === turn && turn.awaited.size === 0) this.#forget(runId);
+      if (this.#turns.get(runId) === turn && !turn.awaited?.size) this.#forget(runId);
     }, this.#quietMs).unref();
   }
 
@@ -211,17 +217,16 @@ interface Turn {
   /** By the steady clock. */
   lastDispatchAt: number;
   /** Positions of the steps that were started before they were dispatched. */
-  readonly announced: Set<number>;
+  announced: Set<number> | undefined;
   /** Positions of the durable steps that this turn has dispatched. */
   readonly dispatched: Set<number>;
   /** Positions of the steps that this turn waits for in memory. */
-  readonly awaited: Set<number>;
+  awaited: Set<number> | undefined;
   expiry?: NodeJS.Timeout;
 }
 
 function newTurn(state: Turn['state'], before?: Turn): Turn {
   clearTimeout(before?.expiry);
   // What was announced in between belongs to the new turn.
-  const announced = before?.announced ?? new Set();
-  return { state, lastDispatchAt: 0, announced, dispatched: new Set(), awaited: new Set() };
+  return { state, lastDispatchAt: 0, announced: before?.announced, dispatched: new Set(), awaited: undefined };
 }

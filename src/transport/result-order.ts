@@ -4,13 +4,16 @@ import type { StepResult } from '../wire/step-result.ts';
 import { RecentIds } from './recent-ids.ts';
 import type { DispatchedStep, Turns } from './turns.ts';
 
-interface HeldResult {
+interface ArrivedResult {
   readonly result: StepResult;
   readonly deliver: () => Promise<void>;
   /** Not before this, by the steady clock, where another instance may have dispatched its step. */
   readonly notBefore: number;
   /** By the steady clock. */
   readonly cameAt: number;
+}
+
+interface HeldResult extends ArrivedResult {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -79,12 +82,14 @@ export class ResultOrder {
     // Even when closed: a turn that close() waits for waits for this.
     if (this.#turns.passesThrough(result)) return deliver();
     if (this.#closed) return Promise.reject(closed());
+    const lane = this.#lane(result.runId);
+    const now = steadyNow();
+    // SQS's clock may be ahead of ours.
+    const notBefore = ours ? 0 : now + Math.min(sentAt - Date.now(), 0) + OTHERS_HOLD_MS;
+    const arrived = { result, deliver, notBefore, cameAt: now };
+    if (lane.held.length === 0 && this.#goesAt(arrived, lane) <= now) return this.#deliver(lane, arrived);
     return new Promise((resolve, reject) => {
-      const lane = this.#lane(result.runId);
-      const now = steadyNow();
-      // SQS's clock may be ahead of ours.
-      const notBefore = ours ? 0 : now + Math.min(sentAt - Date.now(), 0) + OTHERS_HOLD_MS;
-      lane.held.push({ result, deliver, notBefore, cameAt: now, resolve, reject });
+      lane.held.push({ ...arrived, resolve, reject });
       this.#pump(result.runId, lane);
     });
   }
@@ -119,12 +124,12 @@ export class ResultOrder {
     const now = steadyNow();
     let nextAt = Number.POSITIVE_INFINITY;
     for (const held of [...lane.held]) {
-      const goesAt = Math.min(this.#latestAt(held, lane), Math.max(held.notBefore, this.#turns.readyAt(held.result)));
+      const goesAt = this.#goesAt(held, lane);
       if (goesAt > now) {
         nextAt = Math.min(nextAt, goesAt);
       } else {
         lane.held.splice(lane.held.indexOf(held), 1);
-        void this.#deliver(runId, lane, held);
+        void this.#deliver(lane, held).then(held.resolve, held.reject);
       }
     }
     clearTimeout(lane.timer);
@@ -132,23 +137,25 @@ export class ResultOrder {
     this.#dropIfIdle(runId, lane);
   }
 
+  /** When a result may go, by the steady clock; infinite where an event has to come first. */
+  #goesAt(arrived: ArrivedResult, lane: Lane): number {
+    return Math.min(this.#latestAt(arrived, lane), Math.max(arrived.notBefore, this.#turns.readyAt(arrived.result)));
+  }
+
   /**
    * When a result goes whatever is known of turns. Where another one of its run is with the engine, that one gets as
    * long: results that waited for a turn whose end was never written are overdue together, and at once would each begin a turn.
    */
-  #latestAt({ cameAt }: HeldResult, { delivering, begunAt }: Lane): number {
+  #latestAt({ cameAt }: ArrivedResult, { delivering, begunAt }: Lane): number {
     return (delivering > 0 ? Math.max(cameAt, begunAt) : cameAt) + this.#maxHoldMs;
   }
 
-  async #deliver(runId: string, lane: Lane, { deliver, resolve, reject }: HeldResult): Promise<void> {
+  async #deliver(lane: Lane, { result: { runId }, deliver }: ArrivedResult): Promise<void> {
     lane.delivering += 1;
     lane.begunAt = steadyNow();
     this.#turns.delivering(runId);
     try {
       await deliver();
-      resolve();
-    } catch (error) {
-      reject(error);
     } finally {
       lane.delivering -= 1;
       if (lane.delivering === 0) this.#turns.delivered(runId);

@@ -6,6 +6,7 @@ import type { Acknowledger } from '../sqs/acknowledger.ts';
 import { Acknowledgers } from '../sqs/acknowledgers.ts';
 import type { Timing } from '../sqs/backoff.ts';
 import { isFifoQueue } from '../sqs/fifo-queues.ts';
+import { Outstanding } from '../sqs/outstanding.ts';
 import { Poller } from '../sqs/poller.ts';
 import type { ReceivedMessage, SqsApi } from '../sqs/sqs-api.ts';
 import { decodeStepResult, type StepResult } from '../wire/step-result.ts';
@@ -55,7 +56,7 @@ export class ResultReceiver {
   readonly #poller: Poller;
   readonly #acknowledgers: Acknowledgers;
   readonly #outage: StoreOutage;
-  readonly #inFlight = new Set<Promise<void>>();
+  readonly #inFlight = new Outstanding();
   /** By run, on a FIFO queue: what is with the engine and shuts the run's group meanwhile. */
   readonly #handovers = new Map<string, Handover>();
 
@@ -104,7 +105,7 @@ export class ResultReceiver {
 
   /** Resolves when the engine is done with everything it was given, and SQS has been told. */
   async settled(): Promise<void> {
-    while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
+    await this.#inFlight.idle();
     await this.#acknowledgers.idle();
   }
 
@@ -132,17 +133,23 @@ export class ResultReceiver {
         (message) => this.#handle(message, acknowledger, fifo),
         (message, delaySeconds) => acknowledger.release(message.receiptHandle, delaySeconds),
       );
-      this.#track(handled.finally(() => endProbe?.()));
+      this.#track(handled, endProbe);
     }
   }
 
-  #track(work: Promise<void>): void {
-    const tracked = work.finally(() => {
+  #track(work: Promise<void>, ended?: () => void): void {
+    this.#inFlight.begin();
+    const end = () => {
       const wasFull = this.#inFlight.size >= MAX_IN_FLIGHT;
-      this.#inFlight.delete(tracked);
+      this.#inFlight.end();
+      ended?.();
       if (wasFull) this.#poller.wake();
+    };
+    // Not `finally`, which makes three promises more.
+    void work.then(end, (error) => {
+      end();
+      throw error;
     });
-    this.#inFlight.add(tracked);
   }
 
   async #handle(message: ReceivedMessage, acknowledger: Acknowledger, fifo: boolean): Promise<Fate> {

@@ -132,7 +132,11 @@ export class SqsTransport implements Transport {
     // After `close()` too: a pass over due timers outlives Nest's drain of the engine, and a refusal here would fail its runs for good.
     this.#order.dispatching(task);
     if (this.#eventTurns?.passesThrough(task)) this.#receiver?.turnAwaits(task.runId);
-    await this.#dispatcher.send(task).finally(() => this.#order.dispatched(task));
+    try {
+      await this.#dispatcher.send(task);
+    } finally {
+      this.#order.dispatched(task);
+    }
   }
 
   /**

@@ -1,0 +1,23 @@
+/** Counts work that is under way, and tells when there is none. A set of its promises would cost each of them three more. */
+export class Outstanding {
+  #count = 0;
+  #waiting: (() => void)[] = [];
+
+  get size(): number {
+    return this.#count;
+  }
+
+  begin(): void {
+    this.#count += 1;
+  }
+
+  end(): void {
+    this.#count -= 1;
+    if (this.#count === 0) for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** Resolves when none is under way, that which begins meanwhile included. */
+  async idle(): Promise<void> {
+    while (this.#count > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+}
