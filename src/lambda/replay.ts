@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../errors.ts';
+import { ConfigurationError, StepFailedError } from '../errors.ts';
 import type { SqsChannel } from './result-channel.ts';
 
 /** `print`: results go to standard output, and no queue is touched. `send`: as always. */
@@ -24,4 +24,10 @@ export function printingChannel(write: (line: string) => unknown = (line) => pro
     // Only results are printed: a parked task is where it was.
     sendTo: async () => undefined,
   };
+}
+
+/** Prints what a step threw, with its stack: whoever replays an event looks for the line. Ours say all in their message, which the result has. */
+export function printThrown(thrown: unknown): void {
+  // biome-ignore lint/suspicious/noConsole: for the eyes of whoever sits at the terminal; it may hold inputs, so no log gets it
+  if (!(thrown instanceof StepFailedError)) console.error(thrown);
 }

@@ -23,6 +23,8 @@ export interface RecordRunner {
   readonly payloadStore: PayloadStore | undefined;
   /** False where results only go to a terminal. */
   readonly storesResults: boolean;
+  /** Told what a step threw, where somebody at a terminal asked for the run. */
+  readonly onThrown: ((thrown: unknown) => void) | undefined;
   /** What becomes of a step that has not ended in time. */
   readonly onDeadline: 'fail' | 'redeliver';
   readonly logger: Logger;
@@ -90,6 +92,7 @@ async function runTaskOf(record: SQSRecord, task: RemoteTask, body: string, run:
     }
     const encoded = encodedFor(result, work, runner);
     logEnd(logger, work, endedAt - startedAt, encoded.result);
+    if (work.thrown !== undefined) runner.onThrown?.(work.thrown.cause);
     message = encoded.message;
   } else {
     logger.info('step not run again: its result was still here', work.ids);

@@ -2,7 +2,7 @@ import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { defaultLogger, safeLogger } from '../logger.ts';
 import { batchHandler, middyMethods, type SqsBatchHandler } from './batch-handler.ts';
 import { FlushCost } from './flush-cost.ts';
-import { printingChannel, replayOf } from './replay.ts';
+import { printingChannel, printThrown, replayOf } from './replay.ts';
 import { type ResultChannel, sqsResultChannel } from './result-channel.ts';
 import type { RecordRunner } from './run-record.ts';
 import { runRecords } from './run-records.ts';
@@ -70,6 +70,7 @@ export function sqsStepHandler(nameOrSteps: unknown, fnOrOptions?: unknown, sing
     marker,
     payloadStore,
     storesResults: !prints,
+    onThrown: prints ? printThrown : undefined,
     onDeadline,
     logger,
     costs,

@@ -1,11 +1,15 @@
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
+import { url as inspectorUrl } from 'node:inspector';
 import { basename, join } from 'node:path';
 import { ConfigurationError } from '../errors.ts';
 import type { DurableDeployment } from './deployment.ts';
 import type { Value } from './resources/cloudformation.ts';
 import { workerEnvironment } from './resources/environment.ts';
 import { resultsQueueNameOf } from './resources/queues.ts';
+
+/** Lambda gives a function so long to load, beside its timeout. */
+const LOAD_MS = 10_000;
 
 /** What becomes of the results of a replayed event. */
 export type Replay = 'print' | 'send';
@@ -60,4 +64,15 @@ export async function bridgeModule(serviceDir: string, handler: string): Promise
   if (!existsSync(`${path}.mjs`) || existsSync(bridge) || existsSync(`${path}.js`)) return async () => undefined;
   await writeFile(bridge, `module.exports = import(${JSON.stringify(`./${basename(path)}.mjs`)});\n`);
   return () => rm(bridge, { force: true });
+}
+
+/**
+ * Calls `end` when a replayed function is long past the time that it would have on Lambda: the deploy tool enforces no timeout, and a
+ * handler that never ends would keep the command for ever. Gives the way to call it off. In a debugger time does not count.
+ */
+export function whenLate(functionKey: string, timeoutSeconds: number, end: (problem: string) => void): () => void {
+  if (inspectorUrl() !== undefined) return () => undefined;
+  const problem = `function "${functionKey}" has not ended within its timeout of ${timeoutSeconds} s and the ${LOAD_MS / 1_000} s that Lambda gives it to load; its load or its handler never ends`;
+  const timer = setTimeout(end, timeoutSeconds * 1_000 + LOAD_MS, problem);
+  return () => clearTimeout(timer);
 }

@@ -5,10 +5,10 @@ import { addResources, extendFunctions, patchEvents, setEnvironment, templatePro
 import { entriesOf } from './config/section.ts';
 import type { DurableDeployment } from './deployment.ts';
 import type { Framework, Template } from './framework.ts';
-import { bridgeModule, readReplay, replayEnvironment } from './invoke-local.ts';
+import { bridgeModule, readReplay, replayEnvironment, whenLate } from './invoke-local.ts';
 import { leanCore } from './lean-core.ts';
 import { nodeProblem } from './node-version.ts';
-import { readDurableService } from './read-service.ts';
+import { durableFunctions, readDurableService } from './read-service.ts';
 import { workerEnvironment } from './resources/environment.ts';
 
 const ESBUILD = 'serverless-esbuild';
@@ -37,6 +37,7 @@ export class DurableSqsLambdaPlugin {
   readonly #options: Readonly<Record<string, unknown>>;
   #deployment: DurableDeployment | undefined;
   #undoBridge: (() => Promise<void>) | undefined;
+  #callOffEnd: (() => void) | undefined;
 
   constructor(serverless: Framework, options: Readonly<Record<string, unknown>>) {
     this.#serverless = serverless;
@@ -55,7 +56,8 @@ export class DurableSqsLambdaPlugin {
         this.#whilePackaging((deployment, template) => this.#check(deployment, template)),
       'before:invoke:local:invoke': () => this.#bridge(),
       'after:invoke:local:invoke': () => this.#undoBridge?.(),
-      error: () => this.#endSoon(),
+      error: () => this.#endSoon(1),
+      finalize: () => (this.#callOffEnd === undefined ? undefined : this.#endSoon(0)),
       ...commandHooks(() => oslsContext(serverless, options, () => this.service())),
     };
   }
@@ -107,6 +109,8 @@ export class DurableSqsLambdaPlugin {
       throw new this.#serverless.classes.Error(message, ERROR_CODE);
     }
     this.#undoBridge = await bridgeModule(serviceDir, handler);
+    const durable = this.#isUsed() ? durableFunctions(this.service()).find(({ functionKey }) => functionKey === key) : undefined;
+    if (durable !== undefined) this.#callOffEnd = whenLate(durable.functionKey, durable.timeoutSeconds, (problem) => this.#endNow(problem));
   }
 
   /**
@@ -122,11 +126,21 @@ export class DurableSqsLambdaPlugin {
     }
   }
 
-  /** Ends a process that something else would keep alive after its error. An unreferenced timer keeps nothing alive itself. */
-  async #endSoon(): Promise<void> {
+  /**
+   * Ends a process that something else would keep alive after its error, or after a replay: a timer or a connection that the handler
+   * left open, which Lambda freezes. An unreferenced timer keeps nothing alive itself.
+   */
+  async #endSoon(code: number): Promise<void> {
     if (!this.#is(...PACKAGING, ONE_FUNCTION, REPLAY)) return;
-    setTimeout(() => process.exit(process.exitCode ?? 1), GRACE_MS).unref();
+    this.#callOffEnd?.();
+    setTimeout(() => process.exit(process.exitCode ?? code), GRACE_MS).unref();
     await this.#undoBridge?.();
+  }
+
+  async #endNow(problem: string): Promise<void> {
+    process.stderr.write(`${problem}\n`);
+    await this.#undoBridge?.();
+    process.exit(1);
   }
 
   #is(...commands: readonly string[]): boolean {

@@ -37,6 +37,25 @@ describe('sls invoke local', () => {
   });
 });
 
+describe('sls invoke local of a step', () => {
+  it('shows where it threw, in TypeScript, and ends although it leaves a timer behind', async () => {
+    const body = JSON.stringify({ runId: 'r', seq: 0, name: 'step', stepId: 'r:0', group: 'step', input: {}, attempt: 1 });
+    const record = { messageId: 'm', receiptHandle: 'h', body, attributes: { ApproximateReceiveCount: '1' }, messageAttributes: {} };
+    const event = { Records: [{ ...record, eventSource: 'aws:sqs', eventSourceARN: 'arn:aws:sqs:eu-central-1:1:durable-tasks-step' }] };
+    const run = await sls(fixture('broken'), ['invoke', 'local', '-f', 'step', '-d', JSON.stringify(event)]);
+    expect(run.stderr).toMatch(/Error: declined\n\s+at decline \(.*broken\/step\.ts:7:9\)/);
+    expect(run.stdout).toContain('"status":"failed","error":{"message":"declined"}');
+    expect(run.code).toBe(0);
+    expect(run.seconds).toBeLessThan(30);
+  });
+
+  it('ends where its handler never does', async () => {
+    const run = await sls(fixture('broken'), ['invoke', 'local', '-f', 'never', '-d', '{}']);
+    expect(run.stderr).toContain('function "never" has not ended within its timeout of 1 s');
+    expect(run.code).toBe(1);
+  });
+});
+
 describe('sls package', () => {
   it('ends in seconds with the error where a handler cannot be built', async () => {
     const run = await sls(fixture('broken'), ['package']);

@@ -65,6 +65,22 @@ describe('DURABLE_REPLAY=print', () => {
     expect(lines.map((line) => decodeStepResult(line).status)).toEqual(['failed']);
   });
 
+  it('prints what a step threw with its stack, but not to the log, and nothing where our own message says all', async () => {
+    vi.stubEnv('DURABLE_REPLAY', 'print');
+    const shown = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    try {
+      const declined = new Error('declined');
+      const thrower = sqsStepHandler('step', () => Promise.reject(declined), { logger });
+      await printedBy(() => thrower(eventOfInputs([1]), contextOf()));
+      expect(shown.mock.calls).toEqual([[declined]]);
+      shown.mockClear();
+      await printedBy(() => sqsStepHandler('other', () => 1, { logger })(eventOfInputs([1]), contextOf()));
+      expect(shown).not.toHaveBeenCalled();
+    } finally {
+      shown.mockRestore();
+    }
+  });
+
   it('of a dead letter prints its result, and parks nothing', async () => {
     vi.stubEnv('DURABLE_REPLAY', 'print');
     const handler = sqsDeadLetterHandler({ logger });

@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
-import { bridgeModule, readReplay, replayEnvironment } from '../../../src/serverless/invoke-local.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { bridgeModule, readReplay, replayEnvironment, whenLate } from '../../../src/serverless/invoke-local.ts';
 import { readDurableService } from '../../../src/serverless/read-service.ts';
 import { serviceOf } from './services.ts';
 
@@ -79,6 +79,24 @@ describe('a handler built to .mjs', () => {
       expect(existsSync(join(folder, 'charge.cjs'))).toBe(false);
     } finally {
       await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe('a replayed function that never ends', () => {
+  it('is ended after its timeout and the time that Lambda gives it to load, unless it ended before', () => {
+    vi.useFakeTimers();
+    try {
+      const end = vi.fn();
+      whenLate('pay', 6, end);
+      const callOff = whenLate('ship', 6, end);
+      vi.advanceTimersByTime(15_999);
+      expect(end).not.toHaveBeenCalled();
+      callOff();
+      vi.advanceTimersByTime(1);
+      expect(end.mock.calls).toEqual([[expect.stringContaining('function "pay" has not ended within its timeout of 6 s')]]);
+    } finally {
+      vi.useRealTimers();
     }
   });
 });
