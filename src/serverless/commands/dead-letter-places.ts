@@ -68,7 +68,10 @@ export interface Visited {
   readonly queue: PlaceQueue;
 }
 
-/** Shows every selected message; gives the queues that were not seen to their end. What `visit` keeps is given back. */
+/**
+ * Shows every selected message; gives the queues that were not seen to their end. What `visit` keeps is given back, and on a FIFO queue
+ * hides what stands behind it in its group until then.
+ */
 export async function visitDeadLetters(
   context: CommandContext,
   sqs: AdminSqs,
@@ -79,11 +82,17 @@ export async function visitDeadLetters(
   for (const place of places) {
     for (const queue of [...(includeDeadLetters ? [place.deadLetters] : []), place.parked]) {
       if (queue.depth.visible === 0 && queue.depth.inFlight === 0) continue;
-      const cut = await walkQueue(sqs, queue.url, { limit, now: context.now }, (message, receiptHandle) => {
-        if (messageId !== undefined && message.MessageId !== messageId) return 'kept';
-        return visit({ message, receiptHandle, place, queue });
+      let seen = 0;
+      let kept = 0;
+      const cut = await walkQueue(sqs, queue.url, { limit, now: context.now }, async (message, receiptHandle) => {
+        const selected = messageId === undefined || message.MessageId === messageId;
+        const outcome = selected ? await visit({ message, receiptHandle, place, queue }) : 'kept';
+        seen += 1;
+        if (outcome === 'kept') kept += 1;
+        return outcome;
       });
-      if (cut) unfinished.push(queue.name);
+      const locked = messageId === undefined && isFifo(queue.name) && kept > 0 && seen < queue.depth.visible;
+      if (cut || locked) unfinished.push(queue.name);
     }
   }
   return unfinished;
@@ -91,7 +100,7 @@ export async function visitDeadLetters(
 
 /** Tells of the queues that were not seen to their end; exits 1 unless `--limit` asked for just that. */
 export function tellUnfinished(context: CommandContext, unfinished: readonly string[]): void {
-  for (const name of unfinished) context.writeError(`${name} holds more than was looked at: run it again.\n`);
+  for (const name of unfinished) context.writeError(`${name} holds more than was looked at: ${howToSeeMore(name, 'run it again')}.\n`);
   if (unfinished.length > 0 && textOption(context.options, 'limit') === undefined) context.setExitCode(1);
 }
 
@@ -100,4 +109,13 @@ export function nothingFound({ messageId, includeDeadLetters }: Selection): stri
   if (messageId === undefined) return undefined;
   const hint = includeDeadLetters ? '' : ' Only parked queues were looked at; --include-dead-letters looks at the others too.';
   return `no message ${messageId} that is visible now.${hint}`;
+}
+
+/** How to get at what a command has not seen of a queue. */
+export function howToSeeMore(queueName: string, standard: string): string {
+  return isFifo(queueName) ? 'a FIFO queue shows only the first messages of a group, until they are retried or deleted' : standard;
+}
+
+function isFifo(queueName: string): boolean {
+  return queueName.endsWith('.fifo');
 }

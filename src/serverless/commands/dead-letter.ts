@@ -102,7 +102,7 @@ function parkedFacts({ MessageAttributes }: Message): ParkedFacts | undefined {
   const { reason, firstSeen, receiveCount, resultSent } = jsonObject(note);
   return {
     reason: typeof reason === 'string' ? reason : undefined,
-    firstSeen: typeof firstSeen === 'string' ? firstSeen : undefined,
+    firstSeen: typeof firstSeen === 'string' && !Number.isNaN(Date.parse(firstSeen)) ? firstSeen : undefined,
     receiveCount: typeof receiveCount === 'number' ? receiveCount : undefined,
     resultSent: typeof resultSent === 'boolean' ? resultSent : undefined,
   };

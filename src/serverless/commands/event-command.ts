@@ -32,7 +32,7 @@ export async function eventCommand(context: CommandContext): Promise<void> {
     return;
   }
   const file = resolve(serviceDir, out);
-  writeJsonFile(file, event);
+  writeJsonFile('--out', file, event);
   const shown = relative(serviceDir, file);
   const { functionKey } = step.function;
   if (flagOption(options, 'json')) {
@@ -93,10 +93,12 @@ function oneStep(context: CommandContext): DurableStep {
   const { options } = context;
   const name = textOption(options, 'step');
   if (name === undefined) throw new CommandError('expected --step, the name of a step');
-  const [step, ...others] = stepsNamed(context.service(), name, textOption(options, 'partition'));
+  const found = stepsNamed(context.service(), name, textOption(options, 'partition'));
+  // Without --partition the step that has none is meant: nothing else could name it.
+  const step = found.find(({ partition }) => partition === undefined) ?? found[0];
   if (step === undefined) throw new CommandError(`--step: no step "${name}" in this service`);
-  if (others.length > 0) {
-    const partitions = [step, ...others].map(({ partition }) => partition ?? '(none)').join(', ');
+  if (step.partition !== undefined && found.length > 1) {
+    const partitions = found.map(({ partition }) => partition).join(', ');
     throw new CommandError(`--step: "${name}" has several partitions; give --partition, one of ${partitions}`);
   }
   return step;

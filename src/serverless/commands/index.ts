@@ -107,6 +107,15 @@ async function run(command: (context: CommandContext) => Promise<void>, context:
   try {
     await command(asked);
   } catch (error) {
-    throw shownError(error, flagOption(asked.options, 'local'));
+    const shown = shownError(error, flagOption(asked.options, 'local'));
+    if (!flagOption(asked.options, 'json') || !isForUser(shown)) throw shown;
+    // The deploy tool prints errors to stdout, where whoever asked for JSON must find nothing else.
+    asked.writeError(`${shown.message}\n`);
+    asked.setExitCode(1);
   }
+}
+
+/** Ours and the deploy tool's own: a message is all there is to them. */
+function isForUser(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ServerlessError';
 }

@@ -1,7 +1,7 @@
 import type { AdminSqs } from './admin-sqs.ts';
 import type { CommandContext } from './context.ts';
 import { type DeadLetter, deadLetter } from './dead-letter.ts';
-import { nothingFound, type Place, type Selection, visitDeadLetters } from './dead-letter-places.ts';
+import { howToSeeMore, nothingFound, type Place, type Selection, visitDeadLetters } from './dead-letter-places.ts';
 import { flagOption } from './options.ts';
 import { age, counted, plain, table } from './table.ts';
 
@@ -29,7 +29,7 @@ export async function listDeadLetters(context: CommandContext, sqs: AdminSqs, se
     context.write(`${JSON.stringify({ steps, unfinished }, undefined, 2)}\n`);
   } else {
     context.write([...byPlace].map(([place, messages]) => section(place, messages, selection, context.now())).join('\n'));
-    for (const name of unfinished) context.writeError(`${name} holds more than is shown: --limit N shows more.\n`);
+    for (const name of unfinished) context.writeError(`${name} holds more than is shown: ${howToSeeMore(name, '--limit N shows more')}.\n`);
   }
   const nothing = found.length === 0 ? nothingFound(selection) : undefined;
   if (nothing !== undefined) {

@@ -10,8 +10,9 @@ import { engineEnvironment, handlerEnvironment } from './local-environment.ts';
 import { startFunctions } from './local-functions.ts';
 import { createPlan } from './local-queues.ts';
 import { localReport } from './local-report.ts';
-import { integerOption } from './options.ts';
+import { flagOption, integerOption } from './options.ts';
 import { queuePlan, resultsName } from './queue-plan.ts';
+import { stdoutToStderr } from './stdout-to-stderr.ts';
 
 /** `sls durable local`: the whole service in this process, until it is interrupted. Exits 0 after Ctrl-C. */
 export async function localCommand(context: CommandContext): Promise<void> {
@@ -22,6 +23,8 @@ export async function localCommand(context: CommandContext): Promise<void> {
   const maxReceiveCount = integerOption(options, 'max-receive-count', 1, 1_000);
   const esbuild = loadEsbuild(serviceDir);
   const report = localReport(context);
+  // Handlers run in this process, and print what they like.
+  if (flagOption(options, 'json')) stdoutToStderr();
   const interruption = listenForInterruption();
   const outDir = join(serviceDir, '.serverless', `durable-local-${process.pid}`);
   mkdirSync(outDir, { recursive: true });

@@ -15,7 +15,7 @@ export function localEndpointFile(serviceDir: string, temporaryDir = tmpdir()): 
 }
 
 export function writeLocalEndpoint(file: string, endpoint: string): void {
-  writeJsonFile(file, { endpoint, pid: process.pid });
+  writeJsonFile('sls durable local', file, { endpoint, pid: process.pid });
   // The folder of temporary files is everybody's.
   chmodSync(dirname(file), 0o700);
   chmodSync(file, 0o600);

@@ -27,6 +27,8 @@ export function oslsContext(
 ): CommandContext {
   const provider = () => host.getProvider('aws');
   const serviceDir = host.serviceDir ?? process.cwd();
+  // Bound before handlers run here: `sls durable local --json` leads what they print to stderr.
+  const write = process.stdout.write.bind(process.stdout);
   const credentials = () => provider().getAwsSdkV3CredentialsProvider?.();
   return {
     service,
@@ -41,7 +43,7 @@ export function oslsContext(
     serviceDir,
     options,
     env: process.env,
-    write: (text) => void process.stdout.write(text),
+    write: (text) => void write(text),
     writeError: (text) => void process.stderr.write(text),
     setExitCode: (code) => {
       process.exitCode = code;

@@ -22,7 +22,7 @@ export async function saveDeadLetters(context: CommandContext, sqs: AdminSqs, se
 
   const saved = [...byFunction].map(([functionKey, Records]) => {
     const path = resolve(serviceDir, byFunction.size === 1 ? file : fileOfFunction(file, functionKey));
-    writeJsonFile(path, { Records });
+    writeJsonFile('--save', path, { Records });
     return { file: relative(serviceDir, path), function: functionKey, records: Records.length };
   });
   if (flagOption(options, 'json')) context.write(`${JSON.stringify(saved, undefined, 2)}\n`);

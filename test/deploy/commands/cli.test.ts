@@ -97,4 +97,9 @@ describe('a mistake on the command line', () => {
     for (const text of said) expect(text).not.toMatch(/\n {4}at /);
     expect(runs.map(({ code }) => code)).toEqual([1, 1]);
   });
+
+  it('with --json leaves stdout empty', async () => {
+    const { code, stdout, stderr } = await durable('event', '--step', 'nope', '--input', '{}', '--json');
+    expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: '', stderr: '--step: no step "nope" in this service; it has pay\n' });
+  });
 });

@@ -48,8 +48,8 @@ export function startLocal(serviceDir: string, args: readonly string[]): LocalRu
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     const lines = `${rest}${text}`.split('\n');
     rest = lines.pop() ?? '';
-    // A handler may print what it likes.
-    for (const line of lines) if (line.startsWith('{"event":')) events.push(JSON.parse(line));
+    // Whatever handlers print, stdout is for machines.
+    for (const line of lines) events.push(JSON.parse(line));
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     errors += text;

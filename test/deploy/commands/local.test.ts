@@ -22,6 +22,7 @@ functions:
 const GREET = `import { sqsStepHandler } from 'durable-sqs-lambda/worker';
 import { word } from './word';
 const greeter = process.env.GREETER;
+console.log('loading the greeter');
 export const handler = sqsStepHandler('test.greet', async ({ name }: { name: string }) => \`\${greeter}: \${word} \${name}\`);
 `;
 const FRAGILE = "export const handler = async () => { throw new Error('fragile'); };\n";

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Message, SendMessageCommandInput } from '@aws-sdk/client-sqs';
 import { describe, expect, it } from 'vitest';
 import { deadLetter, replayRecord, retryMessage } from '../../../../src/serverless/commands/dead-letter.ts';
@@ -28,24 +31,35 @@ const SERVICE = {
   steps: ONE_STEP.steps.map((step) => ({ ...step, queues: { tasks: 'tasks', deadLetters: 'dead', parked: 'parked' } })),
 };
 
+const FIFO_SERVICE = {
+  ...SERVICE,
+  steps: SERVICE.steps.map((step) => ({ ...step, queues: { tasks: 'tasks.fifo', deadLetters: 'dead.fifo', parked: 'parked.fifo' } })),
+};
+
 interface World {
   readonly parked?: Message[];
   readonly dead?: Message[];
+  /** Messages of each queue that no receive gives. */
+  readonly hidden?: number;
+  readonly fifo?: boolean;
   readonly refuse?: 'send' | 'delete';
   readonly answer?: boolean | undefined;
   readonly now?: () => number;
 }
 
 /** Runs the command on queues that hold so much; gives what it did. */
-async function run(options: Record<string, unknown>, { parked = [], dead = [], refuse, answer, now }: World = {}) {
+async function run(
+  options: Record<string, unknown>,
+  { parked = [], dead = [], hidden = 0, fifo = false, refuse, answer, now }: World = {},
+) {
   const held = new Map([
-    [URL_OF('parked'), [...parked]],
+    [URL_OF(fifo ? 'parked.fifo' : 'parked'), [...parked]],
     [URL_OF('dead'), [...dead]],
   ]);
   const did = { log: [] as string[], sent: [] as SendMessageCommandInput[] };
   const sqs = adminSqs({
     findQueueUrl: async (name) => URL_OF(name),
-    attributes: async (url) => ({ ApproximateNumberOfMessages: String(held.get(url)?.length ?? 0) }),
+    attributes: async (url) => ({ ApproximateNumberOfMessages: String((held.get(url)?.length ?? 0) + hidden) }),
     receive: async (url) => {
       did.log.push(`receive ${url.split('/').at(-1)}`);
       return held.get(url)?.splice(0, 10) ?? [];
@@ -63,7 +77,8 @@ async function run(options: Record<string, unknown>, { parked = [], dead = [], r
     purge: async (url) => void did.log.push(`purge ${url.split('/').at(-1)}`),
     destroy: () => void did.log.push('destroy'),
   });
-  const { context, terminal } = testContext({ service: SERVICE, options: { json: true, ...options }, answer, openSqs: () => sqs });
+  const service = fifo ? FIFO_SERVICE : SERVICE;
+  const { context, terminal } = testContext({ service, options: { json: true, ...options }, answer, openSqs: () => sqs });
   await deadLettersCommand({ ...context, now: now ?? context.now });
   return { ...did, ...terminal };
 }
@@ -81,6 +96,10 @@ describe('a dead letter', () => {
     ['parked', 'the dead-letter handler failed on it', null],
   ] as const)('without a note in the %s queue is one of which is known: %s', (queue, reason, resultSent) => {
     expect(deadLetter(message('m'), queue)).toMatchObject({ reason, resultSent, receiveCount: 3, firstSeen: '1970-01-01T00:00:01.000Z' });
+  });
+
+  it('has the time of its sending where its note has none that is one', () => {
+    expect(deadLetter(message('m', { firstSeen: 'yesterday' }), 'parked').firstSeen).toBe('1970-01-01T00:00:01.000Z');
   });
 
   it('has no run where its body is no task', () => {
@@ -211,6 +230,18 @@ describe('sls durable dead-letters', () => {
     const did = await run({ id: 'gone' }, { parked: [told] });
     expect(did.err).toContain('no message gone that is visible now');
     expect(did.code).toBe(1);
+  });
+
+  it('of a FIFO queue are told to be not all where a group hides the rest, which a second look would hide too', async () => {
+    const listed = await run({}, { parked: [untold], hidden: 3, fifo: true });
+    expect(JSON.parse(listed.out)).toMatchObject({ unfinished: ['parked.fifo'] });
+    const folder = mkdtempSync(join(tmpdir(), 'saved-'));
+    const saved = await run({ save: join(folder, 'x.json') }, { parked: [untold], hidden: 3, fifo: true });
+    rmSync(folder, { recursive: true });
+    expect(saved.err).toContain('parked.fifo holds more than was looked at: a FIFO queue shows only the first messages of a group');
+    expect(saved.code).toBe(1);
+    const retried = await run({ retry: true }, { parked: [untold], fifo: true });
+    expect(retried.code).toBe(0);
   });
 
   it('purges after a yes, and not after a no', async () => {

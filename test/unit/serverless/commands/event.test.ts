@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { taskEvent } from '../../../../src/serverless/commands/event-command.ts';
+import { eventCommand, taskEvent } from '../../../../src/serverless/commands/event-command.ts';
 import type { DurableStep } from '../../../../src/serverless/durable-service.ts';
 import { decodeRemoteTask } from '../../../../src/wire/remote-task.ts';
+import { serviceOf, testContext } from './context.ts';
 
 const step = (fifo: boolean): DurableStep => ({
   path: 'functions.pay.events[0].durableStep',
@@ -48,5 +49,36 @@ describe('the event of sls durable event', () => {
     expect(Records.map(({ attributes }) => attributes.MessageGroupId)).toEqual(['run-1', 'run-2', 'run-3']);
     expect(new Set(Records.map(({ messageId }) => messageId)).size).toBe(3);
     expect(Records.map(({ body }) => decodeRemoteTask(body).runId)).toEqual(['run-1', 'run-2', 'run-3']);
+  });
+});
+
+describe('the step of sls durable event', () => {
+  const service = serviceOf({ plain: 'pay', acme: { name: 'pay', partition: 'acme' }, other: { name: 'ship', partition: 'a' } });
+  const group = async (options: Record<string, string>) => {
+    const { context, terminal } = testContext({ service, options: { input: '{}', ...options } });
+    await eventCommand(context);
+    return decodeRemoteTask(JSON.parse(terminal.out).Records[0].body).group;
+  };
+
+  it('is the one without a partition where none is given, and can be each of the others', async () => {
+    expect(await group({ step: 'pay' })).toBe('pay');
+    expect(await group({ step: 'pay', partition: 'acme' })).toBe('pay@acme');
+    expect(await group({ step: 'ship' })).toBe('ship@a');
+  });
+
+  it('must be told where all have one', async () => {
+    const several = serviceOf({ a: { name: 'pay', partition: 'a' }, b: { name: 'pay', partition: 'b' } });
+    const { context } = testContext({ service: several, options: { input: '{}', step: 'pay' } });
+    await expect(eventCommand(context)).rejects.toThrow('--step: "pay" has several partitions; give --partition, one of a, b');
+  });
+});
+
+describe('a file that cannot be written', () => {
+  it('is a mistake of whoever named it', async () => {
+    const { context } = testContext({ service: serviceOf({ pay: 'pay' }), options: { input: '{}', step: 'pay', out: '/' } });
+    await expect(eventCommand(context)).rejects.toMatchObject({
+      name: 'ServerlessError',
+      message: '--out: expected a file that can be written, got / (EISDIR)',
+    });
   });
 });
