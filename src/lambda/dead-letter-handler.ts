@@ -3,7 +3,7 @@ import { defaultLogger, safeLogger } from '../logger.ts';
 import { checkOptions } from '../options.ts';
 import { batchHandler, middyMethods, type SqsBatchHandler } from './batch-handler.ts';
 import { DeadLetters } from './dead-letters.ts';
-import { printingChannel, replayOf } from './replay.ts';
+import { isReplay, printingChannel, replayOf } from './replay.ts';
 import { type SqsChannel, sqsResultChannel } from './result-channel.ts';
 import { CHANNEL_RULES, type ChannelOptions, channelOptions } from './step-handler-options.ts';
 
@@ -34,20 +34,20 @@ export function sqsDeadLetterHandler(options: DeadLetterHandlerOptions = {}): Sq
   const prints = replayOf(process.env) === 'print';
   const { client, clientConfig } = options;
   const channel = prints ? printingChannel() : sqsResultChannel({ prefix, resultsQueueUrl, client, clientConfig });
-  return deadLetterHandler({ ...options, concurrency }, channel, prints);
+  return deadLetterHandler({ ...options, concurrency }, channel, isReplay(process.env));
 }
 
 /** The handler over any queues. */
 export function deadLetterHandler(
   { concurrency = 10, marker, payloadStore, logger: given }: DeadLetterHandlerOptions,
   channel: SqsChannel,
-  prints = false,
+  replays = false,
 ): SqsDeadLetterHandler {
   const logger = safeLogger(given ?? defaultLogger());
   const deadLetters = new DeadLetters({ channel, concurrency, marker, payloadStore, logger });
   const { chain, invoke } = batchHandler({
     logger,
-    rejectsFailures: prints,
+    rejectsFailures: replays,
     reserveMs: (availableMs) => deadLetters.reserveMs(availableMs),
     run: (records, invocation) => deadLetters.run(records, invocation),
   });

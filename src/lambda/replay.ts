@@ -15,6 +15,15 @@ export function replayOf(env: NodeJS.ProcessEnv): Replay {
   throw new ConfigurationError(`expected DURABLE_REPLAY to be "print" or "send", got ${JSON.stringify(value.slice(0, 80))}`);
 }
 
+/**
+ * Whether somebody replays an event at a terminal: then a record without a result fails the invocation, since its exit code is all that
+ * tells. Never on Lambda, where that would bring back the whole batch.
+ */
+export function isReplay(env: NodeJS.ProcessEnv): boolean {
+  const asked = env['DURABLE_REPLAY'];
+  return asked !== undefined && asked !== '' && env['AWS_LAMBDA_RUNTIME_API'] === undefined;
+}
+
 /** Prints each result as one line of JSON and counts it as accepted. */
 export function printingChannel(write: (line: string) => unknown = (line) => process.stdout.write(line)): SqsChannel {
   return {

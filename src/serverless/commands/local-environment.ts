@@ -14,8 +14,8 @@ export interface LocalPlace {
 export function handlerEnvironment({ env }: CommandContext, place: LocalPlace): Record<string, string> {
   return {
     ...placeEnvironment(place),
-    // Results must reach the engine here, whatever a replay before this was told.
-    DURABLE_REPLAY: 'send',
+    // Results must reach the engine here, and failures this queue, whatever a replay before this was told.
+    DURABLE_REPLAY: '',
     // The local SQS takes any; but a handler that also calls the real AWS must find the real ones.
     ...(env['AWS_ACCESS_KEY_ID'] || env['AWS_PROFILE'] ? {} : LOCAL_CREDENTIALS),
   };

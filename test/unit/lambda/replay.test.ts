@@ -3,6 +3,7 @@ import { sqsDeadLetterHandler, sqsStepHandler } from '../../../src/lambda/index.
 import { printingChannel } from '../../../src/lambda/replay.ts';
 import { decodeStepResult } from '../../../src/wire/step-result.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
+import { FakeChannel, failedIds, invoke } from '../../support/fake-channel.ts';
 import { contextOf, eventOf, eventOfInputs, recordOf, taskFor } from '../../support/sqs-records.ts';
 
 const logger = capturingLogger();
@@ -92,6 +93,29 @@ describe('DURABLE_REPLAY=print', () => {
   it.each(['1', 'Print', 'x'.repeat(500)])('of another value (%#) stops the module from loading', (value) => {
     vi.stubEnv('DURABLE_REPLAY', value);
     expect(() => sqsStepHandler('step', () => 1, { logger })).toThrow('expected DURABLE_REPLAY to be "print" or "send"');
+  });
+});
+
+describe('DURABLE_REPLAY=send', () => {
+  const poisoned = () => {
+    const handler = sqsStepHandler('step', () => 1, { logger });
+    const channel = new FakeChannel();
+    return { channel, answer: invoke(handler, eventOf(recordOf(taskFor()), recordOf('{', { messageId: 'poison' })), channel) };
+  };
+
+  it('sends, and fails the command too where a record gives no result', async () => {
+    vi.stubEnv('DURABLE_REPLAY', 'send');
+    const { channel, answer } = poisoned();
+    await expect(answer).rejects.toMatchObject({ name: 'ReplayFailedError' });
+    expect(channel.accepted).toHaveLength(1);
+  });
+
+  it.each([
+    ['on Lambda, which would deliver the whole batch again', { DURABLE_REPLAY: 'send', AWS_LAMBDA_RUNTIME_API: '127.0.0.1:9001' }],
+    ['where it is empty', { DURABLE_REPLAY: '' }],
+  ])('reports the record alone %s', async (_, env) => {
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
+    expect(failedIds(await poisoned().answer)).toEqual(['poison']);
   });
 });
 
