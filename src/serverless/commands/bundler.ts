@@ -55,11 +55,15 @@ export interface WatchOptions {
   readonly onHandler: (handler: SqsLambdaHandler) => void;
   /** An edit does not build or load; the last good handler stays. */
   readonly onProblem: (problem: string) => void;
+  /** How long a handler may take to load, as on Lambda: functions load one after another. @default 10_000 */
+  readonly loadMs?: number;
 }
+
+const LOAD_MS = 10_000;
 
 /** Builds a handler and everything it imports, loads it, and does so again whenever one of these files changes. */
 export async function watchHandler(options: WatchOptions): Promise<{ stop(): Promise<void> }> {
-  const { esbuild, serviceDir, functionKey, handler, outDir, build, onProblem } = options;
+  const { esbuild, serviceDir, functionKey, handler, outDir, build, onProblem, loadMs = LOAD_MS } = options;
   const { file, exportName } = handlerFile(serviceDir, functionKey, handler);
   const firstLoad = Promise.withResolvers<void>();
   let builds = 0;
@@ -82,7 +86,7 @@ export async function watchHandler(options: WatchOptions): Promise<{ stop(): Pro
     try {
       mkdirSync(outDir, { recursive: true });
       writeFileSync(built, text);
-      options.onHandler(await options.around(() => loadHandler(built, exportName, functionKey)));
+      options.onHandler(await options.around(() => inTime(functionKey, loadMs, loadHandler(built, exportName, functionKey))));
     } catch (error) {
       onProblem(error instanceof Error ? (error.stack ?? error.message) : String(error));
     } finally {
@@ -128,6 +132,20 @@ async function loadHandler(file: string, exportName: string, functionKey: string
     throw new CommandError(`functions.${functionKey}.handler: expected an export "${exportName}" that is a function of (event, context)`);
   }
   return handler;
+}
+
+/** A module that awaits what never comes would keep every function behind it from loading. */
+async function inTime<T>(functionKey: string, loadMs: number, loading: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const problem = `functions.${functionKey}.handler: expected it to load within ${loadMs} ms, as Lambda does; does its module await something that never comes?`;
+    timer = setTimeout(() => reject(new CommandError(problem)), loadMs);
+  });
+  try {
+    return await Promise.race([loading, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** nodejs24.x refuses a handler with a callback at init. */

@@ -10,7 +10,7 @@ const serviceDir = mkdtempSync(join(tmpdir(), 'bundler-'));
 afterAll(() => rmSync(serviceDir, { recursive: true, force: true }));
 
 /** What "sls durable local" makes of one source file. */
-async function built(name: string, code: string): Promise<unknown> {
+async function built(name: string, code: string, loadMs?: number): Promise<unknown> {
   mkdirSync(join(serviceDir, 'handlers'), { recursive: true });
   writeFileSync(join(serviceDir, `handlers/${name}`), code);
   let seen: SqsLambdaHandler | string = 'nothing';
@@ -21,6 +21,7 @@ async function built(name: string, code: string): Promise<unknown> {
     handler: `handlers/${name.replace(/\.\w+$/, '')}.handler`,
     outDir: join(serviceDir, '.out', name),
     build: {},
+    ...(loadMs === undefined ? {} : { loadMs }),
     around: (load) => load(),
     onHandler: (handler) => {
       seen = handler;
@@ -44,5 +45,10 @@ describe('a handler that sls durable local builds', () => {
       "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);\n" +
       "const __dirname = 'mine';\nexport const handler = async () => [__dirname, require('node:os').EOL];\n";
     expect(await built('own.ts', code)).toEqual(['mine', '\n']);
+  });
+
+  it('is reported where its load never ends, so that the others are loaded', async () => {
+    const code = 'await new Promise(() => {});\nexport const handler = async () => 1;\n';
+    expect(await built('endless.ts', code, 100)).toContain('functions.pay.handler: expected it to load within 100 ms');
   });
 });
