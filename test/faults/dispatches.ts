@@ -7,6 +7,7 @@ export type SecondDispatch =
   | 'the store failed in the turn that had dispatched it'
   | 'the lease on its run ran out in the store outage, beside the turn that had dispatched it'
   | "two turns at once on one instance: an engine's pass beside another"
+  | 'a pass began the run again before a branch of a turn that had ended dispatched it'
   | 'an operator redispatched it, its send had never come'
   | 'none';
 
@@ -118,9 +119,18 @@ export class Dispatches {
     // The later turn does not know what the earlier one dispatched: it had read the run before.
     const begunAt = later.turn?.begunAt.get(runId) ?? Number.POSITIVE_INFINITY;
     const byPass = [earlier, later].some(({ turn }) => turn?.origin === 'pass');
-    if (later.caller === earlier.caller && later.turn !== earlier.turn && begunAt <= earlier.at && byPass) {
-      return "two turns at once on one instance: an engine's pass beside another";
+    if (later.turn === earlier.turn || begunAt > earlier.at || !byPass) return 'none';
+    if (later.caller === earlier.caller) return "two turns at once on one instance: an engine's pass beside another";
+    // Its lock was free then, so that another instance could begin the run.
+    if ([earlier, later].some((dispatch) => outlivedItsTurn(runId, dispatch))) {
+      return 'a pass began the run again before a branch of a turn that had ended dispatched it';
     }
     return 'none';
   }
+}
+
+/** Whether the turn had released the run before it dispatched the step. */
+function outlivedItsTurn(runId: string, { at, turn }: Dispatch): boolean {
+  const [begunAt, endedAt] = [turn?.begunAt.get(runId), turn?.endedAt.get(runId)];
+  return begunAt !== undefined && endedAt !== undefined && begunAt <= endedAt && endedAt <= at;
 }

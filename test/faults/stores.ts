@@ -50,7 +50,10 @@ export function observed(store: InMemoryStateStore, caller: string, ledger: Ledg
       const answer = await call();
       if (runId === undefined) return answer;
       if (method === 'tryLockRun' && answer === true) dispatches.locked(runId, String(owner));
-      if (method === 'releaseRunLock') dispatches.released(runId);
+      if (method === 'releaseRunLock') {
+        dispatches.released(runId);
+        turn?.endedAt.set(runId, Date.now());
+      }
       return answer;
     } catch (error) {
       if (runId === undefined) throw error;

@@ -10,12 +10,14 @@ export interface Turn {
   readonly begunAt: Map<string, number>;
   /** When the store first rejected a call of it, by run id, epoch milliseconds. */
   readonly brokenAt: Map<string, number>;
+  /** When it released its run, by run id, epoch milliseconds. Branches of a fan-out may still be at work then: the first to suspend ends the turn. */
+  readonly endedAt: Map<string, number>;
 }
 
 const turns = new AsyncLocalStorage<Turn>();
 
 export function asTurn<Result>(origin: TurnOrigin, act: () => Result): Result {
-  return turns.run({ origin, begunAt: new Map(), brokenAt: new Map() }, act);
+  return turns.run({ origin, begunAt: new Map(), brokenAt: new Map(), endedAt: new Map() }, act);
 }
 
 export function currentTurn(): Turn | undefined {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Dispatches } from '../../faults/dispatches.ts';
 import type { Turn, TurnOrigin } from '../../faults/turn.ts';
 
-const turnOf = (origin: TurnOrigin): Turn => ({ origin, begunAt: new Map(), brokenAt: new Map() });
+const turnOf = (origin: TurnOrigin): Turn => ({ origin, begunAt: new Map(), brokenAt: new Map(), endedAt: new Map() });
 
 /** The book, and what happens to step 0 of run `r`, a millisecond after another. */
 function book() {
@@ -17,6 +17,10 @@ function book() {
     storeFails(turn: Turn) {
       tick();
       turn.brokenAt.set('r', Date.now());
+    },
+    ends(turn: Turn) {
+      tick();
+      turn.endedAt.set('r', Date.now());
     },
     dispatch(turn: Turn, caller = 'engine1', attempt = 1) {
       tick();
@@ -82,6 +86,36 @@ describe('the book of dispatches', () => {
     dispatch(first);
     if (readsLate) reads(second);
     dispatch(second, caller);
+    expect(whys()).toEqual(['none']);
+  });
+
+  it.each([
+    ['the late branch dispatched last', true],
+    ['the late branch dispatched first', false],
+  ])('explains two dispatches by two instances by a branch that had outlived its turn, and a pass: %s', (_order, lateLast) => {
+    const { dispatch, reads, ends, whys } = book();
+    const [ended, pass] = [turnOf('start'), turnOf('pass')];
+    reads(ended);
+    ends(ended);
+    reads(pass);
+    if (lateLast) dispatch(pass, 'engine2');
+    dispatch(ended, 'engine1');
+    if (!lateLast) dispatch(pass, 'engine2');
+    expect(whys()).toEqual(['a pass began the run again before a branch of a turn that had ended dispatched it']);
+  });
+
+  it.each([
+    ['no pass was one of the turns', 'result', true],
+    ['the turn had not ended', 'pass', false],
+  ] as const)('does not explain two dispatches by two instances where %s', (_why, origin, hasEnded) => {
+    const { dispatch, reads, ends, whys } = book();
+    const [first, second] = [turnOf('start'), turnOf(origin)];
+    reads(first);
+    if (hasEnded) ends(first);
+    reads(second);
+    dispatch(second, 'engine2');
+    dispatch(first, 'engine1');
+    if (!hasEnded) ends(first);
     expect(whys()).toEqual(['none']);
   });
 
