@@ -19,24 +19,26 @@ const CONTINUE_BACKOFF = { firstMs: 20, maxMs: 2_000 };
  * Begins the turn that a result should have begun and did not: an engine saved the result and then rejected it or died (a redelivery is
  * taken silently), or another instance is in a turn of the run. The engine is asked to resume the run until a turn of it has ended here,
  * or the run has.
+ * @returns whether the run has ended: another instance may have seen to that, whose events do not come here
  * @throws RunLockedError when another instance kept the run for longer than a lease; the result is then delivered again.
  */
-export async function continueRun(runId: string, engine: AttachableEngine, turns: EventTurns, timing: Timing): Promise<void> {
-  if (engine.getRun === undefined || engine.resume === undefined) return;
+export async function continueRun(runId: string, engine: AttachableEngine, turns: EventTurns, timing: Timing): Promise<boolean> {
+  if (engine.getRun === undefined || engine.resume === undefined) return false;
   const deadline = timing.now() + CONTINUE_TIMEOUT_MS;
   for (let tries = 1; turns.mayContinue(runId); tries += 1) {
     const run = await engine.getRun(runId);
-    if (run?.status !== 'suspended' && run?.status !== 'running') return;
+    if (run?.status !== 'suspended' && run?.status !== 'running') return run?.status === 'completed' || run?.status === 'failed';
     if (timing.now() > deadline) throw new RunLockedError(runId);
     // From the second time on, the run is locked by another instance: one that is in a turn, or one that has died in it.
     if (tries > 1) await timing.sleep(backoffMs(tries - 1, CONTINUE_BACKOFF, timing.random));
     try {
       await engine.resume(runId);
     } catch (error) {
-      if (isNamespaceMismatch(error)) return;
+      if (isNamespaceMismatch(error)) return false;
       throw error;
     }
   }
+  return false;
 }
 
 /**

@@ -10,6 +10,8 @@ const REMEMBERED_RUNS = 5_000;
  * A pass over due runs works off a list that it read at its beginning. Where the list is long, or passes overlap, a run of it has been
  * woken by something else since, and may be completed by a result while the late pass replays it: the pass then writes `suspended` over
  * `completed`. Nothing wakes such a run but the engine's `reconcileMs`, five minutes later.
+ *
+ * The lock on a run does not prevent it: a pass takes it with the lease of its beginning, which may have run out by then.
  */
 export class OverwrittenRuns {
   readonly #ended = new RecentIds(REMEMBERED_RUNS);
@@ -20,11 +22,16 @@ export class OverwrittenRuns {
     this.#onOverwritten = onOverwritten;
   }
 
+  /** The run has ended, on another instance, as the store has it. */
+  ended(runId: string): void {
+    this.#ended.add(runId);
+  }
+
   event({ type, runId, kind }: EngineEvent): void {
     switch (type) {
       case 'run.completed':
       case 'run.failed':
-        this.#ended.add(runId);
+        this.ended(runId);
         break;
       case 'run.started':
         // An operator has retried it.

@@ -62,6 +62,7 @@ export class SqsTransport implements Transport {
   #order: ResultOrder;
   #engine: AttachableEngine | undefined;
   #eventTurns: EventTurns | undefined;
+  #overwritten: OverwrittenRuns | undefined;
   #detach: (() => void) | undefined;
   #receiver: ResultReceiver | undefined;
   #startTimer: NodeJS.Immediate | undefined;
@@ -115,6 +116,7 @@ export class SqsTransport implements Transport {
       return this.#eventTurns;
     }, this.#options.resultHoldMs ?? HOLD_ATTACHED_MS);
     const overwritten = new OverwrittenRuns((runId) => void restoreEnd(runId, engine, this.#logger));
+    this.#overwritten = overwritten;
     this.#detach = engine.subscribe((event) => {
       this.#eventTurns?.event(event);
       overwritten.event(event);
@@ -159,7 +161,8 @@ export class SqsTransport implements Transport {
       handler,
       turnMissing: (result) => this.#eventTurns?.turnMissing(result) ?? false,
       continueRun: async ({ runId }) => {
-        if (this.#engine && this.#eventTurns) await continueRun(runId, this.#engine, this.#eventTurns, systemTiming);
+        if (this.#engine === undefined || this.#eventTurns === undefined) return;
+        if (await continueRun(runId, this.#engine, this.#eventTurns, systemTiming)) this.#overwritten?.ended(runId);
       },
       saved: (result) => this.#eventTurns?.saved(result) ?? false,
       onError: this.#survived,

@@ -1,4 +1,11 @@
-import { type EngineEventType, InMemoryStateStore, type RemoteTask, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+import {
+  type EngineEvent,
+  type EngineEventType,
+  InMemoryStateStore,
+  type RemoteTask,
+  type RunStatus,
+  WorkflowEngine,
+} from '@dudousxd/nestjs-durable-core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SqsTransport } from '../../../src/transport/index.ts';
 import { OverwrittenRuns } from '../../../src/transport/overwritten-runs.ts';
@@ -147,6 +154,35 @@ describe('a pass of the engine that is late', () => {
       message: "a run that had ended sleeps until the engine's reconcileMs: it could not be resumed",
       fields: { runId: 'run' },
     });
+    await ended(transport.close());
+  });
+
+  it('does not leave a run asleep that another instance had completed', async () => {
+    const sqs = new FakeSqs('durable-results');
+    const transport = new SqsTransport({ client: sqs.client(), logger: capturingLogger() });
+    let status: RunStatus = 'completed';
+    const resumed: string[] = [];
+    const listeners: ((event: EngineEvent) => void)[] = [];
+    const emit = (event: Omit<EngineEvent, 'at' | 'runId'>) => {
+      for (const listener of listeners) listener({ runId: 'run', at: new Date(), ...event });
+    };
+    // The engine saves the result, finds the run locked by the other instance, and begins no turn.
+    transport.onResult(async ({ seq }) => emit({ type: 'step.completed', seq, kind: 'remote' }));
+    transport.attach({
+      subscribe: (listener) => {
+        listeners.push(listener);
+        return () => undefined;
+      },
+      getRun: async () => ({ status }),
+      resume: async (runId) => resumed.push(runId),
+    });
+    sqs.put('durable-results', { runId: 'run', seq: 0, stepId: 'run:0', status: 'completed' });
+    await pass(1_000);
+    expect(resumed).toEqual([]);
+    status = 'suspended';
+    emit({ type: 'run.suspended' });
+    await pass();
+    expect(resumed).toEqual(['run']);
     await ended(transport.close());
   });
 });
