@@ -7,6 +7,11 @@ const REMEMBERED = 50;
 /** Kept back for a later answer at most this long: well within any visibility timeout of the test. */
 const KEPT_BACK_MS = 1_000;
 
+/** Counted where they come about: most answers have no message to deliver twice, or no second one to change places with. */
+export function isOfDeliveries(fault: Fault): boolean {
+  return fault === 'delivered twice' || fault === 'reordered';
+}
+
 /** What a standard queue may do to deliveries: the same message twice, and any order. */
 export class DeliveryFaults {
   readonly #random: () => number;
@@ -44,6 +49,7 @@ export class DeliveryFaults {
     const shuffled = [...messages].map((message) => ({ message, at: this.#random() })).sort((a, b) => a.at - b.at);
     const [first, ...rest] = shuffled.map(({ message }) => message);
     if (first === undefined || rest.length === 0) return first === undefined ? [] : [first];
+    this.#ledger.fault('reordered');
     this.#keptBack.set(queue, [...(this.#keptBack.get(queue) ?? []), { message: first, since: Date.now() }]);
     return rest;
   }
@@ -53,6 +59,7 @@ export class DeliveryFaults {
     const known = (this.#seen.get(call.queue) ?? []).filter(({ MessageId }) => !present.has(MessageId));
     const again = known[Math.floor(this.#random() * known.length)];
     if (again === undefined || messages.length >= room) return messages;
+    this.#ledger.fault('delivered twice');
     this.#ledger.deliveredTwice(call, again);
     return [...messages, deliveredAgain(again)];
   }

@@ -71,6 +71,7 @@ export class EngineInstance {
   /** The process dies: its store calls and requests end in nothing, and it releases nothing. */
   kill(): void {
     this.#life.end();
+    this.#options.ledger.mishap('engines killed');
     this.#options.ledger.dispatches.died(this.#options.caller);
     this.#options.kill(this.#options.caller);
     this.#stopTimers();
@@ -138,6 +139,7 @@ class NotingTransport extends SqsTransport {
         await asTurn('result', () => handler(result));
         history.note(result.runId, `${this.#caller}: has taken the result of step ${result.seq}`);
       } catch (error) {
+        this.#ledger.mishap('results that an engine rejected');
         history.note(result.runId, `${this.#caller}: rejects the result of step ${result.seq}: ${String(error)}`);
         throw error;
       }

@@ -53,6 +53,7 @@ export async function runHostile(
     ledger,
     random,
     killRate: 0,
+    cutOffRate: 0,
     timeoutMs: 10_000,
   });
   const mapping = new LocalEventSourceMapping({

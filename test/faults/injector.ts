@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
-import { DeliveryFaults } from './delivery-faults.ts';
+import { DeliveryFaults, isOfDeliveries } from './delivery-faults.ts';
 import { type Fault, type PlannedFault, planFault } from './fault-plan.ts';
 import type { Ledger } from './ledger.ts';
 import { ReceivedMessages } from './received-messages.ts';
+import { onRefused } from './refused-connections.ts';
 import { errorAnswer, messagesOf, readCall, type SqsCall, withFailed } from './sqs-wire.ts';
 import { type Answer, textOf, Upstream } from './upstream.ts';
 
@@ -20,6 +21,8 @@ export interface InjectorOptions {
   readonly maxVisibilitySeconds?: number;
   /** Asked before each call is carried out: whether its caller's process dies with it, before SQS has it or after. */
   readonly fate?: (call: SqsCall) => 'dies before' | 'dies after' | undefined;
+  /** Whether the call's connection is reset before SQS has it, whatever is drawn for it. */
+  readonly cutOff?: (call: SqsCall) => boolean;
 }
 
 /** For how long a message stays hidden whose receive was lost: the test need not wait out what the caller asked for. */
@@ -91,13 +94,14 @@ export class Injector {
 
   /** Nobody listens for a moment: connections are cut, new ones refused. */
   async refuseFor(ms: number): Promise<void> {
-    this.#options.ledger.fault('connections refused');
+    const stopCounting = onRefused(this.#port, () => this.#options.ledger.mishap('connections refused'));
     const closed = once(this.#server, 'close');
     this.#server.close();
     this.#server.closeAllConnections();
     await closed;
     await sleep(ms);
     await this.start();
+    stopCounting();
   }
 
   async stop(): Promise<void> {
@@ -118,13 +122,14 @@ export class Injector {
   }
 
   async #carryOut(call: SqsCall, text: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { random, ledger, fate } = this.#options;
-    const planned = planFault(call, this.#rate, random);
+    const { random, ledger, fate, cutOff } = this.#options;
+    const drawn = planFault(call, this.#rate, random);
+    const planned: PlannedFault | undefined = cutOff?.(call) ? { fault: 'reset before', holdMs: 0 } : drawn;
     const death = this.isDead(call.caller) ? 'dies before' : fate?.(call);
     if (death !== undefined) this.kill(call.caller);
     if (death === 'dies before') return cut(response);
     ledger.request(call.action);
-    if (planned !== undefined && death === undefined) ledger.fault(planned.fault);
+    if (planned !== undefined && death === undefined && !isOfDeliveries(planned.fault)) ledger.fault(planned.fault);
 
     if (planned !== undefined && death === undefined && (await this.#keptFromSqs(call, planned, response))) return;
     const kept = planned?.fault === 'Failed[] entries' ? someOf(call, random) : [];

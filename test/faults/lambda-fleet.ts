@@ -17,6 +17,8 @@ export interface FleetOptions {
   readonly random: () => number;
   /** Share of invocations whose process is killed. */
   readonly killRate: number;
+  /** Share of invocations none of whose results gets through. */
+  readonly cutOffRate: number;
   readonly timeoutMs: number;
 }
 
@@ -37,6 +39,8 @@ interface Instance {
   /** Where the tasks of the invocation stand on their FIFO queue, by step id; empty for a standard one. */
   places: ReadonlyMap<string, bigint>;
   dies: Moment | undefined;
+  /** Nothing that the invocation sends arrives. */
+  cutOff: boolean;
 }
 
 /** What runs the functions: starts processes as they are needed, and kills some of them in the midst of it. */
@@ -49,6 +53,7 @@ export class LambdaFleet {
   /** What holds of FIFO tasks queues; a process that is killed is at work no more. */
   readonly order = new GroupOrder();
   invocations = 0;
+  cutOffs = 0;
   readonly kills = new Map<Moment | 'at its timeout', number>();
 
   constructor(options: FleetOptions) {
@@ -65,7 +70,7 @@ export class LambdaFleet {
 
   /** What an event source mapping invokes. */
   readonly invoke = async (event: SQSEvent, context: Context): Promise<unknown> => {
-    const { ledger, random, killRate, timeoutMs } = this.#options;
+    const { ledger, random, killRate, cutOffRate, timeoutMs } = this.#options;
     const instance = this.#idle.pop() ?? this.#coldStart();
     this.invocations += 1;
     instance.started = [];
@@ -75,12 +80,16 @@ export class LambdaFleet {
       const stepId = stepIdOf(body);
       if (stepId !== undefined) ledger.results.taskGiven(stepId);
     }
-    const [killed, moment] = [random() < killRate, Math.floor(random() * MOMENTS.length)];
+    const [killed, moment, cutOff] = [random() < killRate, Math.floor(random() * MOMENTS.length), random() < cutOffRate];
     instance.dies = killed && !this.#calm ? MOMENTS[moment] : undefined;
+    instance.cutOff = cutOff && !killed && !this.#calm;
+    if (instance.cutOff) this.cutOffs += 1;
     ledger.invocationBegins(instance.caller);
+    const killedAt = Date.now() + timeoutMs;
+    const untilKilled: Context = { ...context, getRemainingTimeInMillis: () => Math.max(0, killedAt - Date.now()) };
     const timer = setTimeout(() => this.#kill(instance, 'at its timeout'), timeoutMs);
     try {
-      const response = await Promise.race([instance.handler(event, context), instance.death.promise]);
+      const response = await Promise.race([instance.handler(event, untilKilled), instance.death.promise]);
       if (instance.dies === 'after the last send') {
         this.#kill(instance, instance.dies);
         await instance.death.promise;
@@ -107,6 +116,11 @@ export class LambdaFleet {
     return dies === 'before a send' ? 'dies before' : 'dies after';
   }
 
+  /** Whether the call never arrives, and no other of its invocation. */
+  isCutOff({ caller, action }: SqsCall): boolean {
+    return action.startsWith('SendMessage') && this.#byCaller.get(caller)?.cutOff === true;
+  }
+
   #coldStart(): Instance {
     this.#coldStarts += 1;
     const { clientConfig, resultsQueueUrl } = this.#options;
@@ -129,6 +143,7 @@ export class LambdaFleet {
       started: [],
       places: new Map(),
       dies: undefined,
+      cutOff: false,
     };
     this.#byCaller.set(caller, instance);
     return instance;

@@ -13,6 +13,9 @@ export type Cause =
   | 'its task could not be deleted'
   | 'its task was deleted late, behind a faulty delete';
 
+/** What goes wrong beside requests and invocations. */
+export type Mishap = 'connections refused' | 'engines killed' | 'store calls rejected' | 'results that an engine rejected';
+
 /**
  * The book of everything that was done to a test, kept by step id, so that each repeat of a step has to be accounted for.
  *
@@ -26,6 +29,8 @@ export class Ledger {
   readonly resultSends = { signed: 0, sdk: 0 };
   readonly faults = new Map<string, number>();
   readonly requests = new Map<string, number>();
+  /** What else was done to the test, and how often. */
+  readonly mishaps = new Map<Mishap, number>();
   /** Violations of what the worker promises of a single invocation. */
   readonly violations: string[] = [];
   readonly #causes = new Map<string, Cause[]>();
@@ -44,6 +49,10 @@ export class Ledger {
 
   fault(kind: string): void {
     increment(this.faults, kind);
+  }
+
+  mishap(kind: Mishap): void {
+    increment(this.mishaps, kind);
   }
 
   request(action: string): void {

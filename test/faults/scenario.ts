@@ -37,6 +37,7 @@ const MAX_RECEIVE_COUNT = 1_000;
 const MAPPINGS_PER_STEP = 2;
 const OUTAGE_MS = 4_000;
 const KILL_RATE = 0.1;
+const CUT_OFF_RATE = 0.04;
 /** A result that was lost on its way is hidden for 30 s, and may be lost again. */
 const UNTIL_STUCK_MS = 240_000;
 const UNTIL_EMPTY_MS = 90_000;
@@ -55,7 +56,14 @@ export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
   const client = new SQSClient(direct);
   for (const QueueUrl of queues.tasksQueueUrls.values()) await prepareTasksQueue(client, QueueUrl);
 
-  const injector = new Injector({ upstreamPort: sqsPort, rate, random, ledger, fate: (call) => fleet.fate(call) });
+  const injector = new Injector({
+    upstreamPort: sqsPort,
+    rate,
+    random,
+    ledger,
+    fate: (call) => fleet.fate(call),
+    cutOff: (call) => fleet.isCutOff(call),
+  });
   await injector.start();
   const kill = (caller: string) => injector.kill(caller);
   const clientConfig = injector.clientConfig.bind(injector);
@@ -66,6 +74,7 @@ export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
     ledger,
     random,
     killRate: rate === 0 ? 0 : KILL_RATE,
+    cutOffRate: rate === 0 ? 0 : CUT_OFF_RATE,
     timeoutMs: FUNCTION_TIMEOUT_MS,
   });
   const mappings = [...queues.tasksQueueUrls].flatMap(([functionName, queueUrl]) =>
@@ -100,7 +109,7 @@ export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
   const phase = (text: string) => log(`  ${name.padEnd(12)} ${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${text}`);
   const watch = new RunWatch(runs, store, ledger, (caller) => injector.isDead(caller));
 
-  const [first, second, third] = [share(runs, 0, 0.4), share(runs, 0.4, 0.7), share(runs, 0.7, 1)];
+  const [first, second, third, fourth] = [share(runs, 0, 0.4), share(runs, 0.4, 0.7), share(runs, 0.7, 0.85), share(runs, 0.85, 1)];
   phase(`${first.length} runs start`);
   await startRuns(first, instances);
   await watch.untilEnded(first, 0.4);
@@ -118,14 +127,16 @@ export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
   await startRuns(second, instances);
   await watch.untilEnded(second, 0.5);
 
-  phase(`the store is down for ${OUTAGE_MS / 1000} s`);
+  phase(`${third.length} more runs start, and the store is down for ${OUTAGE_MS / 1000} s while they are at work`);
+  await startRuns(third, instances);
+  await watch.untilEnded(third, 0.1);
   setDown(true);
   await sleep(OUTAGE_MS);
   setDown(false);
   for (const instance of instances) await instance.recover();
   injector.hurry();
-  phase(`the store is back; ${third.length} more runs start`);
-  await startRuns(third, instances);
+  phase(`the store is back; ${fourth.length} more runs start`);
+  await startRuns(fourth, instances);
   const stuck = await watch.untilAllEnded(UNTIL_STUCK_MS, () => instances[0]);
   const seconds = (Date.now() - startedAt) / 1000;
 

@@ -46,7 +46,7 @@ async function main(minutes: number, runsPerSecond: number): Promise<number> {
   const store = new InMemoryStateStore();
   const ledger = new ForgetfulLedger();
   const common = { clientConfig, kill: () => undefined, ledger };
-  const fleet = new LambdaFleet({ ...common, resultsQueueUrl, random: seededRandom(1), killRate: 0, timeoutMs: 10_000 });
+  const fleet = new LambdaFleet({ ...common, resultsQueueUrl, random: seededRandom(1), killRate: 0, cutOffRate: 0, timeoutMs: 10_000 });
   const mappings = [...tasksQueueUrls].map(
     ([functionName, queueUrl]) =>
       new LocalEventSourceMapping({

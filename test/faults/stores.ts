@@ -56,6 +56,7 @@ export function observed(store: InMemoryStateStore, caller: string, ledger: Ledg
       }
       return answer;
     } catch (error) {
+      ledger.mishap('store calls rejected');
       if (runId === undefined) throw error;
       // A lease that is not renewed ends no turn.
       if (method !== 'renewRunLock' && turn !== undefined) {
