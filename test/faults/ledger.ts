@@ -41,6 +41,8 @@ export class Ledger {
   readonly #receipts = new Map<string, { readonly stepId: string; readonly at: number }>();
   /** Steps whose results did not all get through, by caller; a caller has one invocation at a time. */
   readonly #unsentResults = new Map<string, Set<string>>();
+  /** Steps whose results SQS has accepted, by caller. */
+  readonly #acceptedResults = new Map<string, Set<string>>();
 
   /** @param visibilityMs of the tasks queues */
   constructor(visibilityMs = Number.POSITIVE_INFINITY) {
@@ -116,6 +118,7 @@ export class Ledger {
       if (exceptIds.includes(id ?? '')) continue;
       if (!isTasks(call)) {
         if (isSend(call)) this.results.sent(stepId);
+        if (isSend(call)) addTo(this.#acceptedResults, call.caller, stepId);
         if (isSend(call) && call.caller.startsWith('lambda')) this.resultSends[call.sdk ? 'sdk' : 'signed'] += 1;
         continue;
       }
@@ -143,6 +146,7 @@ export class Ledger {
 
   invocationBegins(caller: string): void {
     this.#unsentResults.delete(caller);
+    this.#acceptedResults.delete(caller);
   }
 
   /** A process died while it worked on these steps. */
@@ -150,11 +154,15 @@ export class Ledger {
     for (const stepId of startedSteps) this.#add(stepId, 'its invocation was killed');
   }
 
-  /** The worker gave records back. Only an invocation whose results had trouble may do so, and a step that ran only for its own result's. */
+  /**
+   * The worker gave records back. Only an invocation whose results had trouble may do so; a step that ran only for its own result's, or where
+   * its result still stood behind one that had trouble when the time was up.
+   */
   givenBack(caller: string, stepId: string, started: boolean): void {
     const troubled = this.#unsentResults.get(caller);
     if (started) this.#add(stepId, 'its result was not accepted');
-    const excused = started ? troubled?.has(stepId) : troubled !== undefined;
+    const known = this.#acceptedResults.get(caller)?.has(stepId) === true;
+    const excused = started && known ? troubled?.has(stepId) : troubled !== undefined;
     if (excused !== true) this.violations.push(`${stepId}: its record was given back although no send of its result went wrong`);
   }
 
@@ -199,8 +207,7 @@ export class Ledger {
 
   #resultTrouble(call: SqsCall, stepId: string | undefined): void {
     if (isTasks(call) || stepId === undefined) return;
-    const steps = this.#unsentResults.get(call.caller) ?? new Set();
-    this.#unsentResults.set(call.caller, steps.add(stepId));
+    addTo(this.#unsentResults, call.caller, stepId);
   }
 
   #add(stepId: string | undefined, cause: Cause): void {
@@ -216,6 +223,10 @@ function isSend({ action }: SqsCall): boolean {
 
 function isTasks({ queue }: SqsCall): boolean {
   return queue.includes('-tasks-');
+}
+
+function addTo(steps: Map<string, Set<string>>, caller: string, stepId: string | undefined): void {
+  if (stepId !== undefined) steps.set(caller, (steps.get(caller) ?? new Set()).add(stepId));
 }
 
 function increment<Key>(counts: Map<Key, number>, key: Key): void {

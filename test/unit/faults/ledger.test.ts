@@ -80,4 +80,15 @@ describe('the ledger', () => {
     ledger.givenBack('lambda1', 'r:1', false);
     expect(ledger.violations).toEqual([]);
   });
+
+  it('allows it for a step whose result still stood behind that of another, and not for one whose result SQS had accepted', () => {
+    const ledger = ranTwice();
+    ledger.invocationBegins('lambda1');
+    ledger.notSent(sendOf(RESULTS, 'r:1'));
+    ledger.givenBack('lambda1', 'r:0', true);
+    expect(ledger.violations).toEqual([]);
+    ledger.accepted(sendOf(RESULTS, 'r:0'), []);
+    ledger.givenBack('lambda1', 'r:0', true);
+    expect(ledger.violations).toHaveLength(1);
+  });
 });
