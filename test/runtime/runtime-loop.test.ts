@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { GetQueueUrlCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createQueues, type LocalSqs, startLocalSqs } from '../../src/local/index.ts';
 import { type Bundles, bundleHandlers } from '../support/bundles.ts';
@@ -17,8 +17,9 @@ let lambda: LambdaProcess | undefined;
 
 beforeAll(async () => {
   await requireRuntime();
-  const own = ['counter', 'sleeper', 'two-at-once', 'mistyped'].map((name) => `test/runtime/handlers/${name}.ts`);
-  bundles = await bundleHandlers('handlers/charge-card.ts', 'handlers/notifications.ts', 'handlers/reserve-stock.ts', ...own);
+  const own = ['blocker', 'counter', 'sleeper', 'two-at-once', 'mistyped'].map((name) => `test/runtime/handlers/${name}.ts`);
+  const handlers = ['charge-card', 'notifications', 'reserve-stock', 'dead-letters'].map((name) => `handlers/${name}.ts`);
+  bundles = await bundleHandlers(...handlers, ...own);
 });
 afterAll(() => bundles?.remove());
 afterEach(() => lambda?.stop());
@@ -40,12 +41,14 @@ describe('a handler of the repository under the runtime loop of AWS', () => {
   let sqs: LocalSqs;
   let client: SQSClient;
   let resultsQueueUrl: string;
+  let parkedQueueUrl: string | undefined;
   let env: Record<string, string>;
 
   beforeAll(async () => {
     sqs = await startLocalSqs();
     client = new SQSClient(sqs.clientConfig);
-    resultsQueueUrl = (await createQueues({ clientConfig: sqs.clientConfig, steps: [] })).resultsQueueUrl;
+    resultsQueueUrl = (await createQueues({ clientConfig: sqs.clientConfig, steps: ['payments.charge-card'] })).resultsQueueUrl;
+    parkedQueueUrl = (await client.send(new GetQueueUrlCommand({ QueueName: 'durable-parked-payments--charge-card' }))).QueueUrl;
     env = { DURABLE_RESULTS_QUEUE_URL: resultsQueueUrl, AWS_ENDPOINT_URL_SQS: sqs.endpoint };
   });
   afterAll(async () => {
@@ -90,6 +93,15 @@ describe('a handler of the repository under the runtime loop of AWS', () => {
     const { invoke } = await start(bundle, { env });
     expect(await invoke(eventOf(recordOf(taskFor({ name, input }))))).toEqual(consumed());
     expect(await results(1)).toMatchObject([{ stepId: 'run:0', status: 'completed' }]);
+  });
+
+  it('parks a dead letter and tells the engine: dead-letters', async () => {
+    const { invoke } = await start('dead-letters', { env });
+    const eventSourceARN = 'arn:aws:sqs:us-east-1:000000000000:durable-dead-letters-payments--charge-card';
+    expect(await invoke(eventOf({ ...charge('o-8', 0), eventSourceARN }))).toEqual(consumed());
+    const { Messages } = await client.send(new ReceiveMessageCommand({ QueueUrl: parkedQueueUrl, WaitTimeSeconds: 5 }));
+    expect(Messages?.map(({ Body }) => Body)).toEqual([charge('o-8', 0).body]);
+    expect(await results(1)).toMatchObject([{ runId: 'o-8', status: 'failed', error: { code: 'dead_letter' } }]);
   });
 
   it('tells an option that is wrong while it initialises, in words', async () => {
@@ -147,13 +159,24 @@ describe('an invocation that runs out of time', () => {
     }
   });
 
-  it('is killed where it is stuck, as on Lambda, and no record is consumed', async () => {
+  it('is killed where its step lets nothing else run, as on Lambda', async () => {
+    const sqs = await startStubSqs();
+    try {
+      const { invoke } = await start('blocker', { env: { DURABLE_RESULTS_QUEUE_URL: sqs.queueUrl } });
+      expect(await invoke(eventOfInputs([60_000], 'block'), { timeoutMs: 1_500 })).toEqual({ kind: 'timeout' });
+      expect(sentResults(sqs)).toEqual([]);
+    } finally {
+      await sqs.stop();
+    }
+  });
+
+  it('answers before it is killed where a send hangs, and its record is not consumed', async () => {
     const sqs = await startStubSqs();
     try {
       // Accepts nothing, ever.
       sqs.answer(...Array.from({ length: 200 }, () => ({ afterMs: 600_000 })));
       const { invoke } = await start('counter', { env: { DURABLE_RESULTS_QUEUE_URL: sqs.queueUrl } });
-      expect(await invoke(eventOfInputs([1], 'count'), { timeoutMs: 1_500 })).not.toEqual(consumed());
+      expect(await invoke(eventOfInputs([1], 'count'), { timeoutMs: 1_500 })).toEqual(consumed('message-0'));
     } finally {
       await sqs.stop();
     }
