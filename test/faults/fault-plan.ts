@@ -31,6 +31,8 @@ const EVERYWHERE: readonly Fault[] = ['reset before', 'reset after', 'answer wit
 const FAULTS_OF_SENDS: readonly Fault[] = [...EVERYWHERE, 'Failed[] entries', 'sent twice'];
 const FAULTS_OF_BATCHES: readonly Fault[] = [...EVERYWHERE, 'Failed[] entries'];
 const FAULTS_OF_RECEIVES: readonly Fault[] = [...EVERYWHERE, 'delivered twice', 'delivered twice', 'reordered', 'reordered'];
+/** Every kind of fault. */
+export const FAULTS: readonly Fault[] = [...new Set([...FAULTS_OF_SENDS, ...FAULTS_OF_RECEIVES])];
 /** SQS promises these of FIFO queues: no second copy within five minutes, and order. */
 const NEVER_ON_FIFO: ReadonlySet<Fault> = new Set(['delivered twice', 'reordered']);
 

@@ -23,7 +23,7 @@ export interface FleetOptions {
 }
 
 type Moment = 'before a step' | 'in a step' | 'before a send' | 'after a send' | 'after the last send';
-const MOMENTS: readonly Moment[] = ['before a step', 'in a step', 'before a send', 'after a send', 'after the last send'];
+export const MOMENTS: readonly Moment[] = ['before a step', 'in a step', 'before a send', 'after a send', 'after the last send'];
 
 type Handler = (event: SQSEvent, context: Context) => Promise<unknown>;
 

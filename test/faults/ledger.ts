@@ -14,7 +14,8 @@ export type Cause =
   | 'its task was deleted late, behind a faulty delete';
 
 /** What goes wrong beside requests and invocations. */
-export type Mishap = 'connections refused' | 'engines killed' | 'store calls rejected' | 'results that an engine rejected';
+export const MISHAPS = ['connections refused', 'engines killed', 'store calls rejected', 'results that an engine rejected'] as const;
+export type Mishap = (typeof MISHAPS)[number];
 
 /**
  * The book of everything that was done to a test, kept by step id, so that each repeat of a step has to be accounted for.

@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util';
 import { runHostile } from './hostile.ts';
 import { runPublished } from './published.ts';
-import { histories, type Row, rowsOf, table, violations } from './report.ts';
+import { histories, type Outcome, type Row, rowsOf, table, unseen, violations } from './report.ts';
 import { runScenario } from './scenario.ts';
 import { startSqsProcess } from './sqs-process.ts';
 
@@ -22,6 +22,10 @@ const USAGE = `npm run test:faults [-- --steps N] [--seed N] [--rate 0.2] [--onl
                  the scenario of one engine on the published transport, for the record`;
 
 const PARTS: readonly string[] = ['one', 'two', 'hostile', 'two-standard'];
+
+/** From here on everything that can go wrong does. */
+const ENOUGH_STEPS = 1_000;
+const ENOUGH_FAULTS = 0.2;
 
 interface Part {
   readonly report: string;
@@ -82,10 +86,12 @@ async function main(): Promise<number> {
   }
   const sqs = await startSqsProcess();
   const wrong: string[] = [];
+  const outcomes: Outcome[] = [];
   const wants = (part: string) => only === part || (only === undefined && part !== 'two-standard');
   const scenario = async (name: string, title: string, engines: 1 | 2, fifoResults: boolean): Promise<Part> => {
     if (!wants(name)) return { report: '', violations: [] };
     const outcome = await runScenario({ name, seed, steps, rate, engines, fifoResults, sqsPort: sqs.port, log: say });
+    outcomes.push(outcome);
     const found = violations(outcome);
     const promised = name !== 'two-standard';
     const counted: Row[] = promised ? [] : [['violations, had it been promised', found.length]];
@@ -109,6 +115,7 @@ async function main(): Promise<number> {
       if (report !== '') say(report);
       wrong.push(...violations);
     }
+    if (only === undefined && steps >= ENOUGH_STEPS && rate >= ENOUGH_FAULTS) wrong.push(...unseen(outcomes));
   } finally {
     await sqs.stop();
   }

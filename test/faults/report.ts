@@ -1,6 +1,7 @@
+import { FAULTS } from './fault-plan.ts';
 import { runIdOf } from './history.ts';
-import type { LambdaFleet } from './lambda-fleet.ts';
-import type { Ledger } from './ledger.ts';
+import { type LambdaFleet, MOMENTS } from './lambda-fleet.ts';
+import { type Ledger, MISHAPS } from './ledger.ts';
 import type { Run, Verdict } from './workload.ts';
 
 export interface Outcome {
@@ -31,6 +32,20 @@ export function violations({ ledger, fleet, verdicts, left }: Outcome): string[]
     ...(ledger.resultSends.signed > 0 ? [] : ['no result was sent by our own signed sender']),
     ...ledger.dispatches.again().flatMap(({ why, text }) => (why === 'none' ? [text] : [])),
     ...(left > 0 ? [`${left} messages were left on the queues`] : []),
+  ];
+}
+
+/** What never happened in any of these: a test has shown nothing of it. Each comes about ten times at least in two scenarios of 1,000 steps. */
+export function unseen(outcomes: readonly Pick<Outcome, 'ledger' | 'fleet'>[]): string[] {
+  const never = <Kind extends string>(
+    kinds: readonly Kind[],
+    counts: (outcome: Pick<Outcome, 'ledger' | 'fleet'>) => ReadonlyMap<string, number>,
+  ) => kinds.filter((kind) => !outcomes.some((outcome) => (counts(outcome).get(kind) ?? 0) > 0));
+  return [
+    ...never(FAULTS, ({ ledger }) => ledger.faults).map((fault) => `no request met this fault: ${fault}`),
+    ...never(MISHAPS, ({ ledger }) => ledger.mishaps).map((mishap) => `there were no ${mishap}`),
+    ...never(MOMENTS, ({ fleet }) => fleet.kills).map((moment) => `no function process was killed ${moment}`),
+    ...(outcomes.some(({ fleet }) => fleet.cutOffs > 0) ? [] : ['no invocation was cut off from SQS']),
   ];
 }
 
