@@ -1,8 +1,10 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { stepLogicalId } from '../../src/serverless/resources/logical-ids.ts';
-import { findingsIn, mappingOf, type PackagedTemplate, packaged, type Run, resourceOf, root, sls, templateOf } from './sls.ts';
+import { bundleHandlers } from '../support/bundles.ts';
+import { checksumsIn, findingsIn, mappingOf, type PackagedTemplate, packaged, type Run, resourceOf, root, sls, templateOf } from './sls.ts';
 
 // One file for all that builds in the root of the repository: two commands at once would share serverless-esbuild's folder.
 const arn = (logicalId: string) => ({ 'Fn::GetAtt': [logicalId, 'Arn'] });
@@ -45,6 +47,24 @@ describe('the service of this repository', () => {
   it('has one bundle per function', () => {
     const bundles = readdirSync(join(root, '.serverless')).filter((name) => name.endsWith('.zip'));
     expect(bundles).toEqual(expect.arrayContaining(['chargeCard.zip', 'notifications.zip', 'reserveStock.zip']));
+  });
+
+  it('has the very bundles that the tests of the runtime loop run', async () => {
+    const names = new Map([
+      ['charge-card', 'chargeCard'],
+      ['notifications', 'notifications'],
+      ['reserve-stock', 'reserveStock'],
+      ['dead-letters', 'deadLetters'],
+    ]);
+    const { folder, remove } = await bundleHandlers(...[...names.keys()].map((name) => `handlers/${name}.ts`));
+    try {
+      for (const [name, functionName] of names) {
+        const packagedFiles = checksumsIn(join(root, '.serverless', `${functionName}.zip`));
+        expect(packagedFiles.get(`handlers/${name}.mjs`)).toBe(crc32(readFileSync(join(folder, `${name}.mjs`))));
+      }
+    } finally {
+      await remove();
+    }
   });
 
   it('runs on arm64 with source maps, and finds its queues in its environment', () => {

@@ -99,3 +99,15 @@ export function mappingOf({ Resources }: PackagedTemplate, queueId: string): Pac
   if (mapping === undefined) throw new Error(`expected a mapping of ${queueId}, got none`);
   return mapping;
 }
+
+const DIRECTORY_ENTRY = Buffer.from('PK\x01\x02', 'latin1');
+
+/** CRC-32 of each file of an archive, by its name, as the archive's directory has it. */
+export function checksumsIn(archive: string): ReadonlyMap<string, number> {
+  const bytes = readFileSync(archive);
+  const checksums = new Map<string, number>();
+  for (let at = bytes.indexOf(DIRECTORY_ENTRY); at >= 0; at = bytes.indexOf(DIRECTORY_ENTRY, at + 1)) {
+    checksums.set(bytes.toString('utf8', at + 46, at + 46 + bytes.readUInt16LE(at + 28)), bytes.readUInt32LE(at + 16));
+  }
+  return checksums;
+}
