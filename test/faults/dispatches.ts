@@ -75,6 +75,11 @@ export class Dispatches {
     return this.#dispatches.get(stepId)?.some((dispatch) => dispatch.attempt === attempt) ?? false;
   }
 
+  /** Whether the lease on the run ran out beside a turn that was alive: what that turn writes at its end, it writes over what came after it. */
+  leaseRanOut(runId: string): boolean {
+    return (this.#lapses.get(runId) ?? []).some(({ of }) => !this.#deaths.has(of));
+  }
+
   /** Whether two turns of one engine that lives dispatched the step: the lease of the first had run out, or one was a pass beside the other. */
   awaitedTwice(stepId: string): boolean {
     return this.again().some(
@@ -119,7 +124,7 @@ export class Dispatches {
     // The later turn does not know what the earlier one dispatched: it had read the run before.
     const begunAt = later.turn?.begunAt.get(runId) ?? Number.POSITIVE_INFINITY;
     const byPass = [earlier, later].some(({ turn }) => turn?.origin === 'pass');
-    if (later.turn === earlier.turn || begunAt > earlier.at || !byPass) return 'none';
+    if (begunAt > earlier.at || !byPass) return 'none';
     if (later.caller === earlier.caller) return "two turns at once on one instance: an engine's pass beside another";
     // Its lock was free then, so that another instance could begin the run.
     if ([earlier, later].some((dispatch) => outlivedItsTurn(runId, dispatch))) {

@@ -61,6 +61,12 @@ export class EngineInstance {
     return asTurn('operator', () => this.engine.redispatchPending(runId));
   }
 
+  /** What the engine does by itself once its `reconcileMs` is over. */
+  wake(runId: string): Promise<unknown> {
+    this.#options.ledger.mishap('runs that overslept since a lease had run out');
+    return asTurn('pass', () => this.engine.resume(runId));
+  }
+
   /** What a booting application does for the runs that a predecessor left; and once more when the predecessor's leases have run out. */
   async recover(): Promise<void> {
     const recover = () => asTurn('pass', () => this.engine.recoverIncomplete()).catch(() => undefined);

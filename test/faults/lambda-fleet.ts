@@ -86,6 +86,7 @@ export class LambdaFleet {
     if (instance.cutOff) this.cutOffs += 1;
     ledger.invocationBegins(instance.caller);
     const killedAt = Date.now() + timeoutMs;
+    const spent = () => 1 - (killedAt - Date.now()) / timeoutMs;
     const untilKilled: Context = { ...context, getRemainingTimeInMillis: () => Math.max(0, killedAt - Date.now()) };
     const timer = setTimeout(() => this.#kill(instance, 'at its timeout'), timeoutMs);
     try {
@@ -94,11 +95,11 @@ export class LambdaFleet {
         this.#kill(instance, instance.dies);
         await instance.death.promise;
       }
-      this.#checkGivenBack(instance, event, response);
+      this.#checkGivenBack(instance, event, response, spent());
       return response;
     } catch (error) {
       // Nothing was accepted: the handler throws, and the whole batch comes again.
-      if (!instance.dead) this.#checkGivenBack(instance, event, undefined);
+      if (!instance.dead) this.#checkGivenBack(instance, event, undefined, spent());
       throw error;
     } finally {
       clearTimeout(timer);
@@ -181,12 +182,12 @@ export class LambdaFleet {
     instance.death.reject(new Error(`the process was killed ${moment}`));
   }
 
-  #checkGivenBack({ caller, started }: Instance, event: SQSEvent, response: unknown): void {
+  #checkGivenBack({ caller, started }: Instance, event: SQSEvent, response: unknown, spent: number): void {
     const failed = failedIds(response);
     for (const { messageId, body } of event.Records) {
       const stepId = stepIdOf(body);
       if (stepId === undefined || (failed !== undefined && !failed.has(messageId))) continue;
-      this.#options.ledger.givenBack(caller, stepId, started.includes(stepId));
+      this.#options.ledger.givenBack(caller, stepId, started.includes(stepId), spent);
     }
   }
 }

@@ -13,9 +13,13 @@ export type Cause =
   | 'its task could not be deleted'
   | 'its task was deleted late, behind a faulty delete';
 
+/** A worker keeps back a quarter of its time at most, and starts nothing that usually takes longer than half of the rest, or than what is left of it. */
+const SPENT = 0.7;
+const HALF_SPENT = SPENT / 2;
+
 /** What goes wrong beside requests and invocations. */
 export const MISHAPS = ['connections refused', 'engines killed', 'store calls rejected', 'results that an engine rejected'] as const;
-export type Mishap = (typeof MISHAPS)[number];
+export type Mishap = (typeof MISHAPS)[number] | 'runs that overslept since a lease had run out';
 
 /**
  * The book of everything that was done to a test, kept by step id, so that each repeat of a step has to be accounted for.
@@ -156,15 +160,19 @@ export class Ledger {
   }
 
   /**
-   * The worker gave records back. Only an invocation whose results had trouble may do so; a step that ran only for its own result's, or where
-   * its result still stood behind one that had trouble when the time was up.
+   * The worker gave records back. Only an invocation whose results had trouble may do so, or whose time was up; a step that ran only for its
+   * own result's, or where its result still stood behind one that had trouble when the time was up.
+   * @param spent share of its time that the invocation took
    */
-  givenBack(caller: string, stepId: string, started: boolean): void {
+  givenBack(caller: string, stepId: string, started: boolean, spent: number): void {
     const troubled = this.#unsentResults.get(caller);
     if (started) this.#add(stepId, 'its result was not accepted');
     const known = this.#acceptedResults.get(caller)?.has(stepId) === true;
-    const excused = started && known ? troubled?.has(stepId) : troubled !== undefined;
-    if (excused !== true) this.violations.push(`${stepId}: its record was given back although no send of its result went wrong`);
+    const excused = started && known ? troubled?.has(stepId) : troubled !== undefined || spent >= (started ? SPENT : HALF_SPENT);
+    if (excused !== true) {
+      const when = `after ${Math.round(spent * 100)} % of its time`;
+      this.violations.push(`${stepId}: its record was given back ${when}, although no send of its result went wrong`);
+    }
   }
 
   /** Whether the store rejected a call within a turn of the run. */

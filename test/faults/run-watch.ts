@@ -9,6 +9,8 @@ const LOOK_EVERY_MS = 250;
 const SHARE_PATIENCE_MS = 20_000;
 /** A turn that is about to dispatch has long done so by then. */
 const UNSENT_AFTER_MS = 5_000;
+/** Any timer of these runs, and any result that an engine has rejected, has long come by then. */
+const OVERSLEPT_AFTER_MS = 45_000;
 
 /** Looks at the store, not at engines: these are killed. */
 export class RunWatch {
@@ -41,9 +43,25 @@ export class RunWatch {
     for (;;) {
       const open = await this.#open(this.#runs);
       if (open.length === 0 || Date.now() > deadline) return open.length;
-      for (const { runId } of open) if (await this.#neverSent(runId)) await engine()?.redispatch(runId);
+      for (const { runId } of open) {
+        if (await this.#neverSent(runId)) await engine()?.redispatch(runId);
+        else if (await this.#overslept(runId)) await engine()?.wake(runId);
+      }
       await sleep(LOOK_EVERY_MS);
     }
+  }
+
+  /**
+   * Whether the run sleeps with nothing left to wait for since a turn outlived its lease: the engine itself sees to that after its
+   * `reconcileMs`, five minutes, which nobody waits for here. A wake that we have lost is not among them.
+   */
+  async #overslept(runId: string): Promise<boolean> {
+    const { dispatches } = this.#ledger;
+    const run = await this.#store.getRun(runId);
+    if (run?.status !== 'suspended' || !dispatches.leaseRanOut(runId) || Date.now() - run.updatedAt.getTime() < OVERSLEPT_AFTER_MS)
+      return false;
+    const checkpoints = await this.#store.listCheckpoints(runId);
+    return checkpoints.every(({ status }) => status !== 'pending');
   }
 
   async #open(runs: readonly Run[]): Promise<Run[]> {

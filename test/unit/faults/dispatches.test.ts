@@ -139,6 +139,24 @@ describe('the book of dispatches', () => {
     expect(dispatches.awaitedTwice('r:0')).toBe(true);
   });
 
+  it('knows a run of which the lease of a live turn ran out, and no other', () => {
+    const { dispatches } = book();
+    for (const runId of ['alive', 'dead', 'released']) dispatches.locked(runId, runId === 'dead' ? 'engine1' : 'engine2');
+    dispatches.died('engine1');
+    dispatches.released('released');
+    for (const runId of ['alive', 'dead', 'released']) dispatches.locked(runId, 'engine3');
+    expect(['alive', 'dead', 'released', 'unknown'].map((runId) => dispatches.leaseRanOut(runId))).toEqual([true, false, false, false]);
+  });
+
+  it('explains two turns of one and the same pass, both of which had read the run before', () => {
+    const { dispatch, reads, whys } = book();
+    const pass = turnOf('pass');
+    reads(pass);
+    dispatch(pass);
+    dispatch(pass);
+    expect(whys()).toEqual(["two turns at once on one instance: an engine's pass beside another"]);
+  });
+
   it('does not take a lock that was released for a lease that ran out', () => {
     const { dispatches, dispatch, whys } = book();
     dispatches.locked('r', 'engine1');

@@ -68,7 +68,7 @@ describe('the ledger', () => {
   it('forbids a worker to give a step back that ran and whose result had no trouble', () => {
     const ledger = ranTwice();
     ledger.invocationBegins('lambda1');
-    ledger.givenBack('lambda1', 'r:0', true);
+    ledger.givenBack('lambda1', 'r:0', true, 0.1);
     expect(ledger.violations).toHaveLength(1);
   });
 
@@ -76,8 +76,8 @@ describe('the ledger', () => {
     const ledger = ranTwice();
     ledger.invocationBegins('lambda1');
     ledger.notSent(sendOf(RESULTS, 'r:0'));
-    ledger.givenBack('lambda1', 'r:0', true);
-    ledger.givenBack('lambda1', 'r:1', false);
+    ledger.givenBack('lambda1', 'r:0', true, 0.1);
+    ledger.givenBack('lambda1', 'r:1', false, 0.1);
     expect(ledger.violations).toEqual([]);
   });
 
@@ -85,10 +85,20 @@ describe('the ledger', () => {
     const ledger = ranTwice();
     ledger.invocationBegins('lambda1');
     ledger.notSent(sendOf(RESULTS, 'r:1'));
-    ledger.givenBack('lambda1', 'r:0', true);
+    ledger.givenBack('lambda1', 'r:0', true, 0.1);
     expect(ledger.violations).toEqual([]);
     ledger.accepted(sendOf(RESULTS, 'r:0'), []);
-    ledger.givenBack('lambda1', 'r:0', true);
+    ledger.givenBack('lambda1', 'r:0', true, 0.1);
     expect(ledger.violations).toHaveLength(1);
+  });
+
+  it('allows it where the time of the invocation was up: what ran later than what did not', () => {
+    const ledger = ranTwice();
+    ledger.invocationBegins('lambda1');
+    ledger.givenBack('lambda1', 'r:0', true, 0.75);
+    ledger.givenBack('lambda1', 'r:1', false, 0.4);
+    expect(ledger.violations).toEqual([]);
+    ledger.givenBack('lambda1', 'r:0', true, 0.4);
+    expect(ledger.violations).toEqual(['r:0: its record was given back after 40 % of its time, although no send of its result went wrong']);
   });
 });
