@@ -95,7 +95,7 @@ describe('the ledger', () => {
   it('allows it where the time of the invocation was up: what ran later than what did not', () => {
     const ledger = ranTwice();
     ledger.invocationBegins('lambda1');
-    ledger.givenBack('lambda1', 'r:0', true, 0.75);
+    ledger.givenBack('lambda1', 'r:0', true, 0.5);
     ledger.givenBack('lambda1', 'r:1', false, 0.4);
     expect(ledger.violations).toEqual([]);
     ledger.givenBack('lambda1', 'r:0', true, 0.4);
