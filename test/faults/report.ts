@@ -74,7 +74,7 @@ export function rowsOf({ ledger, fleet, verdicts, seconds, left }: Outcome): Row
     ['results sent by our own signed sender, and by the SDK', `${ledger.resultSends.signed}, ${ledger.resultSends.sdk}`],
     ...(fleet.order.begun === 0 ? [] : [['tasks of FIFO queues, whose order was checked', fleet.order.begun] as const]),
     ['SQS requests', requests],
-    ['faulty requests', `${faults} (${Math.round((faults / Math.max(1, requests + faults)) * 100)} %)`],
+    ['faulty requests', `${faults} (${Math.round((faults / Math.max(1, requests)) * 100)} %)`],
     ...[...ledger.faults].sort().map(([fault, count]): Row => [`  ${fault}`, count]),
     ...[...ledger.mishaps].sort().map(([mishap, count]): Row => [mishap, count]),
     ['invocations', fleet.invocations],
