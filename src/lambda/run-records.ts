@@ -1,4 +1,5 @@
 import type { Context, SQSRecord } from 'aws-lambda';
+import { SqsRequestError } from '../errors.ts';
 import { nextTurn } from '../sqs/next-turn.ts';
 import type { Batch } from './batch.ts';
 import type { Deadline } from './deadline.ts';
@@ -77,7 +78,11 @@ export async function runRecords(records: readonly SQSRecord[], invocation: Invo
     for (const work of inWork) work.end();
   });
   deadline.onClose(() => {
-    for (const { unsent } of inWork) if (unsent !== undefined) runner.repeats.keep(unsent);
+    for (const { unsent } of inWork) {
+      if (unsent === undefined) continue;
+      runner.repeats.keep(unsent);
+      batch.sendFailed(new SqsRequestError('SendMessageBatch', 'TimeoutError', true));
+    }
   });
 
   const lanes: Promise<void>[] = [];

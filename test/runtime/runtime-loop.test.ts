@@ -170,13 +170,14 @@ describe('an invocation that runs out of time', () => {
     }
   });
 
-  it('answers before it is killed where a send hangs, and its record is not consumed', async () => {
+  it('fails before it is killed where every send hangs, and its record is not consumed', async () => {
     const sqs = await startStubSqs();
     try {
       // Accepts nothing, ever.
       sqs.answer(...Array.from({ length: 200 }, () => ({ afterMs: 600_000 })));
       const { invoke } = await start('counter', { env: { DURABLE_RESULTS_QUEUE_URL: sqs.queueUrl } });
-      expect(await invoke(eventOfInputs([1], 'count'), { timeoutMs: 1_500 })).toEqual(consumed('message-0'));
+      const end = await invoke(eventOfInputs([1], 'count'), { timeoutMs: 1_500 });
+      expect(end).toMatchObject({ kind: 'error', error: { errorType: 'ResultsNotAcceptedError' } });
     } finally {
       await sqs.stop();
     }

@@ -436,6 +436,14 @@ describe('what hangs to the very end', () => {
     expect(started).toEqual([0, 1]);
   });
 
+  it('every send: the invocation fails, as where SQS refuses them all, so that Lambda’s pollers slow down', async () => {
+    const { handler } = timedStep({ deadlineReserveMs: 400 });
+    const response = invoke(handler, records(5, 5), new FakeQueues(() => new Promise(() => {})), context(5_000));
+    const failure = expect(response).rejects.toMatchObject({ name: 'ResultsNotAcceptedError', cause: { sqsCode: 'TimeoutError' } });
+    await vi.advanceTimersByTimeAsync(4_900);
+    await failure;
+  });
+
   it.each(['before', 'after'] as const)('a middleware’s %s', async (hook) => {
     const { handler, started } = timedStep({ deadlineReserveMs: 400 });
     handler[hook](() => new Promise(() => {}));
