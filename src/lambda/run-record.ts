@@ -33,8 +33,8 @@ export interface RecordRunner {
   readonly repeats: WarmRepeats;
 }
 
-/** `failed`: to be delivered again. `not started`: too, and at once; nothing was done. `left alone`: too; it is no task of ours. */
-export type RecordOutcome = 'settled' | 'failed' | 'not started' | 'left alone';
+/** `failed`: to be delivered again. `not started`: too, and at once; nothing was done. */
+export type RecordOutcome = 'settled' | 'failed' | 'not started';
 
 /** Runs one record, from its body to its settled result. Never rejects. No promise of its own: there may be 10,000 records. */
 export function runRecord(record: SQSRecord, run: Run, runner: RecordRunner): RecordOutcome | Promise<RecordOutcome> {
@@ -43,7 +43,7 @@ export function runRecord(record: SQSRecord, run: Run, runner: RecordRunner): Re
   const { messageId } = record;
   if (marker !== undefined && record.messageAttributes?.[marker] === undefined) {
     logger.warn('record without the marker attribute left to other consumers', { messageId, marker });
-    return 'left alone';
+    return 'failed';
   }
   const reading = readRecord(record, runner.payloadStore);
   return reading instanceof Promise ? reading.then((read) => runRead(record, read, run, runner)) : runRead(record, reading, run, runner);
@@ -59,7 +59,7 @@ function runRead(record: SQSRecord, read: ReadRecord, run: Run, runner: RecordRu
       return answerUnreadable(record, read, run, runner);
     case 'malformed':
       logger.error('record is not a RemoteTask; left for the dead-letter queue', { messageId, problem: read.problem });
-      return 'left alone';
+      return 'failed';
     case 'unavailable':
       logger.error('the task of a record cannot be read now; it will be delivered again', { messageId, ...errorFields(read.error) });
       return 'failed';

@@ -64,9 +64,8 @@ export async function runRecords(records: readonly SQSRecord[], invocation: Invo
           if (notStarted.length === 0) void nextTurn().then(returnNotStarted);
           notStarted.push(...line.slice(index));
         }
-        // What stands behind it in its message group must not overtake it. But for what is no task: that comes again until its receives
-        // are used up, and those of the tasks behind it would be with it.
-        if (outcome === 'failed' || outcome === 'not started') break;
+        // What stands behind it in its message group must not overtake it.
+        if (outcome !== 'settled') break;
       }
     }
   };

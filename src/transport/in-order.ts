@@ -14,7 +14,7 @@ export function linesOf(messages: readonly ReceivedMessage[], queueUrl: string):
  * Handles a line in order and stops at the first message that is to be delivered again: what is behind it goes back unseen, for the same
  * time. SQS keeps a group shut while its first message is hidden, so the line comes again in its order.
  *
- * Not at one that is none of ours: what is behind it would be received as often, and become a dead letter together with it.
+ * Not at one that is left alone: what is behind it would be received as often, and become a dead letter together with it.
  */
 export async function handleLine(
   line: readonly ReceivedMessage[],

@@ -125,10 +125,7 @@ export class TaskWorker {
   async #handle(message: ReceivedMessage, acknowledger: Acknowledger): Promise<Fate> {
     const { marker, logger, timing, payloadStore } = this.#options;
     const { messageId, receiveCount, receiptHandle } = message;
-    if (isForeign(message, marker)) {
-      await again(message, acknowledger, foreignDelaySeconds(message, timing.random));
-      return 'left alone';
-    }
+    if (isForeign(message, marker)) return again(message, acknowledger, foreignDelaySeconds(message, timing.random));
     // Not begun, and another worker can run it at once: it is behind one of its group, or came while this one closes.
     if (this.#stopped) return again(message, acknowledger, 0);
 
@@ -137,7 +134,7 @@ export class TaskWorker {
       case 'malformed':
         logger.error('message is not a RemoteTask; left for the dead-letter queue', { messageId, receiveCount, problem: read.problem });
         acknowledger.forget(receiptHandle);
-        return 'left alone';
+        return COMES_AGAIN;
       case 'unread': {
         const delaySeconds = Math.ceil(backoffMs(receiveCount, UNREAD_BACKOFF, timing.random) / 1000);
         const fields = { messageId, receiveCount, ...errorFields(read.error), delaySeconds };
