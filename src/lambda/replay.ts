@@ -20,8 +20,20 @@ export function replayOf(env: NodeJS.ProcessEnv): Replay {
  * tells. Never on Lambda, where that would bring back the whole batch.
  */
 export function isReplay(env: NodeJS.ProcessEnv): boolean {
-  const asked = env['DURABLE_REPLAY'];
-  return asked !== undefined && asked !== '' && env['AWS_LAMBDA_RUNTIME_API'] === undefined;
+  return isSet(env, 'DURABLE_REPLAY') && !isOnLambda(env);
+}
+
+/** Whether somebody at a terminal, a replay's or that of `sls durable local`, is to see what a step throws. Never on Lambda, where it would be logged. */
+export function showsThrown(env: NodeJS.ProcessEnv): boolean {
+  return (isSet(env, 'DURABLE_REPLAY') || isSet(env, 'DURABLE_LOCAL')) && !isOnLambda(env);
+}
+
+function isSet(env: NodeJS.ProcessEnv, name: string): boolean {
+  return env[name] !== undefined && env[name] !== '';
+}
+
+function isOnLambda(env: NodeJS.ProcessEnv): boolean {
+  return env['AWS_LAMBDA_RUNTIME_API'] !== undefined;
 }
 
 /** Prints each result as one line of JSON and counts it as accepted. */
@@ -35,7 +47,7 @@ export function printingChannel(write: (line: string) => unknown = (line) => pro
   };
 }
 
-/** Prints what a step threw, with its stack: whoever replays an event looks for the line. Ours say all in their message, which the result has. */
+/** Prints what a step threw, with its stack: whoever tries a step looks for the line. Ours say all in their message, which the result has. */
 export function printThrown(thrown: unknown): void {
   // biome-ignore lint/suspicious/noConsole: for the eyes of whoever sits at the terminal; it may hold inputs, so no log gets it
   if (!(thrown instanceof StepFailedError)) console.error(thrown);

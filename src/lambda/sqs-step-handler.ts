@@ -2,7 +2,7 @@ import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { defaultLogger, safeLogger } from '../logger.ts';
 import { batchHandler, middyMethods, type SqsBatchHandler } from './batch-handler.ts';
 import { FlushCost } from './flush-cost.ts';
-import { isReplay, printingChannel, printThrown, replayOf } from './replay.ts';
+import { isReplay, printingChannel, printThrown, replayOf, showsThrown } from './replay.ts';
 import { type ResultChannel, sqsResultChannel } from './result-channel.ts';
 import type { RecordRunner } from './run-record.ts';
 import { runRecords } from './run-records.ts';
@@ -61,7 +61,6 @@ export function sqsStepHandler(nameOrSteps: unknown, fnOrOptions?: unknown, sing
   const { steps, options } = readArguments(nameOrSteps, fnOrOptions, singleOptions, process.env);
   const { concurrency, marker, around, payloadStore, onDeadline, deadlineReserveMs } = options;
   const logger = safeLogger(options.logger ?? defaultLogger());
-  const replays = isReplay(process.env);
   const prints = replayOf(process.env) === 'print';
   const toSqs = prints ? printingChannel() : sqsResultChannel(options);
   const costs = new FlushCost();
@@ -71,7 +70,7 @@ export function sqsStepHandler(nameOrSteps: unknown, fnOrOptions?: unknown, sing
     marker,
     payloadStore,
     storesResults: !prints,
-    onThrown: replays ? printThrown : undefined,
+    onThrown: showsThrown(process.env) ? printThrown : undefined,
     onDeadline,
     logger,
     costs,
@@ -80,7 +79,7 @@ export function sqsStepHandler(nameOrSteps: unknown, fnOrOptions?: unknown, sing
   };
   const { chain, invoke } = batchHandler({
     logger,
-    rejectsFailures: replays,
+    rejectsFailures: isReplay(process.env),
     reserveMs: (availableMs, records) =>
       reserveMs(deadlineReserveMs, availableMs, () => costs.reserveMs(availableMs, Math.min(records, concurrency))),
     run: (records, invocation) => runRecords(records, invocation, runner),

@@ -16,6 +16,7 @@ export function handlerEnvironment({ env }: CommandContext, place: LocalPlace): 
     ...placeEnvironment(place),
     // Results must reach the engine here, and failures this queue, whatever a replay before this was told.
     DURABLE_REPLAY: '',
+    DURABLE_LOCAL: '1',
     // The local SQS takes any; but a handler that also calls the real AWS must find the real ones.
     ...(env['AWS_ACCESS_KEY_ID'] || env['AWS_PROFILE'] ? {} : LOCAL_CREDENTIALS),
   };

@@ -17,6 +17,7 @@ provider: { name: aws, region: eu-central-1, runtime: nodejs24.x }
 functions:
   greet: { handler: greet.handler, environment: { GREETER: Ada }, events: [{ durableStep: test.greet }] }
   fragile: { handler: fragile.handler, events: [{ durableStep: test.fragile }] }
+  careful: { handler: careful.handler, events: [{ durableStep: test.careful }] }
   deadLetters: { handler: dead-letters.handler, events: [{ durableDeadLetters: true }] }
 `;
 const GREET = `import { sqsStepHandler } from 'durable-sqs-lambda/worker';
@@ -24,6 +25,11 @@ import { word } from './word';
 const greeter = process.env.GREETER;
 console.log('loading the greeter');
 export const handler = sqsStepHandler('test.greet', async ({ name }: { name: string }) => \`\${greeter}: \${word} \${name}\`);
+`;
+const CAREFUL = `import { sqsStepHandler } from 'durable-sqs-lambda/worker';
+export const handler = sqsStepHandler('test.careful', async () => {
+  throw new Error('no greeting today');
+});
 `;
 const FRAGILE = "export const handler = async () => { throw new Error('fragile'); };\n";
 const MENDED = `import { sqsStepHandler } from 'durable-sqs-lambda/worker';
@@ -35,6 +41,7 @@ const service = makeService('local', {
   'greet.ts': GREET,
   'word.ts': "export const word = 'hello';\n",
   'fragile.ts': FRAGILE,
+  'careful.ts': CAREFUL,
   'dead-letters.ts': "import { sqsDeadLetterHandler } from 'durable-sqs-lambda/worker';\nexport const handler = sqsDeadLetterHandler();\n",
 });
 const endpointFile = localEndpointFile(service.dir);
@@ -54,7 +61,7 @@ beforeAll(async () => {
   transport = new SqsTransport({ clientConfig, prefix: 'laptop', waitTimeSeconds: 1 });
   engine = new WorkflowEngine({ store: new InMemoryStateStore(), transport });
   transport.attach(engine);
-  for (const step of ['test.greet', 'test.fragile']) engine.register(step, '1', (ctx, input) => ctx.step(step, input));
+  for (const step of ['test.greet', 'test.fragile', 'test.careful']) engine.register(step, '1', (ctx, input) => ctx.step(step, input));
   urls = Object.fromEntries(
     ['tasks', 'parked'].flatMap((kind) =>
       ['greet', 'fragile'].map((step) => [`${kind} ${step}`, `${endpoint}/000000000000/laptop-${kind}-test--${step}`]),
@@ -105,12 +112,17 @@ describe('sls durable local', () => {
     expect(await outcome('test.greet', 'run-3')).toMatchObject({ output: 'Ada: moin run-3' });
   });
 
+  it('shows where a step threw, in its source', async () => {
+    expect(await outcome('test.careful', 'run-careful')).toMatchObject({ status: 'failed' });
+    expect(local.stderr()).toMatch(/Error: no greeting today\n.*careful\.ts:3:9/);
+  });
+
   it('is found by the other commands with --local', async () => {
     const { code, stdout } = await sls(service.dir, ['durable', 'queues', '--local', '--json']);
     expect(code).toBe(0);
     const queues: { name: string }[] = JSON.parse(stdout);
     expect(queues.map(({ name }) => name)).toContain('laptop-tasks-test--greet');
-    expect(queues).toHaveLength(8);
+    expect(queues).toHaveLength(11);
   });
 });
 
@@ -182,7 +194,7 @@ describe('sls durable doctor', () => {
   it('examines what "sls durable local" made, and finds the receive count that it was told', async () => {
     const { code, stdout } = await sls(service.dir, ['durable', 'doctor', '--local', '--json', '--live']);
     const { findings }: { findings: { id: string; severity: string }[] } = JSON.parse(stdout);
-    expect(findings.map(({ id }) => id)).toEqual(['max-receive-count-low', 'max-receive-count-low']);
+    expect(findings.map(({ id }) => id)).toEqual(Array(3).fill('max-receive-count-low'));
     expect(code).toBe(0);
   });
 });

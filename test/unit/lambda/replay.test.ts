@@ -96,6 +96,22 @@ describe('DURABLE_REPLAY=print', () => {
   });
 });
 
+describe('DURABLE_LOCAL', () => {
+  it.each([
+    ['shows what a step threw, and sends its result', {}, 1],
+    ['shows nothing on Lambda', { AWS_LAMBDA_RUNTIME_API: '127.0.0.1:9001' }, 0],
+  ])('%s', async (_what, env, times) => {
+    for (const [name, value] of Object.entries({ DURABLE_LOCAL: '1', ...env })) vi.stubEnv(name, value);
+    const shown = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    const channel = new FakeChannel();
+    const handler = sqsStepHandler('step', () => Promise.reject(new Error('declined')), { logger });
+    expect(failedIds(await invoke(handler, eventOfInputs([1]), channel))).toEqual([]);
+    expect(channel.accepted).toHaveLength(1);
+    expect(shown).toHaveBeenCalledTimes(times);
+    shown.mockRestore();
+  });
+});
+
 describe('DURABLE_REPLAY=send', () => {
   const poisoned = () => {
     const handler = sqsStepHandler('step', () => 1, { logger });
