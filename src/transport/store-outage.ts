@@ -16,6 +16,8 @@ export class StoreOutage {
   readonly #onProbe: () => void;
   readonly #random: () => number;
   #failures = 0;
+  /** Pauses of this outage. A burst of rejections is one: many results are with the engine when its store goes down. */
+  #pauses = 0;
   #probeDue = false;
   #endProbe: (() => void) | undefined;
   #patience: NodeJS.Timeout | undefined;
@@ -59,6 +61,7 @@ export class StoreOutage {
     const wasDown = this.isDown;
     this.#clearTimer();
     this.#failures = 0;
+    this.#pauses = 0;
     this.#probeDue = false;
     if (wasDown) this.#onProbe();
   }
@@ -67,13 +70,15 @@ export class StoreOutage {
     this.#failures += 1;
     if (!this.isDown || this.#stopped) return;
     this.#probeDue = false;
-    this.#timer ??= setTimeout(
+    if (this.#timer !== undefined) return;
+    this.#pauses += 1;
+    this.#timer = setTimeout(
       () => {
         this.#timer = undefined;
         this.#probeDue = true;
         this.#onProbe();
       },
-      backoffMs(this.#failures - FAILURES_UNTIL_DOWN + 1, PROBE_BACKOFF, this.#random),
+      backoffMs(this.#pauses, PROBE_BACKOFF, this.#random),
     );
   }
 

@@ -273,6 +273,23 @@ describe('while the store is down', () => {
     expect(sqs.messages(QUEUE)).toEqual([]);
   });
 
+  it('is over soon after a short one, however many results were with the engine when it began', async () => {
+    let down = true;
+    const { sqs, handled } = setUp({
+      handler: async () => {
+        await systemTiming.sleep(1_000);
+        if (down) throw new Error('store is down');
+      },
+    });
+    for (let seq = 0; seq < 300; seq += 1) sqs.put(QUEUE, resultOf(seq));
+    await pass(4_000);
+    expect(handled.length).toBeGreaterThanOrEqual(300);
+    down = false;
+    await pass(8_000);
+    const receives = sqs.messages(QUEUE).map(({ receiveCount }) => receiveCount);
+    expect(receives.length).toBeLessThan(150);
+  });
+
   it('an hour of it with a single result', async () => {
     const { sqs } = setUp({
       handler: async () => {

@@ -70,9 +70,11 @@ it('never gives more room than there is', () => {
 
 it('a burst of rejections is one step of the backoff', () => {
   const { probesAt, fail } = setUp();
-  fail(50);
-  vi.advanceTimersToNextTimer();
-  expect(probesAt).toEqual([1_000]);
+  for (let pause = 0; pause < 4; pause += 1) {
+    fail(50);
+    vi.advanceTimersToNextTimer();
+  }
+  expect(probesAt).toEqual([1_000, 3_000, 7_000, 15_000]);
 });
 
 it('recovers with the first result that is taken, and forgets the outage', () => {
