@@ -16,12 +16,15 @@ export function isOfDeliveries(fault: Fault): boolean {
 export class DeliveryFaults {
   readonly #random: () => number;
   readonly #ledger: Ledger;
+  readonly #giveBack: (message: SqsMessage, call: SqsCall) => void;
   readonly #seen = new Map<string, SqsMessage[]>();
   readonly #keptBack = new Map<string, { readonly message: SqsMessage; readonly since: number }[]>();
 
-  constructor(random: () => number, ledger: Ledger) {
+  /** @param giveBack told of a message that was kept back for too long: nobody has it, so SQS is to deliver it again */
+  constructor(random: () => number, ledger: Ledger, giveBack: (message: SqsMessage, call: SqsCall) => void) {
     this.#random = random;
     this.#ledger = ledger;
+    this.#giveBack = giveBack;
   }
 
   /** The body of an answer to `ReceiveMessage`, faulty or not. */
@@ -29,7 +32,7 @@ export class DeliveryFaults {
     const { queue, body } = call;
     const fresh = messagesOf(text);
     const room = Number(body['MaxNumberOfMessages'] ?? 1);
-    let messages = this.#keptBackFor(queue, fresh, room);
+    let messages = this.#withKeptBack(call, fresh, room);
     if (fault === 'reordered') messages = this.#reordered(queue, messages);
     if (fault === 'delivered twice') messages = this.#withRepeat(call, messages, room);
     const seen = [...(this.#seen.get(queue) ?? []), ...fresh];
@@ -37,12 +40,15 @@ export class DeliveryFaults {
     return messages === fresh ? text : JSON.stringify(messages.length === 0 ? {} : { Messages: messages });
   }
 
-  #keptBackFor(queue: string, fresh: SqsMessage[], room: number): SqsMessage[] {
-    const kept = this.#keptBack.get(queue) ?? [];
-    if (kept.length === 0 || fresh.length >= room) return fresh;
-    const young = kept.filter(({ since }) => Date.now() - since < KEPT_BACK_MS).slice(0, room - fresh.length);
-    this.#keptBack.set(queue, []);
-    return [...fresh, ...young.map(({ message }) => message)];
+  #withKeptBack(call: SqsCall, fresh: SqsMessage[], room: number): SqsMessage[] {
+    const kept = this.#keptBack.get(call.queue) ?? [];
+    if (kept.length === 0) return fresh;
+    const isYoung = ({ since }: { readonly since: number }) => Date.now() - since < KEPT_BACK_MS;
+    for (const { message } of kept.filter((one) => !isYoung(one))) this.#giveBack(message, call);
+    const young = kept.filter(isYoung);
+    const now = young.splice(0, Math.max(0, room - fresh.length));
+    this.#keptBack.set(call.queue, young);
+    return now.length === 0 ? fresh : [...fresh, ...now.map(({ message }) => message)];
   }
 
   #reordered(queue: string, messages: readonly SqsMessage[]): SqsMessage[] {

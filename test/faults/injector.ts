@@ -5,7 +5,7 @@ import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { DeliveryFaults, isOfDeliveries } from './delivery-faults.ts';
 import { type Fault, type PlannedFault, planFault } from './fault-plan.ts';
 import type { Ledger } from './ledger.ts';
-import { ReceivedMessages } from './received-messages.ts';
+import { hideFor, ReceivedMessages } from './received-messages.ts';
 import { onRefused } from './refused-connections.ts';
 import { errorAnswer, messagesOf, readCall, type SqsCall, withFailed } from './sqs-wire.ts';
 import { type Answer, textOf, Upstream } from './upstream.ts';
@@ -48,7 +48,10 @@ export class Injector {
     this.#options = options;
     this.#rate = options.rate;
     this.#upstream = new Upstream(options.upstreamPort);
-    this.#deliveries = new DeliveryFaults(options.random, options.ledger);
+    this.#deliveries = new DeliveryFaults(options.random, options.ledger, ({ ReceiptHandle }, { body }) => {
+      // One that came again meanwhile has another receipt.
+      hideFor(LOST_FOR_SECONDS, ReceiptHandle, String(body['QueueUrl']), this.#upstream).catch(() => undefined);
+    });
     this.#server = createServer((request, response) => void this.#serve(request, response));
     this.#server.keepAliveTimeout = 60_000;
   }

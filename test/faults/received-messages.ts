@@ -22,10 +22,13 @@ export class ReceivedMessages {
   async giveBack(caller: string, seconds: number, upstream: Upstream): Promise<void> {
     const handles = this.#byCaller.get(caller) ?? new Map<string, string>();
     this.#byCaller.delete(caller);
-    const headers = { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': 'AmazonSQS.ChangeMessageVisibility' };
-    const changes = [...handles].map(([ReceiptHandle, QueueUrl]) =>
-      upstream.send(headers, JSON.stringify({ QueueUrl, ReceiptHandle, VisibilityTimeout: seconds })),
-    );
+    const changes = [...handles].map(([handle, queueUrl]) => hideFor(seconds, handle, queueUrl, upstream));
     await Promise.allSettled(changes);
   }
+}
+
+/** SQS delivers the message again after so many seconds. */
+export function hideFor(VisibilityTimeout: number, ReceiptHandle: string, QueueUrl: string, upstream: Upstream): Promise<unknown> {
+  const headers = { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': 'AmazonSQS.ChangeMessageVisibility' };
+  return upstream.send(headers, JSON.stringify({ QueueUrl, ReceiptHandle, VisibilityTimeout }));
 }

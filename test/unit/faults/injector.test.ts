@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { DeliveryFaults } from '../../faults/delivery-faults.ts';
 import { Ledger } from '../../faults/ledger.ts';
 import { messagesOf, readCall, withFailed } from '../../faults/sqs-wire.ts';
@@ -9,11 +9,14 @@ const receive = readCall(
 );
 const message = (id: string) => ({ MessageId: id, ReceiptHandle: `h${id}`, Body: '{}', Attributes: { ApproximateReceiveCount: '1' } });
 const answer = (...ids: string[]) => JSON.stringify({ Messages: ids.map(message) });
+const givesNothingBack = () => {
+  throw new Error('a message was given back');
+};
 const idsOf = (text: string) => messagesOf(text).map(({ MessageId }) => MessageId);
 
 describe('what the injector does to answers', () => {
   it('delivers a message once more with a receive count above the first', () => {
-    const faults = new DeliveryFaults(() => 0, new Ledger());
+    const faults = new DeliveryFaults(() => 0, new Ledger(), givesNothingBack);
     expect(idsOf(faults.answer(receive, answer('1'), undefined))).toEqual(['1']);
     const again = messagesOf(faults.answer(receive, answer('2'), 'delivered twice'));
     expect(again.map(({ MessageId }) => MessageId)).toEqual(['2', '1']);
@@ -21,15 +24,38 @@ describe('what the injector does to answers', () => {
   });
 
   it('keeps a message back for the next answer when it reorders', () => {
-    const faults = new DeliveryFaults(() => 0, new Ledger());
+    const faults = new DeliveryFaults(() => 0, new Ledger(), givesNothingBack);
     const now = idsOf(faults.answer(receive, answer('1', '2', '3'), 'reordered'));
     const later = idsOf(faults.answer(receive, answer('4'), undefined));
     expect(now).toHaveLength(2);
     expect([...now, ...later].sort()).toEqual(['1', '2', '3', '4']);
   });
 
+  it('keeps back what a later answer has no room for, and gives back what was kept for a second', () => {
+    vi.useFakeTimers();
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    const givenBack: string[] = [];
+    const faults = new DeliveryFaults(
+      () => 0,
+      new Ledger(),
+      ({ MessageId }) => givenBack.push(MessageId),
+    );
+    const full = Array.from({ length: 10 }, (_, index) => `full${index}`);
+    const seen = [...idsOf(faults.answer(receive, answer('1', '2'), 'reordered'))];
+    expect(idsOf(faults.answer(receive, answer(...full), undefined))).toEqual(full);
+    seen.push(...idsOf(faults.answer(receive, answer('3', '4'), 'reordered')));
+    expect(seen).toHaveLength(3);
+    vi.advanceTimersByTime(1_000);
+    expect(idsOf(faults.answer(receive, answer(...full), undefined))).toEqual(full);
+    expect([...seen, ...givenBack].sort()).toEqual(['1', '2', '3', '4']);
+    expect(idsOf(faults.answer(receive, answer('5'), undefined))).toEqual(['5']);
+    expect(givenBack).toHaveLength(1);
+  });
+
   it('leaves an answer without a fault as it is', () => {
-    const faults = new DeliveryFaults(() => 0, new Ledger());
+    const faults = new DeliveryFaults(() => 0, new Ledger(), givesNothingBack);
     expect(faults.answer(receive, answer('1'), undefined)).toBe(answer('1'));
   });
 
