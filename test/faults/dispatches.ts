@@ -8,6 +8,7 @@ export type SecondDispatch =
   | 'the lease on its run ran out in the store outage, beside the turn that had dispatched it'
   | "two turns at once on one instance: an engine's pass beside another"
   | 'a pass began the run again before a branch of a turn that had ended dispatched it'
+  | 'a branch of a turn that had ended dispatched it, beside the turn of the next result'
   | 'an operator redispatched it, its send had never come'
   | 'none';
 
@@ -123,13 +124,15 @@ export class Dispatches {
     }
     // The later turn does not know what the earlier one dispatched: it had read the run before.
     const begunAt = later.turn?.begunAt.get(runId) ?? Number.POSITIVE_INFINITY;
+    if (begunAt > earlier.at) return 'none';
     const byPass = [earlier, later].some(({ turn }) => turn?.origin === 'pass');
-    if (begunAt > earlier.at || !byPass) return 'none';
-    if (later.caller === earlier.caller) return "two turns at once on one instance: an engine's pass beside another";
+    const late = [earlier, later].some((dispatch) => outlivedItsTurn(runId, dispatch));
+    const here = later.caller === earlier.caller;
+    if (byPass && here) return "two turns at once on one instance: an engine's pass beside another";
     // Its lock was free then, so that another instance could begin the run.
-    if ([earlier, later].some((dispatch) => outlivedItsTurn(runId, dispatch))) {
-      return 'a pass began the run again before a branch of a turn that had ended dispatched it';
-    }
+    if (byPass && late) return 'a pass began the run again before a branch of a turn that had ended dispatched it';
+    // The transport waits where a turn is seen to be a fan-out. Of this one it saw one dispatch at most before its end.
+    if (here && late) return 'a branch of a turn that had ended dispatched it, beside the turn of the next result';
     return 'none';
   }
 }

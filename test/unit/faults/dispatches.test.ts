@@ -105,6 +105,31 @@ describe('the book of dispatches', () => {
   });
 
   it.each([
+    ['the late branch dispatched last', true],
+    ['the late branch dispatched first', false],
+  ])('explains two dispatches by two results on one instance by a branch that had outlived its turn: %s', (_order, lateLast) => {
+    const { dispatch, reads, ends, whys } = book();
+    const [ended, next] = [turnOf('result'), turnOf('result')];
+    reads(ended);
+    ends(ended);
+    reads(next);
+    if (lateLast) dispatch(next);
+    dispatch(ended);
+    if (!lateLast) dispatch(next);
+    expect(whys()).toEqual(['a branch of a turn that had ended dispatched it, beside the turn of the next result']);
+  });
+
+  it('does not explain two dispatches by two results on one instance where neither turn had ended', () => {
+    const { dispatch, reads, whys } = book();
+    const [first, second] = [turnOf('result'), turnOf('result')];
+    reads(first);
+    reads(second);
+    dispatch(first);
+    dispatch(second);
+    expect(whys()).toEqual(['none']);
+  });
+
+  it.each([
     ['no pass was one of the turns', 'result', true],
     ['the turn had not ended', 'pass', false],
   ] as const)('does not explain two dispatches by two instances where %s', (_why, origin, hasEnded) => {
