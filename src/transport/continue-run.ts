@@ -42,14 +42,15 @@ export async function continueRun(runId: string, engine: AttachableEngine, turns
 }
 
 /**
- * Brings a run back to its end, where the engine has put it to sleep after that: its steps are settled, so it is only replayed. Does
- * nothing where the run has been woken since. Never rejects: what fails is logged.
+ * Brings a run back to its end, where it was put to sleep after that: its steps are settled, so it is only replayed. Does nothing where
+ * it does not sleep. Never rejects: what fails is logged.
  */
 export async function restoreEnd(runId: string, engine: AttachableEngine, logger: Logger): Promise<void> {
-  logger.info('the engine put a run to sleep that had ended; it is resumed', { runId });
   try {
     const run = await engine.getRun?.(runId);
-    if (run?.status === 'suspended') await engine.resume?.(runId);
+    if (run?.status !== 'suspended') return;
+    logger.info('a run that had ended was put to sleep; it is resumed', { runId });
+    await engine.resume?.(runId);
   } catch (error) {
     if (isNamespaceMismatch(error)) return;
     logger.warn("a run that had ended sleeps until the engine's reconcileMs: it could not be resumed", { runId, ...errorFields(error) });

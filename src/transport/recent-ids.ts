@@ -20,6 +20,10 @@ export class RecentIds {
     this.#newer.add(id);
   }
 
+  has(id: string): boolean {
+    return this.#newer.has(id) || this.#older.has(id);
+  }
+
   /** Whether it was there. */
   delete(id: string): boolean {
     const inNewer = this.#newer.delete(id);

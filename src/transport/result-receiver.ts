@@ -35,6 +35,8 @@ export interface ResultReceiverOptions {
    * begun no turn, and whoever is given it again takes it silently.
    */
   readonly continueRun: (result: StepResult) => Promise<void>;
+  /** Called when the engine has taken the result of a step that was not dispatched here, and the turn that came of it is over. */
+  readonly takenForOther: (result: StepResult) => void;
   /** Whether the engine has saved a result that is with it, so that its message is needed no more. */
   readonly saved: (result: StepResult) => boolean;
   readonly onError: (error: unknown, queueUrl: string | undefined) => void;
@@ -173,7 +175,7 @@ export class ResultReceiver {
 
   async #handOver(message: ReceivedMessage, result: StepResult, acknowledger: Acknowledger, handover?: Handover): Promise<Fate> {
     try {
-      await this.#options.order().submit(result, () => this.#deliver(result, message.receiveCount, handover), message.sentAt);
+      await this.#options.order().submit(result, (ours) => this.#deliver(result, ours, message.receiveCount, handover), message.sentAt);
     } catch (error) {
       return this.#notTaken(error, message, result, acknowledger, handover);
     }
@@ -207,12 +209,13 @@ export class ResultReceiver {
     }
   }
 
-  async #deliver(result: StepResult, receiveCount: number, handover: Handover | undefined): Promise<void> {
-    const { handler, turnMissing, continueRun } = this.#options;
+  async #deliver(result: StepResult, ours: boolean, receiveCount: number, handover: Handover | undefined): Promise<void> {
+    const { handler, turnMissing, continueRun, takenForOther } = this.#options;
     try {
       await handler(result);
       handover?.taken();
       if (turnMissing(result) || receiveCount > 1) await continueRun(result);
+      if (!ours) takenForOther(result);
     } catch (error) {
       this.#outage.failed();
       throw error;

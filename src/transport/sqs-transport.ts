@@ -164,6 +164,7 @@ export class SqsTransport implements Transport {
         if (this.#engine === undefined || this.#eventTurns === undefined) return;
         if (await continueRun(runId, this.#engine, this.#eventTurns, systemTiming)) this.#overwritten?.ended(runId);
       },
+      takenForOther: ({ runId }) => this.#overwritten?.takenForOther(runId),
       saved: (result) => this.#eventTurns?.saved(result) ?? false,
       onError: this.#survived,
       logger: this.#logger,
@@ -232,6 +233,7 @@ export class SqsTransport implements Transport {
       for (const worker of workers) worker.abort();
     }
     this.#detach?.();
+    this.#overwritten?.stop();
     this.#clients.destroy();
   }
 

@@ -38,6 +38,7 @@ function setUp(options: Partial<ResultReceiverOptions> = {}, order = new ResultO
     order: () => order,
     turnMissing: () => false,
     continueRun: async () => undefined,
+    takenForOther: () => undefined,
     onError: (error) => errors.push(error),
     logger,
     timing: { ...systemTiming, random: () => 1 },

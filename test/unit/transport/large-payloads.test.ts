@@ -117,6 +117,7 @@ describe('a result whose body is stored', () => {
       handler: async (result) => void handled.push(result),
       turnMissing: () => false,
       continueRun: async () => undefined,
+      takenForOther: () => undefined,
       onError: (error) => all.errors.push(error),
       logger: all.logger,
       timing,

@@ -14,12 +14,21 @@ import { type Deferred, deferred } from '../../support/deferred.ts';
 import { ended } from './ended.ts';
 import { FakeSqs, pass } from './fake-sqs.ts';
 
+function useFakeTimers() {
+  beforeEach(() => {
+    vi.useFakeTimers({ now: 1_000_000 });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+}
+
 function watched() {
   const overwritten: string[] = [];
   const runs = new OverwrittenRuns((runId) => overwritten.push(runId));
   const emit = (type: EngineEventType, runId = 'run', kind?: 'remote' | 'local') =>
     runs.event({ type, runId, at: new Date(), ...(kind === undefined ? {} : { kind }) });
-  return { overwritten, emit };
+  return { runs, overwritten, emit };
 }
 
 describe('OverwrittenRuns', () => {
@@ -77,33 +86,59 @@ describe('OverwrittenRuns', () => {
   });
 });
 
-describe('a pass of the engine that is late', () => {
-  beforeEach(() => {
-    vi.useFakeTimers({ now: 1_000_000 });
+describe('a run that ended by the result of a step that another instance dispatched', () => {
+  useFakeTimers();
+
+  it('is looked at once more', () => {
+    const { runs, overwritten, emit } = watched();
+    emit('run.completed');
+    runs.takenForOther('run');
+    expect(overwritten).toEqual([]);
+    vi.advanceTimersByTime(60_000);
+    expect(overwritten).toEqual(['run']);
   });
-  afterEach(() => {
-    vi.useRealTimers();
+
+  it('is left alone where the result did not end it, or it has begun again', () => {
+    const { runs, overwritten, emit } = watched();
+    runs.takenForOther('run');
+    emit('run.completed', 'another');
+    runs.takenForOther('another');
+    emit('run.started', 'another');
+    vi.advanceTimersByTime(60_000);
+    expect(overwritten).toEqual([]);
   });
 
-  /** A store that keeps one write of `suspended` back. */
-  class SlowWriteStore extends InMemoryStateStore {
-    gate: Deferred<void> | undefined;
-    readsFail = false;
+  it('is left alone once the transport is closed', () => {
+    const { runs, emit } = watched();
+    emit('run.completed');
+    runs.takenForOther('run');
+    runs.stop();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
 
-    override async updateRun(...args: Parameters<InMemoryStateStore['updateRun']>): Promise<void> {
-      const { gate } = this;
-      if (gate !== undefined && args[1].status === 'suspended') {
-        this.gate = undefined;
-        await gate.promise;
-      }
-      return super.updateRun(...args);
-    }
+/** A store that keeps one write of `suspended` back. */
+class SlowWriteStore extends InMemoryStateStore {
+  gate: Deferred<void> | undefined;
+  readsFail = false;
 
-    override async getRun(...args: Parameters<InMemoryStateStore['getRun']>) {
-      if (this.readsFail) throw new Error('store is down');
-      return super.getRun(...args);
+  override async updateRun(...args: Parameters<InMemoryStateStore['updateRun']>): Promise<void> {
+    const { gate } = this;
+    if (gate !== undefined && args[1].status === 'suspended') {
+      this.gate = undefined;
+      await gate.promise;
     }
+    return super.updateRun(...args);
   }
+
+  override async getRun(...args: Parameters<InMemoryStateStore['getRun']>) {
+    if (this.readsFail) throw new Error('store is down');
+    return super.getRun(...args);
+  }
+}
+
+describe('a pass of the engine that is late', () => {
+  useFakeTimers();
 
   /** A run whose only step is answered while a pass is about to write that the run sleeps. */
   async function overtaken() {
@@ -137,7 +172,7 @@ describe('a pass of the engine that is late', () => {
     await pass();
     expect(await store.getRun('run')).toMatchObject({ status: 'completed', output: 7 });
     expect(logger.lines).toEqual([
-      { level: 'info', message: 'the engine put a run to sleep that had ended; it is resumed', fields: { runId: 'run' } },
+      { level: 'info', message: 'a run that had ended was put to sleep; it is resumed', fields: { runId: 'run' } },
     ]);
     await ended(transport.close());
   });
@@ -184,5 +219,52 @@ describe('a pass of the engine that is late', () => {
     await pass();
     expect(resumed).toEqual(['run']);
     await ended(transport.close());
+  });
+});
+
+describe('an instance that writes late that its run sleeps', () => {
+  useFakeTimers();
+
+  /** Two engines on one store: the first dispatches and is slow to write, the second is given the result. */
+  async function twoInstances() {
+    const store = new SlowWriteStore();
+    const sqs = new FakeSqs('durable-tasks-a', 'durable-results');
+    const [first, second] = ['first', 'second'].map((instanceId) => {
+      const logger = capturingLogger();
+      const transport = new SqsTransport({ client: sqs.client(), autoStart: instanceId === 'second', logger });
+      const engine = new WorkflowEngine({ store, transport, instanceId });
+      transport.attach(engine);
+      engine.register('workflow', '1', async (ctx) => ctx.step('a', 1));
+      return { engine, transport, logger };
+    });
+    if (first === undefined || second === undefined) throw new Error('expected two instances');
+    const gate = deferred<void>();
+    store.gate = gate;
+    const started = first.engine.start('workflow', {}, 'run');
+    await pass();
+    const task: RemoteTask = JSON.parse(sqs.messages('durable-tasks-a')[0]?.body ?? '');
+    sqs.put('durable-results', { runId: 'run', seq: 0, stepId: task.stepId, status: 'completed', output: 7 });
+    await pass(1_000);
+    const writesSuspended = async () => {
+      gate.resolve();
+      await started;
+      expect(await store.getRun('run')).toMatchObject({ status: 'suspended' });
+    };
+    const close = async () => {
+      for (const { transport } of [first, second]) await ended(transport.close());
+    };
+    return { store, logger: second.logger, writesSuspended, close };
+  }
+
+  it('does not leave the run asleep that another had completed meanwhile', async () => {
+    const { store, logger, writesSuspended, close } = await twoInstances();
+    expect(await store.getRun('run')).toMatchObject({ status: 'completed' });
+    await writesSuspended();
+    await pass(2_000);
+    expect(await store.getRun('run')).toMatchObject({ status: 'completed', output: 7 });
+    expect(logger.lines).toEqual([
+      { level: 'info', message: 'a run that had ended was put to sleep; it is resumed', fields: { runId: 'run' } },
+    ]);
+    await close();
   });
 });

@@ -44,6 +44,7 @@ function setUp(options: Partial<ResultReceiverOptions> = {}, sqs = new FakeSqs(Q
     order: () => order,
     turnMissing: () => false,
     continueRun: async () => undefined,
+    takenForOther: () => undefined,
     onError: (error) => errors.push(error),
     logger,
     timing: { ...systemTiming, random: () => 1 },
