@@ -4,6 +4,14 @@ import type { StepResult } from '../wire/step-result.ts';
 import { RecentIds } from './recent-ids.ts';
 import type { DispatchedStep, Turns } from './turns.ts';
 
+/** What is known of a result when it is handed over. */
+export interface Handing {
+  /** Its step was dispatched here. */
+  readonly ours: boolean;
+  /** A turn that is alive here waits for it in memory. */
+  readonly awaited: boolean;
+}
+
 interface ArrivedResult {
   readonly result: StepResult;
   readonly deliver: () => Promise<void>;
@@ -73,20 +81,20 @@ export class ResultOrder {
   }
 
   /**
-   * Calls `deliver` when it is the result's turn, with whether its step was dispatched here; settles as `deliver` does.
+   * Calls `deliver` when it is the result's turn; settles as `deliver` does.
    * @param sentAt when SQS accepted the result, epoch milliseconds; 0 for long ago
    * @throws TransportClosedError when the order was closed before that.
    */
-  submit(result: StepResult, deliver: (ours: boolean) => Promise<void>, sentAt = 0): Promise<void> {
+  submit(result: StepResult, deliver: (handing: Handing) => Promise<void>, sentAt = 0): Promise<void> {
     const ours = this.#ours.delete(result.stepId);
     // Even when closed: a turn that close() waits for waits for this.
-    if (this.#turns.passesThrough(result)) return deliver(ours);
+    if (this.#turns.passesThrough(result)) return deliver({ ours, awaited: true });
     if (this.#closed) return Promise.reject(closed());
     const lane = this.#lane(result.runId);
     const now = steadyNow();
     // SQS's clock may be ahead of ours.
     const notBefore = ours ? 0 : now + Math.min(sentAt - Date.now(), 0) + OTHERS_HOLD_MS;
-    const arrived = { result, deliver: () => deliver(ours), notBefore, cameAt: now };
+    const arrived = { result, deliver: () => deliver({ ours, awaited: false }), notBefore, cameAt: now };
     if (lane.held.length === 0 && this.#goesAt(arrived, lane) <= now) return this.#deliver(lane, arrived);
     return new Promise((resolve, reject) => {
       lane.held.push({ ...arrived, resolve, reject });

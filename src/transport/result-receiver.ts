@@ -14,7 +14,7 @@ import { foreignDelaySeconds, isForeign } from './foreign-message.ts';
 import { Handover } from './handover.ts';
 import { type Fate, handleLine, linesOf } from './in-order.ts';
 import { redeliverySeconds } from './redelivery.ts';
-import type { ResultOrder } from './result-order.ts';
+import type { Handing, ResultOrder } from './result-order.ts';
 import { StoreOutage } from './store-outage.ts';
 
 export interface ResultReceiverOptions {
@@ -175,7 +175,9 @@ export class ResultReceiver {
 
   async #handOver(message: ReceivedMessage, result: StepResult, acknowledger: Acknowledger, handover?: Handover): Promise<Fate> {
     try {
-      await this.#options.order().submit(result, (ours) => this.#deliver(result, ours, message.receiveCount, handover), message.sentAt);
+      await this.#options
+        .order()
+        .submit(result, (handing) => this.#deliver(result, message.receiveCount, handing, handover), message.sentAt);
     } catch (error) {
       return this.#notTaken(error, message, result, acknowledger, handover);
     }
@@ -209,12 +211,13 @@ export class ResultReceiver {
     }
   }
 
-  async #deliver(result: StepResult, ours: boolean, receiveCount: number, handover: Handover | undefined): Promise<void> {
+  async #deliver(result: StepResult, receiveCount: number, { ours, awaited }: Handing, handover: Handover | undefined): Promise<void> {
     const { handler, turnMissing, continueRun, takenForOther } = this.#options;
     try {
       await handler(result);
       handover?.taken();
-      if (turnMissing(result) || receiveCount > 1) await continueRun(result);
+      // The turn that waits for it goes on by itself; a copy of its result that came along must begin no second one beside it.
+      if (!awaited && (turnMissing(result) || receiveCount > 1)) await continueRun(result);
       if (!ours) takenForOther(result);
     } catch (error) {
       this.#outage.failed();

@@ -10,6 +10,8 @@ import {
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ConfigurationError } from '../../../src/errors.ts';
 import { type AttachableEngine, SqsTransport, type SqsTransportOptions } from '../../../src/transport/index.ts';
+import { isRecord } from '../../../src/wire/shape.ts';
+import { mortal } from '../../faults/stores.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { deferred, stateOf } from '../../support/deferred.ts';
 import { settle } from '../../support/fake-timing.ts';
@@ -975,6 +977,39 @@ describe('two instances of the real engine over one store', () => {
     await pass(4_000);
     expect(await store.getRun('run')).toMatchObject({ status: 'completed', output: 7 });
     await ended(transport.close());
+  });
+
+  it('copies of a result that a continued turn awaits in memory begin no second turn beside it', async () => {
+    const store = new InMemoryStateStore();
+    const sqs = new FakeSqs('durable-tasks-a', RESULTS);
+    const dying = mortal(store);
+    const [first, second] = [dying.store, store].map((seen) => {
+      const { transport } = setUp({ autoStart: seen === store }, sqs);
+      const engine = new WorkflowEngine({ store: seen, transport, leaseMs: 1_000 });
+      transport.attach(engine);
+      engine.register('workflow', '1', async (ctx) => [
+        await ctx.step('a', 0, { timeoutMs: 60_000 }),
+        await ctx.step('a', 1, { timeoutMs: 60_000 }),
+      ]);
+      return { engine, transport };
+    });
+    void first?.engine.start('workflow', {}, 'run');
+    await pass();
+    dying.end();
+    const seqs = () => sqs.bodies('durable-tasks-a').map((task) => (isRecord(task) ? task['seq'] : undefined));
+    const result = (seq: number) => ({ runId: 'run', seq, stepId: `run:${seq}`, status: 'completed', output: seq });
+    // The first one has received it before.
+    sqs.put(RESULTS, result(0), {}, 1);
+    await pass(3_000);
+    expect(seqs()).toEqual([0, 0]);
+    sqs.put(RESULTS, result(0));
+    sqs.put(RESULTS, result(0));
+    await pass(1_000);
+    expect(seqs()).toEqual([0, 0, 1]);
+    sqs.put(RESULTS, result(1));
+    await pass(1_000);
+    expect(await store.getRun('run')).toMatchObject({ status: 'completed', output: [0, 1] });
+    await ended(Promise.all([first?.transport.close({ timeoutMs: 0 }), second?.transport.close()]));
   });
 });
 
