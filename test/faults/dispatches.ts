@@ -119,7 +119,9 @@ export class Dispatches {
       return 'the store failed in the turn that had dispatched it';
     }
     const lapses = this.#lapses.get(runId) ?? [];
-    if (lapses.some(({ of, at }) => of === earlier.caller && earlier.at <= at && at <= later.at)) {
+    // Of the turn that dispatched it first, before or after that: a turn without its lock goes on.
+    const aliveFrom = earlier.turn?.begunAt.get(runId) ?? earlier.at;
+    if (lapses.some(({ of, at }) => of === earlier.caller && aliveFrom <= at && at <= later.at)) {
       return 'the lease on its run ran out in the store outage, beside the turn that had dispatched it';
     }
     // The later turn does not know what the earlier one dispatched: it had read the run before.

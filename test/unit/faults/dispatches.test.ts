@@ -153,6 +153,33 @@ describe('the book of dispatches', () => {
     expect(dispatches.awaitedTwice('r:0')).toBe(true);
   });
 
+  it('knows it too where the lease ran out before the first of them: the turn went on without its lock', () => {
+    const { dispatches, dispatch, reads, whys } = book();
+    const [start, pass] = [turnOf('start'), turnOf('pass')];
+    dispatches.locked('r', 'engine1');
+    reads(start);
+    vi.advanceTimersByTime(1);
+    dispatches.locked('r', 'engine1');
+    dispatch(start);
+    reads(pass);
+    dispatch(pass);
+    expect(whys()).toEqual(['the lease on its run ran out in the store outage, beside the turn that had dispatched it']);
+    expect(dispatches.awaitedTwice('r:0')).toBe(true);
+  });
+
+  it('does not take the lease of the turn before for that of the turn that dispatched it first', () => {
+    const { dispatches, dispatch, reads, whys } = book();
+    const [start, pass] = [turnOf('start'), turnOf('pass')];
+    dispatches.locked('r', 'engine1');
+    dispatches.locked('r', 'engine1');
+    reads(start);
+    dispatch(start);
+    dispatches.released('r');
+    reads(pass);
+    dispatch(pass);
+    expect(whys()).toEqual(['none']);
+  });
+
   it('knows it too where an engine that died had dispatched the step before', () => {
     const { dispatches, dispatch } = book();
     dispatch(turnOf('start'), 'engine0');
