@@ -10,6 +10,7 @@ import { capturingLogger } from '../../support/capturing-logger.ts';
 import { deferred } from '../../support/deferred.ts';
 import { ended } from './ended.ts';
 import { FakeSqs } from './fake-sqs.ts';
+import { MemoryPayloads, unavailable } from './memory-payloads.ts';
 
 const QUEUE = 'durable-results.fifo';
 
@@ -130,6 +131,20 @@ describe('results of one run on a FIFO queue', () => {
     expect(sqs.messages(QUEUE)[0]?.receiveCount).toBeGreaterThan(95);
   });
 
+  it('wait for one whose stored body is out of reach: it comes again, and they behind it', async () => {
+    const payloadStore = new MemoryPayloads();
+    const pointer = await payloadStore.put(JSON.stringify(resultOf('c', 0)), { kind: 'result', runId: 'c', stepId: 'c:0', seq: 0 });
+    payloadStore.fault = unavailable();
+    const { sqs, handled } = setUp({ payloadStore });
+    sqs.putInGroup(QUEUE, 'c', encodePointer(pointer));
+    sqs.putInGroup(QUEUE, 'c', resultOf('c', 1));
+    await pass(3_000);
+    expect(handled).toEqual(['a:0', 'b:0', 'a:1']);
+    payloadStore.fault = undefined;
+    await pass(60_000);
+    expect(handled.slice(3)).toEqual(['c:0', 'c:1']);
+  });
+
   it('nor by one whose stored body is gone', async () => {
     const { sqs, handled } = setUp();
     sqs.putInGroup(QUEUE, 'c', encodePointer({ bucket: 'b', key: 'k' }));
@@ -182,11 +197,24 @@ describe('a turn that waits in memory for a step', () => {
     expect(sqs.messages(QUEUE)).toEqual([]);
   });
 
+  it('has it deleted too once the engine has taken it and the run is being continued', async () => {
+    const continued = deferred<void>();
+    const { sqs, receiver } = setUp({ turnMissing: ({ stepId }) => stepId === 'a:0', continueRun: () => continued.promise });
+    await pass();
+    expect(sqs.messages(QUEUE)).toHaveLength(2);
+    receiver.turnAwaits('a');
+    await pass();
+    expect(sqs.messages(QUEUE).map(({ body }) => body)).toEqual([JSON.stringify(resultOf('a', 1))]);
+    continued.resolve();
+    await pass();
+    expect(sqs.messages(QUEUE)).toEqual([]);
+  });
+
   it('is settled only when that turn has ended, though the message is gone', async () => {
     const turn = deferred<void>();
-    const { receiver } = setUp({ saved: () => true, handler: ({ stepId }) => (stepId === 'a:0' ? turn.promise : Promise.resolve()) });
+    const { receiver } = setUp({ saved: () => true, handler: ({ stepId }) => (stepId === 'b:0' ? turn.promise : Promise.resolve()) });
     await pass();
-    receiver.turnAwaits('a');
+    receiver.turnAwaits('b');
     await pass(1_000);
     const stopped = receiver.stop();
     await pass(1_000);

@@ -177,6 +177,16 @@ describe('a pass of the engine that is late', () => {
     await ended(transport.close());
   });
 
+  it('asks the store nothing more of a run whose steps were dispatched here', async () => {
+    const { store, transport, release } = await overtaken();
+    await release();
+    await pass();
+    const getRun = vi.spyOn(store, 'getRun');
+    await pass(60_000);
+    expect(getRun).not.toHaveBeenCalled();
+    await ended(transport.close());
+  });
+
   it('where the store fails at that moment, a line tells that the run sleeps', async () => {
     const { store, logger, transport, release } = await overtaken();
     store.readsFail = true;

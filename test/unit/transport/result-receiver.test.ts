@@ -558,7 +558,7 @@ describe('stop', () => {
     for (const seq of [0, 1, 2, 3, 4]) sqs.put(QUEUE, resultOf(seq));
     await pass(1_000);
     await ended(receiver.stop());
-    await pass(10_000);
+    await pass(4_500);
     await receiver.settled();
     expect(vi.getTimerCount()).toBe(0);
   });

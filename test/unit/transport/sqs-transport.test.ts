@@ -372,7 +372,7 @@ describe('results', () => {
       [{ resultHoldMs: 1_000 }, 1_000],
     ] as const) {
       const { sqs, transport, handled } = withHandler(undefined, options);
-      await pass();
+      await pass(3_000);
       await transport.dispatch(taskFor());
       sqs.put(RESULTS, resultOf(0));
       await pass(holdMs - 1);
@@ -692,7 +692,8 @@ describe('a result that was rejected after its checkpoint was saved', () => {
   });
 
   it('a run that is gone, and an engine that can tell nothing, are left alone', async () => {
-    for (const fields of [{ getRun: async () => null, resume: async () => expect.unreachable() }, {}]) {
+    const [getRun, resume] = [async () => ({ status: 'suspended' }) as const, async () => expect.unreachable()];
+    for (const fields of [{ getRun: async () => null, resume }, { getRun }, { resume }, {}]) {
       const { sqs, transport, handled } = withHandler(async () => {
         if (handled.length === 1) throw new Error('store is down');
       });
@@ -701,6 +702,25 @@ describe('a result that was rejected after its checkpoint was saved', () => {
       await pass(5_000);
       expect(sqs.messages(RESULTS)).toEqual([]);
     }
+  });
+
+  it('comes again where the run cannot be resumed', async () => {
+    const resume = vi.fn(async () => {
+      if (resume.mock.calls.length === 1) throw new Error('store is down');
+      engine.emit('run.suspended');
+    });
+    const engine = fakeEngine({ getRun: async () => ({ status: 'suspended' }), resume });
+    const { sqs, transport, handled } = withHandler(async () => {
+      if (handled.length === 1) throw new Error('store is down');
+    });
+    transport.attach(engine);
+    sqs.put(RESULTS, resultOf(0));
+    await pass(1_100);
+    expect(resume).toHaveBeenCalledTimes(1);
+    expect(sqs.messages(RESULTS)).toHaveLength(1);
+    await pass(5_000);
+    expect(resume).toHaveBeenCalledTimes(2);
+    expect(sqs.messages(RESULTS)).toEqual([]);
   });
 
   it('that another namespace is to continue is left to it', async () => {
@@ -858,6 +878,8 @@ describe('a result of which no turn came, since another instance is in a turn of
     await pass();
     expect(handled).toEqual(['run:0']);
     expect(sqs.messages(RESULTS)).toHaveLength(2);
+    // The first time without a delay: the other instance's turn has mostly ended by then.
+    expect(resumes).toEqual([Date.now()]);
     await pass(2_000);
     expect(resumes).toHaveLength(6);
     expect(handled).toEqual(['run:0', 'run:1']);

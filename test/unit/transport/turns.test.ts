@@ -313,6 +313,27 @@ describe('EventTurns: when a result may go', () => {
     expect(readyAt(0)).toBe(0);
   });
 
+  it('of a fan-out that is seen whole: a while after its last dispatch', () => {
+    const { emit, durable, readyAt } = eventTurns();
+    emit('run.started');
+    durable(0);
+    durable(1);
+    emit('run.suspended');
+    const dispatchedAt = steadyNow();
+    vi.advanceTimersByTime(100);
+    expect(readyAt(0)).toBe(dispatchedAt + QUIET_MS);
+  });
+
+  it('of a fan-out of the turn that a result began: so too', () => {
+    const { emit, durable, readyAt, delivering, delivered } = eventTurns();
+    delivering();
+    durable(1);
+    durable(2);
+    emit('run.suspended');
+    delivered();
+    expect(readyAt(1)).toBe(steadyNow() + QUIET_MS);
+  });
+
   it('of a fan-out that only shows after its turn has ended', () => {
     const { emit, durable, readyAt } = eventTurns();
     emit('run.started');
@@ -413,6 +434,19 @@ describe('EventTurns: whether a turn came of a result', () => {
     expect([turns.turnMissing(step(0)), turns.mayContinue('run')]).toEqual([false, false]);
   });
 
+  it.each<EngineEventType>(['step.completed', 'step.failed'])(
+    'and the result is saved with %s, not before, and not that of another step',
+    (type) => {
+      const { turns, emit, delivering } = eventTurns();
+      emit(type, { seq: 0, kind: 'remote' });
+      expect(turns.saved(step(0))).toBe(false);
+      delivering();
+      expect(turns.saved(step(0))).toBe(false);
+      emit(type, { seq: 0, kind: 'remote' });
+      expect([turns.saved(step(0)), turns.saved(step(1)), turns.saved(step(0, 'other'))]).toEqual([true, false, false]);
+    },
+  );
+
   it('is asked of each delivery anew', () => {
     const { emit, delivered, delivering, missing } = delivery();
     emit('step.completed', { seq: 0, kind: 'remote' });
@@ -436,6 +470,19 @@ describe('EventTurns: whether a turn came of a result', () => {
 });
 
 describe('EventTurns forgets', () => {
+  it('nothing of a dispatch or a delivery that goes on', () => {
+    const { turns, delivering, delivered } = eventTurns();
+    turns.dispatching(step(0));
+    delivering();
+    expect(turns.size).toBe(3);
+    delivered();
+    vi.advanceTimersByTime(QUIET_MS);
+    expect(turns.size).toBe(1);
+    turns.dispatched(step(0));
+    vi.advanceTimersByTime(QUIET_MS);
+    expect(turns.size).toBe(0);
+  });
+
   it.each<EngineEventType>(['run.completed', 'run.failed'])('a run at once on %s', (type) => {
     const { turns, emit, durable } = eventTurns();
     emit('run.started');
