@@ -672,6 +672,14 @@ describe('close', () => {
 });
 
 describe('a result that was rejected after its checkpoint was saved', () => {
+  /** An engine's handler that rejects what it is given first. */
+  function rejectingTheFirst() {
+    const all = withHandler(async () => {
+      if (all.handled.length === 1) throw new Error('store is down');
+    });
+    return all;
+  }
+
   it.each([
     ['suspended', true],
     ['running', true],
@@ -681,9 +689,7 @@ describe('a result that was rejected after its checkpoint was saved', () => {
   ] as const)('attached: a run that is %s is resumed when it is taken again: %s', async (status, resumed) => {
     const resume = vi.fn(async () => engine.emit('run.suspended'));
     const engine = fakeEngine({ getRun: async () => ({ status }), resume });
-    const { sqs, transport, handled } = withHandler(async () => {
-      if (handled.length === 1) throw new Error('store is down');
-    });
+    const { sqs, transport, handled } = rejectingTheFirst();
     transport.attach(engine);
     sqs.put(RESULTS, resultOf(0));
     await pass(5_000);
@@ -694,9 +700,7 @@ describe('a result that was rejected after its checkpoint was saved', () => {
   it('a run that is gone, and an engine that can tell nothing, are left alone', async () => {
     const [getRun, resume] = [async () => ({ status: 'suspended' }) as const, async () => expect.unreachable()];
     for (const fields of [{ getRun: async () => null, resume }, { getRun }, { resume }, {}]) {
-      const { sqs, transport, handled } = withHandler(async () => {
-        if (handled.length === 1) throw new Error('store is down');
-      });
+      const { sqs, transport } = rejectingTheFirst();
       transport.attach(fakeEngine(fields));
       sqs.put(RESULTS, resultOf(0));
       await pass(5_000);
@@ -710,9 +714,7 @@ describe('a result that was rejected after its checkpoint was saved', () => {
       engine.emit('run.suspended');
     });
     const engine = fakeEngine({ getRun: async () => ({ status: 'suspended' }), resume });
-    const { sqs, transport, handled } = withHandler(async () => {
-      if (handled.length === 1) throw new Error('store is down');
-    });
+    const { sqs, transport } = rejectingTheFirst();
     transport.attach(engine);
     sqs.put(RESULTS, resultOf(0));
     await pass(1_100);
@@ -727,9 +729,7 @@ describe('a result that was rejected after its checkpoint was saved', () => {
     const resume = vi.fn(async () => {
       throw new Error('namespace-mismatch');
     });
-    const { sqs, transport, handled } = withHandler(async () => {
-      if (handled.length === 1) throw new Error('store is down');
-    });
+    const { sqs, transport } = rejectingTheFirst();
     transport.attach(fakeEngine({ getRun: async () => ({ status: 'suspended' }), resume }));
     sqs.put(RESULTS, resultOf(0));
     await pass(5_000);
