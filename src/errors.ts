@@ -77,21 +77,21 @@ export class SqsRequestError extends DurableSqsError {
   /** SQS's own error code, or the network error's. */
   readonly sqsCode: string;
   /** True where the same request may succeed later (throttling, 5xx, network); false where it never will. */
-  readonly passing: boolean;
+  readonly transient: boolean;
 
   constructor(
     operation: string,
     sqsCode: string,
-    passing: boolean,
+    transient: boolean,
     { cause, detail }: { cause?: unknown; detail?: string | undefined } = {},
   ) {
     super(`SQS ${operation} failed: ${sqsCode}${detail === undefined ? '' : ` (${detail})`}`, cause === undefined ? undefined : { cause });
     this.sqsCode = sqsCode;
-    this.passing = passing;
+    this.transient = transient;
   }
 }
 
-/** `dispatch` kept failing for passing reasons until its time was up. The step may still have been sent: sends are ambiguous. */
+/** `dispatch` kept failing for transient reasons until its time was up. The step may still have been sent: sends are ambiguous. */
 export class DispatchTimeoutError extends DurableSqsError {
   override readonly name = 'DispatchTimeoutError';
   readonly code = 'dispatch_timeout';
@@ -140,12 +140,12 @@ export class PayloadStoreError extends DurableSqsError {
   /** `missing`: no such object. `denied`: these credentials may not. `unavailable`: the store did not answer well. `not_configured`: no `payloadStore`. */
   readonly reason: 'missing' | 'denied' | 'unavailable' | 'not_configured';
   /** True where the same request may succeed later. */
-  readonly passing: boolean;
+  readonly transient: boolean;
 
   constructor(reason: PayloadStoreError['reason'], message: string, options?: ErrorOptions) {
     super(message, options);
     this.reason = reason;
-    this.passing = reason === 'unavailable';
+    this.transient = reason === 'unavailable';
   }
 }
 

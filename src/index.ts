@@ -11,7 +11,7 @@ export {
   resultsQueueName,
   tasksQueueName,
   tokenOfTasksQueue,
-} from './naming/queue-names.ts';
+} from './topology/queue-names.ts';
 export * from './transport/index.ts';
 export type { RemoteTask } from './wire/remote-task.ts';
 export type { StepError, StepEvent, StepResult } from './wire/step-result.ts';

@@ -2,8 +2,8 @@ import type { SQSRecord } from 'aws-lambda';
 import { ConfigurationError, QueueNotFoundError, SqsRequestError, StepFailedError } from '../errors.ts';
 import { errorFields, type LogFields, type Logger } from '../logger.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
-import { monotonicMs } from '../sqs/monotonic-ms.ts';
 import type { OutgoingMessage } from '../sqs/sqs-api.ts';
+import { monotonicMs } from '../time.ts';
 import { MAX_MESSAGE_BYTES } from '../wire/limits.ts';
 import type { StepResult } from '../wire/step-result.ts';
 import { encodeMessage } from './deliver-result.ts';
@@ -158,7 +158,7 @@ function deadLetterMessage({ runId, seq, stepId }: TaskIds, marker: string | und
 /** Whether the same send would be refused again. */
 function isDefinite(error: unknown): boolean {
   if (error instanceof QueueNotFoundError || error instanceof ConfigurationError) return true;
-  return error instanceof SqsRequestError && !error.passing;
+  return error instanceof SqsRequestError && !error.transient;
 }
 
 function remember(ids: Set<string>, id: string): void {

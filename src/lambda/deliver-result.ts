@@ -2,11 +2,11 @@ import type { SQSRecord } from 'aws-lambda';
 import { PayloadStoreError } from '../errors.ts';
 import { errorFields, type LogFields } from '../logger.ts';
 import { storeLargeBody } from '../payloads/message-body.ts';
-import { monotonicMs } from '../sqs/monotonic-ms.ts';
 import type { OutgoingMessage } from '../sqs/sqs-api.ts';
 import { encodeResult } from '../step/encode-result.ts';
 import { payloadFailure } from '../step/payload-failure.ts';
 import { sendFitting } from '../step/send-fitting.ts';
+import { monotonicMs } from '../time.ts';
 import { MAX_MESSAGE_BYTES, type MessageAttributes } from '../wire/limits.ts';
 import type { StepResult } from '../wire/step-result.ts';
 import type { TaskIds } from './read-record.ts';
@@ -84,7 +84,7 @@ async function stored(
   try {
     return await storeLargeBody(message, { kind: 'result', runId, stepId, seq }, runner.payloadStore);
   } catch (error) {
-    if (!(error instanceof PayloadStoreError) || error.passing) throw error;
+    if (!(error instanceof PayloadStoreError) || error.transient) throw error;
     runner.logger.error('the result is too large for SQS and could not be stored; the step fails', { ...about.ids, ...errorFields(error) });
     const failed = payloadFailure({ runId, seq, stepId }, 'the result could not be stored', error);
     return encodeMessage(failed, runner.marker, MAX_MESSAGE_BYTES).message;

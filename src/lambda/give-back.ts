@@ -1,7 +1,7 @@
 import type { SQSRecord } from 'aws-lambda';
 import { errorFields, type LogFields, type Logger } from '../logger.ts';
+import { queueUrlOfArn } from '../topology/queue-arn.ts';
 import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
-import { queueUrlOfArn } from './queue-arn.ts';
 import type { ResultChannel } from './result-channel.ts';
 
 /** Requests at the same time: all that is given back has to be within the reserve of the deadline. */

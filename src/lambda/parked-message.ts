@@ -1,11 +1,11 @@
 import type { SQSMessageAttribute, SQSRecord } from 'aws-lambda';
 import { ConfigurationError } from '../errors.ts';
-import { deadLetterQueueName, parkedQueueName } from '../naming/queue-names.ts';
 import type { OutgoingMessage } from '../sqs/sqs-api.ts';
+import { queueNameOfArn } from '../topology/queue-arn.ts';
+import { deadLetterQueueName, parkedQueueName } from '../topology/queue-names.ts';
 import { encodeJson } from '../wire/json.ts';
 import { MAX_MESSAGE_BYTES, type MessageAttribute, type MessageAttributes, messageBytes } from '../wire/limits.ts';
 import { fifoGroup } from './lines.ts';
-import { queueNameOfArn } from './queue-arn.ts';
 
 /** The attribute that says why a message is parked; its value is the JSON of {@link ParkedNote}. */
 export const PARKED_ATTRIBUTE = 'durable-parked';

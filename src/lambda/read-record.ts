@@ -52,5 +52,7 @@ function decoded(body: string): ReadRecord {
 function unreadable(error: unknown, body: string): ReadRecord {
   const about = subjectOfKey(decodePointer(body)?.key ?? '');
   const ids = about?.kind === 'task' ? about : undefined;
-  return !(error instanceof PayloadStoreError) || error.passing ? { kind: 'unavailable', error, ids } : { kind: 'unreadable', error, ids };
+  return !(error instanceof PayloadStoreError) || error.transient
+    ? { kind: 'unavailable', error, ids }
+    : { kind: 'unreadable', error, ids };
 }

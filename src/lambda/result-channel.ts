@@ -1,10 +1,11 @@
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import { QueueNotFoundError, SqsRequestError } from '../errors.ts';
-import { messageGroupOfRun } from '../naming/message-group.ts';
-import { resultsQueueName } from '../naming/queue-names.ts';
-import { retry, systemTiming, type Timing } from '../sqs/backoff.ts';
+import { retry } from '../sqs/retry.ts';
 import { Sender } from '../sqs/sender.ts';
 import type { OutgoingMessage, ResultSender } from '../sqs/sqs-api.ts';
+import { systemTiming, type Timing } from '../time.ts';
+import { messageGroupOfRun } from '../topology/message-group.ts';
+import { resultsQueueName } from '../topology/queue-names.ts';
 import { openSender, prepareSender } from './open-sender.ts';
 
 /** Where a worker's results go. */
@@ -63,7 +64,7 @@ export function sqsResultChannel(options: ResultChannelOptions): SqsChannel {
         backoff: BACKOFF,
         timing,
         timeoutMs: Math.min(RETRY_FOR_MS, timeLeftMs / 2),
-        passes: (error) => error instanceof SqsRequestError && error.passing,
+        isTransient: (error) => error instanceof SqsRequestError && error.transient,
       },
     );
 
@@ -98,7 +99,7 @@ const ABOUT_ONE_MESSAGE: ReadonlySet<string> = new Set(['InvalidMessageContents'
 
 /** Whether a send failed for the message itself: then other results are still worth computing. */
 export function refusesOnlyThisMessage(error: unknown): boolean {
-  return error instanceof SqsRequestError && !error.passing && ABOUT_ONE_MESSAGE.has(error.sqsCode);
+  return error instanceof SqsRequestError && !error.transient && ABOUT_ONE_MESSAGE.has(error.sqsCode);
 }
 
 /** A queue's name says whether it is FIFO; the worker is not told which one its engine reads. */

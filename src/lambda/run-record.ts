@@ -1,9 +1,9 @@
 import type { SQSRecord } from 'aws-lambda';
 import { errorFields, type Logger, writes } from '../logger.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
-import { monotonicMs } from '../sqs/monotonic-ms.ts';
 import { payloadFailure } from '../step/payload-failure.ts';
 import { runTask, type Worker } from '../step/run-task.ts';
+import { monotonicMs } from '../time.ts';
 import type { RemoteTask } from '../wire/remote-task.ts';
 import type { StepResult } from '../wire/step-result.ts';
 import { deliver, encodedFor } from './deliver-result.ts';

@@ -1,6 +1,6 @@
 import type { Context, SQSRecord } from 'aws-lambda';
 import { SqsRequestError } from '../errors.ts';
-import { nextTurn } from '../sqs/next-turn.ts';
+import { nextTurn } from '../time.ts';
 import type { Batch } from './batch.ts';
 import type { Deadline } from './deadline.ts';
 import { giveBack } from './give-back.ts';

@@ -1,11 +1,11 @@
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import { ConfigurationError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import { effectivePrefix } from '../naming/queue-names.ts';
 import { checkOptions, is, type OptionRule } from '../options.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
 import type { Around, ServedStep } from '../step/run-task.ts';
 import type { StandardSchemaV1 } from '../step/standard-schema.ts';
+import { effectivePrefix } from '../topology/queue-names.ts';
 import { kindOf } from '../wire/json.ts';
 import type { LambdaStepContext } from './step-in-work.ts';
 

@@ -1,5 +1,5 @@
 import { errorFields } from '../logger.ts';
-import type { Timing } from '../sqs/backoff.ts';
+import type { Timing } from '../time.ts';
 import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
 import type { MappingSettings } from './mapping-options.ts';
 import { type Delivery, delivery, MAX_PAYLOAD_BYTES } from './payload.ts';

@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../errors.ts';
 import { DELETE_LINGER_MS } from '../sqs/acknowledger.ts';
-import { systemTiming } from '../sqs/backoff.ts';
+import { systemTiming } from '../time.ts';
 import { MappingLoop } from './mapping-loop.ts';
 import { type EventSourceMappingOptions, type MappingSettings, mappingSettings } from './mapping-options.ts';
 import { type SourceQueue, sdkSourceQueue } from './source-queue.ts';

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { errorFields } from '../logger.ts';
 import { Acknowledger } from '../sqs/acknowledger.ts';
-import { backoffMs, type Timing } from '../sqs/backoff.ts';
-import { nextTurn } from '../sqs/next-turn.ts';
 import { ReceiverGrowth } from '../sqs/receiver-growth.ts';
+import { backoffMs } from '../sqs/retry.ts';
+import { nextTurn, type Timing } from '../time.ts';
 import { BatchGatherer } from './batch-gatherer.ts';
 import { type Invocation, invoke } from './invocation.ts';
 import { lambdaContext } from './lambda-context.ts';

@@ -1,10 +1,10 @@
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { sanitizeQueueToken, tenantGroup } from '@dudousxd/nestjs-durable-core';
-import { effectivePrefix } from '../naming/queue-names.ts';
 import { checkOptions, is, type OptionRule } from '../options.ts';
 import { openClients } from '../sqs/clients.ts';
-import { type FifoOption, fifoQueues, fifoRule } from '../sqs/fifo-queues.ts';
 import { QueueDirectory } from '../sqs/queue-directory.ts';
+import { type FifoOption, fifoQueues, fifoRule } from '../topology/fifo-queues.ts';
+import { effectivePrefix } from '../topology/queue-names.ts';
 
 export interface CreateQueuesOptions {
   readonly clientConfig: SQSClientConfig;

@@ -1,7 +1,7 @@
 import { addAbortSignal, Readable } from 'node:stream';
 import type { GetObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
 import { PayloadStoreError } from '../errors.ts';
-import { withinTime } from '../sqs/within-time.ts';
+import { withinTime } from '../time.ts';
 import type { PayloadPointer } from './payload-store.ts';
 import type { S3Module } from './s3-module.ts';
 

@@ -1,9 +1,10 @@
 import { SqsRequestError } from '../errors.ts';
+import type { Timing } from '../time.ts';
+import { isFifoQueue } from '../topology/fifo-queues.ts';
 import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
-import { type RetryOptions, retry, type Timing } from './backoff.ts';
 import { Batcher } from './batcher.ts';
-import { isFifoQueue } from './fifo-queues.ts';
 import { Outstanding } from './outstanding.ts';
+import { type RetryOptions, retry } from './retry.ts';
 import type { EntryOutcome, SqsApi, VisibilityChange } from './sqs-api.ts';
 
 export interface AcknowledgerOptions {
@@ -127,13 +128,13 @@ export class Acknowledger {
       backoff: BACKOFF,
       timing: this.#options.timing,
       timeoutMs: GIVE_UP_AFTER_MS,
-      passes: (error) => error instanceof SqsRequestError && error.passing,
+      isTransient: (error) => error instanceof SqsRequestError && error.transient,
     };
     try {
       await retry(async () => {
         if (!wanted()) return;
         const outcome = await add();
-        if (!outcome.ok) throw new SqsRequestError(operation, outcome.sqsCode, outcome.passing);
+        if (!outcome.ok) throw new SqsRequestError(operation, outcome.sqsCode, outcome.transient);
       }, options);
     } catch (error) {
       if (wanted()) this.#report(error);

@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto';
 import type { Message, SQSClient } from '@aws-sdk/client-sqs';
 import { SqsRequestError } from '../errors.ts';
+import { systemTiming } from '../time.ts';
 import { isRecord } from '../wire/shape.ts';
-import { type RetryOptions, retry, systemTiming } from './backoff.ts';
 import { HttpConnections, type Post } from './http-connections.ts';
 import type { CallLimits, MessageCalls } from './message-calls.ts';
 import { requestError } from './request-errors.ts';
+import { type RetryOptions, retry } from './retry.ts';
 import { type Fields, requestBody, type SignedCall, signedCaller } from './signed-caller.ts';
 import { endpointOf, type SqsEndpoint } from './signed-endpoint.ts';
 
@@ -55,7 +56,7 @@ export function directCalls(client: SQSClient, post?: Post): DirectCalls {
 
   function call(operation: string, input: { QueueUrl: string | undefined }, { abortSignal }: CallLimits): Promise<Fields> {
     const body = requestBody(input);
-    const options: RetryOptions = { ...RETRY, passes: (error) => requestError(operation, error).passing, signal: abortSignal };
+    const options: RetryOptions = { ...RETRY, isTransient: (error) => requestError(operation, error).transient, signal: abortSignal };
     return retry(() => answered(operation, input.QueueUrl, body, abortSignal), options);
   }
 

@@ -14,16 +14,16 @@ export function entryOutcomes(
   { Successful, Failed }: BatchAnswer,
   intact: (index: number, entry: Readonly<Record<string, unknown>>) => boolean = () => true,
 ): EntryOutcome[] {
-  const all: EntryOutcome[] = Array.from({ length: count }, () => ({ ok: false, sqsCode: 'NoOutcome', passing: true }));
+  const all: EntryOutcome[] = Array.from({ length: count }, () => ({ ok: false, sqsCode: 'NoOutcome', transient: true }));
   for (const entry of records(Successful)) {
     const index = Number(entry['Id']);
     // Something on the way changed the message. It is in the queue, and the whole one is sent after it.
-    if (index in all) all[index] = intact(index, entry) ? { ok: true } : { ok: false, sqsCode: 'ChecksumMismatch', passing: true };
+    if (index in all) all[index] = intact(index, entry) ? { ok: true } : { ok: false, sqsCode: 'ChecksumMismatch', transient: true };
   }
   for (const { Id, Code, SenderFault } of records(Failed)) {
     const code = typeof Code === 'string' ? Code : 'Unknown';
     const index = Number(Id);
-    if (index in all) all[index] = { ok: false, sqsCode: shortCode(code), passing: entryPasses(code, SenderFault !== false) };
+    if (index in all) all[index] = { ok: false, sqsCode: shortCode(code), transient: entryPasses(code, SenderFault !== false) };
   }
   return all;
 }

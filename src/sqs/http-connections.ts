@@ -1,5 +1,5 @@
 import type { Agent, IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { type RunningLimit, runningLimit } from './http-limit.ts';
+import { type RunningLimit, runningLimit } from '../time.ts';
 
 export interface HttpPost {
   readonly url: URL;

@@ -1,7 +1,7 @@
+import { nextTurn, type Timing } from '../time.ts';
 import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
-import { backoffMs, type Timing } from './backoff.ts';
-import { nextTurn } from './next-turn.ts';
 import { ReceiverGrowth } from './receiver-growth.ts';
+import { backoffMs } from './retry.ts';
 import type { ReceivedMessage, ReceiveOptions, SqsApi } from './sqs-api.ts';
 
 export interface PollerOptions {

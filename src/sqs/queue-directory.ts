@@ -1,14 +1,6 @@
 import { ConfigurationError, QueueNotFoundError } from '../errors.ts';
-import {
-  deadLetterQueueName,
-  parkedQueueName,
-  resultsDeadLetterQueueName,
-  resultsQueueName,
-  tasksQueueName,
-} from '../naming/queue-names.ts';
 import { is } from '../options.ts';
-import { kindOf } from '../wire/json.ts';
-import type { FifoQueues } from './fifo-queues.ts';
+import type { FifoQueues } from '../topology/fifo-queues.ts';
 import {
   DEAD_LETTERS_MAX_RECEIVE_COUNT,
   DEAD_LETTERS_RETENTION_SECONDS,
@@ -18,7 +10,15 @@ import {
   TASKS_MAX_RECEIVE_COUNT,
   TASKS_RETENTION_SECONDS,
   VISIBILITY_PER_FUNCTION_TIMEOUT,
-} from './queue-attributes.ts';
+} from '../topology/queue-attributes.ts';
+import {
+  deadLetterQueueName,
+  parkedQueueName,
+  resultsDeadLetterQueueName,
+  resultsQueueName,
+  tasksQueueName,
+} from '../topology/queue-names.ts';
+import { kindOf } from '../wire/json.ts';
 import type { SqsApi } from './sqs-api.ts';
 
 /** Where queues come from: URLs that were given, or names that are looked up and, with `autoCreate`, created. */

@@ -1,11 +1,11 @@
 import { SqsRequestError } from '../errors.ts';
 
 /**
- * Codes of refusals that pass: throttling in its several spellings, KMS throttling behind an encrypted queue, clock skew and
+ * Codes of transient refusals: throttling in its several spellings, KMS throttling behind an encrypted queue, clock skew and
  * expired credentials (both are renewed by the client), and a queue being created again within a minute of its deletion.
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
  */
-const PASSING_CODES: ReadonlySet<string> = new Set([
+const TRANSIENT_CODES: ReadonlySet<string> = new Set([
   'Throttling',
   'ThrottlingException',
   'ThrottledException',
@@ -50,7 +50,7 @@ export function shortCode(code: string): string {
 
 /** Whether a failed entry of a batch is worth another try. `senderFault` false means that SQS itself failed. */
 export function entryPasses(code: string, senderFault: boolean): boolean {
-  return !senderFault || PASSING_CODES.has(shortCode(code));
+  return !senderFault || TRANSIENT_CODES.has(shortCode(code));
 }
 
 /** Whether an error of the SDK says that the queue is not there. */
@@ -69,10 +69,10 @@ export function requestError(operation: string, error: unknown): SqsRequestError
   // Found before anything is sent, and the same the next time. Missing credentials are not among them: the service that hands
   // them out to a container or instance has its bad seconds too.
   const ours = name === 'TypeError' || (error instanceof Error && error.message === 'Region is missing');
-  const passing = PASSING_CODES.has(code) || (answered ? status >= 500 || status === 429 : !ours);
+  const transient = TRANSIENT_CODES.has(code) || (answered ? status >= 500 || status === 429 : !ours);
   // What never reached SQS has a text about hosts, sockets and configuration: it says what to mend, and it has seen no body.
   const detail = !answered && error instanceof Error ? error.message : HINTS.get(code);
-  return new SqsRequestError(operation, code, passing, { cause: error, detail });
+  return new SqsRequestError(operation, code, transient, { cause: error, detail });
 }
 
 function httpStatus(error: unknown): number | undefined {

@@ -6,13 +6,13 @@ import {
   type QueueAttributeName,
 } from '@aws-sdk/client-sqs';
 import { QueueNotFoundError, SqsRequestError } from '../errors.ts';
+import { withinTime } from '../time.ts';
 import { type MessageAttributes, type TypedAttribute, typedAttribute } from '../wire/limits.ts';
 import { entryOutcomes } from './entry-outcomes.ts';
 import { type CallLimits, callLimits, type MessageCalls, type SdkClients, sdkCalls } from './message-calls.ts';
 import { isMissingQueue, requestError } from './request-errors.ts';
 import { isIntact } from './signed-checksums.ts';
 import type { OutgoingMessage, ReceivedMessage, ReceiveOptions, SqsApi, VisibilityChange } from './sqs-api.ts';
-import { withinTime } from './within-time.ts';
 
 interface Limits {
   readonly timeoutMs?: number;

@@ -1,7 +1,7 @@
 import { SqsRequestError } from '../errors.ts';
+import { isFifoQueue } from '../topology/fifo-queues.ts';
 import { MAX_BATCH_ENTRIES, MAX_MESSAGE_BYTES, messageBytes } from '../wire/limits.ts';
 import { Batcher } from './batcher.ts';
-import { isFifoQueue } from './fifo-queues.ts';
 import { Lanes } from './lanes.ts';
 import type { EntryOutcome, OutgoingMessage, ResultSender } from './sqs-api.ts';
 
@@ -24,14 +24,14 @@ export class Sender {
 
   /**
    * Resolves once SQS has accepted the message.
-   * @throws SqsRequestError with `passing` saying whether another try makes sense; QueueNotFoundError.
+   * @throws SqsRequestError with `transient` saying whether another try makes sense; QueueNotFoundError.
    */
   async send(queueUrl: string, message: OutgoingMessage): Promise<void> {
     const { batcher, groups } = this.#queue(queueUrl);
     const add = () => batcher.add(message, messageBytes(message.body, message.attributes));
     const { groupId } = message;
     const outcome = await (groups === undefined || groupId === undefined ? add() : groups.run(groupId, add));
-    if (!outcome.ok) throw new SqsRequestError('SendMessageBatch', outcome.sqsCode, outcome.passing);
+    if (!outcome.ok) throw new SqsRequestError('SendMessageBatch', outcome.sqsCode, outcome.transient);
   }
 
   /** Resolves when nothing is left to send. */
@@ -63,7 +63,7 @@ export class Sender {
     try {
       return await this.#api.sendMessages(queueUrl, messages);
     } catch (error) {
-      if (messages.length === 1 || !(error instanceof SqsRequestError) || error.passing) throw error;
+      if (messages.length === 1 || !(error instanceof SqsRequestError) || error.transient) throw error;
       // A definite refusal of all may be one message's doing (a character that SQS does not take): only that one is to fail.
       return Promise.all(messages.map((message) => this.#sendAlone(queueUrl, message)));
     }
@@ -72,10 +72,10 @@ export class Sender {
   async #sendAlone(queueUrl: string, message: OutgoingMessage): Promise<EntryOutcome> {
     try {
       const [outcome] = await this.#api.sendMessages(queueUrl, [message]);
-      return outcome ?? { ok: false, sqsCode: 'NoOutcome', passing: true };
+      return outcome ?? { ok: false, sqsCode: 'NoOutcome', transient: true };
     } catch (error) {
       if (!(error instanceof SqsRequestError)) throw error;
-      return { ok: false, sqsCode: error.sqsCode, passing: error.passing };
+      return { ok: false, sqsCode: error.sqsCode, transient: error.transient };
     }
   }
 }

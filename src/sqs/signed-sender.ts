@@ -1,7 +1,8 @@
 import { SqsRequestError } from '../errors.ts';
-import { retry, systemTiming, type Timing } from './backoff.ts';
+import { systemTiming, type Timing } from '../time.ts';
 import { HttpConnections, type Post } from './http-connections.ts';
 import { callError, resultSender } from './result-sender.ts';
+import { retry } from './retry.ts';
 import { type Fields, requestBody, signedCaller } from './signed-caller.ts';
 import { endpointOf, type SqsEndpoint } from './signed-endpoint.ts';
 import { environmentCredentials, environmentEndpoint } from './signed-environment.ts';
@@ -32,7 +33,7 @@ const RETRY_FOR_MS = 1_500;
 /**
  * {@link ResultSender} without the AWS SDK, which is most of a worker's cold start: signed requests in the JSON protocol of SQS.
  *
- * Errors are those of the SDK's sender: `SqsRequestError` with `passing`, `QueueNotFoundError`. A request that SQS may have accepted
+ * Errors are those of the SDK's sender: `SqsRequestError` with `transient`, `QueueNotFoundError`. A request that SQS may have accepted
  * before its connection broke is sent again; readers of the queue see such a message twice.
  */
 export function signedSender(options: SignedSenderOptions = {}): ResultSender {
@@ -61,8 +62,8 @@ export function signedSender(options: SignedSenderOptions = {}): ResultSender {
         throw callError(operation, queue, region() ?? '(none)', error);
       }
     };
-    const passes = (error: unknown) => error instanceof SqsRequestError && error.passing;
-    return retry(translated, { backoff: BACKOFF, timing, timeoutMs: RETRY_FOR_MS, passes });
+    const isTransient = (error: unknown) => error instanceof SqsRequestError && error.transient;
+    return retry(translated, { backoff: BACKOFF, timing, timeoutMs: RETRY_FOR_MS, isTransient });
   }
 
   return resultSender({

@@ -68,5 +68,5 @@ export interface VisibilityChange {
   readonly timeoutSeconds: number;
 }
 
-/** How one entry of a batch request ended. `passing`: worth another try. */
-export type EntryOutcome = { readonly ok: true } | { readonly ok: false; readonly sqsCode: string; readonly passing: boolean };
+/** How one entry of a batch request ended. `transient`: worth another try. */
+export type EntryOutcome = { readonly ok: true } | { readonly ok: false; readonly sqsCode: string; readonly transient: boolean };

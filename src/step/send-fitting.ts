@@ -56,5 +56,5 @@ async function isTaken(send: () => Promise<void>): Promise<boolean> {
 
 /** Whether SQS refused the message for what it is, and not who sent it: its size, most likely. */
 export function isForMessage(error: unknown): error is SqsRequestError {
-  return error instanceof SqsRequestError && !error.passing && CODES.has(error.sqsCode);
+  return error instanceof SqsRequestError && !error.transient && CODES.has(error.sqsCode);
 }

@@ -1,7 +1,8 @@
 import type { EngineEvent, WorkflowRun } from '@dudousxd/nestjs-durable-core';
 import { RunLockedError } from '../errors.ts';
 import { errorFields, type Logger } from '../logger.ts';
-import { backoffMs, type Timing } from '../sqs/backoff.ts';
+import { backoffMs } from '../sqs/retry.ts';
+import type { Timing } from '../time.ts';
 import type { EventTurns } from './event-turns.ts';
 
 /** What `attach` needs of an engine; a `WorkflowEngine` has it. */

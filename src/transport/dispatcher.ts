@@ -8,15 +8,16 @@ import {
   TaskTooLargeError,
 } from '../errors.ts';
 import { errorFields, type Logger } from '../logger.ts';
-import { messageGroupOfRun } from '../naming/message-group.ts';
 import { storeLargeBody } from '../payloads/message-body.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
-import { retry, type Timing } from '../sqs/backoff.ts';
-import { isFifoQueue } from '../sqs/fifo-queues.ts';
 import { Lanes } from '../sqs/lanes.ts';
 import type { QueueDirectory } from '../sqs/queue-directory.ts';
+import { retry } from '../sqs/retry.ts';
 import type { Sender } from '../sqs/sender.ts';
 import type { OutgoingMessage } from '../sqs/sqs-api.ts';
+import type { Timing } from '../time.ts';
+import { isFifoQueue } from '../topology/fifo-queues.ts';
+import { messageGroupOfRun } from '../topology/message-group.ts';
 import { MAX_MESSAGE_BYTES, messageBytes } from '../wire/limits.ts';
 import { encodeRemoteTask, type RemoteTask } from '../wire/remote-task.ts';
 
@@ -56,7 +57,7 @@ export class Dispatcher {
       const send = () => this.#retry(dispatch, () => this.#sendOnce(dispatch));
       await (isFifoQueue(queueUrl) ? this.#runs.run(task.runId, send) : send());
     } catch (error) {
-      if (this.#passes(error)) throw new DispatchTimeoutError(task, timeoutMs, { cause: error });
+      if (this.#isTransient(error)) throw new DispatchTimeoutError(task, timeoutMs, { cause: error });
       throw error;
     }
   }
@@ -68,18 +69,18 @@ export class Dispatcher {
       backoff: BACKOFF,
       timing,
       timeoutMs: dispatch.deadline - timing.now(),
-      passes: (error) => {
+      isTransient: (error) => {
         dispatch.tries += 1;
-        const passes = this.#passes(error);
+        const passes = this.#isTransient(error);
         if (passes) logger.warn('dispatch failed and is tried again', { runId, stepId, tries: dispatch.tries, ...errorFields(error) });
         return passes;
       },
     });
   }
 
-  #passes(error: unknown): boolean {
+  #isTransient(error: unknown): boolean {
     if (error instanceof QueueNotFoundError) return this.#options.queues.createsTasksQueues;
-    return (error instanceof SqsRequestError || error instanceof PayloadStoreError) && error.passing;
+    return (error instanceof SqsRequestError || error instanceof PayloadStoreError) && error.transient;
   }
 
   async #sendOnce(dispatch: Dispatch): Promise<void> {

@@ -1,5 +1,5 @@
 import type { EngineEvent } from '@dudousxd/nestjs-durable-core';
-import { steadyNow } from '../sqs/steady-clock.ts';
+import { steadyNow } from '../time.ts';
 import type { DispatchedStep, ResultIds, Turns } from './turns.ts';
 
 /**

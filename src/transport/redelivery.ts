@@ -1,4 +1,4 @@
-import { backoffMs } from '../sqs/backoff.ts';
+import { backoffMs } from '../sqs/retry.ts';
 import type { ReceivedMessage } from '../sqs/sqs-api.ts';
 
 const BACKOFF = { firstMs: 1_000, maxMs: 15 * 60_000 };

@@ -1,5 +1,5 @@
 import { TransportClosedError } from '../errors.ts';
-import { steadyNow } from '../sqs/steady-clock.ts';
+import { steadyNow } from '../time.ts';
 import type { StepResult } from '../wire/step-result.ts';
 import { RecentIds } from './recent-ids.ts';
 import type { DispatchedStep, Turns } from './turns.ts';

@@ -4,15 +4,15 @@ import { readBody } from '../payloads/message-body.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
 import type { Acknowledger } from '../sqs/acknowledger.ts';
 import { Acknowledgers } from '../sqs/acknowledgers.ts';
-import type { Timing } from '../sqs/backoff.ts';
-import { isFifoQueue } from '../sqs/fifo-queues.ts';
+import { foreignDelaySeconds, isForeign } from '../sqs/foreign-message.ts';
+import { type Fate, handleLine, linesOf } from '../sqs/in-order.ts';
 import { Outstanding } from '../sqs/outstanding.ts';
 import { Poller } from '../sqs/poller.ts';
 import type { ReceivedMessage, SqsApi } from '../sqs/sqs-api.ts';
+import type { Timing } from '../time.ts';
+import { isFifoQueue } from '../topology/fifo-queues.ts';
 import { decodeStepResult, type StepResult } from '../wire/step-result.ts';
-import { foreignDelaySeconds, isForeign } from './foreign-message.ts';
 import { Handover } from './handover.ts';
-import { type Fate, handleLine, linesOf } from './in-order.ts';
 import { redeliverySeconds } from './redelivery.ts';
 import type { Handing, ResultOrder } from './result-order.ts';
 import { StoreOutage } from './store-outage.ts';
@@ -257,8 +257,8 @@ export class ResultReceiver {
     logger.error('the stored body of a result cannot be read; it will be delivered again', fields);
     onError(error, undefined);
     // One that is gone may stay so until its receives are used up: the other results of its run neither wait for it nor go with it.
-    const passing = !(error instanceof PayloadStoreError) || error.passing;
-    return passing ? this.#again(message, acknowledger, delaySeconds) : this.#leaveAlone(message, acknowledger, delaySeconds);
+    const transient = !(error instanceof PayloadStoreError) || error.transient;
+    return transient ? this.#again(message, acknowledger, delaySeconds) : this.#leaveAlone(message, acknowledger, delaySeconds);
   }
 
   async #again({ receiptHandle }: ReceivedMessage, acknowledger: Acknowledger, delaySeconds: number): Promise<Fate> {

@@ -7,17 +7,18 @@ import {
   type Transport,
   tenantGroup,
 } from '@dudousxd/nestjs-durable-core';
+import { type ContainerStepFunction, type FromJson, isStepFunction } from '../container/container-step.ts';
+import { TaskWorker } from '../container/task-worker.ts';
 import { ConfigurationError, QueueNotFoundError } from '../errors.ts';
 import { defaultLogger, errorFields, type Logger, safeLogger } from '../logger.ts';
 import { DELETE_LINGER_MS } from '../sqs/acknowledger.ts';
-import { systemTiming } from '../sqs/backoff.ts';
 import { type OpenedClients, openClients } from '../sqs/clients.ts';
 import { QueueDirectory } from '../sqs/queue-directory.ts';
 import { Sender } from '../sqs/sender.ts';
 import type { ServedStep } from '../step/run-task.ts';
 import type { StepContext } from '../step/step-context.ts';
+import { systemTiming, within } from '../time.ts';
 import { kindOf } from '../wire/json.ts';
-import { type ContainerStepFunction, type FromJson, isStepFunction } from './container-step.ts';
 import { type AttachableEngine, continueRun, restoreEnd } from './continue-run.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { EventTurns } from './event-turns.ts';
@@ -25,10 +26,8 @@ import { groupHealth } from './group-health.ts';
 import { OverwrittenRuns } from './overwritten-runs.ts';
 import { ResultOrder } from './result-order.ts';
 import { ResultReceiver } from './result-receiver.ts';
-import { TaskWorker } from './task-worker.ts';
 import { TimedTurns } from './timed-turns.ts';
 import { readTransportOptions, type SqsTransportOptions } from './transport-options.ts';
-import { within } from './within.ts';
 
 const HOLD_ATTACHED_MS = 60_000;
 const HOLD_NOT_ATTACHED_MS = 250;

@@ -1,4 +1,4 @@
-import { steadyNow } from '../sqs/steady-clock.ts';
+import { steadyNow } from '../time.ts';
 import type { DispatchedStep, ResultIds, Turns } from './turns.ts';
 
 /**

@@ -1,10 +1,10 @@
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import type { RemoteTask as EngineTask } from '@dudousxd/nestjs-durable-core';
 import type { Logger } from '../logger.ts';
-import { effectivePrefix } from '../naming/queue-names.ts';
 import { checkOptions, is, mismatch, type OptionRule } from '../options.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
-import { type FifoOption, type FifoQueues, fifoQueues, fifoRule, isFifoQueue } from '../sqs/fifo-queues.ts';
+import { type FifoOption, type FifoQueues, fifoQueues, fifoRule, isFifoQueue } from '../topology/fifo-queues.ts';
+import { effectivePrefix } from '../topology/queue-names.ts';
 
 /** Gives the URL of the tasks queue of a routing token. Sync or async; asked once per token. */
 export type QueueUrlResolver = (token: string) => string | Promise<string>;

@@ -12,7 +12,7 @@ import { type SqsTransportOptions as PublishedOptions, SqsTransport as Published
 import { afterAll, beforeAll, describe, expect, it, type TestContext, vi } from 'vitest';
 import { sqsStepHandler } from '../../src/lambda/index.ts';
 import { LocalEventSourceMapping, startLocalSqs } from '../../src/local/index.ts';
-import { resultsQueueName, tasksQueueName } from '../../src/naming/queue-names.ts';
+import { resultsQueueName, tasksQueueName } from '../../src/topology/queue-names.ts';
 import { SqsTransport, type SqsTransportOptions } from '../../src/transport/index.ts';
 import { capturingLogger } from '../support/capturing-logger.ts';
 import { startTestSqs, type TestSqs } from '../support/sqs-server.ts';

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Timing } from '../../src/sqs/backoff.ts';
+import type { Timing } from '../../src/time.ts';
 
 interface Sleeper {
   readonly wakeAt: number;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { RegoEngine, TemplateFile } from '@aws/cloudformation-validate';
 import { describe, expect, it } from 'vitest';
-import { deadLetterQueueName, tasksQueueName } from '../../src/naming/queue-names.ts';
+import { deadLetterQueueName, tasksQueueName } from '../../src/topology/queue-names.ts';
 
 const path = fileURLToPath(new URL('../../docs/one-step.yml', import.meta.url));
 

@@ -98,7 +98,7 @@ describe('messages', () => {
     expect(new SqsRequestError('SendMessageBatch', 'OverLimit', true)).toMatchObject({
       message: 'SQS SendMessageBatch failed: OverLimit',
       sqsCode: 'OverLimit',
-      passing: true,
+      transient: true,
     });
   });
 

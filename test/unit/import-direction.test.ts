@@ -23,10 +23,13 @@ function lint(from: string, to: string): string {
 describe('imports point one way, and the linter holds it', () => {
   it.each([
     ['wire', 'sqs'],
-    ['naming', 'wire'],
+    ['topology', 'sqs'],
     ['sqs', 'step'],
     ['step', 'lambda'],
+    ['lambda', 'container'],
     ['lambda', 'transport'],
+    ['container', 'lambda'],
+    ['container', 'transport'],
     ['transport', 'lambda'],
     ['transport', 'local'],
     ['local', 'serverless'],
@@ -38,7 +41,9 @@ describe('imports point one way, and the linter holds it', () => {
     ['sqs', 'wire'],
     ['step', 'sqs'],
     ['lambda', 'step'],
-    ['transport', 'naming'],
+    ['topology', 'wire'],
+    ['transport', 'container'],
+    ['transport', 'topology'],
     ['local', 'lambda'],
   ])('%s may import %s', (from, to) => {
     expect(lint(from, to)).not.toContain('noRestrictedImports');

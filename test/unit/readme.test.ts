@@ -9,7 +9,7 @@ import {
   resultsDeadLetterQueueName,
   resultsQueueName,
   tasksQueueName,
-} from '../../src/naming/queue-names.ts';
+} from '../../src/topology/queue-names.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');

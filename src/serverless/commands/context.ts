@@ -1,7 +1,7 @@
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import type { DurableDeployment } from '../deployment.ts';
-import type { AdminLambda, LambdaSettings } from './admin-lambda.ts';
-import type { AdminSqs } from './admin-sqs.ts';
+import type { AdminLambda, LambdaSettings } from './aws/admin-lambda.ts';
+import type { AdminSqs } from './aws/admin-sqs.ts';
 
 /** What a command gets of the deploy tool and of the world. Everything a command does goes through here, so tests need no deploy tool. */
 export interface CommandContext {

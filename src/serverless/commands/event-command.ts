@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import type { SQSEvent } from 'aws-lambda';
 import { eventSource, sqsRecord } from '../../local/sqs-event.ts';
-import { messageGroupOfRun } from '../../naming/message-group.ts';
+import { messageGroupOfRun } from '../../topology/message-group.ts';
 import { encodeRemoteTask, type RemoteTask } from '../../wire/remote-task.ts';
 import type { DurableStep } from '../durable-service.ts';
 import { CommandError } from './command-error.ts';

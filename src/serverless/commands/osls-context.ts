@@ -2,8 +2,8 @@ import { createInterface } from 'node:readline/promises';
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { isRecord } from '../../wire/shape.ts';
 import type { DurableDeployment } from '../deployment.ts';
-import { loadLambdaSdk, sdkAdminLambda } from './admin-lambda.ts';
-import { sdkAdminSqs } from './admin-sqs.ts';
+import { loadLambdaSdk, sdkAdminLambda } from './aws/admin-lambda.ts';
+import { sdkAdminSqs } from './aws/admin-sqs.ts';
 import type { CommandContext } from './context.ts';
 
 /** What the commands use of the deploy tool. */

@@ -1,4 +1,3 @@
-import { resultsDeadLetterQueueName } from '../../naming/queue-names.ts';
 import {
   DEAD_LETTERS_MAX_RECEIVE_COUNT,
   DEAD_LETTERS_RETENTION_SECONDS,
@@ -7,7 +6,8 @@ import {
   RESULTS_RETENTION_SECONDS,
   TASKS_RETENTION_SECONDS,
   VISIBILITY_PER_FUNCTION_TIMEOUT,
-} from '../../sqs/queue-attributes.ts';
+} from '../../topology/queue-attributes.ts';
+import { resultsDeadLetterQueueName } from '../../topology/queue-names.ts';
 import type { DurableService, DurableStep } from '../durable-service.ts';
 
 /** A queue of the service. */

@@ -1,4 +1,4 @@
-import { endpointOf, openSqs } from './connect.ts';
+import { endpointOf, openSqs } from './aws/connect.ts';
 import type { CommandContext } from './context.ts';
 import { lookAt } from './depth.ts';
 import { flagOption } from './options.ts';

@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../../errors.ts';
-import { DEFAULT_PREFIX, effectivePrefix, resultsQueueName } from '../../naming/queue-names.ts';
+import { DEFAULT_PREFIX, effectivePrefix, resultsQueueName } from '../../topology/queue-names.ts';
 import type { AlarmSettings, KmsKey, PayloadBucket } from '../deployment.ts';
 import type { ResultsQueue } from '../durable-service.ts';
 import { SERVICE_FIELDS } from './schema.ts';

@@ -1,6 +1,6 @@
 import { sanitizeQueueToken, tenantGroup } from '@dudousxd/nestjs-durable-core';
-import { deadLetterQueueName, parkedQueueName, tasksQueueName } from '../../naming/queue-names.ts';
-import { TASKS_MAX_RECEIVE_COUNT, VISIBILITY_PER_FUNCTION_TIMEOUT } from '../../sqs/queue-attributes.ts';
+import { TASKS_MAX_RECEIVE_COUNT, VISIBILITY_PER_FUNCTION_TIMEOUT } from '../../topology/queue-attributes.ts';
+import { deadLetterQueueName, parkedQueueName, tasksQueueName } from '../../topology/queue-names.ts';
 import type { DeadLetterMapping } from '../deployment.ts';
 import type { DurableFunction, DurableStep } from '../durable-service.ts';
 import { DEAD_LETTER_FIELDS, STEP_FIELDS } from './schema.ts';

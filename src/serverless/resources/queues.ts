@@ -1,4 +1,3 @@
-import { resultsDeadLetterQueueName } from '../../naming/queue-names.ts';
 import {
   DEAD_LETTERS_MAX_RECEIVE_COUNT,
   DEAD_LETTERS_RETENTION_SECONDS,
@@ -6,7 +5,8 @@ import {
   RESULTS_RETENTION_SECONDS,
   TASKS_RETENTION_SECONDS,
   VISIBILITY_PER_FUNCTION_TIMEOUT,
-} from '../../sqs/queue-attributes.ts';
+} from '../../topology/queue-attributes.ts';
+import { resultsDeadLetterQueueName } from '../../topology/queue-names.ts';
 import type { DurableDeployment } from '../deployment.ts';
 import type { DurableStep } from '../durable-service.ts';
 import { arnOf, policyDocument, RETAINED, type Resource, type Resources, ref, type Value } from './cloudformation.ts';

@@ -45,12 +45,12 @@ describe('serverless durable', () => {
 });
 
 describe('sls durable doctor', () => {
-  it('exits 1 on an error, and says why and how to mend it', async () => {
+  it('exits 1 on an error, and says why and how to fix it', async () => {
     const { code, stdout } = await durable('doctor', '--offline', '--template', 'broken.json');
     expect(stdout).toContain(`error  no-max-receive-count
   where  template: Tasks (cli-tasks-pay)
   why    its RedrivePolicy has no maxReceiveCount, so nothing is ever moved
-  mend   set maxReceiveCount to 10
+  fix    set maxReceiveCount to 10
 `);
     expect(stdout).toContain('error  partial-failures-off');
     expect(stdout).toMatch(/broken\.json: 2 errors, 0 warnings\n$/);

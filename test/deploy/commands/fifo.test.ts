@@ -5,7 +5,7 @@ import { InMemoryStateStore, WorkflowEngine } from '@dudousxd/nestjs-durable-cor
 import type { SQSEvent } from 'aws-lambda';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { SqsTransport, s3PayloadStore } from '../../../src/index.ts';
-import { messageGroupOfRun } from '../../../src/naming/message-group.ts';
+import { messageGroupOfRun } from '../../../src/topology/message-group.ts';
 import { encodeRemoteTask } from '../../../src/wire/remote-task.ts';
 import { sls } from '../sls.ts';
 import { type LocalRun, makeService, startLocal } from './local-service.ts';

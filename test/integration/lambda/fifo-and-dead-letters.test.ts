@@ -10,7 +10,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sqsDeadLetterHandler, sqsStepHandler } from '../../../src/lambda/index.ts';
 import { LocalEventSourceMapping, type LocalSqs, type SqsLambdaHandler, startLocalSqs } from '../../../src/local/index.ts';
-import { deadLetterQueueName, parkedQueueName, resultsQueueName, tasksQueueName } from '../../../src/naming/queue-names.ts';
+import { deadLetterQueueName, parkedQueueName, resultsQueueName, tasksQueueName } from '../../../src/topology/queue-names.ts';
 import { encodeRemoteTask } from '../../../src/wire/remote-task.ts';
 import { decodeStepResult, type StepResult } from '../../../src/wire/step-result.ts';
 import { silentLogger } from '../../support/local-cloud.ts';

@@ -50,7 +50,7 @@ it('an object that is gone, and a bucket that never was, are missing', async () 
   const store = s3PayloadStore({ bucket, client });
   const pointer = await store.put('x', ABOUT);
   await client.send(new DeleteObjectCommand({ Bucket: pointer.bucket, Key: pointer.key }));
-  await expect(store.get(pointer)).rejects.toMatchObject({ reason: 'missing', passing: false });
+  await expect(store.get(pointer)).rejects.toMatchObject({ reason: 'missing', transient: false });
   await expect(store.get({ ...pointer, bucket: 'never-was' })).rejects.toMatchObject({ reason: 'missing' });
   await expect(s3PayloadStore({ bucket: 'never-was', client }).put('x', ABOUT)).rejects.toMatchObject({ reason: 'missing' });
 });
@@ -59,5 +59,5 @@ it('a server that cannot be reached is unavailable, which passes', async () => {
   const gone = await startLocalSqs();
   await gone.stop();
   const store = s3PayloadStore({ bucket, clientConfig: { ...clientConfig(), endpoint: gone.endpoint, maxAttempts: 1 } });
-  await expect(store.put('x', ABOUT)).rejects.toMatchObject({ reason: 'unavailable', passing: true });
+  await expect(store.put('x', ABOUT)).rejects.toMatchObject({ reason: 'unavailable', transient: true });
 });

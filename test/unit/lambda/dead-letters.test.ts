@@ -4,10 +4,10 @@ import { ConfigurationError, PayloadStoreError, QueueNotFoundError, SqsRequestEr
 import { deadLetterHandler } from '../../../src/lambda/dead-letter-handler.ts';
 import { type DeadLetterHandlerOptions, PARKED_ATTRIBUTE, sqsDeadLetterHandler } from '../../../src/lambda/index.ts';
 import type { SqsChannel } from '../../../src/lambda/result-channel.ts';
-import { deadLetterQueueName, parkedQueueName } from '../../../src/naming/queue-names.ts';
 import { payloadKey } from '../../../src/payloads/payload-key.ts';
 import { encodePointer } from '../../../src/payloads/pointer.ts';
 import type { OutgoingMessage } from '../../../src/sqs/sqs-api.ts';
+import { deadLetterQueueName, parkedQueueName } from '../../../src/topology/queue-names.ts';
 import { MAX_MESSAGE_BYTES, messageBytes } from '../../../src/wire/limits.ts';
 import { decodeStepResult } from '../../../src/wire/step-result.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';

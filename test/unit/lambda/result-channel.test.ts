@@ -33,7 +33,7 @@ function fakeSqs(answers: (Error | readonly EntryOutcome[])[] = [], queues: Reco
     changeVisibility: async (queueUrl, entries) => {
       changes.push({ queueUrl, entries });
       return entries.map(
-        (_entry, index): EntryOutcome => (index === 1 ? { ok: false, sqsCode: 'ReceiptHandleIsInvalid', passing: false } : { ok: true }),
+        (_entry, index): EntryOutcome => (index === 1 ? { ok: false, sqsCode: 'ReceiptHandleIsInvalid', transient: false } : { ok: true }),
       );
     },
     findQueueUrl: async (name) => {
@@ -124,15 +124,15 @@ describe('a send', () => {
   });
 
   it('shares its request with those of the same moment, each with its own outcome', async () => {
-    const { sender, sent } = fakeSqs([[{ ok: true }, { ok: false, sqsCode: 'InvalidMessageContents', passing: false }, { ok: true }]]);
+    const { sender, sent } = fakeSqs([[{ ok: true }, { ok: false, sqsCode: 'InvalidMessageContents', transient: false }, { ok: true }]]);
     const { channel } = channelTo(sender);
     const outcomes = await Promise.allSettled(['a', 'b', 'c'].map((body) => channel.send(message(body), 30_000)));
     expect(sent).toEqual([{ queueUrl: URL, bodies: ['a', 'b', 'c'] }]);
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   });
 
-  it('that fails for a passing reason is tried again, with growing delays', async () => {
-    const { sender, sent } = fakeSqs([throttled(), [{ ok: false, sqsCode: 'InternalError', passing: true }], throttled()]);
+  it('that fails for a transient reason is tried again, with growing delays', async () => {
+    const { sender, sent } = fakeSqs([throttled(), [{ ok: false, sqsCode: 'InternalError', transient: true }], throttled()]);
     const { channel, timing } = channelTo(sender);
     const sending = channel.send(message('a'), 30_000);
     await timing.advance(350);

@@ -22,8 +22,8 @@ function countingStep() {
   return { handler, runs: () => runs, logger };
 }
 
-const down = (sqsCode = 'ServiceUnavailable', passing = true) =>
-  new FakeChannel(() => Promise.reject(new SqsRequestError('SendMessageBatch', sqsCode, passing)));
+const down = (sqsCode = 'ServiceUnavailable', transient = true) =>
+  new FakeChannel(() => Promise.reject(new SqsRequestError('SendMessageBatch', sqsCode, transient)));
 
 async function failToSend(handler: ReturnType<typeof countingStep>['handler'], task: RemoteTask, channel = down()) {
   await expect(invoke(handler, eventOf(recordOf(task)), channel)).rejects.toMatchObject({ name: 'ResultsNotAcceptedError' });

@@ -4,8 +4,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { MappingLoop } from '../../../src/local/mapping-loop.ts';
 import { type EventSourceMappingOptions, type InvocationReport, mappingSettings } from '../../../src/local/mapping-options.ts';
 import type { SourceQueue } from '../../../src/local/source-queue.ts';
-import type { Timing } from '../../../src/sqs/backoff.ts';
 import type { EntryOutcome } from '../../../src/sqs/sqs-api.ts';
+import type { Timing } from '../../../src/time.ts';
 
 const QUEUE_URL = 'http://sqs.us-east-1.localhost:1/000000000000/q';
 
@@ -359,7 +359,7 @@ describe('trouble with SQS', () => {
   it('in deleting is tried again', async () => {
     const { queue, loop } = start();
     let refusals = 2;
-    queue.deleteOutcome = () => (refusals-- > 0 ? { ok: false, sqsCode: 'InternalError', passing: true } : { ok: true });
+    queue.deleteOutcome = () => (refusals-- > 0 ? { ok: false, sqsCode: 'InternalError', transient: true } : { ok: true });
     await settled();
     queue.poll().answer(message('m0'));
     await settled();
@@ -373,7 +373,7 @@ describe('trouble with SQS', () => {
 
   it('in deleting that does not pass is logged', async () => {
     const { queue, logger } = start();
-    queue.deleteOutcome = () => ({ ok: false, sqsCode: 'ReceiptHandleIsInvalid', passing: false });
+    queue.deleteOutcome = () => ({ ok: false, sqsCode: 'ReceiptHandleIsInvalid', transient: false });
     await settled();
     queue.poll().answer(message('m0'));
     await settled();

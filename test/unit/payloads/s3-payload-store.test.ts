@@ -51,9 +51,9 @@ describe('a stored body', () => {
 });
 
 describe('what S3 refuses', () => {
-  const passing = { reason: 'unavailable', passing: true };
-  const denied = { reason: 'denied', passing: false };
-  const missing = { reason: 'missing', passing: false };
+  const transient = { reason: 'unavailable', transient: true };
+  const denied = { reason: 'denied', transient: false };
+  const missing = { reason: 'missing', transient: false };
   const reset = Object.assign(new Error('read ECONNRESET'), { name: 'Error', code: 'ECONNRESET' });
 
   it.each([
@@ -62,11 +62,11 @@ describe('what S3 refuses', () => {
     ['AccessDenied', s3Error(403, 'AccessDenied'), denied],
     ['InvalidAccessKeyId', s3Error(403, 'InvalidAccessKeyId'), denied],
     ['PermanentRedirect', s3Error(301, 'PermanentRedirect'), denied],
-    ['ExpiredToken', s3Error(400, 'ExpiredToken'), passing],
-    ['RequestTimeTooSkewed', s3Error(403, 'RequestTimeTooSkewed'), passing],
-    ['SlowDown', s3Error(503, 'SlowDown'), passing],
-    ['InternalError', s3Error(500, 'InternalError'), passing],
-    ['a reset connection', reset, passing],
+    ['ExpiredToken', s3Error(400, 'ExpiredToken'), transient],
+    ['RequestTimeTooSkewed', s3Error(403, 'RequestTimeTooSkewed'), transient],
+    ['SlowDown', s3Error(503, 'SlowDown'), transient],
+    ['InternalError', s3Error(500, 'InternalError'), transient],
+    ['a reset connection', reset, transient],
   ])('%s has its reason, reading and writing', async (_name, answer, expected) => {
     const { client } = s3Answering(() => answer);
     const store = s3PayloadStore({ bucket: 'bodies', client });
@@ -98,14 +98,14 @@ describe('what S3 refuses', () => {
       },
     });
     const { client } = s3Answering(() => ({ body: broken }));
-    await expect(s3PayloadStore({ bucket: 'bodies', client }).get(POINTER)).rejects.toMatchObject(passing);
+    await expect(s3PayloadStore({ bucket: 'bodies', client }).get(POINTER)).rejects.toMatchObject(transient);
   });
 
   it('is a store that does not answer where the client gets no credentials, in time', async () => {
     vi.useFakeTimers();
     try {
       const client = new s3.S3Client({ region: 'eu-west-1', credentials: () => new Promise(() => {}) });
-      const read = expect(s3Api(s3, client, 30_000).read(POINTER)).rejects.toMatchObject(passing);
+      const read = expect(s3Api(s3, client, 30_000).read(POINTER)).rejects.toMatchObject(transient);
       await vi.advanceTimersByTimeAsync(31_000);
       await read;
     } finally {
@@ -116,7 +116,7 @@ describe('what S3 refuses', () => {
   it('an answer that never ends is given up', async () => {
     const silent = new Readable({ read() {} });
     const { client } = s3Answering(() => ({ body: silent }));
-    await expect(s3Api(s3, client, 20).read(POINTER)).rejects.toMatchObject(passing);
+    await expect(s3Api(s3, client, 20).read(POINTER)).rejects.toMatchObject(transient);
     expect(silent.destroyed).toBe(true);
   });
 });

@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { QueueNotFoundError, SqsRequestError } from '../../../src/errors.ts';
 import { Acknowledger } from '../../../src/sqs/acknowledger.ts';
-import { systemTiming } from '../../../src/sqs/backoff.ts';
 import type { EntryOutcome, VisibilityChange } from '../../../src/sqs/sqs-api.ts';
+import { systemTiming } from '../../../src/time.ts';
 import { deferred, stateOf } from '../../support/deferred.ts';
 
 const QUEUE = 'https://sqs.eu-west-1.amazonaws.com/1/durable-results';
 const OK: EntryOutcome = { ok: true };
-const THROTTLED: EntryOutcome = { ok: false, sqsCode: 'RequestThrottled', passing: true };
-const GONE: EntryOutcome = { ok: false, sqsCode: 'ReceiptHandleIsInvalid', passing: false };
+const THROTTLED: EntryOutcome = { ok: false, sqsCode: 'RequestThrottled', transient: true };
+const GONE: EntryOutcome = { ok: false, sqsCode: 'ReceiptHandleIsInvalid', transient: false };
 const VISIBILITY_SECONDS = 30;
 
 /** Outcomes are answered from `answers`, then with success. An error rejects the whole request. */
@@ -165,7 +165,7 @@ describe('delete', () => {
     expect(extensions()).toEqual(['15s b']);
   });
 
-  it('tries a passing failure again, of the entry alone or of the whole request', async () => {
+  it('tries a transient failure again, of the entry alone or of the whole request', async () => {
     const { acknowledger, deletes, errors } = setUp([THROTTLED, OK, new SqsRequestError('DeleteMessageBatch', 'ServiceUnavailable', true)]);
     const all = Promise.all([acknowledger.delete('a'), acknowledger.delete('b')]);
     await seconds(1);

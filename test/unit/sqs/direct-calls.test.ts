@@ -88,16 +88,16 @@ describe('an answer', () => {
     ];
     const { api } = setUp([{ body: JSON.stringify({ Successful }) }]);
     const outcomes = await api.sendMessages(QUEUE, [{ body: 'a' }, { body: 'b' }]);
-    expect(outcomes).toEqual([{ ok: true }, { ok: false, sqsCode: 'ChecksumMismatch', passing: true }]);
+    expect(outcomes).toEqual([{ ok: true }, { ok: false, sqsCode: 'ChecksumMismatch', transient: true }]);
   });
 
-  it('of a passing failure is tried again, of a definite one is not', async () => {
+  it('of a transient failure is tried again, of a definite one is not', async () => {
     const unavailable = { status: 503, body: '{"__type":"com.amazonaws.sqs#ServiceUnavailable"}' };
     const denied = { status: 403, body: '{"__type":"com.amazon.coral.service#AccessDeniedException"}' };
     const { api, posts } = setUp([unavailable, Object.assign(new Error('reset'), { code: 'ECONNRESET' }), {}, denied]);
     await api.deleteMessages(QUEUE, ['r']);
     expect(posts).toHaveLength(3);
-    await expect(api.deleteMessages(QUEUE, ['r'])).rejects.toMatchObject({ sqsCode: 'AccessDeniedException', passing: false });
+    await expect(api.deleteMessages(QUEUE, ['r'])).rejects.toMatchObject({ sqsCode: 'AccessDeniedException', transient: false });
     expect(posts).toHaveLength(4);
   });
 });

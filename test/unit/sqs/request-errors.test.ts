@@ -41,10 +41,10 @@ describe('requestError', () => {
     ['no credentials', Object.assign(new Error('x'), { name: 'CredentialsProviderError' }), 'CredentialsProviderError', true],
     ['no region', new Error('Region is missing'), 'Error', false],
     ['a bug', new TypeError('x is not a function'), 'TypeError', false],
-  ])('%s', (_what, cause, sqsCode, passing) => {
+  ])('%s', (_what, cause, sqsCode, transient) => {
     const error = requestError('SendMessageBatch', cause);
     expect(error).toBeInstanceOf(SqsRequestError);
-    expect({ sqsCode: error.sqsCode, passing: error.passing }).toEqual({ sqsCode, passing });
+    expect({ sqsCode: error.sqsCode, transient: error.transient }).toEqual({ sqsCode, transient });
     // What was never answered says why, in the words of whoever could not send it.
     const answered = '$metadata' in cause && JSON.stringify(cause.$metadata).includes('httpStatusCode');
     if (!answered) expect(error.message).toBe(`SQS SendMessageBatch failed: ${sqsCode} (${cause.message})`);
@@ -77,8 +77,8 @@ describe('requestError', () => {
   );
 
   it('reads a status off an object that is no Error', () => {
-    expect(requestError('SendMessageBatch', { $metadata: { httpStatusCode: 403 } }).passing).toBe(false);
-    expect(requestError('SendMessageBatch', { $metadata: { httpStatusCode: 500 } }).passing).toBe(true);
+    expect(requestError('SendMessageBatch', { $metadata: { httpStatusCode: 403 } }).transient).toBe(false);
+    expect(requestError('SendMessageBatch', { $metadata: { httpStatusCode: 500 } }).transient).toBe(true);
   });
 });
 

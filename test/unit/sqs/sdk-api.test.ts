@@ -74,21 +74,21 @@ describe('sendMessages', () => {
       ),
     ).toEqual([
       { ok: true },
-      { ok: false, sqsCode: 'InvalidMessageContents', passing: false },
-      { ok: false, sqsCode: 'Unknown', passing: false },
-      { ok: false, sqsCode: 'InternalError', passing: true },
+      { ok: false, sqsCode: 'InvalidMessageContents', transient: false },
+      { ok: false, sqsCode: 'Unknown', transient: false },
+      { ok: false, sqsCode: 'InternalError', transient: true },
       { ok: true },
     ]);
   });
 
   it('takes an entry that SQS does not mention for failed: nothing may be lost to a broken answer', async () => {
     const { api } = setUp({ body: {} });
-    expect(await api.sendMessages(QUEUE, [{ body: 'a' }])).toEqual([{ ok: false, sqsCode: 'NoOutcome', passing: true }]);
+    expect(await api.sendMessages(QUEUE, [{ body: 'a' }])).toEqual([{ ok: false, sqsCode: 'NoOutcome', transient: true }]);
   });
 
   it('lets a body that arrived changed pass for a failure that may not repeat', async () => {
     const { api } = setUp({ body: { Successful: [{ Id: '0', MD5OfMessageBody: md5('other') }] } });
-    expect(await rejection(api.sendMessages(QUEUE, [{ body: 'a' }]))).toMatchObject({ name: 'SqsRequestError', passing: true });
+    expect(await rejection(api.sendMessages(QUEUE, [{ body: 'a' }]))).toMatchObject({ name: 'SqsRequestError', transient: true });
   });
 });
 
@@ -160,7 +160,7 @@ describe('receiveMessages', () => {
     const receive = rejection(api.receiveMessages(QUEUE, { maxMessages: 10, waitTimeSeconds: 20 }, controller.signal));
     expect(await stateOf(receive)).toBe('pending');
     controller.abort();
-    expect(await receive).toMatchObject({ name: 'SqsRequestError', sqsCode: 'AbortError', passing: true });
+    expect(await receive).toMatchObject({ name: 'SqsRequestError', sqsCode: 'AbortError', transient: true });
   });
 
   it('tells the request at once of a signal that has aborted', async () => {
@@ -183,7 +183,12 @@ describe('time limits', () => {
     expect(requests[0]?.requestTimeout).toBe((waitTimeSeconds + 16) * 1_000);
     expect(requests[0]?.abortSignal?.aborted).toBe(false);
     await vi.advanceTimersByTimeAsync(1_000);
-    expect(await receive).toMatchObject({ name: 'SqsRequestError', sqsCode: 'TimeoutError', passing: true, cause: { name: 'AbortError' } });
+    expect(await receive).toMatchObject({
+      name: 'SqsRequestError',
+      sqsCode: 'TimeoutError',
+      transient: true,
+      cause: { name: 'AbortError' },
+    });
     expect(vi.getTimerCount()).toBe(0);
   });
 
@@ -192,7 +197,7 @@ describe('time limits', () => {
     const { api } = setUp((request) => untilAborted(request));
     const sent = rejection(api.sendMessages(QUEUE, [{ body: 'a' }]));
     await vi.advanceTimersByTimeAsync(30_000);
-    expect(await sent).toMatchObject({ sqsCode: 'TimeoutError', passing: true });
+    expect(await sent).toMatchObject({ sqsCode: 'TimeoutError', transient: true });
   });
 
   it.each([
@@ -204,7 +209,7 @@ describe('time limits', () => {
     const receive = rejection(api.receiveMessages(QUEUE, { maxMessages: 10, waitTimeSeconds: 20 }, signal));
     await vi.advanceTimersByTimeAsync(36_000);
     expect(await stateOf(receive)).toBe('fulfilled');
-    expect(await receive).toMatchObject({ name: 'SqsRequestError', sqsCode, passing: true });
+    expect(await receive).toMatchObject({ name: 'SqsRequestError', sqsCode, transient: true });
     expect(vi.getTimerCount()).toBe(0);
   });
 
@@ -230,13 +235,13 @@ describe('deleteMessages and changeVisibility', () => {
     );
     expect(await api.deleteMessages(QUEUE, ['r0', 'r1'])).toEqual([
       { ok: true },
-      { ok: false, sqsCode: 'ReceiptHandleIsInvalid', passing: false },
+      { ok: false, sqsCode: 'ReceiptHandleIsInvalid', transient: false },
     ]);
     const changes = [
       { receiptHandle: 'r0', timeoutSeconds: 0 },
       { receiptHandle: 'r1', timeoutSeconds: 43_200 },
     ];
-    expect(await api.changeVisibility(QUEUE, changes)).toEqual([{ ok: false, sqsCode: 'InternalError', passing: true }, { ok: true }]);
+    expect(await api.changeVisibility(QUEUE, changes)).toEqual([{ ok: false, sqsCode: 'InternalError', transient: true }, { ok: true }]);
     expect(requests.map(({ operation, input }) => [operation, input])).toEqual([
       [
         'DeleteMessageBatch',
@@ -282,7 +287,7 @@ describe('findQueueUrl', () => {
     expect(await rejection(api.findQueueUrl('q'))).toMatchObject({
       name: 'SqsRequestError',
       sqsCode: 'AccessDeniedException',
-      passing: false,
+      transient: false,
     });
   });
 });
@@ -314,7 +319,7 @@ describe('createQueue', () => {
     expect(await rejection(api.createQueue('q', {}))).toMatchObject({
       name: 'SqsRequestError',
       sqsCode: 'QueueDeletedRecently',
-      passing: true,
+      transient: true,
     });
     expect(requests).toHaveLength(1);
   });
@@ -354,7 +359,11 @@ describe('failures of a whole request', () => {
     const network = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
     const error = await rejection(call(setUp(network).api));
     expect(error).toBeInstanceOf(SqsRequestError);
-    expect(error).toMatchObject({ message: `SQS ${operation} failed: ECONNREFUSED (connect ECONNREFUSED)`, passing: true, cause: network });
+    expect(error).toMatchObject({
+      message: `SQS ${operation} failed: ECONNREFUSED (connect ECONNREFUSED)`,
+      transient: true,
+      cause: network,
+    });
   });
 });
 
@@ -368,7 +377,7 @@ describe('what is missing before anything is sent', () => {
     const { client, requests } = stubbedClient(() => ({}), { credentials });
     expect(await rejection(sdkApi({ client }).sendMessages(QUEUE, [{ body: 'a' }]))).toMatchObject({
       sqsCode: 'CredentialsProviderError',
-      passing: true,
+      transient: true,
     });
     expect(requests).toEqual([]);
   });
@@ -378,7 +387,7 @@ describe('what is missing before anything is sent', () => {
     const { client, requests } = stubbedClient(() => ({}), { region });
     const api = sdkApi({ client });
     expect(await rejection(api.sendMessages(QUEUE, [{ body: 'a' }]))).toMatchObject({
-      passing: false,
+      transient: false,
       cause: { message: 'Region is missing' },
     });
     expect(await api.region()).toBe('(none)');

@@ -73,7 +73,7 @@ describe('packing', () => {
     const first = sender.send(`${QUEUE}.fifo`, { body: 'a1', groupId: 'a' });
     const second = sender.send(`${QUEUE}.fifo`, { body: 'a2', groupId: 'a' });
     await settle();
-    requests[0]?.answer.resolve([{ ok: false, sqsCode: 'InternalError', passing: true }]);
+    requests[0]?.answer.resolve([{ ok: false, sqsCode: 'InternalError', transient: true }]);
     await expect(first).rejects.toMatchObject({ sqsCode: 'InternalError' });
     await settle();
     requests[1]?.answer.resolve([{ ok: true }]);
@@ -110,14 +110,14 @@ describe('outcomes', () => {
     await settle();
     requests[0]?.answer.resolve([
       { ok: true },
-      { ok: false, sqsCode: 'InvalidMessageContents', passing: false },
-      { ok: false, sqsCode: 'InternalError', passing: true },
+      { ok: false, sqsCode: 'InvalidMessageContents', transient: false },
+      { ok: false, sqsCode: 'InternalError', transient: true },
     ]);
     const [first, second, third] = await all;
     expect(first).toEqual({ status: 'fulfilled', value: undefined });
     expect(second).toMatchObject({ reason: new SqsRequestError('SendMessageBatch', 'InvalidMessageContents', false) });
-    expect(second).toMatchObject({ reason: { sqsCode: 'InvalidMessageContents', passing: false } });
-    expect(third).toMatchObject({ reason: { sqsCode: 'InternalError', passing: true } });
+    expect(second).toMatchObject({ reason: { sqsCode: 'InvalidMessageContents', transient: false } });
+    expect(third).toMatchObject({ reason: { sqsCode: 'InternalError', transient: true } });
   });
 
   it('passes on what the whole request failed of, and sends the next', async () => {
@@ -154,7 +154,7 @@ describe('a batch that is refused as a whole, and for good', () => {
     const { sender, requests } = refusing(refusal);
     const sends = ['a', 'guilty', 'b'].map((text) => sender.send(QUEUE, { body: text }));
     expect(await outcomesOf(sends)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-    await expect(sends[1]).rejects.toMatchObject({ name: 'SqsRequestError', sqsCode: 'InvalidMessageContents', passing: false });
+    await expect(sends[1]).rejects.toMatchObject({ name: 'SqsRequestError', sqsCode: 'InvalidMessageContents', transient: false });
     expect(requests).toEqual([['a', 'guilty', 'b'], ['a'], ['guilty'], ['b']]);
   });
 

@@ -106,9 +106,9 @@ describe('a send', () => {
     const bodies = ['0', '1', '2', '3'].map((body) => ({ body }));
     expect(await sender.sendMessages(QUEUE, bodies)).toEqual([
       { ok: true },
-      { ok: false, sqsCode: 'InvalidMessageContents', passing: false },
-      { ok: false, sqsCode: 'NoOutcome', passing: true },
-      { ok: false, sqsCode: 'InternalError', passing: true },
+      { ok: false, sqsCode: 'InvalidMessageContents', transient: false },
+      { ok: false, sqsCode: 'NoOutcome', transient: true },
+      { ok: false, sqsCode: 'InternalError', transient: true },
     ]);
   });
 
@@ -119,7 +119,7 @@ describe('a send', () => {
       { Id: '2', MD5OfMessageBody: md5('c') },
     ];
     const { sender } = setUp({ answers: [{ body: { Successful } }] });
-    const mismatch = { ok: false, sqsCode: 'ChecksumMismatch', passing: true };
+    const mismatch = { ok: false, sqsCode: 'ChecksumMismatch', transient: true };
     expect(await sender.sendMessages(QUEUE, [{ body: 'a' }, { body: 'b', attributes: { x: '1' } }, { body: 'c' }])).toEqual([
       mismatch,
       mismatch,
@@ -152,7 +152,7 @@ describe('the other calls', () => {
     const { sender, requests } = setUp({ answers });
     const changes = ['r0', 'r1'].map((receiptHandle) => ({ receiptHandle, timeoutSeconds: 0 }));
     expect(await sender.changeVisibility(QUEUE, changes)).toEqual([
-      { ok: false, sqsCode: 'ReceiptHandleIsInvalid', passing: false },
+      { ok: false, sqsCode: 'ReceiptHandleIsInvalid', transient: false },
       { ok: true },
     ]);
     expect(inputOf(requests[0])).toEqual({
@@ -196,7 +196,7 @@ describe('what an answer says of a failure', () => {
       name: 'SqsRequestError',
       message: 'SQS SendMessageBatch failed: AccessDeniedException',
       sqsCode: 'AccessDeniedException',
-      passing: false,
+      transient: false,
       cause: { message: 'why' },
     });
     expect(requests).toHaveLength(1);
@@ -221,7 +221,7 @@ describe('what an answer says of a failure', () => {
     const { sender, timing } = setUp({ answers: Array.from({ length: 50 }, () => broken('ECONNREFUSED')) });
     const error = await rejection(played(timing, sender.sendMessages(QUEUE, [{ body: 'a' }])));
     expect(error).toBeInstanceOf(SqsRequestError);
-    expect(error).toMatchObject({ sqsCode: 'ECONNREFUSED', passing: true });
+    expect(error).toMatchObject({ sqsCode: 'ECONNREFUSED', transient: true });
     const inTotal = timing.slept.reduce((sum, ms) => sum + ms, 0);
     expect(inTotal).toBeLessThanOrEqual(1_500);
     expect(inTotal).toBeGreaterThan(1_000);
@@ -229,7 +229,7 @@ describe('what an answer says of a failure', () => {
 
   it('names no proxy page as its code', async () => {
     const { sender } = setUp({ answers: [{ status: 407, body: '<html>' }] });
-    expect(await rejection(sender.sendMessages(QUEUE, [{ body: 'a' }]))).toMatchObject({ sqsCode: 'Http407', passing: false });
+    expect(await rejection(sender.sendMessages(QUEUE, [{ body: 'a' }]))).toMatchObject({ sqsCode: 'Http407', transient: false });
   });
 });
 
@@ -274,7 +274,7 @@ describe('a clock that is wrong', () => {
     vi.useFakeTimers({ now: new Date(serverTime), toFake: ['Date'] });
     const { sender, requests } = setUp({ answers: [late('InvalidSignatureException')] });
     const error = await rejection(sender.sendMessages(QUEUE, [{ body: 'a' }]));
-    expect(error).toMatchObject({ sqsCode: 'InvalidSignatureException', passing: false });
+    expect(error).toMatchObject({ sqsCode: 'InvalidSignatureException', transient: false });
     expect(requests).toHaveLength(1);
   });
 });
@@ -295,11 +295,11 @@ describe('what a request takes from the environment', () => {
   it('may be missing: no credentials passes, no region does not, and nothing is sent', async () => {
     const keyless = setUp({ env: { AWS_SECRET_ACCESS_KEY: '' }, answers: [] });
     const error = rejection(played(keyless.timing, keyless.sender.sendMessages(QUEUE, [{ body: 'a' }])));
-    expect(await error).toMatchObject({ sqsCode: 'CredentialsError', passing: true });
+    expect(await error).toMatchObject({ sqsCode: 'CredentialsError', transient: true });
     expect(keyless.requests).toEqual([]);
 
     const nowhere = setUp({ env: { AWS_REGION: '' } });
-    expect(await rejection(nowhere.sender.sendMessages('http://127.0.0.1:1/1/q', [{ body: 'a' }]))).toMatchObject({ passing: false });
+    expect(await rejection(nowhere.sender.sendMessages('http://127.0.0.1:1/1/q', [{ body: 'a' }]))).toMatchObject({ transient: false });
     expect(nowhere.requests).toEqual([]);
     expect(await nowhere.sender.region()).toBe('(none)');
   });

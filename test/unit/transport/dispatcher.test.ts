@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ConfigurationError, DispatchTimeoutError, QueueNotFoundError, SqsRequestError, TaskTooLargeError } from '../../../src/errors.ts';
-import { systemTiming } from '../../../src/sqs/backoff.ts';
 import { QueueDirectory, type QueueDirectoryOptions } from '../../../src/sqs/queue-directory.ts';
 import { Sender } from '../../../src/sqs/sender.ts';
+import { systemTiming } from '../../../src/time.ts';
 import { Dispatcher, type DispatcherOptions } from '../../../src/transport/dispatcher.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { taskFor } from '../../support/sqs-records.ts';
-import { definite, FakeSqs, passing } from './fake-sqs.ts';
+import { definite, FakeSqs, transient } from './fake-sqs.ts';
 
 const QUEUE = 'durable-tasks-step';
 
@@ -34,7 +34,7 @@ function setUp(options: Partial<DispatcherOptions & QueueDirectoryOptions> = {},
   return { sqs, dispatcher, logger };
 }
 
-/** How a promise ends, all the time passing that it needs. */
+/** How a promise ends, given all the time that it needs. */
 async function outcome(promise: Promise<void>): Promise<unknown> {
   const ended = promise.then(
     () => 'sent',
@@ -108,7 +108,7 @@ describe('a failure that passes', () => {
     sqs.fault = (operation) => {
       if (operation !== 'send' || left === 0) return undefined;
       left -= 1;
-      return passing('ServiceUnavailable');
+      return transient('ServiceUnavailable');
     };
     expect(await outcome(dispatcher.send(taskFor()))).toBe('sent');
     const atMs = sqs.callsOf('send').map((call) => call.atMs);
@@ -123,7 +123,7 @@ describe('a failure that passes', () => {
 
   it('of the look-up too', async () => {
     const { sqs, dispatcher } = setUp();
-    sqs.fault = (operation) => (operation === 'find' && sqs.callsOf('find').length < 4 ? passing() : undefined);
+    sqs.fault = (operation) => (operation === 'find' && sqs.callsOf('find').length < 4 ? transient() : undefined);
     expect(await outcome(dispatcher.send(taskFor()))).toBe('sent');
   });
 
@@ -133,7 +133,7 @@ describe('a failure that passes', () => {
     sqs.entryFault = (operation) => {
       if (operation !== 'send') return undefined;
       entries += 1;
-      return entries === 2 ? { ok: false, sqsCode: 'InternalError', passing: true } : undefined;
+      return entries === 2 ? { ok: false, sqsCode: 'InternalError', transient: true } : undefined;
     };
     const sends = [0, 1, 2].map((seq) => dispatcher.send(taskFor({ seq })));
     expect(await Promise.all(sends.map(outcome))).toEqual(['sent', 'sent', 'sent']);
@@ -142,7 +142,7 @@ describe('a failure that passes', () => {
 
   it('for longer than dispatchTimeoutMs ends in a DispatchTimeoutError with its cause', async () => {
     const { sqs, dispatcher } = setUp({ timeoutMs: 60_000 });
-    sqs.fault = () => passing('ServiceUnavailable');
+    sqs.fault = () => transient('ServiceUnavailable');
     const error = await outcome(dispatcher.send(taskFor()));
     expect(error).toEqual(new DispatchTimeoutError({ runId: 'run', stepId: 'run:0' }, 60_000));
     expect(error).toHaveProperty('cause.sqsCode', 'ServiceUnavailable');
@@ -153,7 +153,7 @@ describe('a failure that passes', () => {
 
   it('at once with dispatchTimeoutMs: 0', async () => {
     const { sqs, dispatcher } = setUp({ timeoutMs: 0 });
-    sqs.fault = () => passing();
+    sqs.fault = () => transient();
     await expect(dispatcher.send(taskFor())).rejects.toThrow(DispatchTimeoutError);
     expect(sqs.calls).toHaveLength(1);
   });
@@ -169,7 +169,7 @@ describe('a definite refusal', () => {
 
   it('of an entry rejects at once', async () => {
     const { sqs, dispatcher } = setUp();
-    sqs.entryFault = () => ({ ok: false, sqsCode: 'InvalidParameterValue', passing: false });
+    sqs.entryFault = () => ({ ok: false, sqsCode: 'InvalidParameterValue', transient: false });
     await expect(dispatcher.send(taskFor())).rejects.toThrow(new SqsRequestError('SendMessageBatch', 'InvalidParameterValue', false));
   });
 
@@ -177,7 +177,7 @@ describe('a definite refusal', () => {
     const { sqs, dispatcher } = setUp();
     sqs.fault = (operation) => {
       if (operation !== 'send') return undefined;
-      return sqs.callsOf('send').length < 3 ? passing() : definite('AccessDenied');
+      return sqs.callsOf('send').length < 3 ? transient() : definite('AccessDenied');
     };
     expect(await outcome(dispatcher.send(taskFor()))).toEqual(new SqsRequestError('Test', 'AccessDenied', false));
   });
@@ -218,7 +218,7 @@ describe('a queue that was deleted since it was looked up', () => {
   it('less than a minute ago is waited for', async () => {
     const { sqs, dispatcher } = setUp({ autoCreate: true }, new FakeSqs());
     sqs.fault = (operation, queue) =>
-      operation === 'create' && queue === QUEUE && Date.now() < 1_060_000 ? passing('QueueDeletedRecently') : undefined;
+      operation === 'create' && queue === QUEUE && Date.now() < 1_060_000 ? transient('QueueDeletedRecently') : undefined;
     expect(await outcome(dispatcher.send(taskFor()))).toBe('sent');
   });
 

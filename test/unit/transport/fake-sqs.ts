@@ -140,7 +140,7 @@ export class FakeSqs implements SqsApi {
     const queue = this.#called('change', queueUrl, { changes });
     const outcomes = changes.map(({ receiptHandle, timeoutSeconds }): EntryOutcome => {
       const message = this.#queue(queue).find((stored) => stored.receiptHandle === receiptHandle);
-      if (message === undefined) return { ok: false, sqsCode: 'ReceiptHandleIsInvalid', passing: false };
+      if (message === undefined) return { ok: false, sqsCode: 'ReceiptHandleIsInvalid', transient: false };
       message.visibleAt = Date.now() + timeoutSeconds * 1000;
       return { ok: true };
     });
@@ -199,7 +199,7 @@ export class FakeSqs implements SqsApi {
         };
       }
       if (error instanceof SqsRequestError) {
-        return { status: error.passing ? 500 : 400, body: { __type: `com.amazonaws.sqs#${error.sqsCode}`, message: error.sqsCode } };
+        return { status: error.transient ? 500 : 400, body: { __type: `com.amazonaws.sqs#${error.sqsCode}`, message: error.sqsCode } };
       }
       return error instanceof Error ? error : new Error('expected an error');
     }
@@ -339,7 +339,7 @@ async function turns(): Promise<void> {
   }
 }
 
-export function passing(code = 'InternalError'): SqsRequestError {
+export function transient(code = 'InternalError'): SqsRequestError {
   return new SqsRequestError('Test', code, true);
 }
 
@@ -375,6 +375,6 @@ function batchAnswer(outcomes: readonly EntryOutcome[], more: (index: number) =>
   const named = outcomes.map((outcome, index) => ({ outcome, Id: String(index), index }));
   return {
     Successful: named.flatMap(({ outcome, Id, index }) => (outcome.ok ? [{ Id, MessageId: Id, ...more(index) }] : [])),
-    Failed: named.flatMap(({ outcome, Id }) => (outcome.ok ? [] : [{ Id, Code: outcome.sqsCode, SenderFault: !outcome.passing }])),
+    Failed: named.flatMap(({ outcome, Id }) => (outcome.ok ? [] : [{ Id, Code: outcome.sqsCode, SenderFault: !outcome.transient }])),
   };
 }

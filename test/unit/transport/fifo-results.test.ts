@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TransportClosedError } from '../../../src/errors.ts';
 import { encodePointer } from '../../../src/payloads/pointer.ts';
-import { systemTiming } from '../../../src/sqs/backoff.ts';
+import { systemTiming } from '../../../src/time.ts';
 import { ResultOrder } from '../../../src/transport/result-order.ts';
 import { ResultReceiver, type ResultReceiverOptions } from '../../../src/transport/result-receiver.ts';
 import { TimedTurns } from '../../../src/transport/timed-turns.ts';

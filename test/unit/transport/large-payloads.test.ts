@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { TaskWorker } from '../../../src/container/task-worker.ts';
 import { ConfigurationError, DispatchTimeoutError, PayloadStoreError, TaskTooLargeError } from '../../../src/errors.ts';
 import { encodePointer } from '../../../src/payloads/pointer.ts';
-import { systemTiming } from '../../../src/sqs/backoff.ts';
 import { QueueDirectory } from '../../../src/sqs/queue-directory.ts';
 import { Sender } from '../../../src/sqs/sender.ts';
+import { systemTiming } from '../../../src/time.ts';
 import { Dispatcher } from '../../../src/transport/dispatcher.ts';
 import { ResultOrder } from '../../../src/transport/result-order.ts';
 import { ResultReceiver } from '../../../src/transport/result-receiver.ts';
-import { TaskWorker } from '../../../src/transport/task-worker.ts';
 import { TimedTurns } from '../../../src/transport/timed-turns.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { taskFor } from '../../support/sqs-records.ts';
@@ -71,7 +71,7 @@ describe('dispatch', () => {
     let refusals = 2;
     sqs.entryFault = (operation) => {
       refusals -= 1;
-      return operation === 'send' && refusals >= 0 ? { ok: false, sqsCode: 'InternalError', passing: true } : undefined;
+      return operation === 'send' && refusals >= 0 ? { ok: false, sqsCode: 'InternalError', transient: true } : undefined;
     };
     const sent = dispatcher.send(taskFor({ input: LARGE }));
     await pass(1_000);

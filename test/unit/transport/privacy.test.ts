@@ -5,7 +5,7 @@ import { SqsTransport, type SqsTransportOptions } from '../../../src/transport/i
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { taskFor } from '../../support/sqs-records.ts';
 import { ended } from './ended.ts';
-import { definite, FakeSqs, pass, passing } from './fake-sqs.ts';
+import { definite, FakeSqs, pass, transient } from './fake-sqs.ts';
 
 /** Planted wherever a payload goes. */
 const SECRET = 'card-4111-1111-1111-1111';
@@ -46,13 +46,13 @@ async function rejection(promise: Promise<void>): Promise<unknown> {
 describe('no payload reaches an error of dispatch, or a log line about it', () => {
   it.each<[string, SqsTransportOptions, (sqs: FakeSqs) => void, object?]>([
     ['a refusal', {}, failing(() => definite('AccessDenied'))],
-    ['a timeout', { dispatchTimeoutMs: 10_000 }, failing(() => passing('ServiceUnavailable'))],
+    ['a timeout', { dispatchTimeoutMs: 10_000 }, failing(() => transient('ServiceUnavailable'))],
     ['a network fault', { dispatchTimeoutMs: 1_000 }, failing(() => Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' }))],
     [
       'a refused entry',
       {},
       (sqs) => {
-        sqs.entryFault = () => ({ ok: false, sqsCode: 'InvalidMessageContents', passing: false });
+        sqs.entryFault = () => ({ ok: false, sqsCode: 'InvalidMessageContents', transient: false });
       },
     ],
     ['no queue', {}, (sqs) => sqs.removeQueue('durable-tasks-step')],
@@ -75,7 +75,7 @@ describe('no payload reaches a log line about what was received', () => {
     transport.onResult(async () => {
       throw Object.assign(new Error(`duplicate key ${SECRET}`), { name: 'QueryError', code: '23505', detail: SECRET });
     });
-    sqs.entryFault = (operation) => (operation === 'delete' ? { ok: false, sqsCode: 'InternalError', passing: false } : undefined);
+    sqs.entryFault = (operation) => (operation === 'delete' ? { ok: false, sqsCode: 'InternalError', transient: false } : undefined);
     for (const body of [SECRET, `"${SECRET}"`, `{"runId":"${SECRET}"}`, `{"runId":"r","seq":0,"stepId":"s","status":"${SECRET}"}`]) {
       sqs.put('durable-results', body);
     }
@@ -93,7 +93,7 @@ describe('no payload reaches a log line about what was received', () => {
     transport.handle('step', ({ card }) => {
       throw Object.assign(new Error(`declined: ${card}`), { code: card });
     });
-    sqs.fault = (operation) => (operation === 'send' ? passing() : undefined);
+    sqs.fault = (operation) => (operation === 'send' ? transient() : undefined);
     sqs.put('durable-tasks-step', SECRET);
     sqs.put('durable-tasks-step', { ...secretTask(), seq: SECRET });
     sqs.put('durable-tasks-step', secretTask());
@@ -110,7 +110,7 @@ describe('no payload reaches a log line about what was received', () => {
     transport.attach(engine);
     transport.handle('step', ({ card }) => ({ card }));
     engine.register('workflow', '1', (ctx, input) => ctx.step('step', input));
-    sqs.fault = (operation) => (sqs.callsOf(operation).length % 3 === 0 ? passing() : undefined);
+    sqs.fault = (operation) => (sqs.callsOf(operation).length % 3 === 0 ? transient() : undefined);
     await engine.start('workflow', { card: SECRET }, 'run');
     await pass(60_000);
     expect(await engine.getRun('run')).toMatchObject({ status: 'completed', output: { card: SECRET } });

@@ -2,7 +2,7 @@ import type { EngineEventType } from '@dudousxd/nestjs-durable-core';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TransportClosedError } from '../../../src/errors.ts';
-import { steadyNow } from '../../../src/sqs/steady-clock.ts';
+import { steadyNow } from '../../../src/time.ts';
 import { EventTurns } from '../../../src/transport/event-turns.ts';
 import { ResultOrder } from '../../../src/transport/result-order.ts';
 import { TimedTurns } from '../../../src/transport/timed-turns.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { QueueNotFoundError } from '../../../src/errors.ts';
-import { systemTiming } from '../../../src/sqs/backoff.ts';
-import { RESULTS_MAX_RECEIVE_COUNT } from '../../../src/sqs/queue-attributes.ts';
+import { systemTiming } from '../../../src/time.ts';
+import { RESULTS_MAX_RECEIVE_COUNT } from '../../../src/topology/queue-attributes.ts';
 import { EventTurns } from '../../../src/transport/event-turns.ts';
 import { ResultOrder } from '../../../src/transport/result-order.ts';
 import { ResultReceiver, type ResultReceiverOptions } from '../../../src/transport/result-receiver.ts';
@@ -10,7 +10,7 @@ import type { StepResult } from '../../../src/wire/step-result.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { deferred } from '../../support/deferred.ts';
 import { ended } from './ended.ts';
-import { definite, FakeSqs, passing } from './fake-sqs.ts';
+import { definite, FakeSqs, transient } from './fake-sqs.ts';
 
 const QUEUE = 'durable-results';
 
@@ -111,7 +111,8 @@ describe('a result that the engine takes', () => {
 
   it('whose delete fails comes again and is taken again; it is told', async () => {
     const { sqs, errors, logger, handled } = setUp();
-    sqs.entryFault = (operation) => (operation === 'delete' ? { ok: false, sqsCode: 'ReceiptHandleIsInvalid', passing: false } : undefined);
+    sqs.entryFault = (operation) =>
+      operation === 'delete' ? { ok: false, sqsCode: 'ReceiptHandleIsInvalid', transient: false } : undefined;
     sqs.put(QUEUE, resultOf(0));
     await pass(1_000);
     expect(errors).toHaveLength(1);
@@ -381,7 +382,7 @@ describe('what is not a result', () => {
 describe('receiving that fails', () => {
   it('backs off, tells of it, and recovers', async () => {
     const { sqs, logger, errors, handled } = setUp();
-    sqs.fault = (operation) => (operation === 'receive' ? passing('ServiceUnavailable') : undefined);
+    sqs.fault = (operation) => (operation === 'receive' ? transient('ServiceUnavailable') : undefined);
     await pass(60_000);
     const atMs = sqs.callsOf('receive').map((call) => call.atMs);
     // The first poll had begun before.

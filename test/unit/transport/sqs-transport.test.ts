@@ -17,7 +17,7 @@ import { deferred, stateOf } from '../../support/deferred.ts';
 import { settle } from '../../support/fake-timing.ts';
 import { taskFor } from '../../support/sqs-records.ts';
 import { ended } from './ended.ts';
-import { definite, FakeSqs, pass, passing } from './fake-sqs.ts';
+import { definite, FakeSqs, pass, transient } from './fake-sqs.ts';
 import { toleratingUnhandledRejections } from './unhandled-rejections.ts';
 
 const TASKS = 'durable-tasks-step';
@@ -429,7 +429,7 @@ describe('onError', () => {
   it('is told of what is survived', async () => {
     const errors: unknown[] = [];
     const { sqs } = withHandler(undefined, { onError: (error) => errors.push(error) });
-    sqs.fault = (operation) => (operation === 'receive' ? passing('ServiceUnavailable') : undefined);
+    sqs.fault = (operation) => (operation === 'receive' ? transient('ServiceUnavailable') : undefined);
     await pass(40);
     expect(errors).toEqual([expect.objectContaining({ name: 'SqsRequestError', sqsCode: 'ServiceUnavailable' })]);
   });
@@ -466,7 +466,7 @@ describe('onError', () => {
     sqs.put(RESULTS, resultOf(0));
     await pass(5_000);
     expect(handled).toEqual(['run:0', 'run:0']);
-    sqs.fault = (operation) => (operation === 'send' && sqs.callsOf('send').length === 1 ? passing() : undefined);
+    sqs.fault = (operation) => (operation === 'send' && sqs.callsOf('send').length === 1 ? transient() : undefined);
     const dispatched = transport.dispatch(taskFor());
     await pass(5_000);
     await expect(dispatched).resolves.toBeUndefined();

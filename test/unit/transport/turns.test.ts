@@ -1,6 +1,6 @@
 import type { EngineEventType } from '@dudousxd/nestjs-durable-core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { steadyNow } from '../../../src/sqs/steady-clock.ts';
+import { steadyNow } from '../../../src/time.ts';
 import { EventTurns } from '../../../src/transport/event-turns.ts';
 import { TimedTurns } from '../../../src/transport/timed-turns.ts';
 

@@ -19,14 +19,14 @@ export function batchTimeRule({ stepSeconds, handlerConcurrency }: BatchTimeOpti
       const room = Number((fn.timeoutSeconds / turns).toFixed(2));
       const where = `${facts.source}: mapping ${mapping.id} of ${queue?.name ?? mapping.queueId}`;
       const batch = `a batch of ${mapping.batchSize} at ${handlerConcurrency} at a time is ${turns} after each other`;
-      const mend = `lower batchSize, raise the timeout of ${fn.name}, or raise the handler's concurrency`;
+      const fix = `lower batchSize, raise the timeout of ${fn.name}, or raise the handler's concurrency`;
       if (stepSeconds === undefined) {
         if (room >= SHORT_STEP_SECONDS) return [];
         const why = `${batch}: that leaves each step ${room} s of the ${fn.timeoutSeconds} s timeout of ${fn.name} (--step-seconds N checks it with your figure)`;
-        return [{ id: 'batch-too-long', severity: 'warning', where, why, mend }];
+        return [{ id: 'batch-too-long', severity: 'warning', where, why, fix }];
       }
       if (turns * stepSeconds <= fn.timeoutSeconds) return [];
       const why = `${batch}, ${turns * stepSeconds} s with steps of ${stepSeconds} s: more than the ${fn.timeoutSeconds} s timeout of ${fn.name}, so the rest of the batch runs again`;
-      return [{ id: 'batch-too-long', severity: 'error', where, why, mend }];
+      return [{ id: 'batch-too-long', severity: 'error', where, why, fix }];
     });
 }

@@ -9,8 +9,8 @@ export const concurrencyRule: Rule = (facts) =>
     const where = `${facts.source}: function ${fn.name}`;
     if (mappings.some(({ maximumConcurrency }) => maximumConcurrency === undefined)) {
       const why = `it has a reserved concurrency of ${reserved}, and a mapping without maximum concurrency, which grows past it: invocations are throttled, and each throttle uses up a receive`;
-      const mend = `give its mappings a maximum concurrency of at most ${reserved} together`;
-      return [{ id: 'reserved-without-maximum', severity: 'warning', where, why, mend }];
+      const fix = `give its mappings a maximum concurrency of at most ${reserved} together`;
+      return [{ id: 'reserved-without-maximum', severity: 'warning', where, why, fix }];
     }
     const maximum = mappings.reduce((sum, { maximumConcurrency = 0 }) => sum + maximumConcurrency, 0);
     if (reserved >= maximum) return [];
@@ -21,7 +21,7 @@ export const concurrencyRule: Rule = (facts) =>
         severity: 'error',
         where,
         why,
-        mend: `reserve ${maximum}, or lower the maximum concurrency of its mappings`,
+        fix: `reserve ${maximum}, or lower the maximum concurrency of its mappings`,
       },
     ];
   });

@@ -51,7 +51,7 @@ export interface Finding {
   readonly severity: 'error' | 'warning';
   readonly where: string;
   readonly why: string;
-  readonly mend: string;
+  readonly fix: string;
 }
 
 export type Rule = (facts: Facts) => Finding[];

@@ -25,7 +25,7 @@ export function leftovers(listed: readonly ListedQueue[], prefix: string, own: R
           severity: 'warning',
           where,
           why,
-          mend: 'give the engine this prefix (--engine-prefix checks it), or purge the queue',
+          fix: 'give the engine this prefix (--engine-prefix checks it), or purge the queue',
         },
       ];
     }
@@ -37,7 +37,7 @@ export function leftovers(listed: readonly ListedQueue[], prefix: string, own: R
         severity: 'warning',
         where,
         why,
-        mend: 'deploy the step until the queue is empty, or delete the queue when its messages may go',
+        fix: 'deploy the step until the queue is empty, or delete the queue when its messages may go',
       },
     ];
   });

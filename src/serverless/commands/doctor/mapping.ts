@@ -13,7 +13,7 @@ export const mappingRule: Rule = (facts) =>
         severity: 'error',
         where,
         why,
-        mend: 'set FunctionResponseTypes to [ReportBatchItemFailures]',
+        fix: 'set FunctionResponseTypes to [ReportBatchItemFailures]',
       });
     }
     if (mapping.filters) {
@@ -23,12 +23,12 @@ export const mappingRule: Rule = (facts) =>
         severity: 'error',
         where,
         why,
-        mend: 'remove FilterCriteria; give tasks that differ a step or a partition of their own',
+        fix: 'remove FilterCriteria; give tasks that differ a step or a partition of their own',
       });
     }
     if (!mapping.enabled) {
       const why = `it is disabled: ${message}s wait, and expire after the retention of the queue`;
-      findings.push({ id: 'mapping-disabled', severity: 'warning', where, why, mend: 'set enabled: true when the reason for it is gone' });
+      findings.push({ id: 'mapping-disabled', severity: 'warning', where, why, fix: 'set enabled: true when the reason for it is gone' });
     }
     return findings;
   });

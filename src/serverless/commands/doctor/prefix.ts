@@ -24,6 +24,6 @@ export function prefixRule({ prefix, enginePrefix }: PrefixOptions): Rule {
   };
 }
 
-function finding(where: string, why: string, mend: string): Finding {
-  return { id: 'prefix-differs', severity: 'error', where, why, mend };
+function finding(where: string, why: string, fix: string): Finding {
+  return { id: 'prefix-differs', severity: 'error', where, why, fix };
 }

@@ -1,8 +1,8 @@
 import type { EventSourceMappingConfiguration } from '@aws-sdk/client-lambda';
 import { SqsRequestError } from '../../../errors.ts';
 import type { DurableService } from '../../durable-service.ts';
-import { type AdminLambda, LambdaRequestError } from '../admin-lambda.ts';
-import type { AdminSqs } from '../admin-sqs.ts';
+import { type AdminLambda, LambdaRequestError } from '../aws/admin-lambda.ts';
+import type { AdminSqs } from '../aws/admin-sqs.ts';
 import { depthOf } from '../depth.ts';
 import { queuePlan, resultsName } from '../queue-plan.ts';
 import { type Facts, type Finding, type FunctionFacts, kindOfName, type MappingFacts, type QueueFacts } from './facts.ts';
@@ -88,7 +88,7 @@ function missing(name: string, foreign: boolean): Finding {
   if (foreign) {
     const why =
       'the results queue is of another service, and not to be found in this account and region: nothing here tells whether it exists';
-    return { id: 'queue-missing', severity: 'warning', where, why, mend: 'if it should be here, deploy the service that owns it' };
+    return { id: 'queue-missing', severity: 'warning', where, why, fix: 'if it should be here, deploy the service that owns it' };
   }
   const why = 'the service has this queue, and it does not exist in this account and region';
   return {
@@ -96,7 +96,7 @@ function missing(name: string, foreign: boolean): Finding {
     severity: 'error',
     where,
     why,
-    mend: 'deploy the service, or look in another --stage or --region',
+    fix: 'deploy the service, or look in another --stage or --region',
   };
 }
 
@@ -112,7 +112,7 @@ function unread(
     const why = tasks
       ? 'no function is mapped to this tasks queue: its tasks wait until they expire'
       : 'no function is mapped to this dead-letter queue: no run is told of its dead letters, and waits for ever';
-    return [{ id: 'mapping-missing', severity: 'error', where: `live: ${name}`, why, mend: 'deploy the service' }];
+    return [{ id: 'mapping-missing', severity: 'error', where: `live: ${name}`, why, fix: 'deploy the service' }];
   });
 }
 
@@ -156,7 +156,7 @@ async function othersWithMessages(sqs: AdminSqs, own: ReadonlySet<string>) {
 }
 
 function refusal(error: unknown): SqsRequestError {
-  if (error instanceof SqsRequestError && !error.passing) return error;
+  if (error instanceof SqsRequestError && !error.transient) return error;
   throw error;
 }
 

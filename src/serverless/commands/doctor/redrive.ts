@@ -1,4 +1,4 @@
-import { RESULTS_MAX_RECEIVE_COUNT } from '../../../sqs/queue-attributes.ts';
+import { RESULTS_MAX_RECEIVE_COUNT } from '../../../topology/queue-attributes.ts';
 import { type Facts, type Finding, kindOfQueue, label, type QueueFacts, type Rule } from './facts.ts';
 
 /** Fewer receives than AWS's advice kill healthy tasks: throttles and neighbours of a poison message use receives up too. */
@@ -26,14 +26,14 @@ function redriveOf(facts: Facts, queue: QueueFacts, kind: 'tasks' | 'results'): 
         severity: 'error',
         where,
         why,
-        mend: `give it a RedrivePolicy with a dead-letter queue and maxReceiveCount ${receives}`,
+        fix: `give it a RedrivePolicy with a dead-letter queue and maxReceiveCount ${receives}`,
       },
     ];
   }
   return [...countOf(kind, where, redrive.maxReceiveCount, `set maxReceiveCount to ${receives}`), ...retention(facts, queue, redrive.to)];
 }
 
-function countOf(kind: 'tasks' | 'results', where: string, count: number | undefined, mend: string): Finding[] {
+function countOf(kind: 'tasks' | 'results', where: string, count: number | undefined, fix: string): Finding[] {
   if (count === undefined) {
     return [
       {
@@ -41,7 +41,7 @@ function countOf(kind: 'tasks' | 'results', where: string, count: number | undef
         severity: 'error',
         where,
         why: 'its RedrivePolicy has no maxReceiveCount, so nothing is ever moved',
-        mend,
+        fix,
       },
     ];
   }
@@ -50,7 +50,7 @@ function countOf(kind: 'tasks' | 'results', where: string, count: number | undef
     kind === 'tasks'
       ? `maxReceiveCount is ${count}: throttled invocations and neighbours of a poison message use receives up too, so healthy messages die`
       : `maxReceiveCount is ${count}: each time the engine's store is down for a result uses one up, and the run of a result that dies waits for ever`;
-  return [{ id: 'max-receive-count-low', severity: 'warning', where, why, mend }];
+  return [{ id: 'max-receive-count-low', severity: 'warning', where, why, fix }];
 }
 
 function retention(facts: Facts, queue: QueueFacts, to: string | undefined): Finding[] {
@@ -63,7 +63,7 @@ function retention(facts: Facts, queue: QueueFacts, to: string | undefined): Fin
       severity: 'error',
       where: label(facts, target),
       why,
-      mend: 'set its MessageRetentionPeriod to 1209600 (14 days)',
+      fix: 'set its MessageRetentionPeriod to 1209600 (14 days)',
     },
   ];
 }

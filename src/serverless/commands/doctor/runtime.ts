@@ -9,5 +9,5 @@ export const runtimeRule: Rule = (facts) =>
     if (major === undefined || Number(major) >= OLDEST_NODE || !facts.mappings.some(({ functionId }) => functionId === fn.id)) return [];
     const where = `${facts.source}: function ${fn.name}`;
     const why = `its runtime ${fn.runtime} is deprecated, and older than this package runs on`;
-    return [{ id: 'old-runtime', severity: 'error', where, why, mend: 'set runtime: nodejs24.x' }];
+    return [{ id: 'old-runtime', severity: 'error', where, why, fix: 'set runtime: nodejs24.x' }];
   });

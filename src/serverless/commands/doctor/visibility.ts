@@ -1,4 +1,4 @@
-import { VISIBILITY_PER_FUNCTION_TIMEOUT } from '../../../sqs/queue-attributes.ts';
+import { VISIBILITY_PER_FUNCTION_TIMEOUT } from '../../../topology/queue-attributes.ts';
 import { type Finding, label, type Rule } from './facts.ts';
 
 /** A mapped queue must hide a message for as long as its function, and Lambda's own retries of it, may take. */
@@ -12,9 +12,9 @@ export const visibilityRule: Rule = (facts) =>
     const where = label(facts, queue);
     if (found < fn.timeoutSeconds) {
       const why = `its visibility timeout of ${found} s is below the ${fn.timeoutSeconds} s timeout of ${fn.name}: AWS refuses the mapping, or messages come again while they are worked on`;
-      return [{ id: 'visibility-below-timeout', severity: 'error', where, why, mend: `set the visibility timeout to ${advised} s` }];
+      return [{ id: 'visibility-below-timeout', severity: 'error', where, why, fix: `set the visibility timeout to ${advised} s` }];
     }
     if (found >= advised) return [];
     const why = `its visibility timeout of ${found} s is below ${advised} s, six times the ${fn.timeoutSeconds} s timeout of ${fn.name} and the batch window: a throttled batch comes again while Lambda still tries it`;
-    return [{ id: 'visibility-below-advice', severity: 'warning', where, why, mend: `set the visibility timeout to ${advised} s` }];
+    return [{ id: 'visibility-below-advice', severity: 'warning', where, why, fix: `set the visibility timeout to ${advised} s` }];
   });

@@ -1,5 +1,5 @@
-import type { AdminLambda, LambdaSettings } from '../../../../src/serverless/commands/admin-lambda.ts';
-import type { AdminSqs } from '../../../../src/serverless/commands/admin-sqs.ts';
+import type { AdminLambda, LambdaSettings } from '../../../../src/serverless/commands/aws/admin-lambda.ts';
+import type { AdminSqs } from '../../../../src/serverless/commands/aws/admin-sqs.ts';
 import type { CommandContext } from '../../../../src/serverless/commands/context.ts';
 import type { DurableDeployment } from '../../../../src/serverless/deployment.ts';
 import { readDurableService } from '../../../../src/serverless/read-service.ts';

@@ -1,0 +1,44 @@
+import { extname, relative, resolve } from 'node:path';
+import type { SQSRecord } from 'aws-lambda';
+import type { AdminSqs } from '../aws/admin-sqs.ts';
+import type { CommandContext } from '../context.ts';
+import { flagOption } from '../options.ts';
+import { counted } from '../table.ts';
+import { writeJsonFile } from '../write-json-file.ts';
+import { replayRecord } from './dead-letter.ts';
+import { nothingFound, type Selection, tellUnfinished, visitDeadLetters } from './dead-letter-places.ts';
+
+/** Writes the messages as event files for `sls invoke local`, one per function, and leaves them where they are. */
+export async function saveDeadLetters(context: CommandContext, sqs: AdminSqs, selection: Selection, file: string): Promise<void> {
+  const { options, serviceDir, region } = context;
+  const byFunction = new Map<string, SQSRecord[]>();
+  const unfinished = await visitDeadLetters(context, sqs, selection, ({ message, place }) => {
+    const { functionKey } = place.step.function;
+    const records = byFunction.get(functionKey) ?? [];
+    records.push(replayRecord(message, place.tasksUrl, region));
+    byFunction.set(functionKey, records);
+    return 'kept';
+  });
+
+  const saved = [...byFunction].map(([functionKey, Records]) => {
+    const path = resolve(serviceDir, byFunction.size === 1 ? file : fileOfFunction(file, functionKey));
+    writeJsonFile('--save', path, { Records });
+    return { file: relative(serviceDir, path), function: functionKey, records: Records.length };
+  });
+  if (flagOption(options, 'json')) context.write(`${JSON.stringify(saved, undefined, 2)}\n`);
+  for (const { file: path, function: functionKey, records } of saved) {
+    if (!flagOption(options, 'json')) context.write(`${path}: ${counted(records, 'record')}\n`);
+    context.writeError(`try it: serverless invoke local -f ${functionKey} -p ${path}\n`);
+  }
+  tellUnfinished(context, unfinished);
+  if (saved.length === 0) {
+    context.writeError(`${nothingFound(selection) ?? 'nothing to save: no parked message that is visible now.'}\n`);
+    context.setExitCode(1);
+  }
+}
+
+/** `events/x.json` → `events/x.chargeCard.json`. */
+function fileOfFunction(file: string, functionKey: string): string {
+  const extension = extname(file);
+  return `${extension === '' ? file : file.slice(0, -extension.length)}.${functionKey}${extension === '' ? '.json' : extension}`;
+}

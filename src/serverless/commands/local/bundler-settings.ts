@@ -1,0 +1,122 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { BuildOptions, Plugin } from 'esbuild';
+import { isRecord } from '../../../wire/shape.ts';
+
+/** Settings that decide what a handler does; they are esbuild's own, and checked by it. */
+const HONOURED = [
+  'alias',
+  'conditions',
+  'define',
+  'drop',
+  'dropLabels',
+  'external',
+  'inject',
+  'jsx',
+  'jsxDev',
+  'jsxFactory',
+  'jsxFragment',
+  'jsxImportSource',
+  'keepNames',
+  'loader',
+  'mainFields',
+  'nodePaths',
+  'packages',
+  'preserveSymlinks',
+  'pure',
+  'resolveExtensions',
+  'supported',
+  'target',
+  'tsconfig',
+  'tsconfigRaw',
+] as const satisfies readonly (keyof BuildOptions)[];
+
+/** Settings about packing, watching and the look of what is deployed, which make no difference to a handler on this machine. */
+const OF_PACKING: ReadonlySet<string> = new Set([
+  'absWorkingDir',
+  'bundle',
+  'charset',
+  'concurrency',
+  'disposeContext',
+  'exclude',
+  'format',
+  'installExtraArgs',
+  'keepOutputDirectory',
+  'legalComments',
+  'lineLimit',
+  'logLevel',
+  'logLimit',
+  'logOverride',
+  'metafile',
+  'minify',
+  'minifyIdentifiers',
+  'minifySyntax',
+  'minifyWhitespace',
+  'nativeZip',
+  'outputBuildFolder',
+  'outputFileExtension',
+  'outputWorkFolder',
+  'packagePath',
+  'packager',
+  'packagerOptions',
+  'platform',
+  'skipBuild',
+  'skipBuildExcludeFns',
+  'skipRebuild',
+  'sourceRoot',
+  'sourcemap',
+  'sourcesContent',
+  'splitting',
+  'stripEntryResolveExtensions',
+  'treeShaking',
+  'watch',
+  'zipConcurrency',
+]);
+
+export interface BundlerSettings {
+  readonly build: BuildOptions;
+  /** What `custom.esbuild` says that is not done here, each with its reason. */
+  readonly ignored: readonly string[];
+}
+
+/** Reads `custom.esbuild` as the builds of `sls durable local` take it. */
+export function bundlerSettings(given: unknown, serviceDir: string): BundlerSettings {
+  const settings = isRecord(given) ? given : {};
+  const ignored: string[] = [];
+  const build: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(settings)) {
+    if (isHonoured(key)) build[key] = value;
+    else if (key === 'plugins') {
+      const plugins = readPlugins(value, serviceDir);
+      if (typeof plugins === 'string') ignored.push(`custom.esbuild.plugins: ${plugins}`);
+      else build['plugins'] = plugins;
+    } else if (key === 'config')
+      ignored.push('custom.esbuild.config: the settings of its file are not used here; give them in serverless.yml');
+    else if (!OF_PACKING.has(key)) ignored.push(`custom.esbuild.${key}: not used here`);
+  }
+  return { build, ignored };
+}
+
+function isHonoured(key: string): boolean {
+  return HONOURED.some((name) => name === key);
+}
+
+/** Plugins, or why there are none. A file exports a list; one that exports a function wants the deploy tool, which it does not get here. */
+function readPlugins(given: unknown, serviceDir: string): readonly Plugin[] | string {
+  if (isPluginList(given)) return given;
+  if (typeof given !== 'string') return 'expected a list of esbuild plugins or the path of a file that exports one';
+  let loaded: unknown;
+  try {
+    loaded = createRequire(join(serviceDir, 'package.json'))(join(serviceDir, given));
+  } catch (error) {
+    return `${given} cannot be loaded (${error instanceof Error ? error.message : 'unknown'})`;
+  }
+  const plugins = isRecord(loaded) ? loaded['default'] : loaded;
+  return isPluginList(plugins)
+    ? plugins
+    : `expected ${given} to export a list of plugins; a function of the deploy tool is not called here`;
+}
+
+function isPluginList(value: unknown): value is readonly Plugin[] {
+  return Array.isArray(value) && value.every((plugin) => isRecord(plugin) && typeof plugin['setup'] === 'function');
+}
