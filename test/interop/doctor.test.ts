@@ -3,8 +3,8 @@ import { DeleteQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/clie
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sdkAdminLambda } from '../../src/serverless/commands/aws/admin-lambda.ts';
 import { sdkAdminSqs } from '../../src/serverless/commands/aws/admin-sqs.ts';
-import { doctorCommand } from '../../src/serverless/commands/doctor/doctor-command.ts';
-import { createPlan } from '../../src/serverless/commands/local/local-queues.ts';
+import { doctorCommand } from '../../src/serverless/commands/doctor/command.ts';
+import { createPlan } from '../../src/serverless/commands/local/queues.ts';
 import { queuePlan } from '../../src/serverless/commands/queue-plan.ts';
 import type { DurableDeployment } from '../../src/serverless/deployment.ts';
 import { serviceOf, testContext } from '../unit/serverless/commands/context.ts';

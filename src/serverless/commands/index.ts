@@ -1,12 +1,12 @@
 import { CONNECTION_OPTIONS } from './aws/connect.ts';
 import { shownError } from './command-error.ts';
 import type { CommandContext } from './context.ts';
-import { deadLettersCommand } from './dead-letters/dead-letters-command.ts';
-import { doctorCommand } from './doctor/doctor-command.ts';
-import { eventCommand } from './event-command.ts';
-import { localCommand } from './local/local-command.ts';
+import { deadLettersCommand } from './dead-letters/command.ts';
+import { doctorCommand } from './doctor/command.ts';
+import { eventCommand } from './event/command.ts';
+import { localCommand } from './local/command.ts';
 import { flagOption } from './options.ts';
-import { queuesCommand } from './queues-command.ts';
+import { queuesCommand } from './queues/command.ts';
 
 const JSON_OPTION = { json: { usage: 'Print JSON', type: 'boolean' } } as const;
 const STEP_OPTIONS = {

@@ -3,7 +3,7 @@ import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-s
 import { InMemoryStateStore, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { SqsTransport } from '../../../src/index.ts';
-import { localEndpointFile } from '../../../src/serverless/commands/local/local-endpoint.ts';
+import { localEndpointFile } from '../../../src/serverless/commands/local/endpoint-file.ts';
 import { encodeRemoteTask } from '../../../src/wire/remote-task.ts';
 import { sls } from '../sls.ts';
 import { type LocalRun, makeService, startLocal } from './local-service.ts';

@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { EventSourceMappingConfiguration } from '@aws-sdk/client-lambda';
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
-import { bounded } from '../bounded.ts';
 import { CommandError } from '../command-error.ts';
+import { bounded } from './bounded.ts';
 
 /** Requests at the same time: Lambda takes 15 of most kinds per second of a whole account. */
 const REQUESTS_AT_ONCE = 4;

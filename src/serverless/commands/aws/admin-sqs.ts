@@ -14,7 +14,7 @@ import {
   type SQSClientConfig,
 } from '@aws-sdk/client-sqs';
 import { isMissingQueue, requestError } from '../../../sqs/request-errors.ts';
-import { bounded } from '../bounded.ts';
+import { bounded } from './bounded.ts';
 
 /** Requests at the same time: `GetQueueAttributes` of a large account would be throttled otherwise. */
 const REQUESTS_AT_ONCE = 10;

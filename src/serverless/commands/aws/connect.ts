@@ -2,7 +2,7 @@ import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { is } from '../../../options.ts';
 import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
-import { localEndpointFile, readLocalEndpoint } from '../local/local-endpoint.ts';
+import { localEndpointFile, readLocalEndpoint } from '../local/endpoint-file.ts';
 import { flagOption, textOption } from '../options.ts';
 import type { AdminLambda } from './admin-lambda.ts';
 import type { AdminSqs } from './admin-sqs.ts';

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Message, SendMessageCommandInput } from '@aws-sdk/client-sqs';
 import { describe, expect, it } from 'vitest';
+import { deadLettersCommand } from '../../../../../src/serverless/commands/dead-letters/command.ts';
 import { deadLetter, replayRecord, retryMessage } from '../../../../../src/serverless/commands/dead-letters/dead-letter.ts';
-import { deadLettersCommand } from '../../../../../src/serverless/commands/dead-letters/dead-letters-command.ts';
 import { adminSqs, serviceOf, testContext } from '../context.ts';
 
 const URL_OF = (name: string) => `https://sqs.eu-central-1.amazonaws.com/1/${name}`;

@@ -1,8 +1,8 @@
 import type { Message, MessageAttributeValue, SendMessageCommandInput } from '@aws-sdk/client-sqs';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { deadLettersCommand } from '../../../../../src/serverless/commands/dead-letters/command.ts';
 import { retryMessage } from '../../../../../src/serverless/commands/dead-letters/dead-letter.ts';
-import { deadLettersCommand } from '../../../../../src/serverless/commands/dead-letters/dead-letters-command.ts';
 import { adminSqs, serviceOf, testContext } from '../context.ts';
 
 const NOTE = 'durable-parked';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { templateFacts } from '../../../../../src/serverless/commands/doctor/read-template.ts';
-import { judge, sorted } from '../../../../../src/serverless/commands/doctor/rules.ts';
+import { judge, sorted } from '../../../../../src/serverless/commands/doctor/rules/index.ts';
+import { templateFacts } from '../../../../../src/serverless/commands/doctor/template.ts';
 
 type Properties = Record<string, unknown>;
 const SETTINGS = { stepSeconds: undefined, handlerConcurrency: 10, prefix: 'shop', enginePrefix: undefined };

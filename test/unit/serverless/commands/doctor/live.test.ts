@@ -3,8 +3,8 @@ import { SqsRequestError } from '../../../../../src/errors.ts';
 import { type AdminLambda, LambdaRequestError } from '../../../../../src/serverless/commands/aws/admin-lambda.ts';
 import type { AdminSqs } from '../../../../../src/serverless/commands/aws/admin-sqs.ts';
 import { openLambda } from '../../../../../src/serverless/commands/aws/connect.ts';
-import { doctorCommand } from '../../../../../src/serverless/commands/doctor/doctor-command.ts';
-import { type LambdaSource, mappingFacts, queueFacts, readLive } from '../../../../../src/serverless/commands/doctor/read-live.ts';
+import { doctorCommand } from '../../../../../src/serverless/commands/doctor/command.ts';
+import { type LambdaSource, mappingFacts, queueFacts, readLive } from '../../../../../src/serverless/commands/doctor/live.ts';
 import { queuePlan } from '../../../../../src/serverless/commands/queue-plan.ts';
 import { adminSqs, serviceOf, testContext } from '../context.ts';
 

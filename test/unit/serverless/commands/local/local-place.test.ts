@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { commandHooks } from '../../../../../src/serverless/commands/index.ts';
-import { localBucketName } from '../../../../../src/serverless/commands/local/local-bucket.ts';
+import { localBucketName } from '../../../../../src/serverless/commands/local/bucket.ts';
 import {
   localEndpointFile,
   readLocalEndpoint,
   removeLocalEndpoint,
   writeLocalEndpoint,
-} from '../../../../../src/serverless/commands/local/local-endpoint.ts';
-import { engineEnvironment, handlerEnvironment } from '../../../../../src/serverless/commands/local/local-environment.ts';
-import { queuesCommand } from '../../../../../src/serverless/commands/queues-command.ts';
+} from '../../../../../src/serverless/commands/local/endpoint-file.ts';
+import { engineEnvironment, handlerEnvironment } from '../../../../../src/serverless/commands/local/environment.ts';
+import { queuesCommand } from '../../../../../src/serverless/commands/queues/command.ts';
 import { requestError } from '../../../../../src/sqs/request-errors.ts';
 import { adminSqs, serviceOf, testContext } from '../context.ts';
 

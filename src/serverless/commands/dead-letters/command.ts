@@ -3,11 +3,11 @@ import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption, integerOption, textOption } from '../options.ts';
 import { stepsNamed } from '../steps.ts';
-import { deadLetterPlaces, type Selection } from './dead-letter-places.ts';
-import { listDeadLetters } from './list-dead-letters.ts';
-import { purgeDeadLetters } from './purge-dead-letters.ts';
-import { retryDeadLetters } from './retry-dead-letters.ts';
-import { saveDeadLetters } from './save-dead-letters.ts';
+import { listDeadLetters } from './list.ts';
+import { purgeDeadLetters } from './purge.ts';
+import { retryDeadLetters } from './retry.ts';
+import { saveDeadLetters } from './save.ts';
+import { deadLetterPlaces, type Selection } from './step-queues.ts';
 
 /** `sls durable dead-letters`: lists, saves, retries or deletes what lies in the dead-letter and parked queues. */
 export async function deadLettersCommand(context: CommandContext): Promise<void> {

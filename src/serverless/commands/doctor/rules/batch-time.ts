@@ -1,4 +1,4 @@
-import { durableMappings, type Finding, type Rule } from './facts.ts';
+import { durableMappings, type Finding, type Rule } from '../facts.ts';
 
 export interface BatchTimeOptions {
   /** How long one step takes; undefined: not known. */

@@ -1,9 +1,9 @@
-import { endpointOf, openSqs } from './aws/connect.ts';
-import type { CommandContext } from './context.ts';
-import { lookAt } from './depth.ts';
-import { flagOption } from './options.ts';
-import { queuePlan } from './queue-plan.ts';
-import { counted, table } from './table.ts';
+import { endpointOf, openSqs } from '../aws/connect.ts';
+import { lookAt } from '../aws/queue-depth.ts';
+import type { CommandContext } from '../context.ts';
+import { flagOption } from '../options.ts';
+import { counted, table } from '../output/table.ts';
+import { queuePlan } from '../queue-plan.ts';
 
 /** `sls durable queues`: name, URL and depth of every queue of the service. Exits 1 where one does not exist. */
 export async function queuesCommand(context: CommandContext): Promise<void> {

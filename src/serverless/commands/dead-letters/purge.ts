@@ -2,9 +2,9 @@ import type { AdminSqs } from '../aws/admin-sqs.ts';
 import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption } from '../options.ts';
-import { counted } from '../table.ts';
-import type { Visit } from '../walk-queue.ts';
-import { nothingFound, type Selection, visitDeadLetters } from './dead-letter-places.ts';
+import { counted } from '../output/table.ts';
+import { nothingFound, type Selection, visitDeadLetters } from './step-queues.ts';
+import type { Visit } from './walk-queue.ts';
 
 /** Deletes messages for good, after a question: one by its id, or all that the queues hold. */
 export async function purgeDeadLetters(context: CommandContext, sqs: AdminSqs, selection: Selection): Promise<void> {

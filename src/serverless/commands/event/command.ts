@@ -2,16 +2,16 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import type { SQSEvent } from 'aws-lambda';
-import { eventSource, sqsRecord } from '../../local/sqs-event.ts';
-import { messageGroupOfRun } from '../../topology/message-group.ts';
-import { encodeRemoteTask, type RemoteTask } from '../../wire/remote-task.ts';
-import type { DurableStep } from '../durable-service.ts';
-import { CommandError } from './command-error.ts';
-import type { CommandContext } from './context.ts';
-import { flagOption, integerOption, textOption } from './options.ts';
-import { stepsNamed } from './steps.ts';
-import { counted } from './table.ts';
-import { writeJsonFile } from './write-json-file.ts';
+import { eventSource, sqsRecord } from '../../../local/sqs-event.ts';
+import { messageGroupOfRun } from '../../../topology/message-group.ts';
+import { encodeRemoteTask, type RemoteTask } from '../../../wire/remote-task.ts';
+import type { DurableStep } from '../../durable-service.ts';
+import { CommandError } from '../command-error.ts';
+import type { CommandContext } from '../context.ts';
+import { flagOption, integerOption, textOption } from '../options.ts';
+import { writeJsonFile } from '../output/json-file.ts';
+import { counted } from '../output/table.ts';
+import { stepsNamed } from '../steps.ts';
 
 /** `sls durable event`: an event for `sls invoke local`, as Lambda would make it of the engine's tasks. */
 export async function eventCommand(context: CommandContext): Promise<void> {

@@ -1,7 +1,7 @@
+import type { Facts, Finding } from '../facts.ts';
 import { alarmsRule } from './alarms.ts';
 import { type BatchTimeOptions, batchTimeRule } from './batch-time.ts';
 import { concurrencyRule } from './concurrency.ts';
-import type { Facts, Finding } from './facts.ts';
 import { mappingRule } from './mapping.ts';
 import { type PrefixOptions, prefixRule } from './prefix.ts';
 import { redriveRule } from './redrive.ts';

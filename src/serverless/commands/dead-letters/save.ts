@@ -3,10 +3,10 @@ import type { SQSRecord } from 'aws-lambda';
 import type { AdminSqs } from '../aws/admin-sqs.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption } from '../options.ts';
-import { counted } from '../table.ts';
-import { writeJsonFile } from '../write-json-file.ts';
+import { writeJsonFile } from '../output/json-file.ts';
+import { counted } from '../output/table.ts';
 import { replayRecord } from './dead-letter.ts';
-import { nothingFound, type Selection, tellUnfinished, visitDeadLetters } from './dead-letter-places.ts';
+import { nothingFound, type Selection, tellUnfinished, visitDeadLetters } from './step-queues.ts';
 
 /** Writes the messages as event files for `sls invoke local`, one per function, and leaves them where they are. */
 export async function saveDeadLetters(context: CommandContext, sqs: AdminSqs, selection: Selection, file: string): Promise<void> {

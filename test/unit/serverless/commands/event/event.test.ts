@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { eventCommand, taskEvent } from '../../../../src/serverless/commands/event-command.ts';
-import type { DurableStep } from '../../../../src/serverless/durable-service.ts';
-import { decodeRemoteTask } from '../../../../src/wire/remote-task.ts';
-import { serviceOf, testContext } from './context.ts';
+import { eventCommand, taskEvent } from '../../../../../src/serverless/commands/event/command.ts';
+import type { DurableStep } from '../../../../../src/serverless/durable-service.ts';
+import { decodeRemoteTask } from '../../../../../src/wire/remote-task.ts';
+import { serviceOf, testContext } from '../context.ts';
 
 const step = (fifo: boolean): DurableStep => ({
   path: 'functions.pay.events[0].durableStep',

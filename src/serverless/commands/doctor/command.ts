@@ -5,11 +5,11 @@ import { endpointOf, openLambda, openSqs } from '../aws/connect.ts';
 import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption, integerOption, secondsOption, textOption } from '../options.ts';
-import { counted } from '../table.ts';
+import { counted } from '../output/table.ts';
 import type { Finding } from './facts.ts';
-import { readLive } from './read-live.ts';
-import { readTemplate } from './read-template.ts';
-import { judge, sorted } from './rules.ts';
+import { readLive } from './live.ts';
+import { judge, sorted } from './rules/index.ts';
+import { readTemplate } from './template.ts';
 
 const TEMPLATE = 'cloudformation-template-update-stack.json';
 /** What `sqsStepHandler` runs at the same time by default. */

@@ -1,4 +1,4 @@
-import type { AdminSqs } from './aws/admin-sqs.ts';
+import type { AdminSqs } from './admin-sqs.ts';
 
 /** Messages of a queue, as SQS counts them: approximately. */
 export interface Depth {

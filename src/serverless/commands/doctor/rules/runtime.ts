@@ -1,4 +1,4 @@
-import type { Finding, Rule } from './facts.ts';
+import type { Finding, Rule } from '../facts.ts';
 
 const OLDEST_NODE = 22;
 

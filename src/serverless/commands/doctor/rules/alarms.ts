@@ -1,4 +1,4 @@
-import { type Finding, kindOfQueue, label, type Rule } from './facts.ts';
+import { type Finding, kindOfQueue, label, type Rule } from '../facts.ts';
 
 /** Somebody is called when results pile up. */
 export const alarmsRule: Rule = (facts) =>

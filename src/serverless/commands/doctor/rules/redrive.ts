@@ -1,5 +1,5 @@
-import { RESULTS_MAX_RECEIVE_COUNT } from '../../../topology/queue-attributes.ts';
-import { type Facts, type Finding, kindOfQueue, label, type QueueFacts, type Rule } from './facts.ts';
+import { RESULTS_MAX_RECEIVE_COUNT } from '../../../../topology/queue-attributes.ts';
+import { type Facts, type Finding, kindOfQueue, label, type QueueFacts, type Rule } from '../facts.ts';
 
 /** Fewer receives than AWS's advice kill healthy tasks: throttles and neighbours of a poison message use receives up too. */
 const LEAST_RECEIVES = 5;

@@ -3,7 +3,7 @@ import { SqsRequestError } from '../../../errors.ts';
 import type { DurableService } from '../../durable-service.ts';
 import { type AdminLambda, LambdaRequestError } from '../aws/admin-lambda.ts';
 import type { AdminSqs } from '../aws/admin-sqs.ts';
-import { depthOf } from '../depth.ts';
+import { depthOf } from '../aws/queue-depth.ts';
 import { queuePlan, resultsName } from '../queue-plan.ts';
 import { type Facts, type Finding, type FunctionFacts, kindOfName, type MappingFacts, type QueueFacts } from './facts.ts';
 import { leftovers } from './leftovers.ts';

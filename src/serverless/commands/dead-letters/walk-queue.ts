@@ -1,5 +1,5 @@
 import type { Message } from '@aws-sdk/client-sqs';
-import type { AdminSqs } from './aws/admin-sqs.ts';
+import type { AdminSqs } from '../aws/admin-sqs.ts';
 
 /** Long enough to look at many; short enough that what a killed command held comes back soon. */
 const VISIBILITY_SECONDS = 120;

@@ -1,11 +1,11 @@
 import type { Message } from '@aws-sdk/client-sqs';
 import type { DurableStep } from '../../durable-service.ts';
 import type { AdminSqs } from '../aws/admin-sqs.ts';
+import { type Depth, lookAt } from '../aws/queue-depth.ts';
 import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
-import { type Depth, lookAt } from '../depth.ts';
 import { textOption } from '../options.ts';
-import { type Visit, walkQueue } from '../walk-queue.ts';
+import { type Visit, walkQueue } from './walk-queue.ts';
 
 /** Where the dead letters of one step are. */
 export interface Place {

@@ -4,15 +4,15 @@ import { startLocalSqs } from '../../../local/embedded-sqs.ts';
 import { DEFAULT_LOCAL_PORT } from '../aws/connect.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption, integerOption } from '../options.ts';
+import { stdoutToStderr } from '../output/stdout-to-stderr.ts';
 import { queuePlan, resultsName } from '../queue-plan.ts';
-import { stdoutToStderr } from '../stdout-to-stderr.ts';
+import { localBucketName, makeBucket } from './bucket.ts';
 import { loadEsbuild } from './bundler.ts';
-import { localBucketName, makeBucket } from './local-bucket.ts';
-import { localEndpointFile, removeLocalEndpoint, writeLocalEndpoint } from './local-endpoint.ts';
-import { engineEnvironment, handlerEnvironment } from './local-environment.ts';
-import { startFunctions } from './local-functions.ts';
-import { createPlan } from './local-queues.ts';
-import { localReport } from './local-report.ts';
+import { localEndpointFile, removeLocalEndpoint, writeLocalEndpoint } from './endpoint-file.ts';
+import { engineEnvironment, handlerEnvironment } from './environment.ts';
+import { startFunctions } from './functions.ts';
+import { createPlan } from './queues.ts';
+import { localReport } from './report.ts';
 
 /** `sls durable local`: the whole service in this process, until it is interrupted. Exits 0 after Ctrl-C. */
 export async function localCommand(context: CommandContext): Promise<void> {

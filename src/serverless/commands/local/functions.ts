@@ -7,8 +7,8 @@ import { durableFunctions } from '../../read-service.ts';
 import type { CommandContext } from '../context.ts';
 import { type loadEsbuild, watchHandler } from './bundler.ts';
 import { bundlerSettings } from './bundler-settings.ts';
-import { clashes, withEnvironment } from './local-environment.ts';
-import type { LocalReport } from './local-report.ts';
+import { clashes, withEnvironment } from './environment.ts';
+import type { LocalReport } from './report.ts';
 
 export interface StartOptions {
   readonly context: CommandContext;

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { AdminSqs } from '../aws/admin-sqs.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption } from '../options.ts';
-import { plain } from '../table.ts';
+import { plain } from '../output/table.ts';
 import { deadLetter, retryMessage } from './dead-letter.ts';
-import { nothingFound, type Selection, tellUnfinished, visitDeadLetters } from './dead-letter-places.ts';
+import { nothingFound, type Selection, tellUnfinished, visitDeadLetters } from './step-queues.ts';
 
 interface Retried {
   readonly messageId: string;

@@ -1,4 +1,4 @@
-import type { Finding, Rule } from './facts.ts';
+import type { Finding, Rule } from '../facts.ts';
 
 export interface PrefixOptions {
   /** The prefix of the service. */

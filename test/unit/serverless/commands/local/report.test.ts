@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { localReport } from '../../../../../src/serverless/commands/local/local-report.ts';
+import { localReport } from '../../../../../src/serverless/commands/local/report.ts';
 import { serviceOf, testContext } from '../context.ts';
 
 it('says which function and queue a warning of a mapping is about; what is told as an invocation is not told twice', () => {

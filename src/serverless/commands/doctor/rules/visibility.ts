@@ -1,5 +1,5 @@
-import { VISIBILITY_PER_FUNCTION_TIMEOUT } from '../../../topology/queue-attributes.ts';
-import { type Finding, label, type Rule } from './facts.ts';
+import { VISIBILITY_PER_FUNCTION_TIMEOUT } from '../../../../topology/queue-attributes.ts';
+import { type Finding, label, type Rule } from '../facts.ts';
 
 /** A mapped queue must hide a message for as long as its function, and Lambda's own retries of it, may take. */
 export const visibilityRule: Rule = (facts) =>

@@ -3,7 +3,7 @@ import { chmodSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { isRecord } from '../../../wire/shape.ts';
-import { writeJsonFile } from '../write-json-file.ts';
+import { writeJsonFile } from '../output/json-file.ts';
 
 /**
  * Where `sls durable local` leaves its endpoint for the commands with `--local`: a file of the user's own, one per folder of a service.

@@ -1,4 +1,4 @@
-import { durableMappings, type Finding, type Rule } from './facts.ts';
+import { durableMappings, type Finding, type Rule } from '../facts.ts';
 
 /** A mapping of a tasks or dead-letter queue reports failures one by one, filters nothing, and is on. */
 export const mappingRule: Rule = (facts) =>

@@ -1,9 +1,9 @@
 import type { AdminSqs } from '../aws/admin-sqs.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption } from '../options.ts';
-import { age, counted, plain, table } from '../table.ts';
+import { age, counted, plain, table } from '../output/table.ts';
 import { type DeadLetter, deadLetter } from './dead-letter.ts';
-import { howToSeeMore, nothingFound, type Place, type Selection, visitDeadLetters } from './dead-letter-places.ts';
+import { howToSeeMore, nothingFound, type Place, type Selection, visitDeadLetters } from './step-queues.ts';
 
 interface Listed extends DeadLetter {
   readonly queue: string;

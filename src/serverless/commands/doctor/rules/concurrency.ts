@@ -1,4 +1,4 @@
-import type { Finding, Rule } from './facts.ts';
+import type { Finding, Rule } from '../facts.ts';
 
 /** The reserved concurrency of a function covers what its mappings may ask for together. */
 export const concurrencyRule: Rule = (facts) =>
