@@ -110,7 +110,8 @@ export class DurableSqsLambdaPlugin {
     }
     this.#undoBridge = await bridgeModule(serviceDir, handler);
     const durable = this.#isUsed() ? durableFunctions(this.service()).find(({ functionKey }) => functionKey === key) : undefined;
-    if (durable !== undefined) this.#callOffEnd = whenLate(durable.functionKey, durable.timeoutSeconds, (problem) => this.#endNow(problem));
+    if (durable !== undefined)
+      this.#callOffEnd = whenLate(durable.functionKey, durable.timeoutSeconds, (problem) => void this.#endNow(problem));
   }
 
   /**

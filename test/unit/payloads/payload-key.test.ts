@@ -26,7 +26,7 @@ describe('payloadKey', () => {
   });
 
   it('always gives a key that S3 takes: ASCII, no segment of periods, 1,024 bytes', () => {
-    fc.assert(
+    return fc.assert(
       fc.property(subjects, prefixes, (about, prefix) => {
         const key = payloadKey(about, UUID, prefix);
         expect(key).toMatch(/^[\x21-\x7e]{1,1024}$/);
@@ -40,7 +40,7 @@ describe('payloadKey', () => {
 
 describe('subjectOfKey', () => {
   it('gives back what the key was made of, or nothing; never another subject', () => {
-    fc.assert(
+    return fc.assert(
       fc.property(subjects, prefixes, (about, prefix) => {
         const found = subjectOfKey(payloadKey(about, UUID, prefix));
         const whole = about.runId.isWellFormed() && about.stepId.isWellFormed() && about.runId.length + about.stepId.length < 90;

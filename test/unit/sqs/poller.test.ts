@@ -97,7 +97,7 @@ describe('receiving', () => {
     });
     await start();
     expect(order).toEqual(['poll', 'next task', 'poll']);
-    poller.stop();
+    void poller.stop();
   });
 
   it('hands over nothing for an empty receive, and goes on alone', async () => {

@@ -70,7 +70,7 @@ describe('encodeResult', () => {
     );
     const events = fc.array(fc.tuple(fc.string(), odd), { maxLength: 4 });
     const statuses = fc.constantFrom('completed' as const, 'failed' as const);
-    fc.assert(
+    return fc.assert(
       fc.property(odd, events, statuses, fc.string({ maxLength: 900 }), (output, lines, status, message) => {
         const result: StepResult = {
           ...BASE,

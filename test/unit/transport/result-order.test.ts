@@ -128,9 +128,9 @@ describe('a result of a step that another instance may have dispatched', () => {
 describe('one at a time per run', () => {
   it('delivers the results of a run one after the other, in the order they came', async () => {
     const { begun, submit, finish } = setUp();
-    submit(0);
-    submit(1);
-    submit(2);
+    void submit(0);
+    void submit(1);
+    void submit(2);
     expect(begun).toEqual(['run:0']);
     await finish('run:0');
     expect(begun).toEqual(['run:0', 'run:1']);
@@ -141,7 +141,7 @@ describe('one at a time per run', () => {
 
   it('delivers those of other runs at the same time', () => {
     const { begun, submit } = setUp();
-    for (const run of ['a', 'b', 'c']) submit(0, run);
+    for (const run of ['a', 'b', 'c']) void submit(0, run);
     expect(begun).toEqual(['a:0', 'b:0', 'c:0']);
   });
 
@@ -159,7 +159,7 @@ describe('one at a time per run', () => {
   it('goes on after a rejection', async () => {
     const { begun, submit, finish } = setUp();
     const first = submit(0);
-    submit(1);
+    void submit(1);
     await finish('run:0', new Error('no'));
     await expect(first).rejects.toThrow('no');
     expect(begun).toEqual(['run:0', 'run:1']);
@@ -169,7 +169,7 @@ describe('one at a time per run', () => {
     const { order, told, submit, finish } = setUp();
     order.dispatching(stepOf(0));
     order.dispatched(stepOf(0));
-    submit(0);
+    void submit(0);
     order.dispatching(stepOf(1));
     await finish('run:0');
     expect(told).toEqual(['dispatching run:0', 'dispatched run:0', 'delivering run', 'dispatching run:1', 'delivered run']);
@@ -180,7 +180,7 @@ describe('not before its turn', () => {
   it('waits for the time that is known, and sets no timer for what only an event can tell', () => {
     const start = steadyNow();
     const { begun, submit } = setUp({ readyAt: ({ seq }) => (seq === 0 ? NEVER : start + seq * 100) }, NEVER);
-    for (const seq of [2, 0, 1]) submit(seq);
+    for (const seq of [2, 0, 1]) void submit(seq);
     expect(vi.getTimerCount()).toBe(1);
     vi.advanceTimersByTime(99);
     expect(begun).toEqual([]);
@@ -194,7 +194,7 @@ describe('not before its turn', () => {
   it('looks again when the turn ends, once the engine has left its event', async () => {
     let ready = false;
     const { begun, submit, endTurn } = setUp({ readyAt: () => (ready ? 0 : NEVER) });
-    submit(0);
+    void submit(0);
     ready = true;
     endTurn();
     expect(begun).toEqual([]);
@@ -205,7 +205,7 @@ describe('not before its turn', () => {
   it('looks again when a dispatch has settled', () => {
     let sending = true;
     const { order, submit, begun } = setUp({ readyAt: () => (sending ? NEVER : 0) });
-    submit(0);
+    void submit(0);
     expect(begun).toEqual([]);
     sending = false;
     order.dispatched(stepOf(0));
@@ -215,7 +215,7 @@ describe('not before its turn', () => {
   it('does not mind the end of a turn of which nothing is held', async () => {
     const { order, submit, finish, endTurn } = setUp();
     endTurn();
-    submit(0);
+    void submit(0);
     endTurn();
     await finish('run:0');
     endTurn();
@@ -225,9 +225,9 @@ describe('not before its turn', () => {
 
   it('holds nothing longer than the bound, whatever is known of turns', () => {
     const { begun, submit } = setUp({ readyAt: () => NEVER }, 1_000);
-    submit(0);
+    void submit(0);
     vi.advanceTimersByTime(500);
-    submit(1);
+    void submit(1);
     vi.advanceTimersByTime(499);
     expect(begun).toEqual([]);
     vi.advanceTimersByTime(1);
@@ -241,7 +241,7 @@ describe('not before its turn', () => {
 
   it('results that are overdue together go one after the other', async () => {
     const { begun, submit, finish } = setUp({ readyAt: () => NEVER }, 1_000);
-    for (const seq of [0, 1, 2]) submit(seq);
+    for (const seq of [0, 1, 2]) void submit(seq);
     vi.advanceTimersByTime(1_000);
     expect(begun).toEqual(['run:0']);
     await finish('run:0');
@@ -252,8 +252,8 @@ describe('not before its turn', () => {
 
   it('tells the end of deliveries that the bound let overlap only once, at the last', async () => {
     const { told, submit, finish } = setUp({ readyAt: () => NEVER }, 0);
-    submit(0);
-    submit(1);
+    void submit(0);
+    void submit(1);
     await finish('run:0');
     expect(told).toEqual(['delivering run', 'delivering run']);
     await finish('run:1');
@@ -262,7 +262,7 @@ describe('not before its turn', () => {
 
   it('passes through what a turn waits for in memory, during a delivery too, and counts it as none', async () => {
     const { order, begun, told, submit, finish } = setUp({ passesThrough: ({ seq }) => seq === 1 });
-    submit(0);
+    void submit(0);
     const passed = submit(1);
     expect(begun).toEqual(['run:0', 'run:1']);
     await finish('run:1');
@@ -297,7 +297,7 @@ describe('close', () => {
     await expect(submit(0)).rejects.toThrow(
       new TransportClosedError('the transport was closed before the result was handed to the engine'),
     );
-    submit(7);
+    void submit(7);
     expect(begun).toEqual(['run:7']);
   });
 
@@ -312,7 +312,7 @@ describe('close', () => {
 
 it('keeps nothing of a run that is done with', async () => {
   const { order, submit, finish } = setUp();
-  for (let run = 0; run < 100; run += 1) submit(0, `run-${run}`);
+  for (let run = 0; run < 100; run += 1) void submit(0, `run-${run}`);
   expect(order.size).toBe(100);
   for (let run = 0; run < 100; run += 1) await finish(`run-${run}:0`);
   expect(order.size).toBe(0);
