@@ -100,7 +100,7 @@ describe.each([
   ['an ES module', 'module'],
   ['CommonJS', 'commonjs'],
 ])('the types, from %s', (_what, type) => {
-  it('are complete for every entry, and for the code of the README', () => {
+  it('cover every entry and the code of the README', () => {
     const folder = join(project, type);
     mkdirSync(folder);
     const copied = blocks.flatMap(({ language, code }) => (language === 'ts' ? [code] : []));

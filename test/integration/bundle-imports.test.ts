@@ -31,7 +31,7 @@ describe('the bundle of a handler, with the AWS SDK left to the runtime', () => 
     expect(imports.filter(({ kind }) => kind === 'dynamic-import').map(({ path }) => path)).toEqual(['@aws-sdk/client-sqs']);
   });
 
-  it('has everything else inside', async () => {
+  it('contains everything else', async () => {
     const { imports } = await bundled('handlers/charge-card.ts', ['@aws-sdk']);
     expect(imports.filter(({ path, external }) => external !== true || !/^(node:|@aws-sdk\/)/.test(path))).toEqual([]);
   });

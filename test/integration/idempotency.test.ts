@@ -67,7 +67,7 @@ function worker(name: string, step: () => unknown = () => ({ by: name })) {
 }
 
 describe('the recipe for repeats across workers', () => {
-  it('is in the docs as it is tested here', () => {
+  it('the docs show the code that is tested here', () => {
     const recipe = readFileSync(new URL('../../docs/recipes/once-per-attempt.ts', import.meta.url), 'utf8');
     const docs = readFileSync(new URL('../../docs/recipes/idempotency.md', import.meta.url), 'utf8');
     expect(docs).toContain(`\`\`\`ts\n${recipe}\`\`\`\n`);
@@ -106,7 +106,7 @@ describe('the recipe for repeats across workers', () => {
     expect([...failing.channel.accepted, ...b.channel.accepted].map(({ status }) => status)).toEqual(['failed', 'completed']);
   });
 
-  it('has a second worker wait for the first, and send the same result', async () => {
+  it('makes a second worker wait for the first and send the same result', async () => {
     const work = deferred<string>();
     const [a, b] = [worker('a', () => work.promise), worker('b')];
     const first = a.deliver();
@@ -120,7 +120,7 @@ describe('the recipe for repeats across workers', () => {
     expect([a, b].map(({ channel }) => channel.accepted[0]?.output)).toEqual(['the work of a', 'the work of a']);
   });
 
-  it('gives a task back that another worker is at for longer than there is time, and does not fail its attempt', async () => {
+  it('gives a task back when another worker runs it for longer than there is time left, and fails no attempt', async () => {
     const work = deferred<string>();
     const [a, b] = [worker('a', () => work.promise), worker('b')];
     const first = a.deliver();
@@ -131,7 +131,7 @@ describe('the recipe for repeats across workers', () => {
     await first;
   });
 
-  it('runs the step once a worker that was killed at it would have been: its mark expires with its deadline', async () => {
+  it('runs the step when the deadline of a worker that was killed at it has passed: its mark expires then', async () => {
     const [a, b] = [worker('a', () => new Promise(() => {})), worker('b')];
     const killedAt = Date.now() + 1_500;
     expect(failedIds(await a.deliver(1, 1_500))).toEqual(['message-0']);

@@ -162,7 +162,7 @@ const drained = (...queueUrls: string[]) =>
   });
 
 describe.concurrent.each([{ title: 'without a marker' }, { title: 'with a marker', marker: 'durable' }])(
-  'on the same queues, by name, $title',
+  'workers and engines of both packages on the same queues, $title',
   ({ marker }) => {
     it('the published worker serves our engine', async (test) => {
       const n = neighbourhood(test, marker);
@@ -237,8 +237,8 @@ describe.concurrent.each([{ title: 'without a marker' }, { title: 'with a marker
   },
 );
 
-describe.concurrent('messages of others on the same queues', () => {
-  it('are left alone by both sides, with the same marker', async (test) => {
+describe.concurrent('a message without the marker of both sides', () => {
+  it('stays on the shared queues: both sides leave it alone', async (test) => {
     const n = neighbourhood(test);
     const { tasksQueueUrl, resultsQueueUrl } = await n.queues();
     await Promise.all(
@@ -259,12 +259,12 @@ describe.concurrent('messages of others on the same queues', () => {
 describe.concurrent('a step whose name has a dot', () => {
   const CHARGE = 'payments.charge-card';
 
-  it('has different queues by name, where any other has the same', () => {
+  it('gets a queue of another name than the published transport gives it', () => {
     expect(tasksQueueName(CHARGE, 'durable')).not.toBe(publishedTasksQueueName(CHARGE, 'durable'));
     expect(tasksQueueName(ECHO, 'durable')).toBe(publishedTasksQueueName(ECHO, 'durable'));
   });
 
-  it('is served by the published worker once our engine is pointed at its queue', async (test) => {
+  it('runs on the published worker when our engine is given its queue', async (test) => {
     const n = neighbourhood(test, undefined, await laxServer(test));
     const { tasksQueueUrl } = await n.queues(publishedTasksQueueName(CHARGE, n.prefix));
     const engine = n.engineOver(n.ours({ taskQueueUrl: (token) => (token === CHARGE ? tasksQueueUrl : '') }));
@@ -273,7 +273,7 @@ describe.concurrent('a step whose name has a dot', () => {
     await expect(engine.run('r1', CHARGE)).resolves.toMatchObject({ status: 'completed', output: 'published' });
   });
 
-  it('is served by the published worker once that is pointed at our queue', async (test) => {
+  it('runs on the published worker when that worker is given our queue', async (test) => {
     const n = neighbourhood(test);
     const { tasksQueueUrl, resultsQueueUrl } = await n.queues(tasksQueueName(CHARGE, n.prefix));
     const engine = n.engineOver(n.ours());
@@ -284,7 +284,7 @@ describe.concurrent('a step whose name has a dot', () => {
     await expect(engine.run('r1', CHARGE)).resolves.toMatchObject({ status: 'completed', output: 'published' });
   });
 
-  it('is served by our container worker once that is pointed at the published queue', async (test) => {
+  it('runs on our container worker when that worker is given the published queue', async (test) => {
     const n = neighbourhood(test, undefined, await laxServer(test));
     const { tasksQueueUrl, resultsQueueUrl } = await n.queues(publishedTasksQueueName(CHARGE, n.prefix));
     const engine = n.engineOver(n.published());
@@ -297,7 +297,7 @@ describe.concurrent('a step whose name has a dot', () => {
     await expect(engine.run('r1', CHARGE)).resolves.toMatchObject({ status: 'completed', output: 'container' });
   });
 
-  it('is served by our Lambda handler once the published engine is pointed at our queue', async (test) => {
+  it('runs on our Lambda handler when the published engine is given our queue', async (test) => {
     const n = neighbourhood(test);
     const { tasksQueueUrl } = await n.queues(tasksQueueName(CHARGE, n.prefix));
     const engine = n.engineOver(n.published({ taskQueueUrl: () => tasksQueueUrl }));
@@ -325,7 +325,7 @@ describe.concurrent('a failed step', () => {
   const FINAL = { status: 'completed', output: { message: 'the card is stolen', code: 'stolen_card', retryable: false } };
   const DECLINED = { status: 'completed', output: { message: 'the card was declined', code: 'card_declined', retryable: false } };
 
-  it('of the published worker is retried by our engine, or not, as its result says', async (test) => {
+  it('the published worker decides by its result whether our engine retries', async (test) => {
     const n = neighbourhood(test);
     await n.queues();
     const engine = n.engineOver(n.ours());
@@ -342,7 +342,7 @@ describe.concurrent('a failed step', () => {
     expect(attempts).toEqual({ busy: 3, declined: 1 });
   });
 
-  it.for(['lambda', 'container'])('of our %s is retried by the published engine, or not, as its result says', async (worker, test) => {
+  it.for(['lambda', 'container'])('our worker (%s) decides by its result whether the published engine retries', async (worker, test) => {
     const n = neighbourhood(test);
     const { tasksQueueUrl, resultsQueueUrl } = await n.queues();
     const transport = n.published();

@@ -39,13 +39,13 @@ async function rejection(promise: Promise<unknown>): Promise<unknown> {
 }
 
 describe('connections', () => {
-  it('are kept from one request to the next', async () => {
+  it('a connection is kept from one request to the next', async () => {
     const sender = senderWith();
     for (const body of ['a', 'b', 'c']) expect(await sender.sendMessages(sqs.queueUrl, [{ body }])).toEqual(ok);
     expect(sqs.requests.map(({ connection }) => connection)).toEqual([1, 1, 1]);
   });
 
-  it('that were closed while nobody looked cost no delay: the request goes out at once on a fresh one', async () => {
+  it('a kept connection that has been closed costs no delay: the request goes out at once on a new one', async () => {
     const sender = senderWith();
     await Promise.all(['a', 'b'].map((body) => sender.sendMessages(sqs.queueUrl, [{ body }])));
     expect(sqs.connections.size).toBe(2);
@@ -57,7 +57,7 @@ describe('connections', () => {
     expect(sqs.requests.at(-1)?.connection).toBeGreaterThan(2);
   });
 
-  it('that are broken by the request itself count as a fault only where they were fresh', async () => {
+  it('a connection that breaks during the request counts as a fault only when it was new', async () => {
     connections = new HttpConnections({ connectMs: 5_000, answerMs: 5_000 });
     sqs.answer((response) => response.socket?.destroy());
     expect(await rejection(post())).toMatchObject({ code: 'ECONNRESET' });
@@ -69,7 +69,7 @@ describe('connections', () => {
     expect(sqs.requests.map(({ connection }) => connection)).toEqual([1, 2, 2, 3]);
   });
 
-  it('that are half closed are given up for a fresh one', async () => {
+  it('a half-closed connection is replaced by a new one', async () => {
     const sender = senderWith();
     await sender.sendMessages(sqs.queueUrl, [{ body: 'a' }]);
     for (const socket of sqs.connections) socket.end();
@@ -77,7 +77,7 @@ describe('connections', () => {
     expect(sqs.requests.at(-1)?.connection).toBe(2);
   });
 
-  it('that have been idle for long, by the clock on the wall, are not used again', async () => {
+  it('a connection that has been idle for long by the wall clock is not used again', async () => {
     const sender = senderWith();
     await sender.sendMessages(sqs.queueUrl, [{ body: 'a' }]);
     const now = Date.now();
@@ -90,7 +90,7 @@ describe('connections', () => {
 });
 
 describe('an answer', () => {
-  it('that is cut off is a broken connection, not a shorter answer', async () => {
+  it('an answer that is cut off counts as a broken connection, not as a shorter answer', async () => {
     connections = new HttpConnections({ connectMs: 5_000, answerMs: 5_000 });
     sqs.answer((response) => {
       response.writeHead(200, { 'content-length': '100' }).write('{"Successful":[]}');
@@ -99,20 +99,20 @@ describe('an answer', () => {
     expect(await rejection(post())).toMatchObject({ code: 'ECONNRESET' });
   });
 
-  it('that does not come in time ends the request, and the next try may succeed', async () => {
+  it('an answer that is late ends the request; the next try may succeed', async () => {
     const sender = senderWith({ connectMs: 5_000, answerMs: 150 });
     sqs.answer({ afterMs: 60_000 });
     expect(await sender.sendMessages(sqs.queueUrl, [{ body: 'a' }])).toEqual(ok);
     expect(sqs.requests.map(({ connection }) => connection)).toEqual([1, 2]);
   });
 
-  it('that never ends is given up too', async () => {
+  it('an answer that never ends is given up too', async () => {
     connections = new HttpConnections({ connectMs: 5_000, answerMs: 150 });
     sqs.answer((response) => response.writeHead(200).write('{'));
     expect(await rejection(post())).toMatchObject({ name: 'TimeoutError', message: 'no answer within 150 ms' });
   });
 
-  it('may be slow within its time', async () => {
+  it('an answer may be slow within its time limit', async () => {
     const sender = senderWith();
     sqs.answer((response, request) => {
       const text = JSON.stringify(accepted(request));
@@ -124,8 +124,8 @@ describe('an answer', () => {
   });
 });
 
-describe('a connection', () => {
-  it('that does not come about in time is a fault that passes', async () => {
+describe('connecting', () => {
+  it('a connection that is not made in time is a transient fault', async () => {
     // TLS towards a server that never greets back.
     const silent = createServer();
     silent.listen(0, '127.0.0.1');
@@ -146,14 +146,14 @@ describe('a fault', () => {
     ['503', { status: 503, body: 'busy' }],
     ['throttling', { status: 400, body: { __type: 'com.amazonaws.sqs#RequestThrottled', message: 'slow down' } }],
     ['a skewed clock', { status: 403, body: { __type: 'RequestExpired' }, headers: { date: 'Tue, 24 Nov 2099 00:00:00 GMT' } }],
-  ])('that passes is gone at the next try: %s', async (_what, answer) => {
+  ])('a transient fault is gone at the next try: %s', async (_what, answer) => {
     const sender = senderWith();
     sqs.answer(answer);
     expect(await sender.sendMessages(sqs.queueUrl, [{ body: 'a' }])).toEqual(ok);
     expect(sqs.requests).toHaveLength(2);
   });
 
-  it('of a server that is not there has its code', async () => {
+  it('a server that is not there gives the code of its refusal', async () => {
     const { endpoint } = sqs;
     await sqs.stop();
     connections = new HttpConnections({ connectMs: 5_000, answerMs: 5_000 });

@@ -56,7 +56,7 @@ async function engineOn({ onTestFinished }: TestContext) {
 }
 
 describe('a step of large input and output', () => {
-  it('is done by a Python worker on the extended client', async (test) => {
+  it('runs on a Python worker with the extended client', async (test) => {
     const { prefix, tasksQueueUrl, start, ended } = await engineOn(test);
     const before = (await objects()).length;
     const python = startPython('worker.py', [STEP], { ...awsEnvironment(moto.endpoint), PREFIX: prefix, EXTENDED_CLIENT_BUCKET: bucket });
@@ -70,7 +70,7 @@ describe('a step of large input and output', () => {
     await until(async () => expect(await depth(client, tasksQueueUrl)).toBe(0));
   });
 
-  it('is done by our Lambda worker', async (test) => {
+  it('runs on our Lambda worker', async (test) => {
     const { prefix, resultsQueueUrl, tasksQueueUrl, start, ended } = await engineOn(test);
     const logger = capturingLogger();
     const handler = sqsStepHandler(STEP, async (input: unknown) => `${input}${input}`, {
@@ -100,7 +100,7 @@ describe('a step of large input and output', () => {
   });
 });
 
-describe('for the record', () => {
+describe('known limits', () => {
   it('a Python worker without the extended client is ended by a pointer, the task stays', async (test) => {
     const { prefix, tasksQueueUrl, start } = await engineOn(test);
     await start();

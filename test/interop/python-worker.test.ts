@@ -97,7 +97,7 @@ describe('a Python worker', () => {
     },
   );
 
-  it('that refuses for good is not asked again, and its code arrives', async (test) => {
+  it('ends the retries with a FatalError, whose code arrives', async (test) => {
     const n = await neighbourhood(test, ['py_declined']);
     const worker = await n.python('py_declined');
     const run = await n.run('r1', 'py_declined', 'card', { retries: 3, backoffMs: 1 });
@@ -106,7 +106,7 @@ describe('a Python worker', () => {
     await n.drained();
   });
 
-  it('that raises anything else is asked again', async (test) => {
+  it('leaves any other exception to the retries of the step', async (test) => {
     const n = await neighbourhood(test, ['py_busy']);
     await n.python('py_busy');
     expect(await n.run('r1', 'py_busy', 'a', { retries: 3, backoffMs: 1 })).toMatchObject({ status: 'completed', output: 3 });
@@ -116,7 +116,7 @@ describe('a Python worker', () => {
     await n.drained();
   });
 
-  it('that has no such step says so, once', async (test) => {
+  it('fails a step that it has not, once', async (test) => {
     const n = await neighbourhood(test, ['py_unknown']);
     await n.python('py_unknown');
     const run = await n.run('r1', 'py_unknown', null, { retries: 3, backoffMs: 1 });
@@ -179,7 +179,7 @@ describe('a Python worker', () => {
   });
 });
 
-describe('for the record', () => {
+describe('known limits', () => {
   it('a FIFO results queue shuts a Python worker out: its send has no group, it ends, the task stays', async (test) => {
     const moto = await startMoto();
     test.onTestFinished(() => moto.stop());

@@ -16,7 +16,7 @@ async function answersTo(bodies: readonly string[]): Promise<string[]> {
 }
 
 describe('the golden tasks', () => {
-  it('are read by Python as by us, and we read its answers', async () => {
+  it('mean the same to Python as to us, and we read its answers', async () => {
     const names = ['task-minimal', 'task-full', 'task-python-nulls', 'task-compensation', 'task-unknown-fields'];
     const bodies = names.map(wireFixture);
     const results = (await answersTo(bodies)).map(decodeStepResult);
@@ -50,7 +50,7 @@ describe('a task that we write', () => {
   });
 });
 
-describe('for the record', () => {
+describe('known limits', () => {
   it('NaN of a Python step is no JSON: the result is refused as malformed', async () => {
     const [answer = ''] = await answersTo([encodeRemoteTask(taskFor({ name: 'py_nan' }))]);
     expect(answer).toContain('NaN');

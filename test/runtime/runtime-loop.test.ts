@@ -159,7 +159,7 @@ describe('an invocation that runs out of time', () => {
     }
   });
 
-  it('is killed where its step lets nothing else run, as on Lambda', async () => {
+  it('gets killed when its step lets nothing else run, as on Lambda', async () => {
     const sqs = await startStubSqs();
     try {
       const { invoke } = await start('blocker', { env: { DURABLE_RESULTS_QUEUE_URL: sqs.queueUrl } });
@@ -185,7 +185,7 @@ describe('an invocation that runs out of time', () => {
 });
 
 describe('a process that Lambda freezes between invocations', () => {
-  it('has nothing left unsent when it responds, and survives that its connections were closed meanwhile', async () => {
+  it('leaves nothing unsent when it responds, and survives that its connections were closed meanwhile', async () => {
     const sqs = await startStubSqs();
     try {
       const { invoke, child } = await start('counter', { env: { DURABLE_RESULTS_QUEUE_URL: sqs.queueUrl } });
@@ -221,7 +221,7 @@ describe('a process that Lambda freezes between invocations', () => {
 describe('credentials that are not in the environment', () => {
   const keyless = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_SESSION_TOKEN: undefined };
 
-  it('are fetched by the AWS SDK, which is loaded for that', async () => {
+  it('come from the AWS SDK, which is loaded for that', async () => {
     const sqs = await startStubSqs();
     const keys = { AccessKeyId: 'AKIDCONTAINER', SecretAccessKey: 'secret', Token: 'token', Expiration: '2099-01-01T00:00:00Z' };
     const container = createServer((_request, response) => response.end(JSON.stringify(keys)));

@@ -7,7 +7,7 @@ import { deadLetterQueueName, tasksQueueName } from '../../src/topology/queue-na
 const path = fileURLToPath(new URL('../../docs/one-step.yml', import.meta.url));
 
 describe('docs/one-step.yml', () => {
-  it('is valid CloudFormation', () => {
+  it('passes the validator of CloudFormation', () => {
     const engine = new RegoEngine();
     try {
       const { diagnostics } = engine.validateStandard(new TemplateFile(path));

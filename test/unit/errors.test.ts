@@ -48,7 +48,7 @@ describe('every error', () => {
     expect(error.stack).toContain('errors.test.ts');
   });
 
-  it('is in the table above', () => {
+  it('stands in the table above', () => {
     const classes = Object.values(errors).filter((value) => value !== DurableSqsError);
     expect(new Set(TABLE.map(([, , error]) => error.constructor))).toEqual(new Set(classes));
     // One code per class, but for step failures, whose code says what failed.

@@ -26,7 +26,7 @@ describe('levels', () => {
     ['debug', ['debug', 'info', 'warn', 'error']],
     ['warn', ['warn', 'error']],
     ['error', ['error']],
-  ])('from %s up go to the console method of their name: %j', (minimum, written) => {
+  ])('%s and the levels above it go to the console method of their name: %j', (minimum, written) => {
     const logger = defaultLogger(minimum, {});
     for (const level of LEVELS) logger[level]('m', {});
     expect(lines.map(([level]) => level)).toEqual(written);
@@ -41,13 +41,13 @@ describe('levels', () => {
     ['FATAL', 0],
     ['', 2],
     ['warn, please', 2],
-  ])('follow what Lambda was told to log (%j), else the fallback', (level, written) => {
+  ])('the level that Lambda was told to log wins (%j), else the fallback', (level, written) => {
     const logger = defaultLogger('warn', { AWS_LAMBDA_LOG_LEVEL: level });
     for (const method of LEVELS) logger[method]('m', {});
     expect(lines).toHaveLength(written);
   });
 
-  it('looks at the process environment by default', () => {
+  it('the process environment is read by default', () => {
     vi.stubEnv('AWS_LAMBDA_FUNCTION_NAME', 'charge');
     defaultLogger().info('m', {});
     vi.unstubAllEnvs();
@@ -62,7 +62,7 @@ describe('writes', () => {
     }
   });
 
-  it('is always true of a logger that is not ours', () => {
+  it('says yes for a logger that is not ours', () => {
     const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
     expect(LEVELS.filter((level) => writes(safeLogger(logger), level))).toEqual(LEVELS);
   });
@@ -125,7 +125,7 @@ describe('errorFields', () => {
     expect(errorFields(refused)).toEqual({ errorName: 'SqsRequestError', errorCode: 'sqs_request', reason });
   });
 
-  it('does not give the message of a step failure: a schema library wrote part of it', () => {
+  it('withholds the message of a step failure: a schema library wrote part of it', () => {
     const failed = new StepFailedError('invalid_input', 'must be a string (was 4111)');
     expect(errorFields(failed)).toEqual({ errorName: 'StepFailedError', errorCode: 'invalid_input' });
   });

@@ -33,8 +33,8 @@ describe.each<[string, OptionRule, string, readonly unknown[], readonly unknown[
   ],
   ['integer(1)', is.integer(1), 'an integer of at least 1', [1, 2 ** 53 - 1], [0, 1.5, 2 ** 53, Number.POSITIVE_INFINITY, '1', 1n, null]],
   ['integer(0, 20)', is.integer(0, 20), 'an integer from 0 to 20', [0, 20, -0], [-1, 21, Number.NaN]],
-])('is.%s', (_name, rule, expected, good, bad) => {
-  it(`is ${expected}`, () => {
+])('the rule is.%s', (_name, rule, expected, good, bad) => {
+  it(`accepts ${expected} and nothing else`, () => {
     expect(rule.expected).toBe(expected);
     for (const value of good) expect(rule.accepts(value)).toBe(true);
     for (const value of [...bad, undefined]) expect(rule.accepts(value)).toBe(false);

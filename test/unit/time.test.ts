@@ -9,7 +9,7 @@ afterEach(() => {
 });
 
 describe('a time limit', () => {
-  it('is over after its time, once', async () => {
+  it('passes after its time, once', async () => {
     const over = vi.fn();
     runningLimit(1_000, over);
     await vi.advanceTimersByTimeAsync(999);
@@ -18,7 +18,7 @@ describe('a time limit', () => {
     expect(over).toHaveBeenCalledTimes(1);
   });
 
-  it('that is called off leaves nothing behind', async () => {
+  it('leaves nothing behind when it is called off', async () => {
     const over = vi.fn();
     runningLimit(1_000, over).clear();
     expect(vi.getTimerCount()).toBe(0);
@@ -37,7 +37,7 @@ describe('a time limit', () => {
     limit.clear();
   });
 
-  it('can be called off after it has begun anew', async () => {
+  it('lets itself be called off after it has begun anew', async () => {
     const over = vi.fn();
     const limit = runningLimit(1_000, over);
     vi.setSystemTime(Date.now() + 3_600_000);

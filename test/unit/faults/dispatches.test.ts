@@ -34,7 +34,7 @@ describe('the book of dispatches', () => {
   beforeEach(() => vi.useFakeTimers());
   afterEach(() => vi.useRealTimers());
 
-  it('has nothing to say of an attempt that was dispatched once', () => {
+  it('says nothing about an attempt that was dispatched once', () => {
     const { dispatch, whys } = book();
     dispatch(turnOf('start'));
     dispatch(turnOf('result'), 'engine1', 2);
@@ -79,7 +79,7 @@ describe('the book of dispatches', () => {
     ['the pass read the run after the first dispatch', 'pass', true, 'engine1'],
     ['results alone began the turns', 'result', false, 'engine1'],
     ['the turns were on two instances', 'pass', false, 'engine2'],
-  ] as const)('does not explain it where %s', (_why, origin, readsLate, caller) => {
+  ] as const)('leaves a second dispatch unexplained when %s', (_why, origin, readsLate, caller) => {
     const { dispatch, reads, whys } = book();
     const [first, second] = [turnOf('result'), turnOf(origin)];
     if (!readsLate) reads(second);
@@ -119,7 +119,7 @@ describe('the book of dispatches', () => {
     expect(whys()).toEqual(['a branch of a turn that had ended dispatched it, beside the turn of the next result']);
   });
 
-  it('does not explain two dispatches by two results on one instance where neither turn had ended', () => {
+  it('leaves two dispatches by two results on one instance unexplained when neither turn had ended', () => {
     const { dispatch, reads, whys } = book();
     const [first, second] = [turnOf('result'), turnOf('result')];
     reads(first);
@@ -132,7 +132,7 @@ describe('the book of dispatches', () => {
   it.each([
     ['no pass was one of the turns', 'result', true],
     ['the turn had not ended', 'pass', false],
-  ] as const)('does not explain two dispatches by two instances where %s', (_why, origin, hasEnded) => {
+  ] as const)('leaves two dispatches by two instances unexplained when %s', (_why, origin, hasEnded) => {
     const { dispatch, reads, ends, whys } = book();
     const [first, second] = [turnOf('start'), turnOf(origin)];
     reads(first);
@@ -167,7 +167,7 @@ describe('the book of dispatches', () => {
     expect(dispatches.awaitedTwice('r:0')).toBe(true);
   });
 
-  it('does not take the lease of the turn before for that of the turn that dispatched it first', () => {
+  it('tells the lease of the previous turn from that of the turn that dispatched it first', () => {
     const { dispatches, dispatch, reads, whys } = book();
     const [start, pass] = [turnOf('start'), turnOf('pass')];
     dispatches.locked('r', 'engine1');
@@ -209,7 +209,7 @@ describe('the book of dispatches', () => {
     expect(whys()).toEqual(["two turns at once on one instance: an engine's pass beside another"]);
   });
 
-  it('does not take a lock that was released for a lease that ran out', () => {
+  it('tells a lock that was released from a lease that ran out', () => {
     const { dispatches, dispatch, whys } = book();
     dispatches.locked('r', 'engine1');
     dispatch(turnOf('start'));

@@ -10,7 +10,7 @@ const plans = (queue: string, action: string, rate: number, seed: number, count 
 };
 
 describe('the plan of faults', () => {
-  it('is the same for the same seed, and another for another', () => {
+  it('depends on the seed alone: the same seed gives the same plan', () => {
     fc.assert(
       fc.property(fc.nat(), fc.constantFrom(...ACTIONS), (seed, action) => {
         expect(plans('q', action, 0.2, seed, 200)).toEqual(plans('q', action, 0.2, seed, 200));
@@ -40,7 +40,7 @@ describe('the plan of faults', () => {
     expect(plans('q', 'ReceiveMessage', 0, 7).every((plan) => plan === undefined)).toBe(true);
   });
 
-  it('does to a call only what can happen to such a call', () => {
+  it('plans for a call only what can happen to such a call', () => {
     const kinds = (queue: string, action: string) => new Set(plans(queue, action, 1, 3).map((plan) => plan?.fault));
     expect(kinds('q', 'SendMessageBatch')).toContain('sent twice');
     expect(kinds('q', 'SendMessageBatch')).toContain('Failed[] entries');

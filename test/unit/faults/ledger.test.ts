@@ -34,7 +34,7 @@ describe('the ledger', () => {
     expect(other.unexplained()).toHaveLength(1);
   });
 
-  it('does not account for a repeat by a send that never reached SQS, nor by what happened to another step', () => {
+  it('accounts for no repeat by a send that never reached SQS or by what happened to another step', () => {
     const ledger = ranTwice();
     ledger.notSent(sendOf(TASKS, 'r:0'));
     ledger.unanswered(sendOf(TASKS, 'r:1'));

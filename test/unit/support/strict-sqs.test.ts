@@ -144,7 +144,7 @@ describe('what AWS refuses is refused', () => {
   });
 });
 
-describe('what was not asked for is left out', () => {
+describe('an answer', () => {
   const message = {
     MessageId: 'm',
     Attributes: { ApproximateReceiveCount: '1', SentTimestamp: '2' },
@@ -163,17 +163,17 @@ describe('what was not asked for is left out', () => {
       { MessageId: 'm', MessageAttributes: { durable: { StringValue: '1' }, 'durable.x': { StringValue: '2' } } },
     ],
     [{ MessageAttributeNames: ['All'] }, { MessageId: 'm', MessageAttributes: message.MessageAttributes, MD5OfMessageAttributes: 'md5' }],
-  ])('of a message, asked for %j', (asked, expected) => {
+  ])('leaves out what the receive did not ask for: %j', (asked, expected) => {
     expect(received(asked)).toEqual([expected]);
   });
 
-  it('of a queue', () => {
+  it('leaves out queue attributes that were not asked for', () => {
     const answer = { Attributes: { QueueArn: 'arn', VisibilityTimeout: '30' } };
     expect(requestedOnly('GetQueueAttributes', { AttributeNames: ['QueueArn'] }, answer)).toEqual({ Attributes: { QueueArn: 'arn' } });
     expect(requestedOnly('GetQueueAttributes', {}, answer)).toEqual({ Attributes: {} });
   });
 
-  it('and the rest stays: an empty receive, other answers', () => {
+  it('stays as it is otherwise: an empty receive, other operations', () => {
     expect(requestedOnly('ReceiveMessage', {}, {})).toEqual({});
     expect(requestedOnly('GetQueueUrl', {}, { QueueUrl: QUEUE })).toEqual({ QueueUrl: QUEUE });
   });

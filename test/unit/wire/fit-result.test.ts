@@ -20,14 +20,14 @@ function sent(result: StepResult, limit = LIMIT, attributes?: Record<string, str
 }
 
 describe('a result that fits', () => {
-  it('is left as it is', () => {
+  it('stays as it is', () => {
     const result: StepResult = { ...IDS, status: 'completed', output: { a: 1 }, events: [EVENT] };
     const fitted = fitResult(result, LIMIT);
     expect(fitted.result).toBe(result);
     expect(fitted.dropped).toEqual([]);
   });
 
-  it('may be exactly as large as the limit, attributes counted in', () => {
+  it('may be exactly as large as the limit, attributes counted', () => {
     const result: StepResult = { ...IDS, status: 'completed', output: 'é' };
     const bytes = Buffer.byteLength(encodeStepResult(result));
     expect(sent(result, bytes).dropped).toEqual([]);
@@ -44,7 +44,7 @@ describe('a completed result that is too large', () => {
     });
   });
 
-  it('fails for good where the output alone is too large', () => {
+  it('becomes a failure that is not retried when the output alone is too large', () => {
     const { dropped, result } = sent({ ...IDS, status: 'completed', output: 'secret'.repeat(1_000), startedAt: 7, events: EVENTS });
     expect(dropped).toEqual(['events', 'output']);
     expect(result).toEqual({
@@ -60,7 +60,7 @@ describe('a completed result that is too large', () => {
     });
   });
 
-  it('says so without events too', () => {
+  it('becomes that failure without events too', () => {
     expect(sent({ ...IDS, status: 'completed', output: 'x'.repeat(2_000) }).dropped).toEqual(['output']);
   });
 });
@@ -75,21 +75,21 @@ describe('a failed result that is too large', () => {
     });
   });
 
-  it('then an output, which it should not have', () => {
+  it('loses its output next, which it should not have', () => {
     expect(sent({ ...IDS, status: 'failed', error, output: 'x'.repeat(2_000), events: EVENTS })).toEqual({
       dropped: ['events', 'output'],
       result: { ...IDS, status: 'failed', error },
     });
   });
 
-  it('then its stack', () => {
+  it('loses its stack next', () => {
     expect(sent({ ...IDS, status: 'failed', error: { ...error, stack: 'at x\n'.repeat(500) }, startedAt: 7, events: EVENTS })).toEqual({
       dropped: ['events', 'stack'],
       result: { ...IDS, status: 'failed', error, startedAt: 7 },
     });
   });
 
-  it('then fields that nobody documented', () => {
+  it('loses fields that nobody documented next', () => {
     const extra = { workerNotes: 'x'.repeat(2_000) };
     expect(sent({ ...IDS, status: 'failed', error: { ...error, ...extra }, ...extra })).toEqual({
       dropped: ['fields'],
@@ -98,7 +98,7 @@ describe('a failed result that is too large', () => {
     expect(sent({ ...IDS, status: 'failed', ...extra })).toEqual({ dropped: ['fields'], result: { ...IDS, status: 'failed' } });
   });
 
-  it('then the end of its message, and no more of it than it must', () => {
+  it('loses the end of its message last, and no more of it than it must', () => {
     const { dropped, result } = sent({ ...IDS, status: 'failed', error: { ...error, message: 'abcdefghij'.repeat(300), stack: 's' } });
     expect(dropped).toEqual(['stack', 'message']);
     expect(result).toMatchObject({ ...IDS, status: 'failed', error: { code: 'declined', retryable: false } });
@@ -148,7 +148,7 @@ describe('any result', () => {
     { requiredKeys: ['runId', 'seq', 'stepId', 'status'] },
   );
 
-  it('is fitted within any limit that leaves room for its ids, honestly', () => {
+  it('fits any limit that leaves room for its ids, and says what was cut', () => {
     fc.assert(
       fc.property(
         result,

@@ -153,7 +153,7 @@ describe('hostile keys', () => {
     expect(encodeRemoteTask(decoded)).toContain('"context":{"__proto__":{"a":1},"hasOwnProperty":1}');
   });
 
-  it('does not take a missing field from the prototype, not even from a polluted one', () => {
+  it('takes no missing field from the prototype, not even from a polluted one', () => {
     const nested = JSON.stringify({ fields: MINIMAL }).replace('"fields"', '"__proto__"');
     expect(() => decodeRemoteTask(nested)).toThrow('expected runId to be a non-empty string, got nothing');
     Object.defineProperty(Object.prototype, 'runId', { value: 'inherited', configurable: true, enumerable: false });
