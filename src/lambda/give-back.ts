@@ -1,6 +1,6 @@
 import type { SQSRecord } from 'aws-lambda';
 import { errorFields, type LogFields, type Logger } from '../logger.ts';
-import { queueUrlOfArn } from '../topology/queue-arn.ts';
+import { queueUrlOfArn } from '../topology/queue-address.ts';
 import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
 import type { ResultChannel } from './result-channel.ts';
 

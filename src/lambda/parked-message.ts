@@ -1,7 +1,7 @@
 import type { SQSMessageAttribute, SQSRecord } from 'aws-lambda';
 import { ConfigurationError } from '../errors.ts';
 import type { OutgoingMessage } from '../sqs/sqs-api.ts';
-import { queueNameOfArn } from '../topology/queue-arn.ts';
+import { queueOfArn } from '../topology/queue-address.ts';
 import { deadLetterQueueName, parkedQueueName } from '../topology/queue-names.ts';
 import { encodeJson } from '../wire/json.ts';
 import { MAX_MESSAGE_BYTES, type MessageAttribute, type MessageAttributes, messageBytes } from '../wire/limits.ts';
@@ -54,7 +54,7 @@ export function parkedMessage(record: SQSRecord, note: Pick<ParkedNote, 'reason'
  * @throws ConfigurationError where the queue is none of ours
  */
 export function parkedQueueNames(deadLetterQueueArn: string | undefined, token?: string): readonly string[] {
-  const name = queueNameOfArn(deadLetterQueueArn) ?? '';
+  const name = queueOfArn(deadLetterQueueArn)?.name ?? '';
   const at = name.indexOf(DEAD_LETTERS);
   if (at <= 0) throw new ConfigurationError(`expected a queue named "<prefix>${DEAD_LETTERS}<step>", got "${name}"`);
   const prefix = name.slice(0, at);

@@ -1,5 +1,6 @@
 import type { Message, MessageAttributeValue } from '@aws-sdk/client-sqs';
 import type { SQSMessageAttribute, SQSMessageAttributes, SQSRecord, SQSRecordAttributes } from 'aws-lambda';
+import { queueArn, regionOfHost } from '../topology/queue-address.ts';
 
 /** The queue that a message came from. */
 export interface EventSource {
@@ -15,11 +16,10 @@ const ACCOUNT = '000000000000';
  */
 export function eventSource(queueUrl: string, fallbackRegion: string): EventSource {
   const { hostname, pathname } = new URL(queueUrl);
-  // Today's form, the one before it (us-east-1.queue.amazonaws.com), and emulators that copy today's.
-  const region = /^sqs\.([a-z0-9-]+)\./.exec(hostname)?.[1] ?? /^([a-z0-9-]+)\.queue\./.exec(hostname)?.[1] ?? fallbackRegion;
+  const region = regionOfHost(hostname) ?? fallbackRegion;
   const path = pathname.split('/').filter((part) => part !== '');
   const name = path.at(-1) ?? '';
-  return { arn: `arn:${partition(region)}:sqs:${region}:${path.at(-2) ?? ACCOUNT}:${name}`, region };
+  return { arn: queueArn({ region, account: path.at(-2) ?? ACCOUNT, name }), region };
 }
 
 /** A received message as the record that Lambda makes of it. Expects that all attributes were asked for. */
@@ -74,9 +74,4 @@ function messageAttribute({ StringValue, BinaryValue, DataType }: MessageAttribu
     binaryListValues: [],
     dataType: DataType ?? 'String',
   };
-}
-
-function partition(region: string): string {
-  if (region.startsWith('cn-')) return 'aws-cn';
-  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
 }

@@ -79,6 +79,8 @@ describe('eventSource', () => {
     ['https://sqs.cn-north-1.amazonaws.com.cn/123456789012/orders', 'arn:aws-cn:sqs:cn-north-1:123456789012:orders'],
     ['https://sqs.us-gov-west-1.amazonaws.com/123456789012/a.fifo', 'arn:aws-us-gov:sqs:us-gov-west-1:123456789012:a.fifo'],
     ['http://sqs.us-west-2.localhost:4566/000000000000/orders', 'arn:aws:sqs:us-west-2:000000000000:orders'],
+    ['https://sqs.us-isof-south-1.csp.hci.ic.gov/1/orders', 'arn:aws-iso-f:sqs:us-isof-south-1:1:orders'],
+    ['http://sqs.localhost.localstack.cloud:4566/000000000000/orders', 'arn:aws:sqs:ap-south-1:000000000000:orders'],
     ['http://127.0.0.1:5000/123456789012/orders', 'arn:aws:sqs:ap-south-1:123456789012:orders'],
     ['http://127.0.0.1:9324/orders', 'arn:aws:sqs:ap-south-1:000000000000:orders'],
   ])('reads %s', (url, arn) => {

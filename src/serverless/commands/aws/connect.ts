@@ -1,5 +1,6 @@
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { is } from '../../../options.ts';
+import { isAwsHost } from '../../../topology/partitions.ts';
 import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { localEndpointFile, readLocalEndpoint } from '../local/endpoint-file.ts';
@@ -62,7 +63,7 @@ function clientSettings(context: CommandContext, endpoint: string | undefined) {
 
 /** An endpoint of AWS's own, such as one within a VPC. */
 function isAws(endpoint: string): boolean {
-  return URL.canParse(endpoint) && /(^|\.)amazonaws\.com(\.cn)?$/.test(new URL(endpoint).hostname);
+  return URL.canParse(endpoint) && isAwsHost(new URL(endpoint).hostname);
 }
 
 /** An emulator takes any; but where the environment has some, the endpoint may be a proxy to AWS. */

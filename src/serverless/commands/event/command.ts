@@ -2,8 +2,9 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import type { SQSEvent } from 'aws-lambda';
-import { eventSource, sqsRecord } from '../../../local/sqs-event.ts';
+import { sqsRecord } from '../../../local/sqs-event.ts';
 import { messageGroupOfRun } from '../../../topology/message-group.ts';
+import { queueArn } from '../../../topology/queue-address.ts';
 import { encodeRemoteTask, type RemoteTask } from '../../../wire/remote-task.ts';
 import type { DurableStep } from '../../durable-service.ts';
 import { CommandError } from '../command-error.ts';
@@ -58,7 +59,7 @@ export interface TaskEventOptions {
 /** The event that the tasks of a step make. */
 export function taskEvent(step: DurableStep, options: TaskEventOptions): SQSEvent {
   const { count, runId, now, region } = options;
-  const source = eventSource(`https://sqs.${region}.amazonaws.com/000000000000/${step.queues.tasks}`, region);
+  const source = { arn: queueArn({ region, account: '000000000000', name: step.queues.tasks }), region };
   const runIds = Array.from({ length: count }, (_, index) => (count === 1 ? runId : `${runId}-${index + 1}`));
   return {
     Records: runIds.map((id, index) => {
