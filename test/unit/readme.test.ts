@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
@@ -39,18 +39,30 @@ describe('the docs', () => {
     for (const part of readFileSync(join(root, 'bench/readme-table.md'), 'utf8').trim().split('\n\n')) expect(readme).toContain(part);
   });
 
-  it('link to files and headings that exist', () => {
-    const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter((path) => path.endsWith('.md'));
-    const links = pages.flatMap((page) =>
-      [...readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)].map(([, path = '', anchor]) => {
-        const file = path === '' ? join(root, page) : join(root, dirname(page), path);
-        return { link: `${page}: ${path}#${anchor ?? ''}`, file, anchor };
-      }),
+  it('link to headings that exist, and to files that are in the packed package', () => {
+    const packed = packedFiles();
+    const pages = packed.filter((path) => path.endsWith('.md'));
+    const links = pages.flatMap((page) => linksOf(page).map((link) => ({ page, ...link })));
+    const broken = links.filter(
+      ({ path, anchor }) => !packed.includes(path) || (anchor !== undefined && !anchorsOf(join(root, path)).includes(anchor)),
     );
-    const broken = links.filter(({ file, anchor }) => !existsSync(file) || (anchor !== undefined && !anchorsOf(file).includes(anchor)));
 
-    expect(links.length).toBeGreaterThan(10);
-    expect(broken.map(({ link }) => link)).toEqual([]);
+    expect(links.length).toBeGreaterThan(20);
+    expect(broken).toEqual([]);
+  });
+
+  it('name only files and folders of the repository that exist', () => {
+    const pages = packedFiles().filter((path) => path.endsWith('.md') && path !== 'CHANGELOG.md');
+    const named = pages.flatMap((page) =>
+      [...readFileSync(join(root, page), 'utf8').matchAll(/`((?:src|test|bench|events|docs|\.ci)\/[\w./-]*\w\/?)`/g)].map(
+        ([, path = '']) => ({
+          page,
+          path,
+        }),
+      ),
+    );
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.filter(({ path }) => !existsSync(join(root, path)))).toEqual([]);
   });
 
   it('give the names of queues as the naming module does', () => {
@@ -62,6 +74,19 @@ describe('the docs', () => {
     }
   });
 });
+
+/** What `npm pack` would put into the tarball, less what is built. */
+function packedFiles(): string[] {
+  const { stdout } = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root, encoding: 'utf8' });
+  const [{ files }]: [{ files: readonly { path: string }[] }] = JSON.parse(stdout);
+  return files.map(({ path }) => path);
+}
+
+/** The relative links of a page, images included: paths from the root of the package. */
+function linksOf(page: string): { path: string; anchor: string | undefined }[] {
+  const links = readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g);
+  return [...links].map(([, path = '', anchor]) => ({ path: path === '' ? page : normalize(join(dirname(page), path)), anchor }));
+}
 
 /** The anchors of a page's headings, as GitHub makes them. */
 function anchorsOf(file: string): string[] {
