@@ -3,14 +3,13 @@ import { PayloadStoreError, QueueNotFoundError, SqsRequestError } from '../error
 import { errorFields, type LogFields, type Logger } from '../logger.ts';
 import { storeLargeBody } from '../payloads/message-body.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
-import type { Acknowledger } from '../sqs/acknowledger.ts';
-import { Acknowledgers } from '../sqs/acknowledgers.ts';
-import { foreignDelaySeconds, isForeign } from '../sqs/foreign-message.ts';
-import { type Fate, handleLine, linesOf } from '../sqs/in-order.ts';
+import type { InFlightMessages } from '../sqs/in-flight-messages.ts';
+import { byMessageGroup, type Disposition, handleInOrder } from '../sqs/message-groups.ts';
 import { Poller } from '../sqs/poller.ts';
 import { backoffMs, retry } from '../sqs/retry.ts';
 import type { Sender } from '../sqs/sender.ts';
 import type { OutgoingMessage, ReceivedMessage, SqsApi } from '../sqs/sqs-api.ts';
+import { isUnmarked, unmarkedDelaySeconds } from '../sqs/unmarked-message.ts';
 import { encodeResult } from '../step/encode-result.ts';
 import { payloadFailure } from '../step/payload-failure.ts';
 import { runTask, type ServedStep } from '../step/run-task.ts';
@@ -46,13 +45,12 @@ const UNREAD_BACKOFF = { firstMs: 1_000, maxMs: 15 * 60_000 };
 /** With a payload store an output may be as large as a string can be in any language that reads it. */
 const MAX_STORED_BYTES = 256 * 1024 * 1024;
 /** The message comes again when its visibility ends. What is behind it in its group goes back at once: SQS keeps the group shut. */
-const COMES_AGAIN: Fate = { againInSeconds: 0 };
+const COMES_AGAIN: Disposition = { redeliveredInSeconds: 0 };
 
 /** A worker in a container: long-polls one tasks queue and runs what comes, the same way from task to result as on Lambda. */
 export class TaskWorker {
   readonly #options: TaskWorkerOptions;
   readonly #poller: Poller;
-  readonly #acknowledgers: Acknowledgers;
   readonly #running = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
   /** No further step begins. */
@@ -61,25 +59,20 @@ export class TaskWorker {
   constructor(options: TaskWorkerOptions) {
     this.#options = options;
     const { api, queueUrl, waitTimeSeconds, visibilityTimeoutSeconds, marker, timing, logger, onError, concurrency } = options;
-    this.#acknowledgers = new Acknowledgers({
-      api,
-      visibilityTimeoutSeconds,
-      timing,
-      onError: (error, queue) => {
-        logger.warn('a delete or visibility change failed; the task may be delivered again', { ...errorFields(error), queue });
-        onError(error, queue);
-      },
-    });
     this.#poller = new Poller({
       api,
       queueUrl,
       receive: { waitTimeSeconds, visibilityTimeoutSeconds, attributeNames: marker === undefined ? [] : [marker] },
       maxReceivers: MAX_RECEIVERS,
       room: () => concurrency - this.#running.size,
-      onMessages: (messages, url) => this.#take(messages, url),
+      onMessages: (messages, inFlight) => this.#take(messages, inFlight),
       onError: (error, retryInMs, url) => {
         logger.warn('receiving tasks failed', { ...errorFields(error), queue: url, retryInMs });
         onError(error, url);
+      },
+      onGivenUp: (error, queue) => {
+        logger.warn('a delete or visibility change failed; the task may be delivered again', { ...errorFields(error), queue });
+        onError(error, queue);
       },
       timing,
     });
@@ -98,23 +91,21 @@ export class TaskWorker {
   /** Aborts `step.signal`, gives up results that SQS does not accept, and stops hiding the tasks: they will be delivered again. */
   abort(): void {
     this.#stopping.abort(new Error('the worker is closing'));
-    this.#acknowledgers.stop();
+    this.#poller.abandon();
   }
 
   /** Resolves when every step has ended and SQS has been told. */
   async settled(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
-    await this.#acknowledgers.idle();
+    await this.#poller.settled();
   }
 
-  #take(messages: readonly ReceivedMessage[], queueUrl: string): void {
-    const acknowledger = this.#acknowledgers.of(queueUrl);
-    for (const message of messages) acknowledger.hold(message.receiptHandle);
-    for (const line of linesOf(messages, queueUrl)) {
-      const handled = handleLine(
-        line,
-        (message) => this.#handle(message, acknowledger),
-        (message, delaySeconds) => acknowledger.release(message.receiptHandle, delaySeconds),
+  #take(messages: readonly ReceivedMessage[], inFlight: InFlightMessages): void {
+    for (const group of byMessageGroup(messages, inFlight.queueUrl)) {
+      const handled = handleInOrder(
+        group,
+        (message) => this.#handle(message, inFlight),
+        (message, delaySeconds) => inFlight.makeVisible(message.receiptHandle, delaySeconds),
       ).finally(() => {
         this.#running.delete(handled);
         this.#poller.wake();
@@ -123,35 +114,35 @@ export class TaskWorker {
     }
   }
 
-  async #handle(message: ReceivedMessage, acknowledger: Acknowledger): Promise<Fate> {
+  async #handle(message: ReceivedMessage, inFlight: InFlightMessages): Promise<Disposition> {
     const { marker, logger, timing, payloadStore } = this.#options;
     const { messageId, receiveCount, receiptHandle } = message;
-    if (isForeign(message, marker)) return again(message, acknowledger, foreignDelaySeconds(message, timing.random));
+    if (isUnmarked(message, marker)) return again(message, inFlight, unmarkedDelaySeconds(message, timing.random));
     // Not begun, and another worker can run it at once: it is behind one of its group, or came while this one closes.
-    if (this.#stopped) return again(message, acknowledger, 0);
+    if (this.#stopped) return again(message, inFlight, 0);
 
     const read = await readTask(message.body, payloadStore);
     switch (read.kind) {
       case 'malformed':
         logger.error('message is not a RemoteTask; left for the dead-letter queue', { messageId, receiveCount, problem: read.problem });
-        acknowledger.forget(receiptHandle);
+        inFlight.letExpire(receiptHandle);
         return COMES_AGAIN;
       case 'unread': {
         const delaySeconds = Math.ceil(backoffMs(receiveCount, UNREAD_BACKOFF, timing.random) / 1000);
         const fields = { messageId, receiveCount, ...errorFields(read.error), delaySeconds };
         logger.error('the stored body of a task cannot be read; it will be delivered again', fields);
         this.#options.onError(read.error, undefined);
-        return again(message, acknowledger, delaySeconds);
+        return again(message, inFlight, delaySeconds);
       }
       case 'lost':
         logger.error('the stored body of a task cannot be read; the step fails', { messageId, receiveCount, ...errorFields(read.error) });
-        return this.#answer(read.result, message, acknowledger);
+        return this.#answer(read.result, message, inFlight);
       case 'task':
-        return this.#run(read.task, message, acknowledger);
+        return this.#run(read.task, message, inFlight);
     }
   }
 
-  async #run(task: RemoteTask, message: ReceivedMessage, acknowledger: Acknowledger): Promise<Fate> {
+  async #run(task: RemoteTask, message: ReceivedMessage, inFlight: InFlightMessages): Promise<Disposition> {
     const { signal } = this.#stopping;
     const delivery = { task, signal, receiveCount: message.receiveCount, remainingTimeMs: () => Number.POSITIVE_INFINITY };
     const result = await runTask(task, { steps: this.#options.steps }, { contextOf: (logger) => stepContext(logger, delivery) });
@@ -159,13 +150,13 @@ export class TaskWorker {
       // Most likely because of the abort, and the engine would count it as the step's own failure.
       const ids = { runId: task.runId, stepId: task.stepId };
       this.#options.logger.warn('step failed after it was aborted; the task goes back to the queue', ids);
-      return again(message, acknowledger, 0);
+      return again(message, inFlight, 0);
     }
-    return this.#answer(result, message, acknowledger);
+    return this.#answer(result, message, inFlight);
   }
 
   /** Sends the result and, once SQS has it, deletes the task. */
-  async #answer(result: StepResult, { receiptHandle }: ReceivedMessage, acknowledger: Acknowledger): Promise<Fate> {
+  async #answer(result: StepResult, { receiptHandle }: ReceivedMessage, inFlight: InFlightMessages): Promise<Disposition> {
     const { logger, onError } = this.#options;
     const ids = { runId: result.runId, stepId: result.stepId };
     try {
@@ -173,11 +164,11 @@ export class TaskWorker {
     } catch (error) {
       logger.error('result not accepted by SQS; the task will be delivered again', { ...ids, ...errorFields(error) });
       onError(error, undefined);
-      acknowledger.forget(receiptHandle);
+      inFlight.letExpire(receiptHandle);
       return COMES_AGAIN;
     }
-    await acknowledger.delete(receiptHandle);
-    return 'acknowledged';
+    await inFlight.delete(receiptHandle);
+    return 'deleted';
   }
 
   /**
@@ -230,9 +221,9 @@ export class TaskWorker {
   }
 }
 
-async function again({ receiptHandle }: ReceivedMessage, acknowledger: Acknowledger, delaySeconds: number): Promise<Fate> {
-  await acknowledger.release(receiptHandle, delaySeconds);
-  return { againInSeconds: delaySeconds };
+async function again({ receiptHandle }: ReceivedMessage, inFlight: InFlightMessages, delaySeconds: number): Promise<Disposition> {
+  await inFlight.makeVisible(receiptHandle, delaySeconds);
+  return { redeliveredInSeconds: delaySeconds };
 }
 
 function isPassing(error: unknown): boolean {

@@ -1,5 +1,5 @@
 import { ConfigurationError } from '../errors.ts';
-import { DELETE_LINGER_MS } from '../sqs/acknowledger.ts';
+import { DELETE_LINGER_MS } from '../sqs/in-flight-messages.ts';
 import { systemTiming } from '../time.ts';
 import { MappingLoop } from './mapping-loop.ts';
 import { type EventSourceMappingOptions, type MappingSettings, mappingSettings } from './mapping-options.ts';

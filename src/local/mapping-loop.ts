@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { errorFields } from '../logger.ts';
-import { Acknowledger } from '../sqs/acknowledger.ts';
-import { ReceiverGrowth } from '../sqs/receiver-growth.ts';
+import { InFlightMessages } from '../sqs/in-flight-messages.ts';
+import { MessageGroups } from '../sqs/message-groups.ts';
+import { PollingPace } from '../sqs/polling-pace.ts';
 import { backoffMs } from '../sqs/retry.ts';
 import { nextTurn, type Timing } from '../time.ts';
 import { BatchGatherer } from './batch-gatherer.ts';
 import { type Invocation, invoke } from './invocation.ts';
 import { lambdaContext } from './lambda-context.ts';
 import type { InvocationReport, MappingSettings } from './mapping-options.ts';
-import { MessageGroups } from './message-groups.ts';
 import { type Delivery, payloadBatches, sqsEvent } from './payload.ts';
 import { judgeResponse, type Verdict } from './response.ts';
 import type { SourceQueue } from './source-queue.ts';
@@ -27,10 +27,10 @@ export class MappingLoop {
   readonly #queue: SourceQueue;
   readonly #timing: Timing;
   readonly #gatherer: BatchGatherer;
-  readonly #acknowledger: Acknowledger;
+  readonly #inFlight: InFlightMessages;
   readonly #groups = new MessageGroups();
   readonly #stopped = new AbortController();
-  readonly #growth = new ReceiverGrowth();
+  readonly #pace = new PollingPace();
   readonly #slots = new Set<Promise<void>>();
   readonly #deletes = new Set<Promise<void>>();
   // Counted apart from the set of promises: these change in the very moment, a promise leaves its set a microtask late.
@@ -43,12 +43,12 @@ export class MappingLoop {
     this.#queue = queue;
     this.#timing = timing;
     this.#gatherer = new BatchGatherer(settings, queue, timing);
-    this.#acknowledger = new Acknowledger({
+    this.#inFlight = new InFlightMessages({
       api: { deleteMessages: (_queueUrl, handles) => queue.deleteMessages(handles), changeVisibility: noVisibilityChange },
       queueUrl: queue.queueUrl,
       visibilityTimeoutSeconds: 0,
       deleteLingerMs,
-      onError: (error) => settings.logger.warn('delete given up; SQS will deliver the message again', this.#logFields(error)),
+      onGivenUp: (error) => settings.logger.warn('delete given up; SQS will deliver the message again', this.#logFields(error)),
       timing,
     });
   }
@@ -81,15 +81,15 @@ export class MappingLoop {
         let backlog = false;
         if (batch.length > 0) {
           // Full batches mean a backlog: then polls in parallel pay.
-          backlog = full && this.#growth.full();
-          if (backlog) this.#growth.added();
+          backlog = full && this.#pace.full();
+          if (backlog) this.#pace.added();
           // The invocation first: its result is waited for.
           const next = nextTurn().then(() => {
             if (backlog || this.#receiving === 0) this.#openSlot();
           });
           await Promise.all([this.#process(batch), next]);
         } else {
-          this.#growth.empty(this.#receiving === 0);
+          this.#pace.empty(this.#receiving === 0);
         }
         if (!backlog && this.#receiving > 0) return;
       }
@@ -123,7 +123,7 @@ export class MappingLoop {
         await this.#invoke(batch);
         continue;
       }
-      const groups = new Set(batch.flatMap(({ groupId }) => groupId ?? []));
+      const groups = [...new Set(batch.flatMap(({ groupId }) => groupId ?? []))];
       const failed = await this.#groups.run(groups, () => this.#invoke(batch));
       // The rest may hold followers of what failed. It reappears after it, in order.
       if (failed > 0) return;
@@ -172,7 +172,7 @@ export class MappingLoop {
 
   /** In the background: the slot is free for the next batch meanwhile. */
   #delete(receiptHandle: string): void {
-    const deleted = this.#acknowledger.delete(receiptHandle).finally(() => this.#deletes.delete(deleted));
+    const deleted = this.#inFlight.delete(receiptHandle).finally(() => this.#deletes.delete(deleted));
     this.#deletes.add(deleted);
   }
 

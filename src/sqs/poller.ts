@@ -1,21 +1,27 @@
 import { nextTurn, type Timing } from '../time.ts';
 import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
-import { ReceiverGrowth } from './receiver-growth.ts';
+import { InFlightMessages } from './in-flight-messages.ts';
+import { PollingPace } from './polling-pace.ts';
 import { backoffMs } from './retry.ts';
 import type { ReceivedMessage, ReceiveOptions, SqsApi } from './sqs-api.ts';
 
 export interface PollerOptions {
-  readonly api: Pick<SqsApi, 'receiveMessages'>;
+  readonly api: Pick<SqsApi, 'receiveMessages' | 'deleteMessages' | 'changeVisibility'>;
   /** Asked before every receive: a look-up that failed is tried again, one that worked is cached by its owner. */
   readonly queueUrl: () => Promise<string>;
-  readonly receive: Omit<ReceiveOptions, 'maxMessages'>;
+  readonly receive: Omit<ReceiveOptions, 'maxMessages'> & { readonly visibilityTimeoutSeconds: number };
+  /** How long a delete may wait for others to share its request. @default 0 */
+  readonly deleteLingerMs?: number | undefined;
   /** Long polls at the same time when there is a backlog. When idle there is one. */
   readonly maxReceivers: number;
   /** How many more messages may be held now. Receiving waits while it is 0; call {@link Poller.wake} when that changes. */
   readonly room: () => number;
-  readonly onMessages: (messages: readonly ReceivedMessage[], queueUrl: string) => void;
+  /** Called with what one receive brought. The messages stay hidden until each is deleted, made visible or left to expire. */
+  readonly onMessages: (messages: readonly ReceivedMessage[], inFlight: InFlightMessages) => void;
   /** A receive or look-up failed and is tried again in `retryInMs`. `queueUrl` is undefined where the look-up failed. */
   readonly onError: (error: unknown, retryInMs: number, queueUrl: string | undefined) => void;
+  /** A delete or a visibility change was given up. Nothing is lost: SQS delivers the message again. */
+  readonly onGivenUp: (error: unknown, queueUrl: string) => void;
   readonly timing: Timing;
 }
 
@@ -34,7 +40,7 @@ export class Poller {
   /** Receives in flight are cut. */
   readonly #cut = new AbortController();
   readonly #receivers = new Set<Promise<void>>();
-  readonly #growth = new ReceiverGrowth();
+  readonly #pace = new PollingPace();
   /**
    * Receivers that go on. Not the size of the set: a receiver leaves that a microtask after it has decided to end, and two that
    * decided within the same turn would each take the other for the one that stays.
@@ -43,6 +49,7 @@ export class Poller {
   /** Messages that receives in flight may bring. */
   #claimed = 0;
   #wakeUp: (() => void)[] = [];
+  #inFlight: InFlightMessages | undefined;
 
   constructor(options: PollerOptions) {
     this.#options = options;
@@ -71,6 +78,16 @@ export class Poller {
     await cut;
   }
 
+  /** Resolves when SQS has been told of every message that was deleted or made visible. */
+  async settled(): Promise<void> {
+    await this.#inFlight?.idle();
+  }
+
+  /** Keeps nothing hidden any longer: SQS delivers again what is still in flight. */
+  abandon(): void {
+    this.#inFlight?.stop();
+  }
+
   #addReceiver(): void {
     this.#active += 1;
     const receiver = this.#receive().finally(() => this.#receivers.delete(receiver));
@@ -79,7 +96,7 @@ export class Poller {
 
   #grow(): void {
     if (this.#active >= this.#options.maxReceivers || this.#stopped.signal.aborted) return;
-    this.#growth.added();
+    this.#pace.added();
     this.#addReceiver();
   }
 
@@ -108,13 +125,13 @@ export class Poller {
         giveBack();
         failures = 0;
         if (messages.length > 0) {
-          this.#options.onMessages(messages, queueUrl);
+          this.#handOver(messages, queueUrl);
           // What comes of them (the next task of a run) goes out before the next poll.
           await nextTurn();
         }
-        if (messages.length === MAX_BATCH_ENTRIES && this.#growth.full()) this.#grow();
+        if (messages.length === MAX_BATCH_ENTRIES && this.#pace.full()) this.#grow();
         if (messages.length === 0) {
-          this.#growth.empty(this.#active === 1);
+          this.#pace.empty(this.#active === 1);
           if (this.#leaves()) return;
         }
       } catch (error) {
@@ -126,6 +143,18 @@ export class Poller {
         await timing.sleep(retryInMs, signal);
       }
     }
+  }
+
+  #handOver(messages: readonly ReceivedMessage[], queueUrl: string): void {
+    // A queue that was deleted and made anew may come back under another URL.
+    if (this.#inFlight?.queueUrl !== queueUrl) {
+      const { api, receive, deleteLingerMs, timing, onGivenUp } = this.#options;
+      const { visibilityTimeoutSeconds } = receive;
+      const givenUp = (error: unknown) => onGivenUp(error, queueUrl);
+      this.#inFlight = new InFlightMessages({ api, queueUrl, visibilityTimeoutSeconds, deleteLingerMs, timing, onGivenUp: givenUp });
+    }
+    for (const { receiptHandle } of messages) this.#inFlight.keepHidden(receiptHandle);
+    this.#options.onMessages(messages, this.#inFlight);
   }
 
   /** Whether the calling receiver may end: the last one never does. */

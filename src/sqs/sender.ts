@@ -2,7 +2,7 @@ import { SqsRequestError } from '../errors.ts';
 import { isFifoQueue } from '../topology/fifo-queues.ts';
 import { MAX_BATCH_ENTRIES, MAX_MESSAGE_BYTES, messageBytes } from '../wire/limits.ts';
 import { Batcher } from './batcher.ts';
-import { Lanes } from './lanes.ts';
+import { MessageGroups } from './message-groups.ts';
 import type { EntryOutcome, OutgoingMessage, ResultSender } from './sqs-api.ts';
 
 /** Requests in flight to one queue: the second hides the first one's round trip; a third only makes batches smaller. */
@@ -30,7 +30,7 @@ export class Sender {
     const { batcher, groups } = this.#queue(queueUrl);
     const add = () => batcher.add(message, messageBytes(message.body, message.attributes));
     const { groupId } = message;
-    const outcome = await (groups === undefined || groupId === undefined ? add() : groups.run(groupId, add));
+    const outcome = await (groups === undefined || groupId === undefined ? add() : groups.run([groupId], add));
     if (!outcome.ok) throw new SqsRequestError('SendMessageBatch', outcome.sqsCode, outcome.transient);
   }
 
@@ -53,7 +53,7 @@ export class Sender {
         maxBytes: MAX_MESSAGE_BYTES,
         maxInFlight: SENDS_IN_FLIGHT,
       });
-      queue = { batcher, groups: isFifoQueue(queueUrl) ? new Lanes() : undefined };
+      queue = { batcher, groups: isFifoQueue(queueUrl) ? new MessageGroups() : undefined };
       this.#queues.set(queueUrl, queue);
     }
     return queue;
@@ -83,5 +83,5 @@ export class Sender {
 interface Outbox {
   readonly batcher: Batcher<OutgoingMessage, EntryOutcome>;
   /** Of a FIFO queue. */
-  readonly groups: Lanes | undefined;
+  readonly groups: MessageGroups | undefined;
 }

@@ -10,7 +10,7 @@ import {
 import { errorFields, type Logger } from '../logger.ts';
 import { storeLargeBody } from '../payloads/message-body.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
-import { Lanes } from '../sqs/lanes.ts';
+import { MessageGroups } from '../sqs/message-groups.ts';
 import type { QueueDirectory } from '../sqs/queue-directory.ts';
 import { retry } from '../sqs/retry.ts';
 import type { Sender } from '../sqs/sender.ts';
@@ -42,7 +42,7 @@ const BACKOFF = { firstMs: 100, maxMs: 5_000 };
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   /** Order within a run on FIFO queues, kept over the tries of a dispatch. */
-  readonly #runs = new Lanes();
+  readonly #runs = new MessageGroups();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -55,7 +55,7 @@ export class Dispatcher {
       // Looked up first: whether tasks wait for each other is the queue's affair.
       const queueUrl = queues.knownTasksQueueUrl(task.group) ?? (await this.#retry(dispatch, () => queues.tasksQueueUrl(task.group)));
       const send = () => this.#retry(dispatch, () => this.#sendOnce(dispatch));
-      await (isFifoQueue(queueUrl) ? this.#runs.run(task.runId, send) : send());
+      await (isFifoQueue(queueUrl) ? this.#runs.run([task.runId], send) : send());
     } catch (error) {
       if (this.#isTransient(error)) throw new DispatchTimeoutError(task, timeoutMs, { cause: error });
       throw error;

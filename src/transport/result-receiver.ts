@@ -2,13 +2,12 @@ import { InvalidMessageError, PayloadStoreError, TransportClosedError } from '..
 import { errorFields, type Logger } from '../logger.ts';
 import { readBody } from '../payloads/message-body.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
-import type { Acknowledger } from '../sqs/acknowledger.ts';
-import { Acknowledgers } from '../sqs/acknowledgers.ts';
-import { foreignDelaySeconds, isForeign } from '../sqs/foreign-message.ts';
-import { type Fate, handleLine, linesOf } from '../sqs/in-order.ts';
-import { Outstanding } from '../sqs/outstanding.ts';
+import type { InFlightMessages } from '../sqs/in-flight-messages.ts';
+import { byMessageGroup, type Disposition, handleInOrder } from '../sqs/message-groups.ts';
+import { PendingCount } from '../sqs/pending-count.ts';
 import { Poller } from '../sqs/poller.ts';
 import type { ReceivedMessage, SqsApi } from '../sqs/sqs-api.ts';
+import { isUnmarked, unmarkedDelaySeconds } from '../sqs/unmarked-message.ts';
 import type { Timing } from '../time.ts';
 import { isFifoQueue } from '../topology/fifo-queues.ts';
 import { decodeStepResult, type StepResult } from '../wire/step-result.ts';
@@ -56,9 +55,8 @@ const UNREADABLE_ON_FIFO_SECONDS = 1;
 export class ResultReceiver {
   readonly #options: ResultReceiverOptions;
   readonly #poller: Poller;
-  readonly #acknowledgers: Acknowledgers;
   readonly #outage: StoreOutage;
-  readonly #inFlight = new Outstanding();
+  readonly #inFlight = new PendingCount();
   /** By run, on a FIFO queue: what is with the engine and shuts the run's group meanwhile. */
   readonly #handovers = new Map<string, Handover>();
 
@@ -66,16 +64,6 @@ export class ResultReceiver {
     this.#options = options;
     const { api, queueUrl, waitTimeSeconds, deleteLingerMs, marker, timing, logger, onError } = options;
     this.#outage = new StoreOutage(() => this.#poller.wake(), timing.random);
-    this.#acknowledgers = new Acknowledgers({
-      api,
-      visibilityTimeoutSeconds: VISIBILITY_TIMEOUT_SECONDS,
-      deleteLingerMs,
-      timing,
-      onError: (error, queue) => {
-        logger.warn('a delete or visibility change failed; the message will be delivered again', { ...errorFields(error), queue });
-        onError(error, queue);
-      },
-    });
     this.#poller = new Poller({
       api,
       queueUrl,
@@ -84,12 +72,17 @@ export class ResultReceiver {
         visibilityTimeoutSeconds: VISIBILITY_TIMEOUT_SECONDS,
         attributeNames: marker === undefined ? [] : [marker],
       },
+      deleteLingerMs,
       maxReceivers: MAX_RECEIVERS,
       room: () => this.#outage.room(MAX_IN_FLIGHT - this.#inFlight.size),
-      onMessages: (messages, url) => this.#take(messages, url),
+      onMessages: (messages, inFlight) => this.#take(messages, inFlight),
       onError: (error, retryInMs, url) => {
         logger.warn('receiving results failed', { ...errorFields(error), queue: url, retryInMs });
         onError(error, url);
+      },
+      onGivenUp: (error, queue) => {
+        logger.warn('a delete or visibility change failed; the message will be delivered again', { ...errorFields(error), queue });
+        onError(error, queue);
       },
       timing,
     });
@@ -108,12 +101,12 @@ export class ResultReceiver {
   /** Resolves when the engine is done with everything it was given, and SQS has been told. */
   async settled(): Promise<void> {
     await this.#inFlight.idle();
-    await this.#acknowledgers.idle();
+    await this.#poller.settled();
   }
 
   /** Stops hiding what is still with the engine: another instance may have it. */
   abandon(): void {
-    this.#acknowledgers.stop();
+    this.#poller.abandon();
   }
 
   /**
@@ -124,16 +117,14 @@ export class ResultReceiver {
     this.#handovers.get(runId)?.acknowledgeEarly();
   }
 
-  #take(messages: readonly ReceivedMessage[], queueUrl: string): void {
-    const acknowledger = this.#acknowledgers.of(queueUrl);
-    const fifo = isFifoQueue(queueUrl);
-    for (const message of messages) acknowledger.hold(message.receiptHandle);
-    for (const line of linesOf(messages, queueUrl)) {
+  #take(messages: readonly ReceivedMessage[], inFlight: InFlightMessages): void {
+    const fifo = isFifoQueue(inFlight.queueUrl);
+    for (const group of byMessageGroup(messages, inFlight.queueUrl)) {
       const endProbe = this.#outage.received();
-      const handled = handleLine(
-        line,
-        (message) => this.#handle(message, acknowledger, fifo),
-        (message, delaySeconds) => acknowledger.release(message.receiptHandle, delaySeconds),
+      const handled = handleInOrder(
+        group,
+        (message) => this.#handle(message, inFlight, fifo),
+        (message, delaySeconds) => inFlight.makeVisible(message.receiptHandle, delaySeconds),
       );
       this.#track(handled, endProbe);
     }
@@ -154,51 +145,50 @@ export class ResultReceiver {
     });
   }
 
-  async #handle(message: ReceivedMessage, acknowledger: Acknowledger, fifo: boolean): Promise<Fate> {
+  async #handle(message: ReceivedMessage, inFlight: InFlightMessages, fifo: boolean): Promise<Disposition> {
     const { marker, timing } = this.#options;
-    if (isForeign(message, marker)) return this.#leaveAlone(message, acknowledger, foreignDelaySeconds(message, timing.random));
+    if (isUnmarked(message, marker)) return this.#skip(message, inFlight, unmarkedDelaySeconds(message, timing.random));
     let body: string | undefined;
     try {
       const read = readBody(message.body, this.#options.payloadStore);
       // Not awaited where there is nothing to wait for: almost always.
       body = typeof read === 'string' ? read : await read;
     } catch (error) {
-      return this.#unreadable(error, message, acknowledger);
+      return this.#unreadable(error, message, inFlight);
     }
     const result = this.#decode(message, body);
-    if (result !== undefined)
-      return fifo ? this.#handOverInGroup(message, result, acknowledger) : this.#handOver(message, result, acknowledger);
-    if (fifo) return this.#leaveAlone(message, acknowledger, UNREADABLE_ON_FIFO_SECONDS);
-    acknowledger.forget(message.receiptHandle);
-    return 'left alone';
+    if (result !== undefined) return fifo ? this.#handOverInGroup(message, result, inFlight) : this.#handOver(message, result, inFlight);
+    if (fifo) return this.#skip(message, inFlight, UNREADABLE_ON_FIFO_SECONDS);
+    inFlight.letExpire(message.receiptHandle);
+    return 'skipped';
   }
 
-  async #handOver(message: ReceivedMessage, result: StepResult, acknowledger: Acknowledger, handover?: Handover): Promise<Fate> {
+  async #handOver(message: ReceivedMessage, result: StepResult, inFlight: InFlightMessages, handover?: Handover): Promise<Disposition> {
     try {
       await this.#options
         .order()
         .submit(result, (handing) => this.#deliver(result, message.receiveCount, handing, handover), message.sentAt);
     } catch (error) {
-      return this.#notTaken(error, message, result, acknowledger, handover);
+      return this.#notTaken(error, message, result, inFlight, handover);
     }
     // The engine has it; the delete may come when it comes. In a group it must come before the next message is handed over.
-    if (handover === undefined) void acknowledger.delete(message.receiptHandle);
+    if (handover === undefined) void inFlight.delete(message.receiptHandle);
     else await handover.acknowledge();
-    return 'acknowledged';
+    return 'deleted';
   }
 
-  async #handOverInGroup(message: ReceivedMessage, result: StepResult, acknowledger: Acknowledger): Promise<Fate> {
+  async #handOverInGroup(message: ReceivedMessage, result: StepResult, inFlight: InFlightMessages): Promise<Disposition> {
     const handover = new Handover(
-      () => acknowledger.delete(message.receiptHandle),
+      () => inFlight.delete(message.receiptHandle),
       () => this.#options.saved(result),
     );
     this.#handovers.set(result.runId, handover);
-    const handedOver = this.#handOver(message, result, acknowledger, handover).finally(() => {
+    const handedOver = this.#handOver(message, result, inFlight, handover).finally(() => {
       if (this.#handovers.get(result.runId) === handover) this.#handovers.delete(result.runId);
     });
     // It may go on for long after its message was acknowledged.
     this.#track(handedOver.then(() => {}));
-    return Promise.race([handedOver, handover.acknowledged.then(() => 'acknowledged' as const)]);
+    return Promise.race([handedOver, handover.acknowledged.then(() => 'deleted' as const)]);
   }
 
   #decode({ messageId, receiveCount }: ReceivedMessage, body: string): StepResult | undefined {
@@ -230,26 +220,26 @@ export class ResultReceiver {
     error: unknown,
     message: ReceivedMessage,
     result: StepResult,
-    acknowledger: Acknowledger,
+    inFlight: InFlightMessages,
     handover: Handover | undefined,
-  ): Promise<Fate> {
+  ): Promise<Disposition> {
     // Closed before its turn came: nobody has seen it, so another instance may have it at once.
-    if (error instanceof TransportClosedError) return this.#again(message, acknowledger, 0);
+    if (error instanceof TransportClosedError) return this.#again(message, inFlight, 0);
 
     const { logger, onError } = this.#options;
     const ids = { runId: result.runId, stepId: result.stepId, messageId: message.messageId, receiveCount: message.receiveCount };
     onError(error, undefined);
     if (handover?.isAcknowledged) {
       logger.error('the turn that a result began failed after the result was saved', { ...ids, ...errorFields(error) });
-      return 'acknowledged';
+      return 'deleted';
     }
     const delaySeconds = redeliverySeconds(message, this.#options.timing.random);
     logger.error('the engine rejected a result; it will be delivered again', { ...ids, ...errorFields(error), delaySeconds });
-    return this.#again(message, acknowledger, delaySeconds);
+    return this.#again(message, inFlight, delaySeconds);
   }
 
   /** Its stored body is missing, denied or out of reach: that may be mended, so the result is kept and tried again. */
-  #unreadable(error: unknown, message: ReceivedMessage, acknowledger: Acknowledger): Promise<Fate> {
+  #unreadable(error: unknown, message: ReceivedMessage, inFlight: InFlightMessages): Promise<Disposition> {
     const { logger, onError } = this.#options;
     const { messageId, receiveCount } = message;
     const delaySeconds = redeliverySeconds(message, this.#options.timing.random);
@@ -258,17 +248,17 @@ export class ResultReceiver {
     onError(error, undefined);
     // One that is gone may stay so until its receives are used up: the other results of its run neither wait for it nor go with it.
     const transient = !(error instanceof PayloadStoreError) || error.transient;
-    return transient ? this.#again(message, acknowledger, delaySeconds) : this.#leaveAlone(message, acknowledger, delaySeconds);
+    return transient ? this.#again(message, inFlight, delaySeconds) : this.#skip(message, inFlight, delaySeconds);
   }
 
-  async #again({ receiptHandle }: ReceivedMessage, acknowledger: Acknowledger, delaySeconds: number): Promise<Fate> {
-    await acknowledger.release(receiptHandle, delaySeconds);
-    return { againInSeconds: delaySeconds };
+  async #again({ receiptHandle }: ReceivedMessage, inFlight: InFlightMessages, delaySeconds: number): Promise<Disposition> {
+    await inFlight.makeVisible(receiptHandle, delaySeconds);
+    return { redeliveredInSeconds: delaySeconds };
   }
 
   /** It goes back too, and holds up nothing of its group. */
-  async #leaveAlone({ receiptHandle }: ReceivedMessage, acknowledger: Acknowledger, delaySeconds: number): Promise<Fate> {
-    await acknowledger.release(receiptHandle, delaySeconds);
-    return 'left alone';
+  async #skip({ receiptHandle }: ReceivedMessage, inFlight: InFlightMessages, delaySeconds: number): Promise<Disposition> {
+    await inFlight.makeVisible(receiptHandle, delaySeconds);
+    return 'skipped';
   }
 }

@@ -11,8 +11,8 @@ import { type ContainerStepFunction, type FromJson, isStepFunction } from '../co
 import { TaskWorker } from '../container/task-worker.ts';
 import { ConfigurationError, QueueNotFoundError } from '../errors.ts';
 import { defaultLogger, errorFields, type Logger, safeLogger } from '../logger.ts';
-import { DELETE_LINGER_MS } from '../sqs/acknowledger.ts';
 import { type OpenedClients, openClients } from '../sqs/clients.ts';
+import { DELETE_LINGER_MS } from '../sqs/in-flight-messages.ts';
 import { QueueDirectory } from '../sqs/queue-directory.ts';
 import { Sender } from '../sqs/sender.ts';
 import type { ServedStep } from '../step/run-task.ts';

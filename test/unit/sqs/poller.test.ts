@@ -1,11 +1,16 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { InFlightMessages } from '../../../src/sqs/in-flight-messages.ts';
 import { Poller, type PollerOptions } from '../../../src/sqs/poller.ts';
-import type { ReceivedMessage, ReceiveOptions } from '../../../src/sqs/sqs-api.ts';
+import type { EntryOutcome, ReceivedMessage, ReceiveOptions } from '../../../src/sqs/sqs-api.ts';
 import { type Deferred, deferred, stateOf } from '../../support/deferred.ts';
 import { FakeTiming, settle } from '../../support/fake-timing.ts';
 
 const QUEUE = 'https://sqs.eu-west-1.amazonaws.com/1/durable-results';
+
+const RECEIVE = { waitTimeSeconds: 20, visibilityTimeoutSeconds: 30 };
+const accept = (_queueUrl: string, entries: readonly unknown[]) => Promise.resolve(entries.map((): EntryOutcome => ({ ok: true })));
+const settlesAll = { deleteMessages: accept, changeVisibility: accept };
 
 interface Receive {
   readonly options: ReceiveOptions;
@@ -37,13 +42,15 @@ function setUp(options: Partial<PollerOptions> = {}) {
         signal?.addEventListener('abort', () => receive.answer.reject(new Error('aborted')), { once: true });
         return receive.answer.promise.finally(() => open.splice(open.indexOf(receive), 1));
       },
+      ...settlesAll,
     },
     queueUrl: () => Promise.resolve(QUEUE),
-    receive: { waitTimeSeconds: 20 },
+    receive: RECEIVE,
     maxReceivers: 3,
     room: () => room.left,
     onMessages: (received) => handed.push(received.length),
     onError: (error, retryInMs, queueUrl) => errors.push([String(error), retryInMs, queueUrl]),
+    onGivenUp: (error) => expect.fail(String(error)),
     timing,
     ...options,
   });
@@ -72,7 +79,7 @@ describe('receiving', () => {
 
   it('hands over the queue URL that the messages came from', async () => {
     const urls: string[] = [];
-    const { answer, start } = setUp({ onMessages: (_received, queueUrl) => urls.push(queueUrl) });
+    const { answer, start } = setUp({ onMessages: (_received, { queueUrl }) => urls.push(queueUrl) });
     await start();
     await answer(1);
     expect(urls).toEqual([QUEUE]);
@@ -92,6 +99,7 @@ describe('receiving', () => {
           const received = answers.shift();
           return received ?? new Promise((resolve) => signal?.addEventListener('abort', () => resolve([])));
         },
+        ...settlesAll,
       },
       onMessages: () => void reactions(),
     });
@@ -115,6 +123,50 @@ describe('receiving', () => {
     poller.start();
     await settle();
     expect(open).toHaveLength(1);
+  });
+});
+
+describe('messages in flight', () => {
+  it('stay hidden from their receive on, and the poller is settled when SQS has been told of all', async () => {
+    const hidden: string[] = [];
+    const keepHidden = vi.spyOn(InFlightMessages.prototype, 'keepHidden').mockImplementation((handle) => void hidden.push(handle));
+    const told = deferred<EntryOutcome[]>();
+    let inFlight: InFlightMessages | undefined;
+    const { poller, answer, start } = setUp({
+      api: { receiveMessages: async (_queueUrl, _options, signal) => received(signal), ...settlesAll, deleteMessages: () => told.promise },
+      onMessages: (_messages, these) => {
+        expect(hidden).toEqual(['r0', 'r1']);
+        inFlight = these;
+      },
+    });
+    const answers = [messages(2)];
+    const received = (signal: AbortSignal | undefined) =>
+      answers.shift() ?? new Promise<ReceivedMessage[]>((resolve) => signal?.addEventListener('abort', () => resolve([])));
+    await start();
+    await answer();
+    await poller.settled();
+    void inFlight?.delete('r0');
+    const settled = poller.settled();
+    expect(await stateOf(settled)).toBe('pending');
+    told.resolve([{ ok: true }]);
+    await settle();
+    expect(await stateOf(settled)).toBe('fulfilled');
+    keepHidden.mockRestore();
+    void poller.stop();
+  });
+
+  it('belong to the queue that they came from: one that was made anew has another URL', async () => {
+    const urls = [QUEUE, QUEUE, `${QUEUE}-anew`];
+    const seen: InFlightMessages[] = [];
+    const { answer, start } = setUp({
+      queueUrl: async () => urls.shift() ?? QUEUE,
+      onMessages: (_messages, inFlight) => seen.push(inFlight),
+    });
+    await start();
+    for (let receives = 0; receives < 3; receives += 1) await answer(1);
+    expect(seen[0]).toBe(seen[1]);
+    expect(seen.map(({ queueUrl }) => queueUrl)).toEqual([QUEUE, QUEUE, `${QUEUE}-anew`]);
+    for (const inFlight of seen) inFlight.stop();
   });
 });
 
@@ -357,6 +409,7 @@ describe('stop', () => {
           answers.push(answer);
           return answer.promise;
         },
+        ...settlesAll,
       },
     });
     await start();

@@ -3,17 +3,17 @@ import type { Timing } from '../time.ts';
 import { isFifoQueue } from '../topology/fifo-queues.ts';
 import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
 import { Batcher } from './batcher.ts';
-import { Outstanding } from './outstanding.ts';
-import { type RetryOptions, retry } from './retry.ts';
+import { PendingCount } from './pending-count.ts';
+import { retry } from './retry.ts';
 import type { EntryOutcome, SqsApi, VisibilityChange } from './sqs-api.ts';
 
-export interface AcknowledgerOptions {
+export interface InFlightOptions {
   readonly api: Pick<SqsApi, 'deleteMessages' | 'changeVisibility'>;
   readonly queueUrl: string;
-  /** What each receive asked for; held messages are extended by as much again. */
+  /** What each receive asked for; the visibility of a message that is kept hidden is extended by as much again. */
   readonly visibilityTimeoutSeconds: number;
-  /** A delete or an extension was given up. Nothing is lost: SQS delivers the message again. */
-  readonly onError: (error: unknown) => void;
+  /** A delete or a visibility change was given up. Nothing is lost: SQS delivers the message again. */
+  readonly onGivenUp: (error: unknown) => void;
   readonly timing: Timing;
   /**
    * How long a delete may wait for others to share its request. Not on a FIFO queue, where the next message of the group waits for it.
@@ -29,19 +29,21 @@ const BACKOFF = { firstMs: 100, maxMs: 5_000 };
 const GIVE_UP_AFTER_MS = 30_000;
 const REQUESTS_IN_FLIGHT = 2;
 
-/** Says to one queue what became of its messages: still in work, done, or back to the queue. */
-export class Acknowledger {
-  readonly #options: AcknowledgerOptions;
+/** The messages of one queue that were received and are not deleted: keeps them hidden, deletes them, makes them visible again. */
+export class InFlightMessages {
+  readonly queueUrl: string;
+  readonly #options: InFlightOptions;
   readonly #deletes: Batcher<string, EntryOutcome>;
   readonly #changes: Batcher<VisibilityChange, EntryOutcome>;
   /** Receipt handle → when its visibility is to be extended next, by `timing`. */
-  readonly #held = new Map<string, number>();
+  readonly #hidden = new Map<string, number>();
   /** Deletes and releases that have not settled, those between two tries included. */
-  readonly #settling = new Outstanding();
+  readonly #settling = new PendingCount();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: AcknowledgerOptions) {
+  constructor(options: InFlightOptions) {
     const { api, queueUrl, deleteLingerMs = 0 } = options;
+    this.queueUrl = queueUrl;
     this.#options = options;
     this.#deletes = new Batcher({
       flush: (handles) => api.deleteMessages(queueUrl, handles),
@@ -56,38 +58,39 @@ export class Acknowledger {
     });
   }
 
-  /** Keeps a message hidden until it is deleted or released. */
-  hold(receiptHandle: string): void {
-    this.#held.set(receiptHandle, this.#options.timing.now() + this.#extendEveryMs);
+  /** Extends the visibility timeout of a message until it is deleted, made visible or left to expire. */
+  keepHidden(receiptHandle: string): void {
+    this.#hidden.set(receiptHandle, this.#options.timing.now() + this.#extendEveryMs);
     this.#timer ??= setInterval(() => this.#extendDue(), Math.min(this.#extendEveryMs / 2, 5_000)).unref();
   }
 
-  /** The message is done with. Resolves when SQS has deleted it, or when that was given up. */
+  /** Resolves when SQS has deleted the message, or when that was given up. */
   delete(receiptHandle: string): Promise<void> {
-    this.#letGo(receiptHandle);
+    this.letExpire(receiptHandle);
     return this.#settle('DeleteMessageBatch', () => this.#deletes.add(receiptHandle));
   }
 
-  /** The message goes back to the queue and is delivered again after `delaySeconds`. */
-  release(receiptHandle: string, delaySeconds: number): Promise<void> {
-    this.#letGo(receiptHandle);
+  /** Ends the message's visibility timeout after `delaySeconds`, so that SQS delivers it again. */
+  makeVisible(receiptHandle: string, delaySeconds: number): Promise<void> {
+    this.letExpire(receiptHandle);
     const change = { receiptHandle, timeoutSeconds: delaySeconds };
     return this.#settle('ChangeMessageVisibilityBatch', () => this.#changes.add(change));
   }
 
-  /** Stops extending a message and leaves it be: it is delivered again when its visibility ends. */
-  forget(receiptHandle: string): void {
-    this.#letGo(receiptHandle);
+  /** Extends the visibility of a message no further: SQS delivers it again when its timeout ends. */
+  letExpire(receiptHandle: string): void {
+    this.#hidden.delete(receiptHandle);
+    if (this.#hidden.size === 0) this.stop();
   }
 
-  /** Stops extending what is still held. */
+  /** Extends nothing further. */
   stop(): void {
-    this.#held.clear();
+    this.#hidden.clear();
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
 
-  /** Resolves when no delete and no change waits. */
+  /** Resolves when no delete and no visibility change is pending. */
   async idle(): Promise<void> {
     this.#deletes.hurry();
     await this.#settling.idle();
@@ -99,19 +102,14 @@ export class Acknowledger {
     return (this.#options.visibilityTimeoutSeconds * 1000) / 2;
   }
 
-  #letGo(receiptHandle: string): void {
-    this.#held.delete(receiptHandle);
-    if (this.#held.size === 0) this.stop();
-  }
-
   #extendDue(): void {
     const now = this.#options.timing.now();
-    for (const [receiptHandle, due] of this.#held) {
+    for (const [receiptHandle, due] of this.#hidden) {
       if (due > now) continue;
-      this.#held.set(receiptHandle, now + this.#extendEveryMs);
+      this.#hidden.set(receiptHandle, now + this.#extendEveryMs);
       const change = { receiptHandle, timeoutSeconds: this.#options.visibilityTimeoutSeconds };
-      // Once the message is deleted or released, one more try would only hide it again, and its failure is no news.
-      const wanted = () => this.#held.has(receiptHandle);
+      // Once the message is deleted or made visible, one more try would only hide it again, and its failure is no news.
+      const wanted = () => this.#hidden.has(receiptHandle);
       void this.#tryUntilDone('ChangeMessageVisibilityBatch', () => this.#changes.add(change), wanted);
     }
   }
@@ -122,20 +120,22 @@ export class Acknowledger {
     this.#settling.end();
   }
 
-  /** Never rejects: what is given up goes to `onError`. */
+  /** Never rejects: what is given up goes to `onGivenUp`. */
   async #tryUntilDone(operation: string, add: () => Promise<EntryOutcome>, wanted: () => boolean): Promise<void> {
-    const options: RetryOptions = {
-      backoff: BACKOFF,
-      timing: this.#options.timing,
-      timeoutMs: GIVE_UP_AFTER_MS,
-      isTransient: (error) => error instanceof SqsRequestError && error.transient,
-    };
     try {
-      await retry(async () => {
-        if (!wanted()) return;
-        const outcome = await add();
-        if (!outcome.ok) throw new SqsRequestError(operation, outcome.sqsCode, outcome.transient);
-      }, options);
+      await retry(
+        async () => {
+          if (!wanted()) return;
+          const outcome = await add();
+          if (!outcome.ok) throw new SqsRequestError(operation, outcome.sqsCode, outcome.transient);
+        },
+        {
+          backoff: BACKOFF,
+          timing: this.#options.timing,
+          timeoutMs: GIVE_UP_AFTER_MS,
+          isTransient: (error) => error instanceof SqsRequestError && error.transient,
+        },
+      );
     } catch (error) {
       if (wanted()) this.#report(error);
     }
@@ -143,7 +143,7 @@ export class Acknowledger {
 
   #report(error: unknown): void {
     try {
-      this.#options.onError(error);
+      this.#options.onGivenUp(error);
     } catch {
       // A listener that throws must not become an unhandled rejection, and there is nobody left to tell.
     }

@@ -5,7 +5,7 @@ const MOST_FULL_RECEIVES = 16;
  * Says when a backlog is worth one more receiver: at the first full receive, and after receivers that were added in vain only at the
  * second, fourth, eighth. A queue that is filled as fast as it is emptied brings full receives too, and another one there only asks in vain.
  */
-export class ReceiverGrowth {
+export class PollingPace {
   #needed = 1;
   #full = 0;
 

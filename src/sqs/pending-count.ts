@@ -1,5 +1,5 @@
-/** Counts work that is under way, and tells when there is none. A set of its promises would cost each of them three more. */
-export class Outstanding {
+/** Counts pending work, and tells when none is left. A set of its promises would cost each of them three more. */
+export class PendingCount {
   #count = 0;
   #waiting: (() => void)[] = [];
 
@@ -16,7 +16,7 @@ export class Outstanding {
     if (this.#count === 0) for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  /** Resolves when none is under way, that which begins meanwhile included. */
+  /** Resolves when nothing is pending, work included that begins meanwhile. */
   async idle(): Promise<void> {
     while (this.#count > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
