@@ -33,6 +33,9 @@ export interface LocalSqs {
   stop(): Promise<void>;
 }
 
+/** The emulator checks none, but clients refuse to send a request without. */
+export const LOCAL_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local' } as const;
+
 const OWNER = 'startLocalSqs';
 
 /**
@@ -69,7 +72,7 @@ export async function startLocalSqs(options: LocalSqsOptions = {}): Promise<Loca
     endpoint,
     region,
     port: Number(new URL(endpoint).port),
-    clientConfig: { endpoint, region, credentials: { accessKeyId: 'local', secretAccessKey: 'local' } },
+    clientConfig: { endpoint, region, credentials: LOCAL_CREDENTIALS },
     requests: () => Object.fromEntries(counts),
     stop: async () => {
       await app.close();

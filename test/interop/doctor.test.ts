@@ -98,7 +98,7 @@ async function doctor(service: DurableDeployment, options: Record<string, unknow
     openSqs: sdkAdminSqs,
     openLambda: (settings) => sdkAdminLambda(lambdaSdk, settings),
   });
-  await doctorCommand(context);
+  await doctorCommand.run(context);
   const { findings, notes }: { findings: Finding[]; notes: string[] } = JSON.parse(terminal.out);
   // A mapping's id is random.
   const found = findings.map(({ id, severity, where }) => `${severity} ${id} | ${where.replace(/mapping [0-9a-f-]{36}/, 'mapping')}`);
@@ -186,7 +186,7 @@ describe('doctor on queues, functions and mappings that exist', () => {
     const { found, notes, code } = await doctor(service, { ...options, live: false }, away);
     expect({ found, code }).toEqual({ found: [], code: 0 });
     expect(notes).toEqual([
-      expect.stringMatching(/^mappings and functions were not looked at: Lambda ListEventSourceMappings failed: .*ECONNREFUSED/),
+      expect.stringMatching(/^mappings and functions were not examined: Lambda ListEventSourceMappings failed: .*ECONNREFUSED/),
     ]);
     await expect(doctor(service, options, away)).rejects.toThrow('Lambda ListEventSourceMappings failed');
   });

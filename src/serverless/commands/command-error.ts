@@ -1,8 +1,8 @@
 import { DurableSqsError } from '../../errors.ts';
 
 /**
- * A mistake of whoever typed the command, or a state of the world: the deploy tool prints its message without a stack trace, and exits 1.
- * The tool knows such errors by this name only.
+ * A mistake on the command line, or something outside that is not as the command needs it. The deploy tool prints its message without a
+ * stack trace and exits 1; it recognizes such errors by this name only.
  */
 export class CommandError extends Error {
   override readonly name = 'ServerlessError';
@@ -11,7 +11,7 @@ export class CommandError extends Error {
 
 /**
  * An error as the deploy tool should show it: ours, the SDK's and the network's by their message, a bug of ours with its stack.
- * `local` says whether the command was to look at `sls durable local`.
+ * @param local whether the command was to talk to `sls durable local`
  */
 export function shownError(error: unknown, local = false): unknown {
   if (local && error instanceof DurableSqsError && error.message.includes('ECONNREFUSED')) {
@@ -19,9 +19,13 @@ export function shownError(error: unknown, local = false): unknown {
   }
   if (error instanceof DurableSqsError) return new CommandError(error.message, { cause: error });
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    return new CommandError(`${error.message}. Another program has the port: end it, or give another with --port (0 takes a free one).`, {
-      cause: error,
-    });
+    const remedy = 'Another program uses the port: end it, or choose another with --port (0 takes a free one).';
+    return new CommandError(`${error.message}. ${remedy}`, { cause: error });
   }
   return error;
+}
+
+/** The message of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

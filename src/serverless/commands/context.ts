@@ -3,9 +3,9 @@ import type { DurableDeployment } from '../deployment.ts';
 import type { AdminLambda, LambdaSettings } from './aws/admin-lambda.ts';
 import type { AdminSqs } from './aws/admin-sqs.ts';
 
-/** What a command gets of the deploy tool and of the world. Everything a command does goes through here, so tests need no deploy tool. */
+/** All that a command sees of the deploy tool, the terminal and AWS, so that tests need none of them. */
 export interface CommandContext {
-  /** What serverless.yml says. @throws ConfigurationError where it is wrong */
+  /** What serverless.yml says. @throws ConfigurationError where it has mistakes */
   service(): DurableDeployment;
   /** What a function has besides its mappings. */
   functionSettings(functionKey: string): FunctionSettings;
@@ -17,24 +17,25 @@ export interface CommandContext {
   /** Options of the command line as the deploy tool parsed them; null or undefined where one was not given. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Writes to stdout what the command is about, line feeds included. */
+  /** Writes the command's answer to stdout. The text brings its own line feeds. */
   write(text: string): void;
-  /** Writes to stderr what goes on meanwhile: progress, hints, warnings. */
+  /** Writes progress, hints and warnings to stderr. */
   writeError(text: string): void;
   setExitCode(code: number): void;
-  /** Asks a yes-or-no question; undefined where nobody sits at a terminal. */
+  /** Asks a yes-or-no question; undefined where stdin is no terminal. */
   confirm(question: string): Promise<boolean | undefined>;
   openSqs(config: SQSClientConfig): AdminSqs;
   /** Undefined where the SDK's Lambda client is not installed. */
   openLambda(settings: LambdaSettings): AdminLambda | undefined;
-  /** Credentials of the deploy tool, its profile option included; undefined: the SDK's own. */
+  /** Credentials that the deploy tool found (`--aws-profile` included); undefined: the SDK's own default chain. */
   credentials(): SQSClientConfig['credentials'] | undefined;
+  /** Milliseconds since the epoch. */
   now(): number;
 }
 
 export interface FunctionSettings {
   /** Its name on AWS: `service-stage-chargeCard`. */
   readonly name: string;
-  /** Its environment of serverless.yml, plain strings only, the provider's included. */
+  /** Its environment in serverless.yml, the provider's included; plain values only, as text. */
   readonly environment: Readonly<Record<string, string>>;
 }

@@ -3,7 +3,7 @@ import type { CommandContext } from './context.ts';
 
 type Options = CommandContext['options'];
 
-/** A text option; undefined where it was not given. */
+/** A text; undefined where the option was not given. */
 export function textOption(options: Options, name: string): string | undefined {
   const value = options[name];
   if (value === undefined || value === null) return undefined;
@@ -15,7 +15,7 @@ export function flagOption(options: Options, name: string): boolean {
   return options[name] === true;
 }
 
-/** @param maximum inclusive */
+/** An integer; undefined where the option was not given. @param maximum inclusive */
 export function integerOption(options: Options, name: string, minimum: number, maximum: number): number | undefined {
   const text = textOption(options, name);
   if (text === undefined) return undefined;
@@ -25,7 +25,7 @@ export function integerOption(options: Options, name: string, minimum: number, m
   return value;
 }
 
-/** A number of seconds, fractions allowed. */
+/** A number of seconds above 0, fractions allowed. */
 export function secondsOption(options: Options, name: string): number | undefined {
   const text = textOption(options, name);
   if (text === undefined) return undefined;

@@ -6,7 +6,7 @@ import { loadLambdaSdk, sdkAdminLambda } from './aws/admin-lambda.ts';
 import { sdkAdminSqs } from './aws/admin-sqs.ts';
 import type { CommandContext } from './context.ts';
 
-/** What the commands use of the deploy tool. */
+/** The little of the deploy tool that the commands use. */
 export interface CommandHost {
   readonly serviceDir?: string | undefined;
   readonly service: { readonly functions: Readonly<Record<string, unknown>>; readonly provider: unknown; readonly custom?: unknown };
@@ -19,7 +19,7 @@ export interface CommandProvider {
   getAwsSdkV3CredentialsProvider?(): SQSClientConfig['credentials'];
 }
 
-/** The context of commands that the deploy tool runs. */
+/** The context of a command that the deploy tool runs. */
 export function oslsContext(
   host: CommandHost,
   options: Readonly<Record<string, unknown>>,
@@ -27,7 +27,7 @@ export function oslsContext(
 ): CommandContext {
   const provider = () => host.getProvider('aws');
   const serviceDir = host.serviceDir ?? process.cwd();
-  // Bound before handlers run here: `sls durable local --json` leads what they print to stderr.
+  // Bound now: `sls durable local --json` replaces `process.stdout.write` later.
   const write = process.stdout.write.bind(process.stdout);
   const credentials = () => provider().getAwsSdkV3CredentialsProvider?.();
   return {
@@ -69,7 +69,7 @@ function functionSettings({ service }: CommandHost, functionKey: string) {
   };
 }
 
-/** Numbers and booleans become text, as the deploy tool makes them; references to resources have no value here. */
+/** Numbers and booleans become text, as when deployed. References to resources have no value on this machine. */
 function plainStrings(environment: unknown): Record<string, string> {
   if (!isRecord(environment)) return {};
   return Object.fromEntries(

@@ -14,31 +14,28 @@ import {
   type SQSClientConfig,
 } from '@aws-sdk/client-sqs';
 import { isMissingQueue, requestError } from '../../../sqs/request-errors.ts';
-import { bounded } from './bounded.ts';
+import { boundedRequests } from './requests.ts';
 
-/** Requests at the same time: `GetQueueAttributes` of a large account would be throttled otherwise. */
+/** Requests at the same time: AWS would throttle `GetQueueAttributes` in a large account otherwise. */
 const REQUESTS_AT_ONCE = 10;
 
-/**
- * The SQS calls of the commands: messages with all that is on them, and whole queues. A request that fails rejects with
- * `SqsRequestError`.
- */
+/** The SQS calls of the commands: queues, and messages with all their attributes. A request that fails rejects with `SqsRequestError`. */
 export interface AdminSqs {
   /** Undefined where there is no queue of that name. */
   findQueueUrl(queueName: string): Promise<string | undefined>;
-  /** URLs of all queues whose name starts so. */
+  /** URLs of all queues whose names start with the prefix. */
   listQueues(namePrefix: string): Promise<string[]>;
-  /** All attributes. */
+  /** All attributes of a queue. */
   attributes(queueUrl: string): Promise<Readonly<Record<string, string>>>;
-  /** Gives the URL. */
+  /** Gives the URL of the queue. */
   createQueue(queueName: string, attributes: Readonly<Record<string, string>>): Promise<string>;
-  /** Up to ten messages with all their attributes; waits a second for the first. */
+  /** Up to ten messages with all their attributes; waits up to a second for the first. */
   receive(queueUrl: string, visibilityTimeoutSeconds: number): Promise<Message[]>;
   send(message: SendMessageCommandInput): Promise<void>;
   delete(queueUrl: string, receiptHandle: string): Promise<void>;
-  /** Makes a received message visible at once. */
+  /** Makes a received message visible again at once. */
   release(queueUrl: string, receiptHandle: string): Promise<void>;
-  /** Deletes every message, those in flight included. */
+  /** Deletes every message of a queue, those in flight included. */
   purge(queueUrl: string): Promise<void>;
   /** Closes the connections. */
   destroy(): void;
@@ -47,24 +44,12 @@ export interface AdminSqs {
 /** {@link AdminSqs} on the AWS SDK. */
 export function sdkAdminSqs(config: SQSClientConfig): AdminSqs {
   const client = new SQSClient(config);
-  const inTurn = bounded(REQUESTS_AT_ONCE);
-
-  async function call<T>(operation: string, send: () => Promise<T>): Promise<T> {
-    try {
-      return await inTurn(send);
-    } catch (error) {
-      throw requestError(operation, error);
-    }
-  }
+  const request = boundedRequests(REQUESTS_AT_ONCE, requestError);
 
   return {
     async findQueueUrl(queueName) {
-      try {
-        return (await inTurn(() => client.send(new GetQueueUrlCommand({ QueueName: queueName })))).QueueUrl;
-      } catch (error) {
-        if (isMissingQueue(error)) return undefined;
-        throw requestError('GetQueueUrl', error);
-      }
+      const command = new GetQueueUrlCommand({ QueueName: queueName });
+      return (await request('GetQueueUrl', () => client.send(command).catch(undefinedWhereMissing)))?.QueueUrl;
     },
 
     async listQueues(namePrefix) {
@@ -76,7 +61,7 @@ export function sdkAdminSqs(config: SQSClientConfig): AdminSqs {
           MaxResults: 1_000,
           ...(token === undefined ? {} : { NextToken: token }),
         });
-        const answer = await call('ListQueues', () => client.send(command));
+        const answer = await request('ListQueues', () => client.send(command));
         urls.push(...(answer.QueueUrls ?? []));
         token = answer.NextToken;
       } while (token !== undefined && token !== '');
@@ -85,12 +70,12 @@ export function sdkAdminSqs(config: SQSClientConfig): AdminSqs {
 
     async attributes(queueUrl) {
       const command = new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ['All'] });
-      return (await call('GetQueueAttributes', () => client.send(command))).Attributes ?? {};
+      return (await request('GetQueueAttributes', () => client.send(command))).Attributes ?? {};
     },
 
     async createQueue(queueName, attributes) {
       const command = new CreateQueueCommand({ QueueName: queueName, Attributes: { ...attributes } });
-      const { QueueUrl } = await call('CreateQueue', () => client.send(command));
+      const { QueueUrl } = await request('CreateQueue', () => client.send(command));
       if (QueueUrl === undefined) throw new TypeError(`CreateQueue gave no URL for queue "${queueName}"`);
       return QueueUrl;
     },
@@ -105,26 +90,31 @@ export function sdkAdminSqs(config: SQSClientConfig): AdminSqs {
         MessageSystemAttributeNames: ['All'],
         MessageAttributeNames: ['All'],
       });
-      return (await call('ReceiveMessage', () => client.send(command))).Messages ?? [];
+      return (await request('ReceiveMessage', () => client.send(command))).Messages ?? [];
     },
 
     async send(message) {
-      await call('SendMessage', () => client.send(new SendMessageCommand(message)));
+      await request('SendMessage', () => client.send(new SendMessageCommand(message)));
     },
 
     async delete(queueUrl, receiptHandle) {
-      await call('DeleteMessage', () => client.send(new DeleteMessageCommand({ QueueUrl: queueUrl, ReceiptHandle: receiptHandle })));
+      await request('DeleteMessage', () => client.send(new DeleteMessageCommand({ QueueUrl: queueUrl, ReceiptHandle: receiptHandle })));
     },
 
     async release(queueUrl, receiptHandle) {
       const command = new ChangeMessageVisibilityCommand({ QueueUrl: queueUrl, ReceiptHandle: receiptHandle, VisibilityTimeout: 0 });
-      await call('ChangeMessageVisibility', () => client.send(command));
+      await request('ChangeMessageVisibility', () => client.send(command));
     },
 
     async purge(queueUrl) {
-      await call('PurgeQueue', () => client.send(new PurgeQueueCommand({ QueueUrl: queueUrl })));
+      await request('PurgeQueue', () => client.send(new PurgeQueueCommand({ QueueUrl: queueUrl })));
     },
 
     destroy: () => client.destroy(),
   };
+}
+
+function undefinedWhereMissing(error: unknown): undefined {
+  if (isMissingQueue(error)) return undefined;
+  throw error;
 }

@@ -1,55 +1,57 @@
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
+import { LOCAL_CREDENTIALS } from '../../../local/embedded-sqs.ts';
 import { is } from '../../../options.ts';
 import { isAwsHost } from '../../../topology/partitions.ts';
+import type { CommandOption } from '../command.ts';
 import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
-import { localEndpointFile, readLocalEndpoint } from '../local/endpoint-file.ts';
+import { localEndpoint } from '../local/endpoint-file.ts';
 import { flagOption, textOption } from '../options.ts';
 import type { AdminLambda } from './admin-lambda.ts';
 import type { AdminSqs } from './admin-sqs.ts';
 
-/** Where `sls durable local` listens unless it is told another port. */
-export const DEFAULT_LOCAL_PORT = 9324;
-
-/** The options that say which SQS is meant; every command that talks to SQS has them. */
+/** The options that choose the SQS; every command that talks to SQS has them. */
 export const CONNECTION_OPTIONS = {
-  local: { usage: 'Look at the queues of "sls durable local" instead of AWS', type: 'boolean' },
-  endpoint: { usage: 'URL of the SQS to look at (default: AWS, or AWS_ENDPOINT_URL_SQS, or AWS_ENDPOINT_URL)', type: 'string' },
-} as const;
+  local: { usage: 'Use the queues of "sls durable local" instead of AWS', type: 'boolean' },
+  endpoint: { usage: 'URL of the SQS (default: AWS_ENDPOINT_URL_SQS, else AWS_ENDPOINT_URL, else AWS)', type: 'string' },
+} as const satisfies Readonly<Record<string, CommandOption>>;
 
-/** An emulator's URL, or undefined: then AWS is meant. */
-export function endpointOf(context: CommandContext): string | undefined {
+/** URL of the SQS that the options choose; undefined: AWS. */
+export function sqsEndpoint(context: CommandContext): string | undefined {
   const { options, env, serviceDir } = context;
   const given = textOption(options, 'endpoint');
   if (given !== undefined && !is.url.accepts(given)) {
     throw new CommandError(`--endpoint: expected a URL with http:// or https://, got "${given}"`);
   }
   if (given !== undefined && flagOption(options, 'local')) throw new CommandError('expected --local or --endpoint, got both');
-  if (flagOption(options, 'local')) return readLocalEndpoint(localEndpointFile(serviceDir)) ?? `http://127.0.0.1:${DEFAULT_LOCAL_PORT}`;
+  if (flagOption(options, 'local')) return localEndpoint(serviceDir);
   return given ?? (env['AWS_ENDPOINT_URL_SQS'] || env['AWS_ENDPOINT_URL'] || undefined);
 }
 
-/** Opens the SQS that the options mean. The caller destroys it. */
+/** Connects to the SQS that the options choose. The caller destroys it. */
 export function openSqs(context: CommandContext): AdminSqs {
-  return context.openSqs(clientSettings(context, endpointOf(context)));
+  return context.openSqs(clientSettings(context, sqsEndpoint(context)));
 }
 
+/** A Lambda to ask, or the reason why there is none. */
+export type LambdaConnection = { readonly lambda: AdminLambda } | { readonly none: string };
+
 /**
- * Opens the Lambda beside the SQS that the options mean, or says why there is none to ask. The caller destroys it.
+ * Connects to the Lambda that belongs to the chosen SQS, or says why there is none. The caller destroys it.
  *
- * `AWS_ENDPOINT_URL_LAMBDA` says where it is; else `--endpoint` and `AWS_ENDPOINT_URL` are taken for both. An SQS that stands alone has
- * none, and the mappings of an account have nothing to do with it.
+ * Its endpoint is `AWS_ENDPOINT_URL_LAMBDA`, else `--endpoint`, else `AWS_ENDPOINT_URL`. Where only `AWS_ENDPOINT_URL_SQS` names an
+ * emulator there is no Lambda: the mappings of an AWS account do not read the emulator's queues.
  */
-export function openLambda(context: CommandContext): AdminLambda | string {
+export function openLambda(context: CommandContext): LambdaConnection {
   const { env, options } = context;
-  if (flagOption(options, 'local')) return '"sls durable local" has no Lambda';
+  if (flagOption(options, 'local')) return { none: '"sls durable local" has no Lambda' };
   const endpoint = env['AWS_ENDPOINT_URL_LAMBDA'] || textOption(options, 'endpoint') || env['AWS_ENDPOINT_URL'] || undefined;
   const sqsOnly = env['AWS_ENDPOINT_URL_SQS'];
   if (endpoint === undefined && sqsOnly && !isAws(sqsOnly)) {
-    return `AWS_ENDPOINT_URL_SQS names an SQS outside AWS; AWS_ENDPOINT_URL_LAMBDA says where its Lambda is`;
+    return { none: 'AWS_ENDPOINT_URL_SQS names an SQS outside AWS; AWS_ENDPOINT_URL_LAMBDA says where its Lambda is' };
   }
   const lambda = context.openLambda(clientSettings(context, endpoint));
-  return lambda ?? 'the package "@aws-sdk/client-lambda" is not installed';
+  return lambda === undefined ? { none: 'the package "@aws-sdk/client-lambda" is not installed' } : { lambda };
 }
 
 function clientSettings(context: CommandContext, endpoint: string | undefined) {
@@ -61,13 +63,13 @@ function clientSettings(context: CommandContext, endpoint: string | undefined) {
   };
 }
 
-/** An endpoint of AWS's own, such as one within a VPC. */
+/** Whether an endpoint is AWS's own: a regional one, or one inside a VPC. */
 function isAws(endpoint: string): boolean {
   return URL.canParse(endpoint) && isAwsHost(new URL(endpoint).hostname);
 }
 
-/** An emulator takes any; but where the environment has some, the endpoint may be a proxy to AWS. */
+/** An emulator accepts any. Where the environment has credentials they are used: the endpoint may be a proxy to AWS. */
 function emulatorCredentials(env: CommandContext['env']): SQSClientConfig['credentials'] | undefined {
   const given = env['AWS_ACCESS_KEY_ID'] || env['AWS_PROFILE'];
-  return given ? undefined : { accessKeyId: 'local', secretAccessKey: 'local' };
+  return given ? undefined : LOCAL_CREDENTIALS;
 }

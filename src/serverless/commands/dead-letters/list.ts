@@ -1,25 +1,26 @@
 import type { AdminSqs } from '../aws/admin-sqs.ts';
+import { messagesIn } from '../aws/queue-depth.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption } from '../options.ts';
 import { age, counted, plain, table } from '../output/table.ts';
 import { type DeadLetter, deadLetter } from './dead-letter.ts';
-import { howToSeeMore, nothingFound, type Place, type Selection, visitDeadLetters } from './step-queues.ts';
+import type { DeadLetterQueues } from './queues.ts';
+import { howToSeeMore, idNotFound, type Selection, visitSelected } from './selection.ts';
 
 interface Listed extends DeadLetter {
   readonly queue: string;
 }
 
-/** Shows what lies in the queues, per step, and leaves it there. */
+/** Shows the messages of each step, and leaves them in their queues. */
 export async function listDeadLetters(context: CommandContext, sqs: AdminSqs, selection: Selection): Promise<void> {
-  const byPlace = new Map<Place, Listed[]>(selection.places.map((place) => [place, []]));
-  const unfinished = await visitDeadLetters(context, sqs, selection, ({ message, place, queue }) => {
-    byPlace.get(place)?.push({ ...deadLetter(message, queue.kind), queue: queue.name });
+  const byStep = new Map<DeadLetterQueues, Listed[]>(selection.steps.map((step) => [step, []]));
+  const unfinished = await visitSelected(context, sqs, selection, ({ message, queues, queue }) => {
+    byStep.get(queues)?.push({ ...deadLetter(message, queue.kind), queue: queue.name });
     return 'kept';
   });
-  const found = [...byPlace.values()].flat();
 
   if (flagOption(context.options, 'json')) {
-    const steps = [...byPlace].map(([{ step, deadLetters, parked }, messages]) => ({
+    const steps = [...byStep].map(([{ step, deadLetters, parked }, messages]) => ({
       step: step.name,
       partition: step.partition ?? null,
       deadLetters: { name: deadLetters.name, ...deadLetters.depth },
@@ -28,23 +29,26 @@ export async function listDeadLetters(context: CommandContext, sqs: AdminSqs, se
     }));
     context.write(`${JSON.stringify({ steps, unfinished }, undefined, 2)}\n`);
   } else {
-    context.write([...byPlace].map(([place, messages]) => section(place, messages, selection, context.now())).join('\n'));
-    for (const name of unfinished) context.writeError(`${name} holds more than is shown: ${howToSeeMore(name, '--limit N shows more')}.\n`);
+    context.write([...byStep].map(([step, messages]) => section(step, messages, selection, context.now())).join('\n'));
+    for (const name of unfinished) {
+      context.writeError(`${name} holds more messages than are shown: ${howToSeeMore(name, '--limit N shows more')}.\n`);
+    }
   }
-  const nothing = found.length === 0 ? nothingFound(selection) : undefined;
-  if (nothing !== undefined) {
-    context.writeError(`${nothing}\n`);
+  const notFound = [...byStep.values()].flat().length === 0 ? idNotFound(selection) : undefined;
+  if (notFound !== undefined) {
+    context.writeError(`${notFound}\n`);
     context.setExitCode(1);
   }
 }
 
-function section({ step, deadLetters, parked }: Place, messages: readonly Listed[], selection: Selection, now: number): string {
+function section(queues: DeadLetterQueues, messages: readonly Listed[], selection: Selection, now: number): string {
+  const { step, deadLetters, parked } = queues;
   const partition = step.partition === undefined ? '' : ` @ ${step.partition}`;
-  const waiting = deadLetters.depth.visible + deadLetters.depth.inFlight + deadLetters.depth.delayed;
-  const kept = parked.depth.visible + parked.depth.inFlight + parked.depth.delayed;
+  const waiting = messagesIn(deadLetters.depth);
+  const held = messagesIn(parked.depth);
   const hint =
-    waiting > 0 && !selection.includeDeadLetters ? ' (--include-dead-letters shows them; each look uses up one of their 10 receives)' : '';
-  const head = `${step.name}${partition}: ${waiting} waiting for the dead-letter handler${hint}, ${kept} parked\n`;
+    waiting > 0 && !selection.includeDeadLetters ? ' (--include-dead-letters shows them; each receive uses up one of their 10)' : '';
+  const head = `${step.name}${partition}: ${waiting} waiting for the dead-letter handler${hint}, ${held} parked\n`;
   if (messages.length === 0) return head;
   const rows = messages.map(({ messageId, runId, stepId, attempt, receiveCount, firstSeen, reason, resultSent }) => [
     messageId,
@@ -57,5 +61,6 @@ function section({ step, deadLetters, parked }: Place, messages: readonly Listed
     plain(reason),
   ]);
   const body = table(['message id', 'run', 'step', 'attempt', 'receives', 'age', 'engine told', 'reason'], rows);
-  return `${head}${body.replace(/^(?=.)/gm, '  ')}${messages.length < kept ? `  ${counted(kept - messages.length, 'message')} more, hidden now or not looked at\n` : ''}`;
+  const more = held - messages.length;
+  return `${head}${body.replace(/^(?=.)/gm, '  ')}${more > 0 ? `  ${counted(more, 'message')} more, in flight or not received\n` : ''}`;
 }

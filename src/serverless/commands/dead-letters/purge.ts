@@ -1,50 +1,57 @@
 import type { AdminSqs } from '../aws/admin-sqs.ts';
+import { messagesIn } from '../aws/queue-depth.ts';
 import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption } from '../options.ts';
 import { counted } from '../output/table.ts';
-import { nothingFound, type Selection, visitDeadLetters } from './step-queues.ts';
+import { idNotFound, type Selection, visitSelected } from './selection.ts';
 import type { Visit } from './walk-queue.ts';
 
-/** Deletes messages for good, after a question: one by its id, or all that the queues hold. */
+/** Deletes messages for good, after a question: the one of an id, or all messages of the queues. */
 export async function purgeDeadLetters(context: CommandContext, sqs: AdminSqs, selection: Selection): Promise<void> {
-  const { places, messageId, includeDeadLetters } = selection;
-  const queues = places.flatMap(({ parked, deadLetters }) => (includeDeadLetters ? [deadLetters, parked] : [parked]));
-  const filled = queues.filter(({ depth }) => depth.visible + depth.inFlight + depth.delayed > 0);
-  const held = filled.reduce((sum, { depth }) => sum + depth.visible + depth.inFlight + depth.delayed, 0);
-  if (messageId === undefined && held === 0) {
+  await (selection.messageId === undefined ? purgeQueues(context, sqs, selection) : purgeMessage(context, sqs, selection));
+}
+
+async function purgeQueues(context: CommandContext, sqs: AdminSqs, { steps, includeDeadLetters }: Selection): Promise<void> {
+  const queues = steps.flatMap(({ parked, deadLetters }) => (includeDeadLetters ? [deadLetters, parked] : [parked]));
+  const filled = queues.filter(({ depth }) => messagesIn(depth) > 0);
+  const messages = filled.reduce((sum, { depth }) => sum + messagesIn(depth), 0);
+  if (messages === 0) {
     report(context, 0, 'nothing to delete');
     return;
   }
-  const what =
-    messageId === undefined ? `${counted(held, 'message')} of ${filled.map(({ name }) => name).join(', ')}` : `message ${messageId}`;
-  if (!(await agreed(context, what))) {
-    context.setExitCode(1);
-    return;
-  }
-  if (messageId === undefined) {
-    for (const { url } of filled) await sqs.purge(url);
-    report(context, held, `deleted ${what}`);
-    return;
-  }
+  const what = `${counted(messages, 'message')} of ${filled.map(({ name }) => name).join(', ')}`;
+  if (!(await agreed(context, what))) return;
+  for (const { url } of filled) await sqs.purge(url);
+  report(context, messages, `deleted ${what}`);
+}
+
+async function purgeMessage(context: CommandContext, sqs: AdminSqs, selection: Selection): Promise<void> {
+  const what = `message ${selection.messageId}`;
+  if (!(await agreed(context, what))) return;
   let deleted = 0;
-  await visitDeadLetters(context, sqs, selection, async ({ receiptHandle, queue }): Promise<Visit> => {
+  await visitSelected(context, sqs, selection, async ({ receiptHandle, queue }): Promise<Visit> => {
     await sqs.delete(queue.url, receiptHandle);
     deleted += 1;
     return 'consumed';
   });
-  if (deleted > 0) report(context, deleted, `deleted ${what}`);
-  else {
-    context.writeError(`${nothingFound(selection) ?? 'nothing was deleted'}\n`);
-    context.setExitCode(1);
+  if (deleted > 0) {
+    report(context, deleted, `deleted ${what}`);
+    return;
   }
+  context.writeError(`${idNotFound(selection)}\n`);
+  context.setExitCode(1);
 }
 
+/** Whether the user agrees. A no exits 1. @throws CommandError where nobody can be asked */
 async function agreed(context: CommandContext, what: string): Promise<boolean> {
   if (flagOption(context.options, 'yes')) return true;
   const answer = await context.confirm(`Delete ${what} for good?`);
   if (answer === undefined) throw new CommandError(`--purge: there is no terminal to ask on; --yes deletes ${what} without a question`);
-  if (!answer) context.writeError('nothing was deleted\n');
+  if (!answer) {
+    context.writeError('nothing was deleted\n');
+    context.setExitCode(1);
+  }
   return answer;
 }
 

@@ -1,52 +1,34 @@
 import { randomUUID } from 'node:crypto';
 import type { AdminSqs } from '../aws/admin-sqs.ts';
+import { messageOf } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption } from '../options.ts';
 import { plain } from '../output/table.ts';
-import { deadLetter, retryMessage } from './dead-letter.ts';
-import { nothingFound, type Selection, tellUnfinished, visitDeadLetters } from './step-queues.ts';
+import { deadLetter } from './dead-letter.ts';
+import { idNotFound, reportUnfinished, type Selected, type Selection, visitSelected } from './selection.ts';
+import { retryMessage } from './task-again.ts';
 
 interface Retried {
   readonly messageId: string;
   readonly runId: string | null;
   readonly step: string;
-  /** `doubled`: sent, but still here as well. */
+  /** `doubled`: sent, but not deleted from the queue of dead letters. */
   readonly outcome: 'sent' | 'refused' | 'failed' | 'doubled';
   readonly why: string | null;
 }
 
 /**
- * Sends messages back to their tasks queue, and deletes each once SQS has accepted it. Refuses those whose run was told of the failure:
- * the engine has gone on without them. Exits 1 where a message was not sent, or is still here.
+ * Sends messages back to their tasks queue, and deletes each once SQS has accepted it. Refuses messages whose failure the engine was told:
+ * their runs have gone on without them. Exits 1 where a message was not sent, or was sent and not deleted.
  */
 export async function retryDeadLetters(context: CommandContext, sqs: AdminSqs, selection: Selection): Promise<void> {
   const force = flagOption(context.options, 'force');
   const retried: Retried[] = [];
-  const unfinished = await visitDeadLetters(context, sqs, selection, async ({ message, receiptHandle, place, queue }) => {
-    const { messageId, runId, resultSent } = deadLetter(message, queue.kind);
-    const note = (outcome: Retried['outcome'], why: string | null = null) =>
-      retried.push({ messageId, runId, step: place.step.name, outcome, why });
-    if (resultSent === true && !force) {
-      note('refused', 'the engine was told that it failed, and has gone on; --force sends it all the same');
-      return 'kept';
-    }
-    try {
-      await sqs.send(retryMessage(message, place.tasksUrl, randomUUID()));
-    } catch (error) {
-      note('failed', error instanceof Error ? error.message : 'unknown');
-      return 'kept';
-    }
-    try {
-      await sqs.delete(queue.url, receiptHandle);
-    } catch (error) {
-      note(
-        'doubled',
-        `sent, but it could not be deleted here: ${error instanceof Error ? error.message : 'unknown'}. Delete it with --purge --id`,
-      );
-      return 'kept';
-    }
-    note('sent');
-    return 'consumed';
+  const unfinished = await visitSelected(context, sqs, selection, async (selected) => {
+    const { messageId, runId, resultSent } = deadLetter(selected.message, selected.queue.kind);
+    const { outcome, why = null } = resultSent === true && !force ? REFUSED : await retry(sqs, selected);
+    retried.push({ messageId, runId, step: selected.queues.step.name, outcome, why });
+    return outcome === 'sent' ? 'consumed' : 'kept';
   });
 
   if (flagOption(context.options, 'json')) context.write(`${JSON.stringify(retried, undefined, 2)}\n`);
@@ -57,8 +39,30 @@ export async function retryDeadLetters(context: CommandContext, sqs: AdminSqs, s
     const sent = retried.filter(({ outcome }) => outcome === 'sent' || outcome === 'doubled').length;
     context.writeError(`${sent} of ${retried.length} sent back\n`);
   }
-  tellUnfinished(context, unfinished);
-  const nothing = retried.length === 0 ? nothingFound(selection) : undefined;
-  if (nothing !== undefined) context.writeError(`${nothing}\n`);
-  if (nothing !== undefined || retried.some(({ outcome }) => outcome !== 'sent')) context.setExitCode(1);
+  reportUnfinished(context, unfinished);
+  const notFound = retried.length === 0 ? idNotFound(selection) : undefined;
+  if (notFound !== undefined) context.writeError(`${notFound}\n`);
+  if (notFound !== undefined || retried.some(({ outcome }) => outcome !== 'sent')) context.setExitCode(1);
+}
+
+interface Outcome {
+  readonly outcome: Retried['outcome'];
+  readonly why?: string;
+}
+
+const REFUSED: Outcome = { outcome: 'refused', why: 'the engine was told that it failed, and has gone on; --force sends it all the same' };
+
+/** Send first, delete second: a crash in between leaves two copies, never none. */
+async function retry(sqs: AdminSqs, { message, receiptHandle, queues, queue }: Selected): Promise<Outcome> {
+  try {
+    await sqs.send(retryMessage(message, queues.tasksUrl, randomUUID()));
+  } catch (error) {
+    return { outcome: 'failed', why: messageOf(error) };
+  }
+  try {
+    await sqs.delete(queue.url, receiptHandle);
+  } catch (error) {
+    return { outcome: 'doubled', why: `sent, but not deleted here: ${messageOf(error)}. Delete it with --purge --id` };
+  }
+  return { outcome: 'sent' };
 }

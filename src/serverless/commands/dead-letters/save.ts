@@ -5,17 +5,17 @@ import type { CommandContext } from '../context.ts';
 import { flagOption } from '../options.ts';
 import { writeJsonFile } from '../output/json-file.ts';
 import { counted } from '../output/table.ts';
-import { replayRecord } from './dead-letter.ts';
-import { nothingFound, type Selection, tellUnfinished, visitDeadLetters } from './step-queues.ts';
+import { idNotFound, reportUnfinished, type Selection, visitSelected } from './selection.ts';
+import { replayRecord } from './task-again.ts';
 
-/** Writes the messages as event files for `sls invoke local`, one per function, and leaves them where they are. */
+/** Writes the messages as event files for `sls invoke local`, one per function, and leaves them in their queues. */
 export async function saveDeadLetters(context: CommandContext, sqs: AdminSqs, selection: Selection, file: string): Promise<void> {
   const { options, serviceDir, region } = context;
   const byFunction = new Map<string, SQSRecord[]>();
-  const unfinished = await visitDeadLetters(context, sqs, selection, ({ message, place }) => {
-    const { functionKey } = place.step.function;
+  const unfinished = await visitSelected(context, sqs, selection, ({ message, queues: { step, tasksUrl } }) => {
+    const { functionKey } = step.function;
     const records = byFunction.get(functionKey) ?? [];
-    records.push(replayRecord(message, place.tasksUrl, region));
+    records.push(replayRecord(message, tasksUrl, region));
     byFunction.set(functionKey, records);
     return 'kept';
   });
@@ -30,9 +30,9 @@ export async function saveDeadLetters(context: CommandContext, sqs: AdminSqs, se
     if (!flagOption(options, 'json')) context.write(`${path}: ${counted(records, 'record')}\n`);
     context.writeError(`try it: serverless invoke local -f ${functionKey} -p ${path}\n`);
   }
-  tellUnfinished(context, unfinished);
+  reportUnfinished(context, unfinished);
   if (saved.length === 0) {
-    context.writeError(`${nothingFound(selection) ?? 'nothing to save: no parked message that is visible now.'}\n`);
+    context.writeError(`${idNotFound(selection) ?? 'nothing to save: no parked message is visible now.'}\n`);
     context.setExitCode(1);
   }
 }

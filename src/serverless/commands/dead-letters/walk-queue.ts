@@ -1,27 +1,28 @@
 import type { Message } from '@aws-sdk/client-sqs';
 import type { AdminSqs } from '../aws/admin-sqs.ts';
 
-/** Long enough to look at many; short enough that what a killed command held comes back soon. */
+/** Long enough to receive many messages; short enough that those held by a killed command are visible again soon. */
 const VISIBILITY_SECONDS = 120;
-/** Time that is left for what was received last, before what was received first comes back. */
+/** Stop receiving so long before the first message would become visible again: the last ones need time, too. */
 const WALK_MS = (VISIBILITY_SECONDS - 30) * 1000;
 
-/** What came of a look at a message; `kept` gives it back. */
+/** What the visitor did with a message. `kept`: it becomes visible again. */
 export type Visit = 'consumed' | 'kept';
 
 export interface WalkOptions {
-  /** Most messages to look at. */
+  /** Most messages to visit. */
   readonly limit: number;
   /** Milliseconds. */
   readonly now: () => number;
 }
 
 /**
- * Shows each message of a queue once, and gives back what `visit` does not say it consumed: all of it becomes visible again at once,
- * whatever happens. Each look counts as a receive of the message.
+ * Receives each message of a queue once and calls `visit` with it. All messages that were not consumed become visible again when the walk
+ * ends, also where it throws. Each message's receive count grows by one.
  *
- * On a FIFO queue a group is locked while one of its messages is held: only what one receive brings of a group is seen.
- * @returns true where the walk ended at its limit or its time, not at the end of the queue
+ * On a FIFO queue SQS gives no message of a group while another one of it is in flight: of each group, only what one receive brings is
+ * visited.
+ * @returns true where the walk stopped at its limit or its time, not at the end of the queue
  */
 export async function walkQueue(
   sqs: AdminSqs,
@@ -48,7 +49,7 @@ export async function walkQueue(
     }
     return true;
   } finally {
-    // A release that fails costs nothing but time: the message comes back by itself.
+    // A release that fails only delays the message: SQS makes it visible when its visibility timeout ends.
     await Promise.allSettled([...held.values()].map((handle) => sqs.release(queueUrl, handle)));
   }
 }

@@ -1,44 +1,69 @@
-import { type Finding, kindOfName } from './facts.ts';
+import { SqsRequestError } from '../../../errors.ts';
+import type { AdminSqs } from '../aws/admin-sqs.ts';
+import { messagesIn, queueDepth } from '../aws/queue-depth.ts';
+import type { Finding } from './finding.ts';
+import { kindOfName } from './queue-kind.ts';
 
-/** A queue that exists on AWS. */
-export interface ListedQueue {
+/** A queue of the account that is not the service's, but named like one. */
+export interface ForeignQueue {
   readonly name: string;
+  readonly arn: string | undefined;
   readonly messages: number;
-  /** Whether a mapping reads it; undefined where that could not be asked. */
-  readonly mapped: boolean | undefined;
 }
 
-/** Queues of this prefix, or of another prefix for the same step, that hold messages which no step of the service takes. */
-export function leftovers(listed: readonly ListedQueue[], prefix: string, own: ReadonlySet<string>): Finding[] {
-  const tasks = [...own].filter((name) => kindOfName(name) === 'tasks').map((name) => name.slice(prefix.length));
-  return listed.flatMap(({ name, messages, mapped }): Finding[] => {
-    if (messages === 0 || own.has(name) || mapped === true) return [];
+/** The foreign queues that hold messages. What these credentials may not see is passed over, or the reason why nothing was seen. */
+export async function foreignQueues(
+  sqs: AdminSqs,
+  own: ReadonlySet<string>,
+): Promise<{ readonly queues: readonly ForeignQueue[]; readonly problem: SqsRequestError | undefined }> {
+  const listed = await sqs.listQueues('').catch(refusal);
+  if (listed instanceof SqsRequestError) return { queues: [], problem: listed };
+  const queues = await Promise.all(
+    listed
+      .map((url) => ({ url, name: url.split('/').at(-1) ?? url }))
+      .filter(({ name }) => kindOfName(name) !== undefined && !own.has(name))
+      .map(async ({ url, name }): Promise<ForeignQueue[]> => {
+        const attributes = await sqs.attributes(url).catch(refusal);
+        // It was deleted since, or its policy keeps these credentials out.
+        if (attributes instanceof SqsRequestError) return [];
+        const messages = messagesIn(queueDepth(attributes));
+        return messages === 0 ? [] : [{ name, arn: attributes['QueueArn'], messages }];
+      }),
+  );
+  return { queues: queues.flat(), problem: undefined };
+}
+
+/**
+ * Foreign queues whose messages no step of the service receives: those of a removed step, and tasks under another prefix.
+ * @param mapped ARNs of the queues that have a mapping; undefined: not known
+ */
+export function leftoverMessages(
+  queues: readonly ForeignQueue[],
+  prefix: string,
+  own: ReadonlySet<string>,
+  mapped: ReadonlySet<string> | undefined,
+): Finding[] {
+  const tasksOfService = [...own].filter((name) => kindOfName(name) === 'tasks').map((name) => name.slice(prefix.length));
+  return queues.flatMap(({ name, arn, messages }): Finding[] => {
+    const isMapped = arn === undefined ? undefined : mapped?.has(arn);
+    if (isMapped === true) return [];
     const kind = kindOfName(name);
     const where = `live: ${name}`;
     const held = `it holds ${messages} message${messages === 1 ? '' : 's'}`;
-    const other = tasks.find((ending) => name.endsWith(ending) && name.slice(0, -ending.length) !== prefix);
-    if (kind === 'tasks' && other !== undefined) {
+    if (kind === 'tasks' && tasksOfService.some((ending) => name.endsWith(ending) && name.slice(0, -ending.length) !== prefix)) {
       const why = `${held} for a step of this service, under another prefix than "${prefix}": is an engine set to it?`;
-      return [
-        {
-          id: 'tasks-of-another-prefix',
-          severity: 'warning',
-          where,
-          why,
-          fix: 'give the engine this prefix (--engine-prefix checks it), or purge the queue',
-        },
-      ];
+      const fix = 'give the engine this prefix (--engine-prefix checks it), or purge the queue';
+      return [{ id: 'tasks-of-another-prefix', severity: 'warning', where, why, fix }];
     }
     if (!name.startsWith(`${prefix}-`) || (kind !== 'tasks' && kind !== 'dead-letters' && kind !== 'parked')) return [];
-    const why = `${held}, and no step of this service has it${mapped === undefined ? " (mappings could not be asked: it may be another service's)" : ' and no mapping reads it'}: a removed step, or one that a container works on`;
-    return [
-      {
-        id: 'removed-step-not-empty',
-        severity: 'warning',
-        where,
-        why,
-        fix: 'deploy the step until the queue is empty, or delete the queue when its messages may go',
-      },
-    ];
+    const reader = isMapped === undefined ? " (mappings could not be read: it may be another service's)" : ' and no mapping reads it';
+    const why = `${held}, and no step of this service has it${reader}: a removed step, or one that a container serves`;
+    const fix = 'deploy the step until the queue is empty, or delete the queue when its messages may go';
+    return [{ id: 'removed-step-not-empty', severity: 'warning', where, why, fix }];
   });
+}
+
+function refusal(error: unknown): SqsRequestError {
+  if (error instanceof SqsRequestError && !error.transient) return error;
+  throw error;
 }

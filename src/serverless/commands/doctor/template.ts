@@ -1,21 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { isRecord } from '../../../wire/shape.ts';
 import { CommandError } from '../command-error.ts';
-import { type Facts, type FunctionFacts, kindOfName, type MappingFacts, type QueueFacts } from './facts.ts';
-
-/** CloudFormation's and Lambda's own defaults, for what a template does not say. */
-const DEFAULTS = { visibilitySeconds: 30, retentionSeconds: 345_600, timeoutSeconds: 3, batchSize: 10 };
+import { AWS_DEFAULTS, type Facts, type FunctionFacts, type MappingFacts, type QueueFacts } from './facts.ts';
+import { kindOfName } from './queue-kind.ts';
 
 type Properties = Record<string, unknown>;
 type Resource = readonly [id: string, type: string, properties: Properties];
 
-/** Reads a CloudFormation template in JSON, made by the plugin or by hand. @param prefix of the service @throws CommandError */
+/** Reads a CloudFormation template in JSON, packaged or written by hand. @param prefix of the service @throws CommandError */
 export function readTemplate(file: string, prefix: string): Facts {
   let parsed: unknown;
   try {
     parsed = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw new CommandError(`expected a CloudFormation template in JSON, got none that can be read at ${file}`, { cause: error });
+    throw new CommandError(`expected a CloudFormation template in JSON, got nothing readable at ${file}`, { cause: error });
   }
   const resources = isRecord(parsed) ? parsed['Resources'] : undefined;
   if (!isRecord(resources)) throw new CommandError(`expected a CloudFormation template with Resources at ${file}`);
@@ -24,7 +22,7 @@ export function readTemplate(file: string, prefix: string): Facts {
 
 /**
  * @param resources `Resources` of a template
- * @param prefix of the service: where queues have it, `exam-results` is none of ours. A template by hand may have another
+ * @param prefix of the service. Where a queue has it, `exam-results` is not a queue of the service; a hand-written template may have another
  */
 export function templateFacts(resources: Readonly<Record<string, unknown>>, prefix: string): Facts {
   const all = Object.entries(resources).map(([id, resource]): Resource => {
@@ -32,24 +30,24 @@ export function templateFacts(resources: Readonly<Record<string, unknown>>, pref
     return [id, typeof Type === 'string' ? Type : '', isRecord(Properties) ? Properties : {}];
   });
   const of = (type: string) => all.filter(([, found]) => found === type);
-  const queues = of('AWS::SQS::Queue').map(queueFacts);
+  const queues = of('AWS::SQS::Queue').map(templateQueue);
   return {
     source: 'template',
     queues,
     prefix: queues.some(({ name }) => kindOfName(name ?? '', prefix) !== undefined) ? prefix : undefined,
-    functions: of('AWS::Lambda::Function').map(functionFacts),
-    mappings: of('AWS::Lambda::EventSourceMapping').filter(readsQueue).map(mappingFacts),
+    functions: of('AWS::Lambda::Function').map(templateFunction),
+    mappings: of('AWS::Lambda::EventSourceMapping').filter(readsQueue).map(templateMapping),
     watchedQueues: new Set(of('AWS::CloudWatch::Alarm').flatMap(([, , properties]) => referencesIn(properties, all))),
   };
 }
 
-function queueFacts([id, , properties]: Resource): QueueFacts {
+function templateQueue([id, , properties]: Resource): QueueFacts {
   const policy = asObject(properties['RedrivePolicy']);
   return {
     id,
     name: text(properties['QueueName']),
-    visibilityTimeoutSeconds: number(properties['VisibilityTimeout']) ?? DEFAULTS.visibilitySeconds,
-    retentionSeconds: number(properties['MessageRetentionPeriod']) ?? DEFAULTS.retentionSeconds,
+    visibilityTimeoutSeconds: number(properties['VisibilityTimeout']) ?? AWS_DEFAULTS.visibilityTimeoutSeconds,
+    retentionSeconds: number(properties['MessageRetentionPeriod']) ?? AWS_DEFAULTS.retentionSeconds,
     redrive:
       policy === undefined
         ? undefined
@@ -58,31 +56,31 @@ function queueFacts([id, , properties]: Resource): QueueFacts {
   };
 }
 
-function functionFacts([id, , properties]: Resource): FunctionFacts {
+function templateFunction([id, , properties]: Resource): FunctionFacts {
   const variables = asObject(asObject(properties['Environment'])?.['Variables']);
   return {
     id,
     name: text(properties['FunctionName']) ?? id,
     runtime: text(properties['Runtime']),
-    timeoutSeconds: number(properties['Timeout']) ?? DEFAULTS.timeoutSeconds,
+    timeoutSeconds: number(properties['Timeout']) ?? AWS_DEFAULTS.functionTimeoutSeconds,
     reservedConcurrency: number(properties['ReservedConcurrentExecutions']),
     prefix: text(variables?.['DURABLE_PREFIX']),
   };
 }
 
-/** Streams and Kafka begin at a position, and Amazon MQ has names of queues: such mappings know neither receives nor visibility. */
+/** Mappings of streams and Kafka have a starting position, those of Amazon MQ names of queues. */
 function readsQueue([, , properties]: Resource): boolean {
   return properties['StartingPosition'] === undefined && properties['Queues'] === undefined;
 }
 
-function mappingFacts([id, , properties]: Resource): MappingFacts {
+function templateMapping([id, , properties]: Resource): MappingFacts {
   const types = properties['FunctionResponseTypes'];
   return {
     id,
     queueId: reference(properties['EventSourceArn']) ?? '',
     functionId: reference(properties['FunctionName']),
-    batchSize: number(properties['BatchSize']) ?? DEFAULTS.batchSize,
-    batchWindowSeconds: number(properties['MaximumBatchingWindowInSeconds']) ?? 0,
+    batchSize: number(properties['BatchSize']) ?? AWS_DEFAULTS.batchSize,
+    batchWindowSeconds: number(properties['MaximumBatchingWindowInSeconds']) ?? AWS_DEFAULTS.batchWindowSeconds,
     maximumConcurrency: number(asObject(properties['ScalingConfig'])?.['MaximumConcurrency']),
     reportsItemFailures: Array.isArray(types) && types.includes('ReportBatchItemFailures'),
     enabled: properties['Enabled'] !== false && properties['Enabled'] !== 'false',
@@ -90,7 +88,7 @@ function mappingFacts([id, , properties]: Resource): MappingFacts {
   };
 }
 
-/** Logical id of `Ref`, `Fn::GetAtt` in both its forms; a literal as it is. */
+/** The logical id in `Ref` or `Fn::GetAtt` (both its forms); a literal as it is. */
 function reference(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   const object = asObject(value);
@@ -100,7 +98,7 @@ function reference(value: unknown): string | undefined {
   return text(object?.['Ref']);
 }
 
-/** Ids of queues that the dimensions and metrics of an alarm name, by reference or by the queue's name. */
+/** Ids of the queues that an alarm's dimensions and metrics name, by reference or by the queue's name. */
 function referencesIn(value: unknown, resources: readonly Resource[]): string[] {
   if (typeof value === 'string') return resources.filter(([, , { QueueName }]) => QueueName === value).map(([id]) => id);
   if (Array.isArray(value)) return value.flatMap((item) => referencesIn(item, resources));
@@ -117,7 +115,7 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** CloudFormation takes numbers as text too. */
+/** CloudFormation accepts numbers as text, too. */
 function number(value: unknown): number | undefined {
   if (typeof value !== 'number' && typeof value !== 'string') return undefined;
   return value === '' || Number.isNaN(Number(value)) ? undefined : Number(value);

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { BuildOptions, Plugin } from 'esbuild';
 import { isRecord } from '../../../wire/shape.ts';
 
-/** Settings that decide what a handler does; they are esbuild's own, and checked by it. */
-const HONOURED = [
+/** Settings that change what a handler does. esbuild itself checks their values. */
+const USED = [
   'alias',
   'conditions',
   'define',
@@ -31,8 +31,8 @@ const HONOURED = [
   'tsconfigRaw',
 ] as const satisfies readonly (keyof BuildOptions)[];
 
-/** Settings about packing, watching and the look of what is deployed, which make no difference to a handler on this machine. */
-const OF_PACKING: ReadonlySet<string> = new Set([
+/** Settings about packaging, watching and the form of the bundle, which change nothing for a handler on this machine. */
+const PACKAGING_ONLY: ReadonlySet<string> = new Set([
   'absWorkingDir',
   'bundle',
   'charset',
@@ -75,33 +75,33 @@ const OF_PACKING: ReadonlySet<string> = new Set([
 
 export interface BundlerSettings {
   readonly build: BuildOptions;
-  /** What `custom.esbuild` says that is not done here, each with its reason. */
+  /** Settings that may matter and are not used here, each with the reason. */
   readonly ignored: readonly string[];
 }
 
-/** Reads `custom.esbuild` as the builds of `sls durable local` take it. */
+/** Reads the part of `custom.esbuild` that `sls durable local` uses. */
 export function bundlerSettings(given: unknown, serviceDir: string): BundlerSettings {
   const settings = isRecord(given) ? given : {};
   const ignored: string[] = [];
   const build: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(settings)) {
-    if (isHonoured(key)) build[key] = value;
+    if (isUsed(key)) build[key] = value;
     else if (key === 'plugins') {
       const plugins = readPlugins(value, serviceDir);
       if (typeof plugins === 'string') ignored.push(`custom.esbuild.plugins: ${plugins}`);
       else build['plugins'] = plugins;
     } else if (key === 'config')
       ignored.push('custom.esbuild.config: the settings of its file are not used here; give them in serverless.yml');
-    else if (!OF_PACKING.has(key)) ignored.push(`custom.esbuild.${key}: not used here`);
+    else if (!PACKAGING_ONLY.has(key)) ignored.push(`custom.esbuild.${key}: not used here`);
   }
   return { build, ignored };
 }
 
-function isHonoured(key: string): boolean {
-  return HONOURED.some((name) => name === key);
+function isUsed(key: string): boolean {
+  return USED.some((name) => name === key);
 }
 
-/** Plugins, or why there are none. A file exports a list; one that exports a function wants the deploy tool, which it does not get here. */
+/** The plugins, or why they are not used. A file that exports a function expects the deploy tool as argument, which it does not get here. */
 function readPlugins(given: unknown, serviceDir: string): readonly Plugin[] | string {
   if (isPluginList(given)) return given;
   if (typeof given !== 'string') return 'expected a list of esbuild plugins or the path of a file that exports one';

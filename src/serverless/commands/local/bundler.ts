@@ -9,10 +9,10 @@ import { CommandError } from '../command-error.ts';
 
 type Esbuild = typeof import('esbuild');
 
-/** Source files that a `handler` of serverless.yml may stand for, in the order of the search. */
+/** Extensions of the source file that a `handler` of serverless.yml names, in the order of the search. */
 const EXTENSIONS = ['.ts', '.mts', '.cts', '.tsx', '.js', '.mjs', '.cjs'];
 
-/** esbuild as the service has it (serverless-esbuild brings it along). @throws CommandError where it is not installed */
+/** The service's own esbuild (a dependency of serverless-esbuild). @throws CommandError where it is not installed */
 export function loadEsbuild(serviceDir: string): Esbuild {
   try {
     const esbuild: Esbuild = createRequire(join(serviceDir, 'package.json'))('esbuild');
@@ -24,7 +24,7 @@ export function loadEsbuild(serviceDir: string): Esbuild {
   }
 }
 
-/** Splits `handlers/charge-card.handler` into its source file and export. @throws CommandError where there is no such file */
+/** Source file and export that `handlers/charge-card.handler` names. @throws CommandError where there is no such file */
 export function handlerFile(
   serviceDir: string,
   functionKey: string,
@@ -45,23 +45,23 @@ export interface WatchOptions {
   readonly functionKey: string;
   /** `file.export`. */
   readonly handler: string;
-  /** Where built files go. */
+  /** Folder of the built files. */
   readonly outDir: string;
-  /** What the service asks of the bundler. */
+  /** Settings of the service for the bundler. */
   readonly build: BuildOptions;
-  /** Runs the import of the built file. */
+  /** Wraps the import of the built file. */
   readonly around: <T>(load: () => Promise<T>) => Promise<T>;
-  /** A handler was built and loaded; called again after every edit that works. */
+  /** Called when a handler was built and loaded: at first, and after every edit that works. */
   readonly onHandler: (handler: SqsLambdaHandler) => void;
-  /** An edit does not build or load; the last good handler stays. */
+  /** Called when a build or load fails; the last handler that worked stays. */
   readonly onProblem: (problem: string) => void;
-  /** How long a handler may take to load, as on Lambda: functions load one after another. @default 10_000 */
+  /** How long a handler may take to load. @default 10_000, as on Lambda */
   readonly loadMs?: number;
 }
 
 const LOAD_MS = 10_000;
 
-/** Builds a handler and everything it imports, loads it, and does so again whenever one of these files changes. */
+/** Builds a handler with all its imports, loads it, and repeats that whenever one of these files changes. */
 export async function watchHandler(options: WatchOptions): Promise<{ stop(): Promise<void> }> {
   const { esbuild, serviceDir, functionKey, handler, outDir, build, onProblem, loadMs = LOAD_MS } = options;
   const { file, exportName } = handlerFile(serviceDir, functionKey, handler);
@@ -72,7 +72,7 @@ export async function watchHandler(options: WatchOptions): Promise<{ stop(): Pro
   const ended = (result: BuildResult): void => {
     builds += 1;
     const number = builds;
-    // One after the other: an older build never replaces a newer one.
+    // In order: an older build never replaces a newer one.
     loading = loading.then(() => loadBuild(result, number)).finally(firstLoad.resolve);
   };
   async function loadBuild(result: BuildResult, number: number): Promise<void> {
@@ -81,7 +81,7 @@ export async function watchHandler(options: WatchOptions): Promise<{ stop(): Pro
       onProblem((await esbuild.formatMessages(result.errors, { kind: 'error' })).join(''));
       return;
     }
-    // A name of its own for each build: a module is loaded once for each name.
+    // A new name for each build: Node loads a module once per name.
     const built = join(outDir, `${functionKey}-${number}.mjs`);
     try {
       mkdirSync(outDir, { recursive: true });
@@ -104,14 +104,14 @@ export async function watchHandler(options: WatchOptions): Promise<{ stop(): Pro
     write: false,
     platform: 'node',
     format: 'esm',
-    // CommonJS packages in an ES module call `require` for Node's own modules.
+    // CommonJS packages call `require` for Node's own modules; an ES module has none.
     banner: { js: "import { createRequire as __durableRequire } from 'node:module'; const require = __durableRequire(import.meta.url);" },
-    // They have these, too: those of the source file, as the built one lives but for a moment.
+    // CommonJS code uses these, too. They name the source file: the built one is deleted once it is loaded.
     define: { __filename: JSON.stringify(file), __dirname: JSON.stringify(dirname(file)), ...build.define },
     sourcemap: 'inline',
     outdir: outDir,
     logLevel: 'silent',
-    // Behind the service's: what they do at the end of a build is done when the handler is loaded.
+    // Last, so that the service's own plugins have done their work before the handler is loaded.
     plugins: [...(build.plugins ?? []), { name: 'durable-local', setup: (plugin) => plugin.onEnd(ended) }],
   });
   await context.watch();
@@ -126,7 +126,7 @@ export async function watchHandler(options: WatchOptions): Promise<{ stop(): Pro
 
 async function loadHandler(file: string, exportName: string, functionKey: string): Promise<SqsLambdaHandler> {
   const loaded: Record<string, unknown> = await import(pathToFileURL(file).href);
-  // What a CommonJS handler exports is all in the default export of its bundle.
+  // The bundle of a CommonJS handler exports `module.exports` as its default.
   const handler = loaded[exportName] ?? (isRecord(loaded['default']) ? loaded['default'][exportName] : undefined);
   if (!isHandler(handler)) {
     throw new CommandError(`functions.${functionKey}.handler: expected an export "${exportName}" that is a function of (event, context)`);
@@ -134,7 +134,7 @@ async function loadHandler(file: string, exportName: string, functionKey: string
   return handler;
 }
 
-/** A module that awaits what never comes would keep every function behind it from loading. */
+/** Functions load one after another: a module whose top-level await never settles would stop all that come after it. */
 async function inTime<T>(functionKey: string, loadMs: number, loading: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -148,7 +148,7 @@ async function inTime<T>(functionKey: string, loadMs: number, loading: Promise<T
   }
 }
 
-/** nodejs24.x refuses a handler with a callback at init. */
+/** nodejs24.x refuses a handler that takes a callback when it loads. */
 function isHandler(value: unknown): value is SqsLambdaHandler {
   return typeof value === 'function' && value.length < 3;
 }

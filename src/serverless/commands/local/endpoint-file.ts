@@ -5,9 +5,17 @@ import { dirname, join } from 'node:path';
 import { isRecord } from '../../../wire/shape.ts';
 import { writeJsonFile } from '../output/json-file.ts';
 
+/** The port of `sls durable local` without `--port`. */
+export const DEFAULT_LOCAL_PORT = 9324;
+
+/** The endpoint of `sls durable local` of this service: of the one that runs, else the one that it would have by default. */
+export function localEndpoint(serviceDir: string): string {
+  return readLocalEndpoint(localEndpointFile(serviceDir)) ?? `http://127.0.0.1:${DEFAULT_LOCAL_PORT}`;
+}
+
 /**
- * Where `sls durable local` leaves its endpoint for the commands with `--local`: a file of the user's own, one per folder of a service.
- * Not in the service's `.serverless`, which every `serverless package` empties.
+ * The file in which `sls durable local` leaves its endpoint for the commands with `--local`: one per folder of a service, readable by the
+ * user only. Not in the service's `.serverless`, which every `serverless package` empties.
  */
 export function localEndpointFile(serviceDir: string, temporaryDir = tmpdir()): string {
   const service = createHash('sha256').update(realpathSync(serviceDir)).digest('hex').slice(0, 16);
@@ -21,7 +29,7 @@ export function writeLocalEndpoint(file: string, endpoint: string): void {
   chmodSync(file, 0o600);
 }
 
-/** The endpoint of a `sls durable local` that runs; undefined where none of this user's does. */
+/** The endpoint in the file; undefined where the process that wrote it has ended. */
 export function readLocalEndpoint(file: string): string | undefined {
   const found = contents(file);
   const endpoint = found['endpoint'];
@@ -36,7 +44,7 @@ export function removeLocalEndpoint(file: string): void {
 
 function contents(file: string): Record<string, unknown> {
   try {
-    // Whoever else has put it there could send our commands anywhere.
+    // A file of another user could send our commands to any host.
     if (process.getuid !== undefined && statSync(file).uid !== process.getuid()) return {};
     const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
     return isRecord(parsed) ? parsed : {};

@@ -1,31 +1,31 @@
-import type { LocalSqs } from '../../../local/embedded-sqs.ts';
+import { LOCAL_CREDENTIALS, type LocalSqs } from '../../../local/embedded-sqs.ts';
 import type { CommandContext } from '../context.ts';
 
-/** What engine and handlers need to know of the local servers. */
-export interface LocalPlace {
+/** The local servers, as engine and handlers need to know them. */
+export interface LocalServers {
   readonly sqs: Pick<LocalSqs, 'endpoint' | 'region'>;
   readonly prefix: string;
   readonly resultsQueueUrl: string;
-  /** Bucket of large payloads, where the service has one. */
+  /** The payload bucket, where the service has one. */
   readonly bucket: string | undefined;
 }
 
-/** Variables that a handler finds besides its own of serverless.yml. */
-export function handlerEnvironment({ env }: CommandContext, place: LocalPlace): Record<string, string> {
+/** Variables that every handler gets besides its own of serverless.yml. */
+export function handlerEnvironment({ env }: CommandContext, servers: LocalServers): Record<string, string> {
   return {
-    ...placeEnvironment(place),
-    // Results must reach the engine here, and failures this queue, whatever a replay before this was told.
+    ...serverEnvironment(servers),
+    // A shell that has replayed events may still say `print`: then no result would reach the engine.
     DURABLE_REPLAY: '',
     DURABLE_LOCAL: '1',
-    // The local SQS takes any; but a handler that also calls the real AWS must find the real ones.
-    ...(env['AWS_ACCESS_KEY_ID'] || env['AWS_PROFILE'] ? {} : LOCAL_CREDENTIALS),
+    // The local SQS accepts any credentials; a handler that also calls AWS needs the real ones.
+    ...(env['AWS_ACCESS_KEY_ID'] || env['AWS_PROFILE'] ? {} : CREDENTIALS),
   };
 }
 
-function placeEnvironment({ sqs, prefix, resultsQueueUrl, bucket }: LocalPlace): Record<string, string> {
+function serverEnvironment({ sqs, prefix, resultsQueueUrl, bucket }: LocalServers): Record<string, string> {
   return {
     AWS_ENDPOINT_URL_SQS: sqs.endpoint,
-    // An endpoint that is an IP address makes the SDK put the bucket into the path, as this server wants it.
+    // With an IP address as endpoint the SDK puts the bucket into the path, which is all that this server understands.
     ...(bucket === undefined ? {} : { AWS_ENDPOINT_URL_S3: sqs.endpoint }),
     AWS_REGION: sqs.region,
     DURABLE_PREFIX: prefix,
@@ -34,16 +34,16 @@ function placeEnvironment({ sqs, prefix, resultsQueueUrl, bucket }: LocalPlace):
   };
 }
 
-const LOCAL_CREDENTIALS = { AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' };
+const CREDENTIALS = { AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId, AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey };
 
-/** Lines for the shell that the engine is started from. */
-export function engineEnvironment(place: LocalPlace): string[] {
-  return Object.entries({ ...placeEnvironment(place), ...LOCAL_CREDENTIALS }).map(([name, value]) => `export ${name}=${value}`);
+/** Lines to paste into the shell of the engine. */
+export function engineEnvironment(servers: LocalServers): string[] {
+  return Object.entries({ ...serverEnvironment(servers), ...CREDENTIALS }).map(([name, value]) => `export ${name}=${value}`);
 }
 
 /**
- * Runs something with variables set in this process, and puts back what was there. Handlers read most of theirs while they are loaded;
- * all functions share one process, so only one may load at a time.
+ * Sets variables in this process while `run` runs, and restores them. Handlers read most of theirs while they load; all functions share
+ * one process, so only one may load at a time.
  */
 export async function withEnvironment<T>(variables: Readonly<Record<string, string>>, run: () => Promise<T>): Promise<T> {
   const before = Object.keys(variables).map((name) => [name, process.env[name]] as const);
@@ -58,7 +58,7 @@ export async function withEnvironment<T>(variables: Readonly<Record<string, stri
   }
 }
 
-/** Variables that two functions give different values: code that reads one while it runs sees the last. */
+/** Variables to which functions give different values: code that reads one while it runs sees the last. */
 export function clashes(environments: readonly Readonly<Record<string, string>>[]): string[] {
   const seen = new Map<string, Set<string>>();
   for (const [name, value] of environments.flatMap((environment) => Object.entries(environment))) {

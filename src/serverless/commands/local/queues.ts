@@ -1,11 +1,11 @@
 import type { AdminSqs } from '../aws/admin-sqs.ts';
 import { createAttributes, type PlannedQueue } from '../queue-plan.ts';
 
-/** Creates the queues of a plan on a local SQS. Gives their URLs by name, on the endpoint's own host: the server's own does not resolve. */
+/** Creates the queues of a plan on the local SQS. Gives their URLs by name, at the endpoint: the host in the server's own URLs does not resolve. */
 export async function createPlan(sqs: AdminSqs, plan: readonly PlannedQueue[], endpoint: string): Promise<Map<string, string>> {
   const urls = new Map<string, string>();
   const arns = new Map<string, string>();
-  // In the plan each comes after the one it redrives to.
+  // The plan lists each queue after its dead-letter queue.
   for (const queue of plan) {
     const redriveArn = queue.redrive === undefined ? undefined : arns.get(queue.redrive.to);
     const url = await sqs.createQueue(queue.name, createAttributes(queue, redriveArn));

@@ -3,8 +3,8 @@ import { dirname } from 'node:path';
 import { CommandError } from '../command-error.ts';
 
 /**
- * Writes a value as readable JSON, folders included.
- * @param option the option that names the file
+ * Writes a value as indented JSON, and makes the folders above the file.
+ * @param option what named the file, for the error message
  * @throws CommandError where it cannot be written
  */
 export function writeJsonFile(option: string, file: string, value: unknown): void {

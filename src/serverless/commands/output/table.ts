@@ -1,4 +1,4 @@
-/** Lines of a table: columns as wide as their widest cell, those of numbers to the right. Ends with a line feed. */
+/** A table as text: columns as wide as their widest cell, numbers aligned right. Ends with a line feed. */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const columns = head.map((title, column) => {
     const width = Math.max(title.length, ...rows.map((row) => String(row[column] ?? '').length));
@@ -18,7 +18,7 @@ export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** `45s`, `12m`, `3h`, `5d`: how long ago, to one unit. */
+/** A duration in its largest unit: `45s`, `12m`, `3h`, `5d`. */
 export function age(milliseconds: number): string {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));
   if (seconds < 60) return `${seconds}s`;
@@ -26,7 +26,7 @@ export function age(milliseconds: number): string {
   return seconds < 86_400 ? `${Math.floor(seconds / 3_600)}h` : `${Math.floor(seconds / 86_400)}d`;
 }
 
-/** What came from outside, on one line and without control characters: a run id is free text and must not steer the terminal. */
+/** Text from outside on one line, without control characters: a run id is free text, and must not control the terminal. */
 export function plain(text: string): string {
   return text.replace(/\p{Cc}/gu, '?');
 }

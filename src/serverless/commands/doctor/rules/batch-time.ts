@@ -1,4 +1,5 @@
-import { durableMappings, type Finding, type Rule } from '../facts.ts';
+import { type Finding, mappingLabel, type Rule } from '../finding.ts';
+import { durableMappings } from '../queue-kind.ts';
 
 export interface BatchTimeOptions {
   /** How long one step takes; undefined: not known. */
@@ -7,7 +8,7 @@ export interface BatchTimeOptions {
   readonly handlerConcurrency: number;
 }
 
-/** With no figure given, a step that must end in less is named as a risk. */
+/** Without a figure, a batch that leaves each step less time than this is a risk. */
 const SHORT_STEP_SECONDS = 1;
 
 /** A handler can finish its largest batch within its timeout. */
@@ -15,18 +16,19 @@ export function batchTimeRule({ stepSeconds, handlerConcurrency }: BatchTimeOpti
   return (facts) =>
     durableMappings(facts).flatMap(({ mapping, queue, fn, kind }): Finding[] => {
       if (fn === undefined || kind !== 'tasks') return [];
-      const turns = Math.ceil(mapping.batchSize / handlerConcurrency);
-      const room = Number((fn.timeoutSeconds / turns).toFixed(2));
-      const where = `${facts.source}: mapping ${mapping.id} of ${queue?.name ?? mapping.queueId}`;
-      const batch = `a batch of ${mapping.batchSize} at ${handlerConcurrency} at a time is ${turns} after each other`;
+      const rounds = Math.ceil(mapping.batchSize / handlerConcurrency);
+      const secondsPerStep = Number((fn.timeoutSeconds / rounds).toFixed(2));
+      const where = mappingLabel(facts, { mapping, queue });
+      const batch = `a batch of ${mapping.batchSize}, ${handlerConcurrency} at a time, takes ${rounds} rounds`;
       const fix = `lower batchSize, raise the timeout of ${fn.name}, or raise the handler's concurrency`;
       if (stepSeconds === undefined) {
-        if (room >= SHORT_STEP_SECONDS) return [];
-        const why = `${batch}: that leaves each step ${room} s of the ${fn.timeoutSeconds} s timeout of ${fn.name} (--step-seconds N checks it with your figure)`;
+        if (secondsPerStep >= SHORT_STEP_SECONDS) return [];
+        const why = `${batch}: that leaves each step ${secondsPerStep} s of the ${fn.timeoutSeconds} s timeout of ${fn.name} (--step-seconds N checks it with your figure)`;
         return [{ id: 'batch-too-long', severity: 'warning', where, why, fix }];
       }
-      if (turns * stepSeconds <= fn.timeoutSeconds) return [];
-      const why = `${batch}, ${turns * stepSeconds} s with steps of ${stepSeconds} s: more than the ${fn.timeoutSeconds} s timeout of ${fn.name}, so the rest of the batch runs again`;
+      const batchSeconds = rounds * stepSeconds;
+      if (batchSeconds <= fn.timeoutSeconds) return [];
+      const why = `${batch}, ${batchSeconds} s with steps of ${stepSeconds} s: more than the ${fn.timeoutSeconds} s timeout of ${fn.name}, so the rest of the batch runs again`;
       return [{ id: 'batch-too-long', severity: 'error', where, why, fix }];
     });
 }

@@ -1,6 +1,8 @@
-import type { Finding, Rule } from '../facts.ts';
+import type { Finding, Rule } from '../finding.ts';
 
-/** The reserved concurrency of a function covers what its mappings may ask for together. */
+const THROTTLED = 'Lambda throttles invocations, and each throttle uses up a receive';
+
+/** The reserved concurrency of a function covers the maximum concurrency of all its mappings. */
 export const concurrencyRule: Rule = (facts) =>
   facts.functions.flatMap((fn): Finding[] => {
     const mappings = facts.mappings.filter(({ functionId }) => functionId === fn.id);
@@ -8,20 +10,13 @@ export const concurrencyRule: Rule = (facts) =>
     if (reserved === undefined || mappings.length === 0) return [];
     const where = `${facts.source}: function ${fn.name}`;
     if (mappings.some(({ maximumConcurrency }) => maximumConcurrency === undefined)) {
-      const why = `it has a reserved concurrency of ${reserved}, and a mapping without maximum concurrency, which grows past it: invocations are throttled, and each throttle uses up a receive`;
-      const fix = `give its mappings a maximum concurrency of at most ${reserved} together`;
+      const why = `it has a reserved concurrency of ${reserved}, and a mapping without maximum concurrency, which grows past it: ${THROTTLED}`;
+      const fix = `give its mappings a maximum concurrency of at most ${reserved} in total`;
       return [{ id: 'reserved-without-maximum', severity: 'warning', where, why, fix }];
     }
     const maximum = mappings.reduce((sum, { maximumConcurrency = 0 }) => sum + maximumConcurrency, 0);
     if (reserved >= maximum) return [];
-    const why = `its reserved concurrency of ${reserved} is below the ${maximum} that its mappings may use: invocations are throttled, and each throttle uses up a receive`;
-    return [
-      {
-        id: 'reserved-below-maximum',
-        severity: 'error',
-        where,
-        why,
-        fix: `reserve ${maximum}, or lower the maximum concurrency of its mappings`,
-      },
-    ];
+    const why = `its reserved concurrency of ${reserved} is below the ${maximum} that its mappings may use: ${THROTTLED}`;
+    const fix = `reserve ${maximum}, or lower the maximum concurrency of its mappings`;
+    return [{ id: 'reserved-below-maximum', severity: 'error', where, why, fix }];
   });

@@ -1,34 +1,28 @@
-import { durableMappings, type Finding, type Rule } from '../facts.ts';
+import { type Finding, mappingLabel, type Rule } from '../finding.ts';
+import { type DurableMapping, durableMappings } from '../queue-kind.ts';
 
-/** A mapping of a tasks or dead-letter queue reports failures one by one, filters nothing, and is on. */
+/** A mapping of a tasks or dead-letter queue reports failures per record, filters nothing, and is enabled. */
 export const mappingRule: Rule = (facts) =>
-  durableMappings(facts).flatMap(({ mapping, queue, kind }) => {
-    const message = kind === 'tasks' ? 'task' : 'dead letter';
-    const where = `${facts.source}: mapping ${mapping.id} of ${queue?.name ?? mapping.queueId}`;
-    const findings: Finding[] = [];
-    if (!mapping.reportsItemFailures) {
-      const why = 'ReportBatchItemFailures is missing: Lambda ignores which records failed, and deletes them with the rest';
-      findings.push({
-        id: 'partial-failures-off',
-        severity: 'error',
-        where,
-        why,
-        fix: 'set FunctionResponseTypes to [ReportBatchItemFailures]',
-      });
-    }
-    if (mapping.filters) {
-      const why = `it has filter patterns: Lambda deletes every ${message} that does not match, and its run waits for ever`;
-      findings.push({
-        id: 'filter-on-tasks',
-        severity: 'error',
-        where,
-        why,
-        fix: 'remove FilterCriteria; give tasks that differ a step or a partition of their own',
-      });
-    }
-    if (!mapping.enabled) {
-      const why = `it is disabled: ${message}s wait, and expire after the retention of the queue`;
-      findings.push({ id: 'mapping-disabled', severity: 'warning', where, why, fix: 'set enabled: true when the reason for it is gone' });
-    }
-    return findings;
+  durableMappings(facts).flatMap((durable) => {
+    const where = mappingLabel(facts, durable);
+    return problems(durable).map((problem): Finding => ({ ...problem, where }));
   });
+
+function problems({ mapping, kind }: DurableMapping): Omit<Finding, 'where'>[] {
+  const message = kind === 'tasks' ? 'task' : 'dead letter';
+  const found: Omit<Finding, 'where'>[] = [];
+  if (!mapping.reportsItemFailures) {
+    const why = 'ReportBatchItemFailures is missing: Lambda ignores which records failed, and deletes them with the rest';
+    found.push({ id: 'partial-failures-off', severity: 'error', why, fix: 'set FunctionResponseTypes to [ReportBatchItemFailures]' });
+  }
+  if (mapping.filters) {
+    const why = `it has filter patterns: Lambda deletes every ${message} that does not match, and its run waits for ever`;
+    const fix = 'remove FilterCriteria; give tasks that differ a step or a partition of their own';
+    found.push({ id: 'filter-on-tasks', severity: 'error', why, fix });
+  }
+  if (!mapping.enabled) {
+    const why = `it is disabled: ${message}s wait, and expire after the retention of the queue`;
+    found.push({ id: 'mapping-disabled', severity: 'warning', why, fix: 'set enabled: true when the reason for it is gone' });
+  }
+  return found;
+}

@@ -1,13 +1,13 @@
-import type { Finding, Rule } from '../facts.ts';
+import type { Finding, Rule } from '../finding.ts';
 
 export interface PrefixOptions {
   /** The prefix of the service. */
   readonly prefix: string;
-  /** What the engine is set to; undefined: not known. */
+  /** The prefix that the engine is set to; undefined: not known. */
   readonly enginePrefix: string | undefined;
 }
 
-/** Engine and functions use queues of one prefix. */
+/** Engine and functions use queues of the service's prefix. */
 export function prefixRule({ prefix, enginePrefix }: PrefixOptions): Rule {
   return (facts) => {
     const findings: Finding[] = [];

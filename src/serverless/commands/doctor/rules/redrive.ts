@@ -1,71 +1,71 @@
-import { RESULTS_MAX_RECEIVE_COUNT } from '../../../../topology/queue-attributes.ts';
-import { type Facts, type Finding, kindOfQueue, label, type QueueFacts, type Rule } from '../facts.ts';
+import {
+  DEAD_LETTERS_RETENTION_SECONDS,
+  RESULTS_MAX_RECEIVE_COUNT,
+  TASKS_MAX_RECEIVE_COUNT,
+} from '../../../../topology/queue-attributes.ts';
+import type { Facts, QueueFacts } from '../facts.ts';
+import { type Finding, queueLabel, type Rule } from '../finding.ts';
+import { kindOfQueue } from '../queue-kind.ts';
 
-/** Fewer receives than AWS's advice kill healthy tasks: throttles and neighbours of a poison message use receives up too. */
-const LEAST_RECEIVES = 5;
-/** Two hours of a store that is down, for a lone result. */
-const LEAST_RECEIVES_OF_RESULTS = 50;
+interface Limits {
+  /** Below this: a warning. */
+  readonly least: number;
+  /** What to set. */
+  readonly advised: number;
+  /** What becomes of a message whose receives are used up too soon. */
+  readonly harm: string;
+}
 
-/** Queues whose messages must not get lost have a dead-letter queue that keeps them long enough. */
+const LIMITS: Readonly<Record<'tasks' | 'results', Limits>> = {
+  tasks: {
+    // AWS's own advice.
+    least: 5,
+    advised: TASKS_MAX_RECEIVE_COUNT,
+    harm: 'throttled invocations and neighbours of a poison message use receives up too, so healthy tasks become dead letters',
+  },
+  results: {
+    // Two hours of an outage of the engine's store, for a single result.
+    least: 50,
+    advised: RESULTS_MAX_RECEIVE_COUNT,
+    harm: "each time the engine's store is down for a result uses one up, and the run of a result that becomes a dead letter waits for ever",
+  },
+};
+
+/** Tasks and results queues have a dead-letter queue, allow enough receives, and lose no dead letter to its retention. */
 export const redriveRule: Rule = (facts) =>
   facts.queues.flatMap((queue) => {
     const kind = kindOfQueue(facts, queue);
-    return kind === 'tasks' || kind === 'results' ? redriveOf(facts, queue, kind) : [];
+    return kind === 'tasks' || kind === 'results' ? redriveProblems(facts, queue, LIMITS[kind]) : [];
   });
 
-function redriveOf(facts: Facts, queue: QueueFacts, kind: 'tasks' | 'results'): Finding[] {
-  const receives = kind === 'tasks' ? 10 : RESULTS_MAX_RECEIVE_COUNT;
-  const where = label(facts, queue);
+function redriveProblems(facts: Facts, queue: QueueFacts, limits: Limits): Finding[] {
+  const where = queueLabel(facts, queue);
   const { redrive } = queue;
   if (redrive === undefined) {
     const why =
-      'it has no dead-letter queue: a message that always fails comes again until its retention ends, and is then gone without a trace';
-    return [
-      {
-        id: 'no-dead-letter-queue',
-        severity: 'error',
-        where,
-        why,
-        fix: `give it a RedrivePolicy with a dead-letter queue and maxReceiveCount ${receives}`,
-      },
-    ];
+      'it has no dead-letter queue: a message that always fails is redelivered until its retention ends, and is then gone without a trace';
+    const fix = `give it a RedrivePolicy with a dead-letter queue and maxReceiveCount ${limits.advised}`;
+    return [{ id: 'no-dead-letter-queue', severity: 'error', where, why, fix }];
   }
-  return [...countOf(kind, where, redrive.maxReceiveCount, `set maxReceiveCount to ${receives}`), ...retention(facts, queue, redrive.to)];
+  return [...receiveCountProblems(where, redrive.maxReceiveCount, limits), ...retentionProblems(facts, queue, redrive.to)];
 }
 
-function countOf(kind: 'tasks' | 'results', where: string, count: number | undefined, fix: string): Finding[] {
+function receiveCountProblems(where: string, count: number | undefined, { least, advised, harm }: Limits): Finding[] {
+  const fix = `set maxReceiveCount to ${advised}`;
   if (count === undefined) {
-    return [
-      {
-        id: 'no-max-receive-count',
-        severity: 'error',
-        where,
-        why: 'its RedrivePolicy has no maxReceiveCount, so nothing is ever moved',
-        fix,
-      },
-    ];
+    const why = 'its RedrivePolicy has no maxReceiveCount, so nothing is ever moved';
+    return [{ id: 'no-max-receive-count', severity: 'error', where, why, fix }];
   }
-  if (count >= (kind === 'tasks' ? LEAST_RECEIVES : LEAST_RECEIVES_OF_RESULTS)) return [];
-  const why =
-    kind === 'tasks'
-      ? `maxReceiveCount is ${count}: throttled invocations and neighbours of a poison message use receives up too, so healthy messages die`
-      : `maxReceiveCount is ${count}: each time the engine's store is down for a result uses one up, and the run of a result that dies waits for ever`;
-  return [{ id: 'max-receive-count-low', severity: 'warning', where, why, fix }];
+  if (count >= least) return [];
+  return [{ id: 'max-receive-count-low', severity: 'warning', where, why: `maxReceiveCount is ${count}: ${harm}`, fix }];
 }
 
-function retention(facts: Facts, queue: QueueFacts, to: string | undefined): Finding[] {
+function retentionProblems(facts: Facts, queue: QueueFacts, to: string | undefined): Finding[] {
   const target = facts.queues.find(({ id }) => id === to);
   if (target === undefined || target.retentionSeconds > queue.retentionSeconds) return [];
   const why = `it keeps messages ${days(target.retentionSeconds)}, no longer than ${queue.name ?? queue.id} (${days(queue.retentionSeconds)}): a dead letter keeps its first enqueue time, so it can expire as it arrives`;
-  return [
-    {
-      id: 'dead-letter-retention',
-      severity: 'error',
-      where: label(facts, target),
-      why,
-      fix: 'set its MessageRetentionPeriod to 1209600 (14 days)',
-    },
-  ];
+  const fix = `set its MessageRetentionPeriod to ${DEAD_LETTERS_RETENTION_SECONDS} (${days(DEAD_LETTERS_RETENTION_SECONDS)})`;
+  return [{ id: 'dead-letter-retention', severity: 'error', where: queueLabel(facts, target), why, fix }];
 }
 
 function days(seconds: number): string {

@@ -1,7 +1,7 @@
 import { VISIBILITY_PER_FUNCTION_TIMEOUT } from '../../../../topology/queue-attributes.ts';
-import { type Finding, label, type Rule } from '../facts.ts';
+import { type Finding, queueLabel, type Rule } from '../finding.ts';
 
-/** A mapped queue must hide a message for as long as its function, and Lambda's own retries of it, may take. */
+/** A queue with a mapping hides a message for as long as its function, and Lambda's own retries of it, may take. */
 export const visibilityRule: Rule = (facts) =>
   facts.mappings.flatMap((mapping): Finding[] => {
     const queue = facts.queues.find(({ id }) => id === mapping.queueId);
@@ -9,12 +9,13 @@ export const visibilityRule: Rule = (facts) =>
     if (queue === undefined || fn === undefined) return [];
     const advised = VISIBILITY_PER_FUNCTION_TIMEOUT * fn.timeoutSeconds + mapping.batchWindowSeconds;
     const found = queue.visibilityTimeoutSeconds;
-    const where = label(facts, queue);
+    const where = queueLabel(facts, queue);
+    const fix = `set the visibility timeout to ${advised} s`;
     if (found < fn.timeoutSeconds) {
-      const why = `its visibility timeout of ${found} s is below the ${fn.timeoutSeconds} s timeout of ${fn.name}: AWS refuses the mapping, or messages come again while they are worked on`;
-      return [{ id: 'visibility-below-timeout', severity: 'error', where, why, fix: `set the visibility timeout to ${advised} s` }];
+      const why = `its visibility timeout of ${found} s is below the ${fn.timeoutSeconds} s timeout of ${fn.name}: AWS refuses the mapping, or messages are redelivered while they are being processed`;
+      return [{ id: 'visibility-below-timeout', severity: 'error', where, why, fix }];
     }
     if (found >= advised) return [];
-    const why = `its visibility timeout of ${found} s is below ${advised} s, six times the ${fn.timeoutSeconds} s timeout of ${fn.name} and the batch window: a throttled batch comes again while Lambda still tries it`;
-    return [{ id: 'visibility-below-advice', severity: 'warning', where, why, fix: `set the visibility timeout to ${advised} s` }];
+    const why = `its visibility timeout of ${found} s is below ${advised} s, six times the ${fn.timeoutSeconds} s timeout of ${fn.name} and the batch window: a throttled batch is redelivered while Lambda still retries it`;
+    return [{ id: 'visibility-below-advice', severity: 'warning', where, why, fix }];
   });

@@ -2,7 +2,7 @@ import * as lambdaSdk from '@aws-sdk/client-lambda';
 import { describe, expect, it } from 'vitest';
 import { sdkAdminLambda } from '../../../../../src/serverless/commands/aws/admin-lambda.ts';
 import { sdkAdminSqs } from '../../../../../src/serverless/commands/aws/admin-sqs.ts';
-import { bounded } from '../../../../../src/serverless/commands/aws/bounded.ts';
+import { bounded } from '../../../../../src/serverless/commands/aws/requests.ts';
 import { deferred } from '../../../../support/deferred.ts';
 import { settle } from '../../../../support/fake-timing.ts';
 
@@ -26,8 +26,8 @@ function lambdaAnswering(answers: (name: string, input: Record<string, unknown>)
   return { asked, lambda: sdkAdminLambda({ ...lambdaSdk, LambdaClient: Client }, { region: 'eu-central-1' }) };
 }
 
-describe("Lambda's client", () => {
-  it('gives the mappings of all pages', async () => {
+describe('sdkAdminLambda', () => {
+  it('lists the mappings of all pages', async () => {
     const markers: unknown[] = [];
     const { lambda } = lambdaAnswering((_, { Marker }) => {
       markers.push(Marker);
@@ -38,14 +38,14 @@ describe("Lambda's client", () => {
     expect(markers).toEqual([undefined, '1', '2']);
   });
 
-  it('asks for the reserved concurrency of the function where the mapping names an alias', async () => {
+  it('reads the reserved concurrency of the function where the mapping names an alias', async () => {
     const name = 'arn:aws:lambda:eu-central-1:1:function:pay';
     const { lambda, asked } = lambdaAnswering(() => ({ Timeout: 30, ReservedConcurrentExecutions: 5 }));
     expect(await lambda.functionFacts(`${name}:live`)).toMatchObject({ timeoutSeconds: 30, reservedConcurrency: 5 });
     expect(asked).toEqual([`${name}:live`, name]);
   });
 
-  it('knows a function that is gone, and names what failed otherwise', async () => {
+  it('gives undefined for a function that does not exist, and names the operation of any other failure', async () => {
     const failing = (name: string) => () => {
       throw Object.assign(new Error('no'), { name });
     };
@@ -56,7 +56,7 @@ describe("Lambda's client", () => {
   });
 });
 
-it('bounded calls run so many at a time, in the order they came, past those that fail', async () => {
+it('bounded() runs at most so many calls at a time, in order, whatever fails', async () => {
   const inTurn = bounded(2);
   const gates = [deferred<void>(), deferred<void>(), deferred<void>(), deferred<void>()];
   const started: number[] = [];
@@ -94,8 +94,8 @@ function heldCalls(atOnce: number, all: number) {
   return { hold, seen };
 }
 
-describe('a large account', () => {
-  it('is asked for the attributes of ten queues at a time', async () => {
+describe('requests in a large account', () => {
+  it('read the attributes of ten queues at a time', async () => {
     const { hold, seen } = heldCalls(10, 25);
     const requestHandler = {
       handle: () => hold({ response: { statusCode: 200, headers: {}, body: Buffer.from('{"Attributes":{"DelaySeconds":"0"}}') } }),
@@ -111,7 +111,7 @@ describe('a large account', () => {
     sqs.destroy();
   });
 
-  it('is asked for the mappings of four queues at a time', async () => {
+  it('list the mappings of four queues at a time', async () => {
     const { hold, seen } = heldCalls(4, 10);
     const { lambda } = lambdaAnswering(() => hold({ EventSourceMappings: [] }));
     const answers = Promise.all(Array.from({ length: 10 }, () => lambda.mappingsOfQueue('arn')));

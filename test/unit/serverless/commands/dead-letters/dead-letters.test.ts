@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { Message, SendMessageCommandInput } from '@aws-sdk/client-sqs';
 import { describe, expect, it } from 'vitest';
 import { deadLettersCommand } from '../../../../../src/serverless/commands/dead-letters/command.ts';
-import { deadLetter, replayRecord, retryMessage } from '../../../../../src/serverless/commands/dead-letters/dead-letter.ts';
+import { deadLetter } from '../../../../../src/serverless/commands/dead-letters/dead-letter.ts';
+import { replayRecord, retryMessage } from '../../../../../src/serverless/commands/dead-letters/task-again.ts';
 import { adminSqs, serviceOf, testContext } from '../context.ts';
 
 const URL_OF = (name: string) => `https://sqs.eu-central-1.amazonaws.com/1/${name}`;
@@ -79,12 +80,12 @@ async function run(
   });
   const service = fifo ? FIFO_SERVICE : SERVICE;
   const { context, terminal } = testContext({ service, options: { json: true, ...options }, answer, openSqs: () => sqs });
-  await deadLettersCommand({ ...context, now: now ?? context.now });
+  await deadLettersCommand.run({ ...context, now: now ?? context.now });
   return { ...did, ...terminal };
 }
 
-describe('a dead letter', () => {
-  it('says what the dead-letter handler noted, and nothing of its input', () => {
+describe('deadLetter', () => {
+  it('shows the ids of the task and the note of the dead-letter handler, and nothing of the input', () => {
     const note = { reason: 'receive count used up', firstSeen: '2026-01-01T00:00:00.000Z', receiveCount: 10, resultSent: true };
     const shown = deadLetter(message('m', note), 'parked');
     expect(shown).toEqual({ messageId: 'm', runId: 'run-1', stepId: 'run-1:0', attempt: 2, ...note });
@@ -94,19 +95,21 @@ describe('a dead letter', () => {
   it.each([
     ['dead-letters', 'waiting for the dead-letter handler', false],
     ['parked', 'the dead-letter handler failed on it', null],
-  ] as const)('without a note in the %s queue is one of which is known: %s', (queue, reason, resultSent) => {
+  ] as const)('has the reason of the %s queue where it has no note: %s', (queue, reason, resultSent) => {
     expect(deadLetter(message('m'), queue)).toMatchObject({ reason, resultSent, receiveCount: 3, firstSeen: '1970-01-01T00:00:01.000Z' });
   });
 
-  it('has the time of its sending where its note has none that is one', () => {
+  it('has the time of its sending where the note has no valid time', () => {
     expect(deadLetter(message('m', { firstSeen: 'yesterday' }), 'parked').firstSeen).toBe('1970-01-01T00:00:01.000Z');
   });
 
-  it('has no run where its body is no task', () => {
+  it('has no run id where the body is no task', () => {
     expect(deadLetter({ ...message('m'), Body: 'poison' }, 'parked')).toMatchObject({ runId: null, stepId: null });
   });
+});
 
-  it('goes back with its own attributes and group, without the note and the trace', () => {
+describe('a dead letter as a task again', () => {
+  it('keeps its attributes and group, and loses the note and the trace', () => {
     const sent = retryMessage(message('m', { resultSent: false }), URL_OF('tasks'), 'fresh');
     expect(sent).toEqual({
       QueueUrl: URL_OF('tasks'),
@@ -120,7 +123,7 @@ describe('a dead letter', () => {
     expect(retryMessage(message('m'), URL_OF('tasks.fifo'), 'fresh').MessageDeduplicationId).toBe('fresh');
   });
 
-  it('becomes a record of its tasks queue, without a receipt handle that SQS would take', () => {
+  it('becomes a record of its tasks queue with a receipt handle that SQS refuses', () => {
     const record = replayRecord(message('m', { resultSent: false }), URL_OF('tasks'), 'eu-central-1');
     expect(record.eventSourceARN).toBe('arn:aws:sqs:eu-central-1:1:tasks');
     expect(record.receiptHandle).not.toContain('handle of');
@@ -134,7 +137,7 @@ describe('sls durable dead-letters', () => {
   const told = message('told', { resultSent: true });
   const untold = message('untold', { resultSent: false });
 
-  it('lists parked messages and gives them back, and leaves the dead-letter queue alone', async () => {
+  it('lists parked messages, makes them visible again, and does not receive from the dead-letter queue', async () => {
     const did = await run({}, { parked: [told, untold], dead: [message('d')] });
     expect(did.log).toEqual(['receive parked', 'receive parked', 'release handle of told', 'release handle of untold', 'destroy']);
     expect(JSON.parse(did.out).steps[0]).toMatchObject({
@@ -144,12 +147,12 @@ describe('sls durable dead-letters', () => {
     expect(did.code).toBe(0);
   });
 
-  it('shows a table, with what came from outside on one line', async () => {
+  it('prints a table without control characters from outside', async () => {
     const hostile = { ...message('odd', { reason: 'not a RemoteTask: \u001b[2J', receiveCount: 10, resultSent: true }), Body: 'poison' };
     const { out, err, code } = await run({ json: undefined }, { parked: [untold, hostile], dead: [message('d')] });
     expect(out).toBe(
       [
-        'pay: 1 waiting for the dead-letter handler (--include-dead-letters shows them; each look uses up one of their 10 receives), 2 parked',
+        'pay: 1 waiting for the dead-letter handler (--include-dead-letters shows them; each receive uses up one of their 10), 2 parked',
         '  message id  run    step     attempt  receives  age  engine told  reason',
         '  untold      run-1  run-1:0        2         3  1m   no           the dead-letter handler failed on it',
         '  odd         -      -              -        10  1m   yes          not a RemoteTask: ?[2J',
@@ -159,7 +162,7 @@ describe('sls durable dead-letters', () => {
     expect({ err, code }).toEqual({ err: '', code: 0 });
   });
 
-  it('tells of each message that it sends back or keeps', async () => {
+  it('prints the outcome of each message with --retry', async () => {
     const { out, err, code } = await run({ json: undefined, retry: true }, { parked: [told, untold] });
     expect(out).toBe(
       'refused  told  pay  run-1  the engine was told that it failed, and has gone on; --force sends it all the same\nsent     untold  pay  run-1\n',
@@ -167,18 +170,18 @@ describe('sls durable dead-letters', () => {
     expect({ err, code }).toEqual({ err: '1 of 2 sent back\n', code: 1 });
   });
 
-  it('with --include-dead-letters receives from both', async () => {
+  it('receives from both queues with --include-dead-letters', async () => {
     const did = await run({ 'include-dead-letters': true }, { dead: [message('d')] });
     expect(JSON.parse(did.out).steps[0].messages).toMatchObject([{ messageId: 'd', queue: 'dead' }]);
   });
 
-  it('says which queue holds more than it showed', async () => {
+  it('names the queue that holds more messages than --limit lets it show', async () => {
     const did = await run({ limit: '1' }, { parked: [told, untold] });
     expect(JSON.parse(did.out)).toMatchObject({ unfinished: ['parked'] });
     expect(did.log).toContain('release handle of untold');
   });
 
-  it('retries what the engine was not told of, deletes it after SQS has accepted it, and refuses the rest with exit code 1', async () => {
+  it('retries messages that the engine was not told of, deletes each after its send, and refuses the others with exit code 1', async () => {
     const did = await run({ retry: true }, { parked: [told, untold] });
     expect(did.log.filter((line) => !line.startsWith('receive'))).toEqual([
       'send',
@@ -190,7 +193,7 @@ describe('sls durable dead-letters', () => {
     expect(did.code).toBe(1);
   });
 
-  it('exits 1 and says so where a retry came to its time before the end of the queue', async () => {
+  it('exits 1 and names the queue where a retry ran out of time before its end', async () => {
     const slow = { step: 60_000, at: 0 };
     const all = Array.from({ length: 30 }, (_, index) => ({ ...untold, MessageId: `m${index}` }));
     const now = () => {
@@ -199,7 +202,7 @@ describe('sls durable dead-letters', () => {
     };
     const did = await run({ retry: true }, { parked: all, now });
     expect(did.sent.length).toBeLessThan(all.length);
-    expect(did.err).toContain('parked holds more than was looked at: run it again.');
+    expect(did.err).toContain('parked holds more messages than were received: run the command again.');
     expect(did.code).toBe(1);
     const asked = await run({ retry: true, limit: '10' }, { parked: all });
     expect(asked.sent).toHaveLength(10);
@@ -207,7 +210,7 @@ describe('sls durable dead-letters', () => {
     expect(asked.code).toBe(0);
   });
 
-  it('retries all with --force', async () => {
+  it('retries every message with --force', async () => {
     const did = await run({ retry: true, force: true }, { parked: [told, untold] });
     expect(did.sent).toHaveLength(2);
     expect(did.code).toBe(0);
@@ -220,25 +223,27 @@ describe('sls durable dead-letters', () => {
     expect(did.code).toBe(1);
   });
 
-  it('says so where a message was sent and is still here', async () => {
+  it('reports a message that was sent and could not be deleted as doubled', async () => {
     const did = await run({ retry: true }, { parked: [untold], refuse: 'delete' });
     expect(JSON.parse(did.out)).toMatchObject([{ outcome: 'doubled' }]);
     expect(did.code).toBe(1);
   });
 
-  it('exits 1 where --id names nothing that is there', async () => {
+  it('exits 1 where no message has the id of --id', async () => {
     const did = await run({ id: 'gone' }, { parked: [told] });
-    expect(did.err).toContain('no message gone that is visible now');
+    expect(did.err).toContain('no message gone is visible now');
     expect(did.code).toBe(1);
   });
 
-  it('of a FIFO queue are told to be not all where a group hides the rest, which a second look would hide too', async () => {
+  it('reports a FIFO queue as unfinished where a group hides further messages', async () => {
     const listed = await run({}, { parked: [untold], hidden: 3, fifo: true });
     expect(JSON.parse(listed.out)).toMatchObject({ unfinished: ['parked.fifo'] });
     const folder = mkdtempSync(join(tmpdir(), 'saved-'));
     const saved = await run({ save: join(folder, 'x.json') }, { parked: [untold], hidden: 3, fifo: true });
     rmSync(folder, { recursive: true });
-    expect(saved.err).toContain('parked.fifo holds more than was looked at: a FIFO queue shows only the first messages of a group');
+    expect(saved.err).toContain(
+      'parked.fifo holds more messages than were received: a FIFO queue gives the first messages of a group only',
+    );
     expect(saved.code).toBe(1);
     const retried = await run({ retry: true }, { parked: [untold], fifo: true });
     expect(retried.code).toBe(0);
@@ -253,7 +258,7 @@ describe('sls durable dead-letters', () => {
     expect(no.code).toBe(1);
   });
 
-  it('deletes one by its id', async () => {
+  it('deletes the one message of --purge --id', async () => {
     const did = await run({ purge: true, yes: true, id: 'told' }, { parked: [told, untold] });
     expect(did.log).toContain('delete handle of told');
     expect(did.log).toContain('release handle of untold');

@@ -2,7 +2,7 @@ import type { Message, MessageAttributeValue, SendMessageCommandInput } from '@a
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { deadLettersCommand } from '../../../../../src/serverless/commands/dead-letters/command.ts';
-import { retryMessage } from '../../../../../src/serverless/commands/dead-letters/dead-letter.ts';
+import { retryMessage } from '../../../../../src/serverless/commands/dead-letters/task-again.ts';
 import { adminSqs, serviceOf, testContext } from '../context.ts';
 
 const NOTE = 'durable-parked';
@@ -40,7 +40,7 @@ const received = (given: Readonly<Record<string, MessageAttributeValue>>, id: st
   },
 });
 
-it('a retry sends body, group and every message attribute as they were, but for the trace and the note', () => {
+it('a retry sends body, group and every message attribute unchanged, except the trace and the note', () => {
   fc.assert(
     fc.property(attributes, fifo, fc.uuid(), (given, isFifo, fresh) => {
       const own = Object.fromEntries(Object.entries(given).filter(([name]) => name !== 'AWSTraceHeader' && name !== NOTE));
@@ -62,7 +62,7 @@ it('a retry sends body, group and every message attribute as they were, but for 
 /** What SQS does with one message that is sent back. */
 const fate = fc.constantFrom('accepted', 'send refused', 'delete refused');
 
-it('a retry deletes a message only after SQS has accepted it, each with a deduplication id of its own, and exits 1 unless all went', async () => {
+it('a retry deletes a message after SQS has accepted it, gives each a new deduplication id, and exits 1 unless all were sent', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fate, { minLength: 1, maxLength: 25 }), fifo, async (fates, isFifo) => {
       const messages = fates.map((_, index) => received({}, String(index), `run-${index}`));
@@ -87,7 +87,7 @@ it('a retry deletes a message only after SQS has accepted it, each with a dedupl
       });
       const service = serviceOf({ pay: { name: 'pay', fifo: isFifo } });
       const { context, terminal } = testContext({ service, options: { retry: true, json: true }, openSqs: () => sqs });
-      await deadLettersCommand(context);
+      await deadLettersCommand.run(context);
 
       const expected = {
         accepted: (id: number) => [`sent ${id}`, `deleted ${id}`],

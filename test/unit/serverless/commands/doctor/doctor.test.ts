@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { judge, sorted } from '../../../../../src/serverless/commands/doctor/rules/index.ts';
+import { sorted } from '../../../../../src/serverless/commands/doctor/finding.ts';
+import { judge } from '../../../../../src/serverless/commands/doctor/rules/index.ts';
 import { templateFacts } from '../../../../../src/serverless/commands/doctor/template.ts';
 
 type Properties = Record<string, unknown>;
@@ -59,8 +60,8 @@ const found = (changes: Changes, settings: Partial<Parameters<typeof judge>[1]> 
 const MAPPING = 'template: mapping Mapping of shop-tasks-pay';
 const TASKS = 'template: Tasks (shop-tasks-pay)';
 
-describe('doctor, reading a template', () => {
-  it('finds nothing in one that is well', () => {
+describe('doctor on a template', () => {
+  it('finds nothing in a template without mistakes', () => {
     expect(found({})).toEqual([]);
   });
 
@@ -69,25 +70,25 @@ describe('doctor, reading a template', () => {
       'a visibility below the timeout',
       { tasks: { VisibilityTimeout: 29 } },
       {},
-      `error visibility-below-timeout | ${TASKS} | its visibility timeout of 29 s is below the 30 s timeout of shop-dev-pay: AWS refuses the mapping, or messages come again while they are worked on`,
+      `error visibility-below-timeout | ${TASKS} | its visibility timeout of 29 s is below the 30 s timeout of shop-dev-pay: AWS refuses the mapping, or messages are redelivered while they are being processed`,
     ],
     [
       'a visibility below six timeouts and the window',
       { mapping: { MaximumBatchingWindowInSeconds: 5 } },
       {},
-      `warning visibility-below-advice | ${TASKS} | its visibility timeout of 180 s is below 185 s, six times the 30 s timeout of shop-dev-pay and the batch window: a throttled batch comes again while Lambda still tries it`,
+      `warning visibility-below-advice | ${TASKS} | its visibility timeout of 180 s is below 185 s, six times the 30 s timeout of shop-dev-pay and the batch window: a throttled batch is redelivered while Lambda still retries it`,
     ],
     [
       'the visibility that a template leaves to AWS',
       { tasks: { VisibilityTimeout: undefined } },
       {},
-      `warning visibility-below-advice | ${TASKS} | its visibility timeout of 30 s is below 180 s, six times the 30 s timeout of shop-dev-pay and the batch window: a throttled batch comes again while Lambda still tries it`,
+      `warning visibility-below-advice | ${TASKS} | its visibility timeout of 30 s is below 180 s, six times the 30 s timeout of shop-dev-pay and the batch window: a throttled batch is redelivered while Lambda still retries it`,
     ],
     [
       'no dead-letter queue',
       { tasks: { RedrivePolicy: undefined } },
       {},
-      `error no-dead-letter-queue | ${TASKS} | it has no dead-letter queue: a message that always fails comes again until its retention ends, and is then gone without a trace`,
+      `error no-dead-letter-queue | ${TASKS} | it has no dead-letter queue: a message that always fails is redelivered until its retention ends, and is then gone without a trace`,
     ],
     [
       'no maxReceiveCount',
@@ -99,13 +100,13 @@ describe('doctor, reading a template', () => {
       'a low maxReceiveCount, as text',
       { tasks: { RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['DeadLetters', 'Arn'] }, maxReceiveCount: '4' } } },
       {},
-      `warning max-receive-count-low | ${TASKS} | maxReceiveCount is 4: throttled invocations and neighbours of a poison message use receives up too, so healthy messages die`,
+      `warning max-receive-count-low | ${TASKS} | maxReceiveCount is 4: throttled invocations and neighbours of a poison message use receives up too, so healthy tasks become dead letters`,
     ],
     [
       'a maxReceiveCount of results that an outage of the store uses up',
       { results: { RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['ResultsDeadLetters', 'Arn'] }, maxReceiveCount: 49 } } },
       {},
-      "warning max-receive-count-low | template: Results (shop-results) | maxReceiveCount is 49: each time the engine's store is down for a result uses one up, and the run of a result that dies waits for ever",
+      "warning max-receive-count-low | template: Results (shop-results) | maxReceiveCount is 49: each time the engine's store is down for a result uses one up, and the run of a result that becomes a dead letter waits for ever",
     ],
     [
       'dead letters kept no longer than tasks',
@@ -135,37 +136,37 @@ describe('doctor, reading a template', () => {
       'reserved concurrency below the maximum',
       { fn: { ReservedConcurrentExecutions: 4 }, mapping: { ScalingConfig: { MaximumConcurrency: 5 } } },
       {},
-      'error reserved-below-maximum | template: function shop-dev-pay | its reserved concurrency of 4 is below the 5 that its mappings may use: invocations are throttled, and each throttle uses up a receive',
+      'error reserved-below-maximum | template: function shop-dev-pay | its reserved concurrency of 4 is below the 5 that its mappings may use: Lambda throttles invocations, and each throttle uses up a receive',
     ],
     [
       'reserved concurrency without a maximum',
       { fn: { ReservedConcurrentExecutions: 4 } },
       {},
-      'warning reserved-without-maximum | template: function shop-dev-pay | it has a reserved concurrency of 4, and a mapping without maximum concurrency, which grows past it: invocations are throttled, and each throttle uses up a receive',
+      'warning reserved-without-maximum | template: function shop-dev-pay | it has a reserved concurrency of 4, and a mapping without maximum concurrency, which grows past it: Lambda throttles invocations, and each throttle uses up a receive',
     ],
     [
       'a batch too long for steps of so many seconds',
       { mapping: { BatchSize: 11 } },
       { stepSeconds: 16 },
-      `error batch-too-long | ${MAPPING} | a batch of 11 at 10 at a time is 2 after each other, 32 s with steps of 16 s: more than the 30 s timeout of shop-dev-pay, so the rest of the batch runs again`,
+      `error batch-too-long | ${MAPPING} | a batch of 11, 10 at a time, takes 2 rounds, 32 s with steps of 16 s: more than the 30 s timeout of shop-dev-pay, so the rest of the batch runs again`,
     ],
     [
       'a batch that leaves less than a second for each step',
       { mapping: { BatchSize: 310 } },
       {},
-      `warning batch-too-long | ${MAPPING} | a batch of 310 at 10 at a time is 31 after each other: that leaves each step 0.97 s of the 30 s timeout of shop-dev-pay (--step-seconds N checks it with your figure)`,
+      `warning batch-too-long | ${MAPPING} | a batch of 310, 10 at a time, takes 31 rounds: that leaves each step 0.97 s of the 30 s timeout of shop-dev-pay (--step-seconds N checks it with your figure)`,
     ],
     [
       'an old runtime',
       { fn: { Runtime: 'nodejs20.x' } },
       {},
-      'error old-runtime | template: function shop-dev-pay | its runtime nodejs20.x is deprecated, and older than this package runs on',
+      'error old-runtime | template: function shop-dev-pay | its runtime nodejs20.x is deprecated, and older than this package supports',
     ],
     [
       'results that no alarm watches',
       { alarm: { Dimensions: [] } },
       {},
-      'warning results-without-alarm | template: Results (shop-results) | no alarm watches it: while no engine takes results every run stands still, and nothing else shows it',
+      'warning results-without-alarm | template: Results (shop-results) | no alarm watches it: while no engine receives results every run stands still, and nothing else shows it',
     ],
     [
       "an engine's prefix that differs",
@@ -183,13 +184,13 @@ describe('doctor, reading a template', () => {
     expect(found(changes, settings)).toEqual([expected]);
   });
 
-  it('takes a batch that just fits, five receives, and an alarm that names the queue', () => {
+  it('accepts a batch that just fits, five receives, and an alarm that names the queue', () => {
     const alarm = { Dimensions: [{ Name: 'QueueName', Value: 'shop-results' }] };
     const tasks = { RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['DeadLetters', 'Arn'] }, maxReceiveCount: 5 } };
     expect(found({ alarm, tasks, mapping: { BatchSize: 10 } }, { stepSeconds: 30 })).toEqual([]);
   });
 
-  it('leaves queues alone that are none of ours, but for the visibility of what is mapped', () => {
+  it('judges only the visibility of queues that are not of durable steps, where they have a mapping', () => {
     const resources = template();
     const mails = { Type: 'AWS::SQS::Queue', Properties: { QueueName: 'mails' } };
     expect(judge(templateFacts({ ...resources, Mails: mails }, 'shop'), SETTINGS)).toEqual([]);
@@ -203,18 +204,18 @@ describe('doctor, reading a template', () => {
     }
   });
 
-  it('leaves queues alone whose names only look like ours', () => {
+  it('ignores queues whose names only look like those of durable steps', () => {
     const named = (QueueName: string) => ({ Type: 'AWS::SQS::Queue', Properties: { QueueName } });
     const others = { Exams: named('exam-results'), Nightly: named('night-tasks-runner') };
     expect(judge(templateFacts({ ...template(), ...others }, 'shop'), SETTINGS)).toEqual([]);
   });
 
-  it('judges a template by hand that has another prefix', () => {
+  it('judges a hand-written template with another prefix', () => {
     const ids = judge(templateFacts(template({ tasks: { RedrivePolicy: undefined } }), 'other'), SETTINGS).map(({ id }) => id);
     expect(ids).toEqual(['no-dead-letter-queue']);
   });
 
-  it('says nothing of the concurrency and runtime of a function behind a stream', () => {
+  it('ignores concurrency and runtime of a function behind a stream', () => {
     const { Mapping, ...resources } = template();
     const Properties = { ...Mapping.Properties, EventSourceArn: { 'Fn::GetAtt': ['Table', 'StreamArn'] }, StartingPosition: 'LATEST' };
     const fn = { FunctionName: 'audit', Runtime: 'nodejs20.x', Timeout: 30, ReservedConcurrentExecutions: 1 };
@@ -225,7 +226,7 @@ describe('doctor, reading a template', () => {
     expect(judge(templateFacts({ ...resources, Mapping, ...stream }, 'shop'), SETTINGS)).toEqual([]);
   });
 
-  it('judges queues whose names CloudFormation makes up by what they are used for', () => {
+  it('judges queues without a name by their redrive policies and mappings', () => {
     const { Tasks, DeadLetters, Pay, Mapping } = template({
       tasks: { QueueName: undefined },
       deadLetters: { QueueName: undefined },
@@ -235,7 +236,7 @@ describe('doctor, reading a template', () => {
     expect(all.map(({ id, where }) => `${id} ${where}`)).toEqual(['partial-failures-off template: mapping Mapping of Tasks']);
   });
 
-  it('wants failures reported one by one of the mapping of dead letters, too', () => {
+  it('judges the mapping of a dead-letter queue, too', () => {
     const { Mapping, ...resources } = template();
     const Properties = {
       ...Mapping.Properties,
@@ -251,7 +252,7 @@ describe('doctor, reading a template', () => {
   });
 });
 
-it('findings come once each, errors first', () => {
+it('sorted() gives each finding once, errors first', () => {
   const finding = (id: string, severity: 'error' | 'warning') => ({ id, severity, where: 'w', why: '', fix: '' });
   const all = [finding('a', 'warning'), finding('b', 'error'), finding('b', 'error')];
   expect(sorted(all).map(({ id }) => id)).toEqual(['b', 'a']);

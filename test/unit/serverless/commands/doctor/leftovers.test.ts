@@ -1,34 +1,58 @@
 import { describe, expect, it } from 'vitest';
-import { leftovers } from '../../../../../src/serverless/commands/doctor/leftovers.ts';
+import { SqsRequestError } from '../../../../../src/errors.ts';
+import { foreignQueues, leftoverMessages } from '../../../../../src/serverless/commands/doctor/leftovers.ts';
+import { adminSqs } from '../context.ts';
 
-describe('doctor, on queues that no step of the service has', () => {
-  const own = new Set(['shop-tasks-pay', 'shop-parked-pay']);
+const OWN = new Set(['shop-tasks-pay', 'shop-parked-pay']);
+const arn = (name: string) => `arn:aws:sqs:eu-central-1:1:${name}`;
+const queue = (name: string, messages: number) => ({ name, arn: arn(name), messages });
 
-  it('finds the queue of a removed step that is not empty', () => {
-    const [finding] = leftovers([{ name: 'shop-parked-old', messages: 1, mapped: false }], 'shop', own);
+describe('foreignQueues', () => {
+  it('gives the queues named like durable ones that are not of the service and hold messages', async () => {
+    const depths = new Map([
+      ['shop-tasks-pay', '5'],
+      ['shop-tasks-old', '3'],
+      ['shop-parked-old', '0'],
+      ['mails', '7'],
+    ]);
+    const sqs = adminSqs({
+      listQueues: async () => [...depths.keys()].map((name) => `https://sqs/1/${name}`),
+      attributes: async (url) => {
+        const name = url.split('/').at(-1) ?? '';
+        return { QueueArn: arn(name), ApproximateNumberOfMessages: depths.get(name) ?? '' };
+      },
+    });
+    expect(await foreignQueues(sqs, OWN)).toEqual({ queues: [queue('shop-tasks-old', 3)], problem: undefined });
+  });
+
+  it('gives the refusal where queues may not be listed, and throws a failure that may pass', async () => {
+    const denied = new SqsRequestError('ListQueues', 'AccessDenied', false);
+    expect(await foreignQueues(adminSqs({ listQueues: () => Promise.reject(denied) }), OWN)).toEqual({ queues: [], problem: denied });
+    const throttled = new SqsRequestError('ListQueues', 'Throttling', true);
+    await expect(foreignQueues(adminSqs({ listQueues: () => Promise.reject(throttled) }), OWN)).rejects.toBe(throttled);
+  });
+});
+
+describe('leftoverMessages', () => {
+  it('finds the queue of a removed step', () => {
+    const [finding] = leftoverMessages([queue('shop-parked-old', 1)], 'shop', OWN, new Set());
     expect(finding).toMatchObject({
       id: 'removed-step-not-empty',
       severity: 'warning',
-      why: 'it holds 1 message, and no step of this service has it and no mapping reads it: a removed step, or one that a container works on',
+      why: 'it holds 1 message, and no step of this service has it and no mapping reads it: a removed step, or one that a container serves',
     });
   });
 
   it('finds tasks of the same step under another prefix', () => {
-    const [finding] = leftovers([{ name: 'durable-tasks-pay', messages: 7, mapped: undefined }], 'shop', own);
+    const [finding] = leftoverMessages([queue('durable-tasks-pay', 7)], 'shop', OWN, undefined);
     expect(finding).toMatchObject({
       id: 'tasks-of-another-prefix',
       why: 'it holds 7 messages for a step of this service, under another prefix than "shop": is an engine set to it?',
     });
   });
 
-  it('passes by what is empty, its own, mapped, or of somebody else', () => {
-    const listed = [
-      { name: 'shop-tasks-old', messages: 0, mapped: false },
-      { name: 'shop-tasks-pay', messages: 5, mapped: false },
-      { name: 'shop-tasks-other-service', messages: 5, mapped: true },
-      { name: 'durable-tasks-mail', messages: 5, mapped: false },
-      { name: 'shop-results', messages: 5, mapped: false },
-    ];
-    expect(leftovers(listed, 'shop', own)).toEqual([]);
+  it('ignores queues that have a mapping, other prefixes and results', () => {
+    const others = ['shop-tasks-other-service', 'durable-tasks-mail', 'shop-results'].map((name) => queue(name, 5));
+    expect(leftoverMessages(others, 'shop', OWN, new Set([arn('shop-tasks-other-service')]))).toEqual([]);
   });
 });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { eventCommand, taskEvent } from '../../../../../src/serverless/commands/event/command.ts';
+import { eventCommand } from '../../../../../src/serverless/commands/event/command.ts';
+import { taskEvent } from '../../../../../src/serverless/commands/event/task-event.ts';
 import type { DurableStep } from '../../../../../src/serverless/durable-service.ts';
 import { decodeRemoteTask } from '../../../../../src/wire/remote-task.ts';
 import { serviceOf, testContext } from '../context.ts';
@@ -23,8 +24,8 @@ const step = (fifo: boolean): DurableStep => ({
 });
 const options = { input: { amount: 1 }, runId: 'run', stepId: undefined, attempt: 2, count: 1, region: 'eu-central-1', now: 5 };
 
-describe('the event of sls durable event', () => {
-  it('holds the task as the engine would send it, on the queue of its step', () => {
+describe('taskEvent', () => {
+  it('makes a record of the task that the engine would send, from the queue of its step', () => {
     const [record] = taskEvent(step(false), options).Records;
     expect(decodeRemoteTask(record?.body ?? '')).toEqual({
       runId: 'run',
@@ -44,7 +45,7 @@ describe('the event of sls durable event', () => {
     expect(record?.attributes.MessageGroupId).toBeUndefined();
   });
 
-  it('holds tasks of different runs, on FIFO each in the group of its run', () => {
+  it('gives each record a run of its own, and on FIFO the message group of its run', () => {
     const { Records } = taskEvent(step(true), { ...options, count: 3 });
     expect(Records.map(({ attributes }) => attributes.MessageGroupId)).toEqual(['run-1', 'run-2', 'run-3']);
     expect(new Set(Records.map(({ messageId }) => messageId)).size).toBe(3);
@@ -52,31 +53,29 @@ describe('the event of sls durable event', () => {
   });
 });
 
-describe('the step of sls durable event', () => {
+describe('sls durable event', () => {
   const service = serviceOf({ plain: 'pay', acme: { name: 'pay', partition: 'acme' }, other: { name: 'ship', partition: 'a' } });
   const group = async (options: Record<string, string>) => {
     const { context, terminal } = testContext({ service, options: { input: '{}', ...options } });
-    await eventCommand(context);
+    await eventCommand.run(context);
     return decodeRemoteTask(JSON.parse(terminal.out).Records[0].body).group;
   };
 
-  it('is the one without a partition where none is given, and can be each of the others', async () => {
+  it('makes the event of the step without a partition unless --partition names one', async () => {
     expect(await group({ step: 'pay' })).toBe('pay');
     expect(await group({ step: 'pay', partition: 'acme' })).toBe('pay@acme');
     expect(await group({ step: 'ship' })).toBe('ship@a');
   });
 
-  it('must be told where all have one', async () => {
+  it('asks for --partition where every step of the name has one', async () => {
     const several = serviceOf({ a: { name: 'pay', partition: 'a' }, b: { name: 'pay', partition: 'b' } });
     const { context } = testContext({ service: several, options: { input: '{}', step: 'pay' } });
-    await expect(eventCommand(context)).rejects.toThrow('--step: "pay" has several partitions; give --partition, one of a, b');
+    await expect(eventCommand.run(context)).rejects.toThrow('--step: "pay" has several partitions; choose one with --partition: a, b');
   });
-});
 
-describe('a file that cannot be written', () => {
-  it('is a mistake of whoever named it', async () => {
+  it('reports a file that cannot be written as an error of --out', async () => {
     const { context } = testContext({ service: serviceOf({ pay: 'pay' }), options: { input: '{}', step: 'pay', out: '/' } });
-    await expect(eventCommand(context)).rejects.toMatchObject({
+    await expect(eventCommand.run(context)).rejects.toMatchObject({
       name: 'ServerlessError',
       message: '--out: expected a file that can be written, got / (EISDIR)',
     });

@@ -11,8 +11,8 @@ const file = (name: string, text: string) => {
   return name;
 };
 
-describe('custom.esbuild, as sls durable local takes it', () => {
-  it('is honoured where it decides what a handler does', () => {
+describe('bundlerSettings', () => {
+  it('keeps settings that change what a handler does', () => {
     const given = {
       define: { A: '1' },
       external: ['pg'],
@@ -24,7 +24,7 @@ describe('custom.esbuild, as sls durable local takes it', () => {
     expect(bundlerSettings(given, dir)).toEqual({ build: given, ignored: [] });
   });
 
-  it('is passed over in silence where it is about packing', () => {
+  it('leaves out settings about packaging without a word', () => {
     const packing = {
       bundle: true,
       minify: true,
@@ -38,14 +38,14 @@ describe('custom.esbuild, as sls durable local takes it', () => {
     for (const none of [undefined, null, 'text', []]) expect(bundlerSettings(none, dir)).toEqual({ build: {}, ignored: [] });
   });
 
-  it('is named where it may matter and is not used', () => {
+  it('names settings that may matter and are not used', () => {
     expect(bundlerSettings({ footer: { js: '' }, config: 'esbuild.cjs' }, dir).ignored).toEqual([
       'custom.esbuild.footer: not used here',
       'custom.esbuild.config: the settings of its file are not used here; give them in serverless.yml',
     ]);
   });
 
-  it('brings plugins as a list, or as a file that exports one either way', () => {
+  it('takes plugins as a list, or as a CommonJS or ES module that exports one', () => {
     const [plugin] = [{ name: 'p', setup() {} }];
     expect(bundlerSettings({ plugins: [plugin] }, dir).build.plugins).toEqual([plugin]);
     const commonJs = file('plugins.cjs', "module.exports = [{ name: 'c', setup() {} }];");
@@ -61,7 +61,7 @@ describe('custom.esbuild, as sls durable local takes it', () => {
     ],
     ['nowhere.cjs', /^nowhere\.cjs cannot be loaded \(Cannot find module/],
     [[{ name: 'no setup' }], 'expected a list of esbuild plugins or the path of a file that exports one'],
-  ])('says why there are no plugins of %j', (plugins, why) => {
+  ])('says why the plugins %j are not used', (plugins, why) => {
     const { build, ignored } = bundlerSettings({ plugins }, dir);
     expect(build).toEqual({});
     expect(ignored).toHaveLength(1);

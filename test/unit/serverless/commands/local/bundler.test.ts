@@ -9,7 +9,7 @@ import { watchHandler } from '../../../../../src/serverless/commands/local/bundl
 const serviceDir = mkdtempSync(join(tmpdir(), 'bundler-'));
 afterAll(() => rmSync(serviceDir, { recursive: true, force: true }));
 
-/** What "sls durable local" makes of one source file. */
+/** What the handler of one source file returns, or the problem with it. */
 async function built(name: string, code: string, loadMs?: number): Promise<unknown> {
   mkdirSync(join(serviceDir, 'handlers'), { recursive: true });
   writeFileSync(join(serviceDir, `handlers/${name}`), code);
@@ -34,20 +34,20 @@ async function built(name: string, code: string, loadMs?: number): Promise<unkno
   return typeof seen === 'string' ? seen : Reflect.apply(seen, undefined, []);
 }
 
-describe('a handler that sls durable local builds', () => {
-  it('may be CommonJS, and know where it lies', async () => {
+describe('watchHandler', () => {
+  it('loads a CommonJS handler, with its own __filename and __dirname', async () => {
     const code = "const { EOL } = require('node:os');\nexports.handler = async () => [__filename, __dirname, EOL];\n";
     expect(await built('common.cjs', code)).toEqual([join(serviceDir, 'handlers/common.cjs'), join(serviceDir, 'handlers'), '\n']);
   });
 
-  it('keeps a __dirname and a require of its own', async () => {
+  it('loads an ES module that declares its own __dirname and require', async () => {
     const code =
       "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);\n" +
       "const __dirname = 'mine';\nexport const handler = async () => [__dirname, require('node:os').EOL];\n";
     expect(await built('own.ts', code)).toEqual(['mine', '\n']);
   });
 
-  it('is reported where its load never ends, so that the others are loaded', async () => {
+  it('reports a handler whose load never ends', async () => {
     const code = 'await new Promise(() => {});\nexport const handler = async () => 1;\n';
     expect(await built('endless.ts', code, 100)).toContain('functions.pay.handler: expected it to load within 100 ms');
   });

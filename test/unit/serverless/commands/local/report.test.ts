@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { localReport } from '../../../../../src/serverless/commands/local/report.ts';
 import { serviceOf, testContext } from '../context.ts';
 
-it('says which function and queue a warning of a mapping is about; what is told as an invocation is not told twice', () => {
+it('localReport names function and queue in the warnings of a mapping, and leaves out those that invocations report', () => {
   const { context, terminal } = testContext({ service: serviceOf({ charge: 'charge' }) });
   const logger = localReport(context).logger('charge', 'payments.charge');
 

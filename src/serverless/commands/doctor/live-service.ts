@@ -1,0 +1,111 @@
+import type { SqsRequestError } from '../../../errors.ts';
+import type { DurableService } from '../../durable-service.ts';
+import { type AdminLambda, LambdaRequestError } from '../aws/admin-lambda.ts';
+import type { AdminSqs } from '../aws/admin-sqs.ts';
+import type { LambdaConnection } from '../aws/connect.ts';
+import { queuePlan, resultsName } from '../queue-plan.ts';
+import type { Facts, FunctionFacts, MappingFacts, QueueFacts } from './facts.ts';
+import type { Finding } from './finding.ts';
+import { foreignQueues, leftoverMessages } from './leftovers.ts';
+import { liveFunction, liveMapping, liveQueue } from './live-facts.ts';
+import { kindOfName } from './queue-kind.ts';
+
+/** A service as it is on AWS. */
+export interface LiveService {
+  readonly facts: Facts;
+  /** What no rule can find: queues and mappings that are missing, messages that nobody receives. */
+  readonly findings: readonly Finding[];
+  /** Why the facts hold no mappings and functions: there was no Lambda, or it refused. */
+  readonly lambdaProblem: string | LambdaRequestError | undefined;
+  /** Why queues of removed steps and other prefixes were not looked for. */
+  readonly listProblem: SqsRequestError | undefined;
+}
+
+/** Reads queues, mappings and functions of a service. Without Lambda, the queues alone. */
+export async function readLiveService(service: DurableService, sqs: AdminSqs, connection: LambdaConnection): Promise<LiveService> {
+  const names = queuePlan(service).map(({ name }) => name);
+  const own = new Set(names);
+  const looked = await Promise.all(names.map(async (name) => ({ name, found: await queueNamed(sqs, name) })));
+  const queues = looked.flatMap(({ found }) => found ?? []);
+  const missing = looked.filter(({ found }) => found === undefined).map(({ name }) => missingQueue(service, name));
+  const foreign = await foreignQueues(sqs, own);
+  const foreignArns = foreign.queues.flatMap(({ arn }) => arn ?? []);
+  const { answer, problem } = await askLambda(connection, queues, foreignArns);
+  const unmapped = answer === undefined ? [] : unmappedQueues(service, mappedKinds(queues), answer.mappings);
+  const { mappings, functions } = answer ?? { mappings: [], functions: [] };
+  return {
+    facts: { source: 'live', queues, functions, mappings, watchedQueues: undefined },
+    findings: [...missing, ...unmapped, ...leftoverMessages(foreign.queues, service.prefix, own, answer?.mappedForeign)],
+    lambdaProblem: problem,
+    listProblem: foreign.problem,
+  };
+}
+
+async function queueNamed(sqs: AdminSqs, name: string): Promise<QueueFacts | undefined> {
+  const url = await sqs.findQueueUrl(name);
+  return url === undefined ? undefined : liveQueue(name, await sqs.attributes(url));
+}
+
+interface LambdaAnswer {
+  readonly mappings: readonly MappingFacts[];
+  readonly functions: readonly FunctionFacts[];
+  /** ARNs of the foreign queues that have a mapping. */
+  readonly mappedForeign: ReadonlySet<string>;
+}
+
+async function askLambda(
+  connection: LambdaConnection,
+  queues: readonly QueueFacts[],
+  foreignArns: readonly string[],
+): Promise<{ answer?: LambdaAnswer; problem?: string | LambdaRequestError }> {
+  if ('none' in connection) return { problem: connection.none };
+  const { lambda } = connection;
+  try {
+    const found = await Promise.all(mappedKinds(queues).map(({ id }) => lambda.mappingsOfQueue(id)));
+    const mappings = found.flat().map(liveMapping);
+    const functions = await functionsOf(mappings, lambda);
+    const mapped = await Promise.all(foreignArns.map(async (arn) => ((await lambda.mappingsOfQueue(arn)).length > 0 ? [arn] : [])));
+    return { answer: { mappings, functions, mappedForeign: new Set(mapped.flat()) } };
+  } catch (error) {
+    if (error instanceof LambdaRequestError) return { problem: error };
+    throw error;
+  }
+}
+
+/** The queues that should have a mapping, a dead-letter queue only where the service has a function for it. */
+function mappedKinds(queues: readonly QueueFacts[]): readonly QueueFacts[] {
+  return queues.filter(({ name = '' }) => ['tasks', 'dead-letters'].includes(kindOfName(name) ?? ''));
+}
+
+async function functionsOf(mappings: readonly MappingFacts[], lambda: AdminLambda): Promise<FunctionFacts[]> {
+  const arns = new Set(mappings.flatMap(({ functionId }) => functionId ?? []));
+  const found = await Promise.all(
+    [...arns].map(async (arn) => {
+      const live = await lambda.functionFacts(arn);
+      return live === undefined ? [] : [liveFunction(arn, live)];
+    }),
+  );
+  return found.flat();
+}
+
+function missingQueue(service: DurableService, name: string): Finding {
+  const where = `live: ${name}`;
+  // The results queue of another service may be in another account or region.
+  if (!service.resultsQueue.owned && name === resultsName(service)) {
+    const why = 'another service owns this results queue, and it is not in this account and region: nothing here shows whether it exists';
+    return { id: 'queue-missing', severity: 'warning', where, why, fix: 'if it should be here, deploy the service that owns it' };
+  }
+  const why = 'the service has this queue, and it does not exist in this account and region';
+  return { id: 'queue-missing', severity: 'error', where, why, fix: 'deploy the service, or look in another --stage or --region' };
+}
+
+function unmappedQueues({ deadLetters }: DurableService, queues: readonly QueueFacts[], mappings: readonly MappingFacts[]): Finding[] {
+  return queues.flatMap(({ id, name = '' }): Finding[] => {
+    const tasks = kindOfName(name) === 'tasks';
+    if ((!tasks && deadLetters === undefined) || mappings.some(({ queueId }) => queueId === id)) return [];
+    const why = tasks
+      ? 'no function is mapped to this tasks queue: its tasks wait until they expire'
+      : 'no function is mapped to this dead-letter queue: the engine is never told of its dead letters, and their runs wait for ever';
+    return [{ id: 'mapping-missing', severity: 'error', where: `live: ${name}`, why, fix: 'deploy the service' }];
+  });
+}
