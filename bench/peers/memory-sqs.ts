@@ -1,4 +1,5 @@
-import { SQSClient } from '@aws-sdk/client-sqs';
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import { answeringClient, type SdkRequest } from '../../test/support/stub-request-handler.ts';
 
 /** Makes the body of the next message of the one queue that can be received from; undefined: none is left. */
 export type MessageSource = () => string | undefined;
@@ -20,37 +21,20 @@ export function memorySqsClient(next: MessageSource): SQSClient {
     return batch;
   };
 
-  async function answer(operation: string, input: Readonly<Record<string, unknown>>, signal: AbortSignal | undefined): Promise<unknown> {
+  async function answer({ operation, input, abortSignal }: SdkRequest): Promise<unknown> {
     if (operation === 'GetQueueUrl') return { QueueUrl: `https://sqs.us-east-1.amazonaws.com/1/${String(input['QueueName'])}` };
     if (operation !== 'ReceiveMessage') return { Successful: accepted(input['Entries']) };
     const Messages = messages();
-    if (Messages.length === 0) await untilAborted(signal);
+    if (Messages.length === 0) await untilAborted(abortSignal);
     return { Messages };
   }
 
-  return new SQSClient({
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-    // The checksums of what is made up here would be made up too.
-    md5: false,
-    requestHandler: {
-      async handle(request: { headers: Record<string, string>; body?: unknown }, { abortSignal }: { abortSignal?: unknown } = {}) {
-        const operation = request.headers['x-amz-target']?.replace('AmazonSQS.', '') ?? '';
-        const signal = abortSignal instanceof AbortSignal ? abortSignal : undefined;
-        const body = Buffer.from(JSON.stringify(await answer(operation, parsed(request.body), signal)));
-        return { response: { statusCode: 200, headers: { 'content-type': 'application/x-amz-json-1.0' }, body } };
-      },
-    },
-  });
+  // The checksums of what is made up here would be made up too.
+  return answeringClient(async (request) => ({ body: await answer(request) }), { region: 'us-east-1', md5: false });
 }
 
 function accepted(entries: unknown): unknown[] {
   return Array.isArray(entries) ? entries.map(({ Id }: { Id: string }) => ({ Id, MessageId: Id, MD5OfMessageBody: '' })) : [];
-}
-
-function parsed(body: unknown): Readonly<Record<string, unknown>> {
-  const text = typeof body === 'string' ? body : body instanceof Uint8Array ? new TextDecoder().decode(body) : '{}';
-  return JSON.parse(text);
 }
 
 /** As a long poll on an empty queue: ends when its caller cuts it. */

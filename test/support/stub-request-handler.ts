@@ -23,19 +23,22 @@ type Respond = (request: SdkRequest) => SdkAnswer | Error | Promise<SdkAnswer | 
 
 /**
  * A real SQS client of the AWS SDK whose requests end in `respond` instead of the network: serialisation, signing, error
- * translation and MD5 checks are the SDK's own.
+ * translation and MD5 checks are the SDK's own. It keeps nothing of what it was asked.
  */
-export function stubbedClient(respond: Respond, config: SQSClientConfig = {}): { client: SQSClient; requests: SdkRequest[] } {
-  const requests: SdkRequest[] = [];
+export function answeringClient(respond: Respond, config: SQSClientConfig = {}): SQSClient {
   const requestHandler = {
     async handle(
       request: { hostname: string; headers: Record<string, string>; body?: unknown },
       { requestTimeout, abortSignal }: { requestTimeout?: number; abortSignal?: AbortSignal } = {},
     ) {
       const operation = (request.headers['x-amz-target'] ?? '').replace('AmazonSQS.', '');
-      const seen = { operation, input: jsonObject(request.body), hostname: request.hostname, requestTimeout, abortSignal };
-      requests.push(seen);
-      const answer = await respond(seen);
+      const answer = await respond({
+        operation,
+        input: jsonObject(request.body),
+        hostname: request.hostname,
+        requestTimeout,
+        abortSignal,
+      });
       if (answer instanceof Error) throw answer;
       const headers: Record<string, string> = { 'content-type': 'application/x-amz-json-1.0' };
       if (answer.queryError !== undefined) headers['x-amzn-query-error'] = `${answer.queryError};Sender`;
@@ -45,13 +48,22 @@ export function stubbedClient(respond: Respond, config: SQSClientConfig = {}): {
     updateHttpClientConfig: () => undefined,
     httpHandlerConfigs: () => ({}),
   };
-  const client = new SQSClient({
+  return new SQSClient({
     region: 'eu-west-1',
     credentials: { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' },
     maxAttempts: 1,
     ...config,
     requestHandler,
   });
+}
+
+/** The same client, with the requests that it made. */
+export function stubbedClient(respond: Respond, config: SQSClientConfig = {}): { client: SQSClient; requests: SdkRequest[] } {
+  const requests: SdkRequest[] = [];
+  const client = answeringClient((request) => {
+    requests.push(request);
+    return respond(request);
+  }, config);
   return { client, requests };
 }
 

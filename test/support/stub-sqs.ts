@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
+import { md5 } from './stub-request-handler.ts';
 
 /** A request that arrived, as far as tests look at it. */
 export interface StubRequest {
@@ -93,8 +93,4 @@ export function accepted({ operation, input }: Pick<StubRequest, 'operation' | '
     return { Id, MessageId: `m-${Id}`, ...(MessageBody === undefined ? {} : { MD5OfMessageBody: md5(MessageBody) }) };
   });
   return { Successful };
-}
-
-function md5(text: string): string {
-  return createHash('md5').update(text).digest('hex');
 }
