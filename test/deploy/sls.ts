@@ -19,14 +19,19 @@ export function fixture(name: string): string {
 }
 
 /** Runs the deploy tool as a user without AWS credentials does. A process that hangs is killed and has no exit code. */
-export function sls(serviceDir: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Run> {
+export function sls(
+  serviceDir: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  timeoutMs = 60_000,
+): Promise<Run> {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(AWS|DURABLE|VITEST|NODE)_/.test(name));
   const started = performance.now();
   const child = spawn(process.execPath, [SLS, ...args], {
     cwd: serviceDir,
     env: { ...Object.fromEntries(inherited), AWS_EC2_METADATA_DISABLED: 'true', NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 60_000,
+    timeout: timeoutMs,
     killSignal: 'SIGKILL',
   });
   const output = { stdout: '', stderr: '' };

@@ -1,0 +1,40 @@
+import type { Order } from '../../../bench/demo/checkout.ts';
+
+/** What the engine's process is started with, as JSON in `ENGINE_SETTINGS`. */
+export interface EngineSettings {
+  readonly prefix: string;
+  readonly fifo?: boolean;
+  readonly payloadStore?: boolean;
+}
+
+/** One run to start. */
+export type RunRequest =
+  | { readonly workflow: 'checkout'; readonly runId: string; readonly input: Order }
+  | { readonly workflow: 'one-step'; readonly runId: string; readonly input: OneStep };
+
+/** A workflow of a single step. */
+export interface OneStep {
+  readonly step: string;
+  readonly input: unknown;
+  readonly retries?: number;
+}
+
+/** How a run ended, or that it had not ended in time. */
+export interface RunEnd {
+  readonly runId: string;
+  readonly status: string;
+  readonly output?: unknown;
+  /** Of the error that the run failed with. */
+  readonly code?: string | undefined;
+  readonly message?: string | undefined;
+}
+
+/** Parent to engine: start these runs, and tell of each how it ended. */
+export interface StartCommand {
+  readonly command: number;
+  readonly runs: readonly RunRequest[];
+  readonly timeoutMs: number;
+}
+
+/** Engine to parent. */
+export type EngineMessage = { readonly kind: 'ready' } | { readonly kind: 'ended'; readonly command: number; readonly run: RunEnd };

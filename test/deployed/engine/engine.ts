@@ -1,0 +1,67 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { AwsAddress, Credentials } from '../server/aws-server.ts';
+import { awsEnvironment } from '../server/environment.ts';
+import type { EngineMessage, EngineSettings, RunEnd, RunRequest, StartCommand } from './commands.ts';
+
+const PROGRAM = fileURLToPath(new URL('engine-process.ts', import.meta.url));
+const RUN_MS = 60_000;
+
+export interface Engine {
+  /** Starts runs and gives how each ended, in the order asked for. */
+  runs(requests: readonly RunRequest[], timeoutMs?: number): Promise<RunEnd[]>;
+  /** What it has logged. */
+  log(): string;
+  stop(): Promise<void>;
+}
+
+/** Starts an engine in a process of its own, which holds the given credentials and no others. */
+export async function startEngine(
+  aws: AwsAddress,
+  credentials: Credentials,
+  settings: EngineSettings,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Engine> {
+  const child = fork(PROGRAM, {
+    env: {
+      PATH: process.env['PATH'],
+      ...awsEnvironment(aws, credentials),
+      ENGINE_SETTINGS: JSON.stringify(settings),
+      ...environment,
+    },
+    execArgv: [],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  let log = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      log += text;
+    });
+  }
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const failed = exited.then(() => Promise.reject(new Error(`the engine's process has ended:\n${log}`)));
+  failed.catch(() => undefined);
+  const ready = Promise.withResolvers<void>();
+  const waiting = new Map<string, (end: RunEnd) => void>();
+  child.on('message', (message: EngineMessage) => {
+    if (message.kind === 'ready') ready.resolve();
+    else waiting.get(`${message.command} ${message.run.runId}`)?.(message.run);
+  });
+  await Promise.race([ready.promise, failed]);
+  let commands = 0;
+  return {
+    runs: (requests, timeoutMs = RUN_MS) => {
+      commands += 1;
+      const command = commands;
+      const ends = requests.map(({ runId }) => new Promise<RunEnd>((resolve) => waiting.set(`${command} ${runId}`, resolve)));
+      const start: StartCommand = { command, runs: requests, timeoutMs };
+      child.send(start);
+      return Promise.race([Promise.all(ends), failed]);
+    },
+    log: () => log,
+    stop: async () => {
+      if (child.connected) child.disconnect();
+      await exited;
+    },
+  };
+}

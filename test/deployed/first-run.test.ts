@@ -1,0 +1,190 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DetachUserPolicyCommand } from '@aws-sdk/client-iam';
+import { ListEventSourceMappingsCommand, UpdateEventSourceMappingCommand } from '@aws-sdk/client-lambda';
+import { GetQueueAttributesCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { expectedStatus, makeOrders } from '../../bench/demo/checkout.ts';
+import { createUser, depthOf, outputsOf, queueNames, queueUrlOf, required, sendTo, untilDepth } from './account.ts';
+import { layOut } from './deploy.ts';
+import { type Engine, startEngine } from './engine/engine.ts';
+import { clientsOf } from './server/clients.ts';
+
+const STACK = 'durable-example-dev';
+const RESERVE = 'stock--reserve';
+const CHARGE = 'payments--charge-card';
+
+const aws = inject('aws');
+const clients = clientsOf(aws);
+const service = layOut(aws, 'first-run', { 'serverless.yml': 'serverless.yml', handlers: 'handlers' });
+const json = async (...args: readonly string[]) => JSON.parse((await service.done(['durable', ...args, '--json'])).stdout);
+
+let engine: Engine;
+let policyArn: string;
+
+beforeAll(async () => {
+  await service.done(['deploy']);
+  const outputs = await outputsOf(clients, STACK);
+  policyArn = required(outputs['DurableEnginePolicyArn'], 'the output DurableEnginePolicyArn');
+  const credentials = await createUser(clients, 'first-engine', [policyArn]);
+  engine = await startEngine(aws, credentials, { prefix: required(outputs['DurablePrefix'], 'the output DurablePrefix') });
+});
+
+afterAll(async () => {
+  await engine?.stop();
+  service.remove();
+});
+
+/** The service of this repository, as it stands, from its first deployment to what is left of it: each test goes on where the one before stopped. */
+describe("this repository's service", () => {
+  it('completes 100 checkouts of all outcomes, with an engine that holds DurableEnginePolicy and nothing else', async () => {
+    const orders = makeOrders(100);
+    const ends = await engine.runs(orders.map((order) => ({ workflow: 'checkout', runId: order.orderId, input: order })));
+    const wrong = ends.filter(({ status }, index) => status !== expectedStatus(required(orders[index], 'an order')));
+    expect(wrong).toEqual([]);
+    expect(ends.filter(({ status }) => status === 'failed').map(({ message }) => message)).toEqual(
+      Array.from({ length: 14 }, () => 'the card was declined'),
+    );
+    expect(engine.log()).toBe('');
+  });
+
+  it('leaves no message behind', async () => {
+    for (const name of await queueNames(clients, 'durable-dev-')) await untilDepth(clients, name, { visible: 0, inFlight: 0 });
+  });
+
+  it('has nothing that doctor --live --strict warns of', async () => {
+    expect(await json('doctor', '--live', '--strict')).toMatchObject({ findings: [], notes: [] });
+  });
+
+  it('shows every queue with its depth', async () => {
+    const { stdout } = await service.done(['durable', 'queues']);
+    for (const name of await queueNames(clients, 'durable-dev-')) expect(stdout).toContain(name);
+  });
+});
+
+/** What hands change on AWS, behind the template's back. */
+describe('sls durable doctor --live', () => {
+  const urlOf = async (name: string) => required(await queueUrlOf(clients, name), `a queue ${name}`);
+
+  it('finds a disabled mapping, a lowered visibility, a removed redrive policy and a filter, each by its name', async () => {
+    const { EventSourceMappings = [] } = await clients.lambda.send(
+      new ListEventSourceMappingsCommand({ FunctionName: `${STACK}-notifications` }),
+    );
+    const [disabled, filtered] = EventSourceMappings;
+    await clients.lambda.send(new UpdateEventSourceMappingCommand({ UUID: disabled?.UUID, Enabled: false }));
+    const FilterCriteria = { Filters: [{ Pattern: '{"body":{"attempt":[1]}}' }] };
+    await clients.lambda.send(new UpdateEventSourceMappingCommand({ UUID: filtered?.UUID, FilterCriteria }));
+    const redrive = await clients.sqs.send(
+      new GetQueueAttributesCommand({ QueueUrl: await urlOf(`durable-dev-tasks-${RESERVE}`), AttributeNames: ['RedrivePolicy'] }),
+    );
+    await clients.sqs.send(
+      new SetQueueAttributesCommand({ QueueUrl: await urlOf(`durable-dev-tasks-${CHARGE}`), Attributes: { VisibilityTimeout: '10' } }),
+    );
+    await clients.sqs.send(
+      new SetQueueAttributesCommand({ QueueUrl: await urlOf(`durable-dev-tasks-${RESERVE}`), Attributes: { RedrivePolicy: '' } }),
+    );
+
+    const run = await service.sls(['durable', 'doctor', '--live', '--json']);
+    const { findings }: { findings: { id: string; where: string }[] } = JSON.parse(run.stdout);
+    expect(findings.map(({ id }) => id).sort()).toEqual([
+      'filter-on-tasks',
+      'mapping-disabled',
+      'no-dead-letter-queue',
+      'visibility-below-timeout',
+    ]);
+    expect(run.code).toBe(1);
+
+    await clients.lambda.send(new UpdateEventSourceMappingCommand({ UUID: disabled?.UUID, Enabled: true }));
+    await clients.lambda.send(new UpdateEventSourceMappingCommand({ UUID: filtered?.UUID, FilterCriteria: { Filters: [] } }));
+    await clients.sqs.send(
+      new SetQueueAttributesCommand({
+        QueueUrl: await urlOf(`durable-dev-tasks-${RESERVE}`),
+        Attributes: { RedrivePolicy: redrive.Attributes?.['RedrivePolicy'] ?? '' },
+      }),
+    );
+  });
+});
+
+describe('a message that is no task', () => {
+  const list = async () => {
+    const { steps } = await json('dead-letters', '--step', 'payments.charge-card');
+    return steps[0].messages;
+  };
+
+  beforeAll(async () => {
+    // Ten receives, a second apart instead of three minutes.
+    const QueueUrl = required(await queueUrlOf(clients, `durable-dev-tasks-${CHARGE}`), 'the tasks queue');
+    await clients.sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { VisibilityTimeout: '1' } }));
+    await sendTo(clients, `durable-dev-tasks-${CHARGE}`, 'not a task');
+    await untilDepth(clients, `durable-dev-parked-${CHARGE}`, { visible: 1 });
+  });
+
+  it('is parked after its ten receives, and listed with the reason', async () => {
+    expect(await list()).toMatchObject([
+      { runId: null, receiveCount: 11, resultSent: false, reason: expect.stringContaining('RemoteTask') },
+    ]);
+  });
+
+  it('is saved as an event that sls invoke local takes', async () => {
+    await service.done(['durable', 'dead-letters', '--step', 'payments.charge-card', '--save', 'parked.json']);
+    expect(JSON.parse(readFileSync(join(service.folder, 'parked.json'), 'utf8'))).toMatchObject({ Records: [{ body: 'not a task' }] });
+    const { code } = await service.sls(['invoke', 'local', '-f', 'chargeCard', '-p', 'parked.json']);
+    expect(code).toBe(1);
+  });
+
+  it('goes back to its tasks queue with --retry, and is parked again', async () => {
+    await service.done(['durable', 'dead-letters', '--step', 'payments.charge-card', '--retry']);
+    await untilDepth(clients, `durable-dev-parked-${CHARGE}`, { visible: 0, inFlight: 0 });
+    await untilDepth(clients, `durable-dev-parked-${CHARGE}`, { visible: 1 });
+  });
+
+  it('is deleted with --purge', async () => {
+    await service.done(['durable', 'dead-letters', '--step', 'payments.charge-card', '--purge', '--yes']);
+    expect(await depthOf(clients, `durable-dev-parked-${CHARGE}`)).toEqual({ visible: 0, inFlight: 0 });
+  });
+});
+
+describe('a stopped step', () => {
+  const event = 'durableStep: stock.reserve';
+
+  it('keeps its tasks in the queue, and runs them after it is enabled, with every other setting changed meanwhile', async () => {
+    service.edit(event, 'durableStep: { name: stock.reserve, enabled: false }');
+    await service.done(['deploy']);
+    const [order] = makeOrders(1);
+    const ended = engine.runs([{ workflow: 'checkout', runId: 'stopped', input: required(order, 'an order') }], 120_000);
+    await untilDepth(clients, `durable-dev-tasks-${RESERVE}`, { visible: 1 });
+
+    service.edit(
+      '{ name: stock.reserve, enabled: false }',
+      '{ name: stock.reserve, batchSize: 5, maximumConcurrency: 3, maxReceiveCount: 7, visibilityTimeout: 300 }',
+    );
+    service.edit(
+      '    dashboard: true\n',
+      '    dashboard: false\n    alarms: { tasksAgeSeconds: 1200 }\n    perFunctionRoles: true\n    payloadBucket: true\n',
+    );
+    service.edit('  timeout: 30\n', '  timeout: 40\n');
+    expect(await depthOf(clients, `durable-dev-tasks-${RESERVE}`)).toEqual({ visible: 1, inFlight: 0 });
+    await service.done(['deploy']);
+    expect(await ended).toMatchObject([{ runId: 'stopped', status: 'completed' }]);
+  });
+});
+
+describe('sls remove', () => {
+  it('is refused while a user has the engine policy, and says so', async () => {
+    const { code, stdout, stderr } = await service.sls(['remove']);
+    expect(stdout + stderr).toContain('DurableEnginePolicy');
+    expect(code).toBe(1);
+  });
+
+  it('keeps what may hold the only copy of a message, with the message, and deletes the rest', async () => {
+    await sendTo(clients, `durable-dev-parked-${RESERVE}`, 'kept');
+    await engine.stop();
+    await clients.iam.send(new DetachUserPolicyCommand({ UserName: 'first-engine', PolicyArn: policyArn }));
+    await service.done(['remove']);
+    const names = await queueNames(clients, 'durable-dev-');
+    expect(names.filter((name) => name.includes('-tasks-'))).toEqual([]);
+    expect(names.filter((name) => name.includes('-parked-'))).toHaveLength(4);
+    expect(names).toEqual(expect.arrayContaining(['durable-dev-results', 'durable-dev-results-dead-letters']));
+    expect(await depthOf(clients, `durable-dev-parked-${RESERVE}`)).toEqual({ visible: 1, inFlight: 0 });
+  });
+});

@@ -1,0 +1,178 @@
+"""ministack, an AWS on loopback, made to behave as AWS does where our tests depend on it.
+
+Each correction below names the behaviour of AWS and where AWS documents it. What is left uncorrected stands in
+docs/aws-checklist.md. Runs until SIGTERM, or until stdin is closed: whoever started it is gone. Settings are those of ministack (environment), and PLAIN_HTTP_PORT: a second port
+without TLS, so that a test can ask what a policy says about plain HTTP.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+
+import hypercorn.config
+import ministack.app
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import iam, sqs
+from ministack.services.cloudformation import provisioners
+
+
+def single_actions():
+    """IAM has no batch actions: SendMessageBatch needs sqs:SendMessage. GetFunctionConcurrency has an action of its own.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
+    """
+    extract = iam_actions.extract_iam_action
+
+    def corrected(service, method, path, headers, body, query_params):
+        action = extract(service, method, path, headers, body, query_params)
+        if action == "lambda:PutFunctionConcurrency" and method == "GET":
+            return "lambda:GetFunctionConcurrency"
+        if action is not None and action.startswith("sqs:"):
+            return action.removesuffix("Batch")
+        return action
+
+    # ministack.app imports the name anew for each request.
+    iam_actions.extract_iam_action = corrected
+
+
+def keys_need_rights():
+    """Whoever sends to a queue with a KMS key needs kms:GenerateDataKey and kms:Decrypt; whoever receives, kms:Decrypt.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+    """
+    needed = {
+        "sqs:SendMessage": ("kms:GenerateDataKey", "kms:Decrypt"),
+        "sqs:ReceiveMessage": ("kms:Decrypt",),
+    }
+    enforce = iam_evaluator.enforce
+
+    def corrected(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
+        denied = enforce(access_key_id, iam_action, service, region, resource_arn, service_context)
+        if denied is not None or iam_action not in needed:
+            return denied
+        queue = sqs._queue_by_arn(resource_arn)
+        key = (queue or {}).get("attributes", {}).get("KmsMasterKeyId")
+        for action in needed[iam_action] if key else ():
+            denied = denied or enforce(access_key_id, action, "kms", region, key)
+        return denied
+
+    iam_evaluator.enforce = corrected
+
+
+def wrap(resource_type, operation, before):
+    handlers = provisioners._RESOURCE_HANDLERS[resource_type]
+    handle = handlers[operation]
+
+    def checked(*args, **kwargs):
+        before(*args)
+        return handle(*args, **kwargs)
+
+    handlers[operation] = checked
+
+
+def refuse_existing_queue(logical_id, props, stack_name):
+    """CloudFormation fails where a queue of the name exists; ministack would empty it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html (resource already exists)
+    """
+    name, _ = provisioners._sqs_queue_name(props, stack_name, logical_id)
+    if sqs._queue_name_to_url.get(name) is not None:
+        raise RuntimeError(f"Resource handler returned message: \"Resource of type 'AWS::SQS::Queue' with identifier '{name}' already exists.\"")
+
+
+def refuse_unreadable_source(logical_id, props, stack_name):
+    """Lambda refuses a mapping whose function's role may not poll the queue.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions
+    """
+    function, *_ = provisioners._lambda_function_for_cfn_ref(props.get("FunctionName", ""))
+    role = ((function or {}).get("config") or {}).get("Role", "")
+    policies = iam_evaluator._gather_role_policies(role.rsplit("/", 1)[-1], get_account_id())
+    for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"):
+        context = iam_evaluator.EvalContext(role, "AssumedRole", get_account_id(), action, props["EventSourceArn"], get_region())
+        if iam_evaluator.evaluate(context, policies).decision != "Allow":
+            raise RuntimeError(f"The function execution role does not have permissions to call {action.removeprefix('sqs:')} on SQS")
+
+
+def refuse_attached_policy(physical_id, props):
+    """IAM refuses to delete a managed policy that is attached to something.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeletePolicy.html (DeleteConflict)
+    """
+    attached = [
+        *(name for name, user in iam._users.items() if physical_id in user.get("AttachedPolicies", [])),
+        *(name for name, role in iam._roles.items() if physical_id in role.get("AttachedPolicies", [])),
+    ]
+    if attached:
+        raise RuntimeError("Cannot delete a policy attached to entities. (Service: Iam, Status Code: 409, DeleteConflict)")
+
+
+def large_batches():
+    """A mapping of a standard queue takes up to 10,000 records; ministack stops at ten.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html (batch size)
+    """
+    receive = sqs._receive_messages_for_esm
+
+    def corrected(queue_url, max_number):
+        batch = []
+        while len(batch) < max_number:
+            more = receive(queue_url, max_number - len(batch))
+            batch += more
+            if not more or sqs._get_q(queue_url)["is_fifo"]:
+                break
+        return batch
+
+    sqs._receive_messages_for_esm = corrected
+
+
+def receives_of_one_queue():
+    """maxReceiveCount counts the receives from the source queue; ApproximateReceiveCount those from all queues.
+
+    ministack moves a dead letter on from its dead-letter queue at once, because it was received so often before.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html (maxReceiveCount)
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html (ApproximateReceiveCount)
+    """
+    sweep = sqs._dlq_sweep
+
+    def corrected(queue):
+        before = list(queue["messages"])
+        for message in before:
+            message["receive_count"] -= message.get("received_elsewhere", 0)
+        sweep(queue)
+        for message in before:
+            message["receive_count"] += message.get("received_elsewhere", 0)
+        kept = {id(message) for message in queue["messages"]}
+        moved = {message["id"]: message["receive_count"] for message in before if id(message) not in kept}
+        if not moved:
+            return
+        target = sqs._queue_by_arn(json.loads(queue["attributes"]["RedrivePolicy"])["deadLetterTargetArn"])
+        for message in target["messages"]:
+            if message["id"] in moved:
+                message["receive_count"] = message["received_elsewhere"] = moved[message["id"]]
+
+    sqs._dlq_sweep = corrected
+
+
+def end_with_parent():
+    """Ends the functions too: all are in one process group."""
+    sys.stdin.read()
+    os.killpg(0, signal.SIGKILL)
+
+
+threading.Thread(target=end_with_parent, daemon=True).start()
+single_actions()
+keys_need_rights()
+large_batches()
+receives_of_one_queue()
+wrap("AWS::SQS::Queue", "create", refuse_existing_queue)
+wrap("AWS::Lambda::EventSourceMapping", "create", refuse_unreadable_source)
+wrap("AWS::IAM::ManagedPolicy", "delete", refuse_attached_policy)
+# It would answer on 443 too, for the sake of Cognito.
+ministack.app._port_is_bindable = lambda *_: False
+hypercorn.config.Config._insecure_bind = [f"127.0.0.1:{os.environ['PLAIN_HTTP_PORT']}"]
+ministack.app.main()
