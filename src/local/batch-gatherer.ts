@@ -2,7 +2,7 @@ import { errorFields } from '../logger.ts';
 import type { Timing } from '../time.ts';
 import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
 import type { MappingSettings } from './mapping-options.ts';
-import { type Delivery, delivery, MAX_PAYLOAD_BYTES } from './payload.ts';
+import { MAX_PAYLOAD_BYTES, type ReceivedRecord, receivedRecord } from './payload.ts';
 import type { SourceQueue } from './source-queue.ts';
 import { type EventSource, eventSource } from './sqs-event.ts';
 
@@ -20,22 +20,22 @@ export class BatchGatherer {
   }
 
   /**
-   * One long poll and, where it brought something and there is a window, more of them until the batch is full, its payload is or
-   * the window ends. Empty where the first brought nothing. A failure of the first is thrown; a later one ends the batch.
+   * One long poll. Where it brings messages and there is a window, further polls follow until the batch is full, its payload is full, or
+   * the window ends. Throws where the first poll fails; a later failure only ends the window.
    * @param signal ends the window early
    */
-  async gather(signal: AbortSignal): Promise<Delivery[]> {
+  async gather(signal: AbortSignal): Promise<ReceivedRecord[]> {
     const { batchSize, batchWindowSeconds, waitTimeSeconds } = this.#settings;
     const batch = await this.#receive(batchSize, waitTimeSeconds);
     const windowEnd = this.#timing.now() + batchWindowSeconds * 1000;
     while (batch.length > 0 && batch.length < batchSize && payloadBytes(batch) < MAX_PAYLOAD_BYTES && !signal.aborted) {
-      // Whole seconds are all that SQS knows; rounding down would end in polls that do not wait, one after the other.
+      // SQS waits whole seconds. Rounded down, the last polls would not wait at all, and run in a tight loop.
       const leftSeconds = Math.ceil((windowEnd - this.#timing.now()) / 1000);
       if (leftSeconds <= 0) break;
       try {
         batch.push(...(await this.#receive(batchSize - batch.length, Math.min(waitTimeSeconds, leftSeconds))));
       } catch (error) {
-        this.#settings.logger.warn('receive failed; invoking with what was gathered', {
+        this.#settings.logger.warn('receive failed; invoking with the messages gathered so far', {
           queueUrl: this.#queue.queueUrl,
           records: batch.length,
           ...errorFields(error),
@@ -46,14 +46,14 @@ export class BatchGatherer {
     return batch;
   }
 
-  async #receive(room: number, waitTimeSeconds: number): Promise<Delivery[]> {
+  async #receive(room: number, waitTimeSeconds: number): Promise<ReceivedRecord[]> {
     const messages = await this.#queue.receive(Math.min(MAX_BATCH_ENTRIES, room), waitTimeSeconds);
     this.#source ??= eventSource(this.#queue.queueUrl, await this.#queue.region());
     const source = this.#source;
-    return messages.map((message) => delivery(message, source));
+    return messages.map((message) => receivedRecord(message, source));
   }
 }
 
-function payloadBytes(batch: readonly Delivery[]): number {
+function payloadBytes(batch: readonly ReceivedRecord[]): number {
   return batch.reduce((sum, { bytes }) => sum + bytes, 0);
 }

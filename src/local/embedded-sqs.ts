@@ -23,13 +23,13 @@ export interface LocalSqs {
   readonly region: string;
   readonly port: number;
   /**
-   * Configuration for SQS clients. Needed even where a queue URL is at hand: the host in the queue URLs of this server does
-   * not resolve, and only an explicit endpoint wins over it.
+   * Configuration for SQS clients. A queue URL alone is not enough: the host in this server's queue URLs does not resolve, and the SDK
+   * prefers it to everything but an explicit endpoint.
    */
   readonly clientConfig: SQSClientConfig & { readonly endpoint: string; readonly region: string };
-  /** SQS requests since the start by action (`SendMessageBatch`, `ReceiveMessage`, …); a copy. What cost money on AWS. */
+  /** A copy of the number of SQS requests since the start, by action (`SendMessageBatch`, …): what AWS would bill. */
   requests(): Readonly<Record<string, number>>;
-  /** Ends the server at once, open long polls included. Its queues are in memory and gone. */
+  /** Ends the server at once, open long polls included. Its queues, which are in memory only, are gone. */
   stop(): Promise<void>;
 }
 
@@ -39,9 +39,9 @@ export const LOCAL_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local
 const OWNER = 'startLocalSqs';
 
 /**
- * Starts an SQS server inside this process, on 127.0.0.1 only. It holds no data on disk and checks no credentials.
+ * Starts an SQS server inside this process, on 127.0.0.1 only. It stores nothing on disk and checks no credentials.
  *
- * It is an emulator (npm `fauxqs`): friendlier than AWS on queue names, batch entry ids and attribute counts.
+ * It is an emulator (npm `fauxqs`) that accepts more than AWS does: any queue name, batch entry id and number of attributes.
  * @throws ConfigurationError where `fauxqs` is not installed or an option is wrong; Node's own error where the port is taken.
  */
 export async function startLocalSqs(options: LocalSqsOptions = {}): Promise<LocalSqs> {
@@ -57,7 +57,7 @@ export async function startLocalSqs(options: LocalSqsOptions = {}): Promise<Loca
     if (action !== undefined) counts.set(action, (counts.get(action) ?? 0) + 1);
     done();
   });
-  // The emulator answers a long poll whose client has gone, and the messages would stay hidden for their visibility timeout.
+  // The emulator also answers a long poll whose client has disconnected; those messages would stay in flight until their visibility timeout.
   app.addHook('onSend', async (request, _reply, payload) => {
     if (!request.raw.socket.destroyed || sqsAction(request.headers['x-amz-target']) !== 'ReceiveMessage') return;
     for (const lost of receipts(request.body, payload)) {
@@ -80,12 +80,12 @@ export async function startLocalSqs(options: LocalSqsOptions = {}): Promise<Loca
   };
 }
 
-/** The emulator, which is an optional dependency. `load` is for tests. */
+/** Imports the emulator, an optional dependency. @param load for tests */
 export async function loadFauxqs(load = () => import('fauxqs')): Promise<typeof import('fauxqs')> {
   try {
     return await load();
   } catch (error) {
-    // A module that fauxqs itself misses is another fault, and must not read as this one.
+    // Not a module that fauxqs itself cannot find.
     if (!isMissing('fauxqs', error)) throw error;
     throw new ConfigurationError(`${OWNER}: the local SQS server needs the package "fauxqs". Install it: npm i -D fauxqs`, {
       cause: error,
@@ -98,7 +98,7 @@ function isMissing(name: string, error: unknown): boolean {
   return (error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND') && error.message.includes(`'${name}'`);
 }
 
-/** Queue and receipt handle of each message of an answer to `ReceiveMessage`. */
+/** Queue and receipt handle of each message in an answer to `ReceiveMessage`. */
 function receipts(request: unknown, answer: unknown): { QueueUrl: unknown; ReceiptHandle: unknown }[] {
   const { QueueUrl }: { QueueUrl?: unknown } = isRecord(request) ? request : {};
   const { Messages }: { Messages?: unknown } = typeof answer === 'string' ? JSON.parse(answer) : {};

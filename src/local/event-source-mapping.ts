@@ -8,9 +8,9 @@ import { type SourceQueue, sdkSourceQueue } from './source-queue.ts';
 /**
  * Invokes a handler with the messages of a queue, in this process, as Lambda's event source mapping does on AWS.
  *
- * It reads batches, runs up to `maximumConcurrency` invocations at once, deletes what the handler's answer does not report, and
- * leaves the rest to the queue's own visibility timeout and redrive policy. Lambda's slowing down after failed invocations and
- * its gradual growth of concurrency are not copied.
+ * It receives batches, runs up to `maximumConcurrency` invocations at once, and deletes the messages that the handler's answer does not
+ * report; the others become visible again after the queue's visibility timeout. Unlike Lambda it does not slow down after failed
+ * invocations, and does not grow its concurrency gradually.
  */
 export class LocalEventSourceMapping {
   readonly #settings: MappingSettings;
@@ -26,8 +26,8 @@ export class LocalEventSourceMapping {
   }
 
   /**
-   * Starts to read the queue; does nothing where it does so already or the mapping is not `enabled`. No failure ends it: a queue
-   * that is missing is tried again until it is there.
+   * Starts to receive; does nothing where it was started, or is not `enabled`. No failure ends it: a queue that is missing is tried
+   * until it exists.
    * @throws ConfigurationError after `stop()`
    */
   start(): void {
@@ -36,8 +36,8 @@ export class LocalEventSourceMapping {
   }
 
   /**
-   * Receives no more, and resolves when what was received has been invoked and its deletes are through. Nothing is lost. May take
-   * a long poll, the function's timeout, and 30 s where SQS does not accept a delete.
+   * Receives no more, and resolves when all received messages have been invoked and their deletes are done. Nothing is lost. Takes at
+   * most a long poll, the function's timeout, and 30 s where SQS does not accept a delete.
    */
   stop(): Promise<void> {
     this.#stopped ??= this.#loop.stop().finally(() => this.#queue.destroy());

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Context } from 'aws-lambda';
+import { LOCAL_ACCOUNT } from './sqs-event.ts';
 
 export interface LambdaContextOptions {
   readonly functionName: string;
@@ -15,7 +16,7 @@ export interface LambdaContextOptions {
   readonly accountId?: string | undefined;
 }
 
-/** The `Context` that Lambda gives a handler. Its time starts to run with this call; `now` is the clock, in milliseconds. */
+/** The `Context` that Lambda gives a handler. Its time runs from this call. @param now clock, in milliseconds */
 export function lambdaContext(options: LambdaContextOptions, now: () => number = Date.now): Context {
   const {
     functionName,
@@ -23,7 +24,7 @@ export function lambdaContext(options: LambdaContextOptions, now: () => number =
     requestId = randomUUID(),
     memoryLimitInMB = 128,
     region = 'us-east-1',
-    accountId = '000000000000',
+    accountId = LOCAL_ACCOUNT,
   } = options;
   const startedAt = now();
   return {
@@ -48,7 +49,7 @@ function logStreamName(time: number): string {
   return `${day}/[$LATEST]${randomUUID().replaceAll('-', '')}`;
 }
 
-/** Lambda's Node runtimes have dropped these; here they still exist because the published types demand them. */
+/** Lambda's Node runtimes have dropped these; the published types still demand them. */
 function gone(name: string): () => never {
   return () => {
     throw new TypeError(`context.${name} does not exist on Lambda's current Node runtimes: return a value or throw`);

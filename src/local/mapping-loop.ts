@@ -6,21 +6,21 @@ import { PollingPace } from '../sqs/polling-pace.ts';
 import { backoffMs } from '../sqs/retry.ts';
 import { nextTurn, type Timing } from '../time.ts';
 import { BatchGatherer } from './batch-gatherer.ts';
-import { type Invocation, invoke } from './invocation.ts';
+import { type HandlerOutcome, invoke } from './invocation.ts';
 import { lambdaContext } from './lambda-context.ts';
 import type { InvocationReport, MappingSettings } from './mapping-options.ts';
-import { type Delivery, payloadBatches, sqsEvent } from './payload.ts';
+import { payloadBatches, type ReceivedRecord, sqsEvent } from './payload.ts';
 import { judgeResponse, type Verdict } from './response.ts';
 import type { SourceQueue } from './source-queue.ts';
 
 const RECEIVE_BACKOFF = { firstMs: 100, maxMs: 5_000 };
 
 /**
- * Receive → invoke → delete, in up to `maximumConcurrency` slots. A slot is one invocation, taken before its messages are
- * received, so nothing is taken off the queue that cannot start.
+ * Receives, invokes and deletes in up to `maximumConcurrency` slots. A slot is opened before its messages are received, so every message
+ * that is received can start at once.
  *
- * While nothing comes one slot polls. A slot that brought messages calls another, one that came back empty ends unless it is the
- * last that polls; so there is always a poll open unless every slot has an invocation.
+ * While the queue is empty, one slot polls. A slot that receives messages opens another; a slot that receives none ends, unless it is the
+ * last one that polls. So a poll is open at any time, unless every slot has an invocation.
  */
 export class MappingLoop {
   readonly #settings: MappingSettings;
@@ -33,7 +33,7 @@ export class MappingLoop {
   readonly #pace = new PollingPace();
   readonly #slots = new Set<Promise<void>>();
   readonly #deletes = new Set<Promise<void>>();
-  // Counted apart from the set of promises: these change in the very moment, a promise leaves its set a microtask late.
+  // Not the sizes of sets of promises: a promise leaves its set a microtask after its work has ended.
   #open = 0;
   #receiving = 0;
   #failures = 0;
@@ -48,7 +48,7 @@ export class MappingLoop {
       queueUrl: queue.queueUrl,
       visibilityTimeoutSeconds: 0,
       deleteLingerMs,
-      onGivenUp: (error) => settings.logger.warn('delete given up; SQS will deliver the message again', this.#logFields(error)),
+      onGivenUp: (error) => settings.logger.warn('delete given up; the message will be redelivered', this.#logFields(error)),
       timing,
     });
   }
@@ -80,10 +80,10 @@ export class MappingLoop {
         const full = batch.length >= this.#settings.batchSize;
         let backlog = false;
         if (batch.length > 0) {
-          // Full batches mean a backlog: then polls in parallel pay.
+          // A full batch means a backlog: poll in parallel.
           backlog = full && this.#pace.full();
           if (backlog) this.#pace.added();
-          // The invocation first: its result is waited for.
+          // The invocation starts first: somebody waits for its result, nobody for the next poll.
           const next = nextTurn().then(() => {
             if (backlog || this.#receiving === 0) this.#openSlot();
           });
@@ -98,8 +98,8 @@ export class MappingLoop {
     }
   }
 
-  /** Empty where nothing came, or the receive failed and its pause is over. */
-  async #receive(): Promise<Delivery[]> {
+  /** Empty where the poll brought nothing, or failed; then its pause is over. */
+  async #receive(): Promise<ReceivedRecord[]> {
     this.#receiving += 1;
     try {
       const batch = await this.#gatherer.gather(this.#stopped.signal);
@@ -117,7 +117,7 @@ export class MappingLoop {
     }
   }
 
-  async #process(received: readonly Delivery[]): Promise<void> {
+  async #process(received: readonly ReceivedRecord[]): Promise<void> {
     for (const batch of payloadBatches(received)) {
       if (!this.#settings.fifo) {
         await this.#invoke(batch);
@@ -125,22 +125,22 @@ export class MappingLoop {
       }
       const groups = [...new Set(batch.flatMap(({ groupId }) => groupId ?? []))];
       const failed = await this.#groups.run(groups, () => this.#invoke(batch));
-      // The rest may hold followers of what failed. It reappears after it, in order.
+      // The rest may hold messages of the group behind the one that failed. They become visible again after it, in order.
       if (failed > 0) return;
     }
   }
 
-  /** One invocation. Gives how many messages stay. */
-  async #invoke(batch: readonly Delivery[]): Promise<number> {
+  /** One invocation. Gives the number of messages that stay on the queue. */
+  async #invoke(batch: readonly ReceivedRecord[]): Promise<number> {
     const { handler, functionName, timeoutMs } = this.#settings;
     const requestId = randomUUID();
     const startedAt = this.#timing.now();
     const event = sqsEvent(batch);
     const region = event.Records[0]?.awsRegion;
     const context = lambdaContext({ functionName, timeoutMs, requestId, region }, this.#timing.now);
-    const invocation = await invoke(handler, event, context, timeoutMs, this.#timing.now);
-    const verdict = this.#judge(batch, invocation);
-    // By id, not by entry: a message that came twice while the batch was gathered shares its fate.
+    const outcome = await invoke(handler, event, context, timeoutMs, this.#timing.now);
+    const verdict = this.#judge(batch, outcome);
+    // By message id: a message that was received twice for this batch has two entries.
     const failedIds = new Set(verdict.failed);
     const done = batch.filter(({ messageId }) => !failedIds.has(messageId));
     for (const { receiptHandle } of done) this.#delete(receiptHandle);
@@ -151,26 +151,26 @@ export class MappingLoop {
       deleted: done.length,
       failed,
       durationMs: this.#timing.now() - startedAt,
-      outcome: invocation.kind === 'timeout' ? 'timeout' : failed === 0 ? 'success' : done.length === 0 ? 'failure' : 'partial',
+      outcome: outcome.kind === 'timeout' ? 'timeout' : failed === 0 ? 'success' : done.length === 0 ? 'failure' : 'partial',
       ...(verdict.reason === undefined ? {} : { reason: verdict.reason }),
-      ...(invocation.kind === 'threw' ? { error: invocation.error } : {}),
+      ...(outcome.kind === 'threw' ? { error: outcome.error } : {}),
     });
     return failed;
   }
 
-  #judge(batch: readonly Delivery[], invocation: Invocation): Verdict {
+  #judge(batch: readonly ReceivedRecord[], outcome: HandlerOutcome): Verdict {
     const messageIds = batch.map(({ messageId }) => messageId);
-    switch (invocation.kind) {
+    switch (outcome.kind) {
       case 'returned':
-        return judgeResponse(messageIds, invocation.response, this.#settings.reportBatchItemFailures);
+        return judgeResponse(messageIds, outcome.response, this.#settings.reportBatchItemFailures);
       case 'threw':
-        return { succeeded: [], failed: messageIds, reason: `the handler threw ${errorFields(invocation.error).errorName}` };
+        return { succeeded: [], failed: messageIds, reason: `the handler threw ${errorFields(outcome.error).errorName}` };
       case 'timeout':
         return { succeeded: [], failed: messageIds, reason: `the handler took longer than ${this.#settings.timeoutMs} ms` };
     }
   }
 
-  /** In the background: the slot is free for the next batch meanwhile. */
+  /** Does not wait: the slot goes on with the next batch. */
   #delete(receiptHandle: string): void {
     const deleted = this.#inFlight.delete(receiptHandle).finally(() => this.#deletes.delete(deleted));
     this.#deletes.add(deleted);
@@ -188,7 +188,7 @@ export class MappingLoop {
     }
   }
 
-  /** AWS checks this when a mapping is made; here the queue may not exist yet, and tests want short timeouts. */
+  /** AWS refuses such a mapping. Here it is a warning: the queue may be created later, and tests use short timeouts. */
   async #warnOfShortVisibility(): Promise<void> {
     const { logger, timeoutMs } = this.#settings;
     try {
@@ -197,7 +197,7 @@ export class MappingLoop {
       const fields = { visibilityTimeoutSeconds, timeoutMs, ...this.#logFields() };
       logger.warn('AWS refuses this mapping: the queue hides a message for less time than the function may take', fields);
     } catch {
-      // The receives find out what is wrong, and say it.
+      // The receives fail for the same reason, and log it.
     }
   }
 

@@ -15,42 +15,42 @@ export interface InvocationReport {
   readonly records: number;
   /** Messages that are deleted from the queue. */
   readonly deleted: number;
-  /** Messages that stay, and are delivered again after the queue's visibility timeout. */
+  /** Messages that stay, and are redelivered after the queue's visibility timeout. */
   readonly failed: number;
   readonly durationMs: number;
-  /** `failure`: all messages stay, because the handler threw or its answer was no valid one or named them all. */
+  /** `failure`: all messages stay, because the handler threw, or its answer was invalid or named them all. */
   readonly outcome: 'success' | 'partial' | 'failure' | 'timeout';
-  /** What was wrong, in ids and kinds; holds no contents. */
+  /** What was wrong, in ids and kinds; never contents. */
   readonly reason?: string;
-  /** What the handler threw. Its message may quote a payload: Lambda prints it, we never log it. */
+  /** What the handler threw. Never logged here: its message may quote a payload. */
   readonly error?: unknown;
 }
 
 export interface EventSourceMappingOptions {
-  /** Client of the queue's SQS. Stays the caller's. Give this or `clientConfig`; neither: the SDK's own defaults, which is real AWS. */
+  /** SQS client, which stays the caller's to destroy. Give this or `clientConfig`; with neither, the SDK's defaults reach real AWS. */
   readonly client?: SQSClient | undefined;
-  /** Configuration for clients of our own. */
+  /** Configuration of the SQS clients to create. */
   readonly clientConfig?: SQSClientConfig | undefined;
   /** The queue to read; ends in `.fifo` for a FIFO queue. It may be created later. */
   readonly queueUrl: string;
-  /** What to invoke. */
+  /** The function to invoke. */
   readonly handler: SqsLambdaHandler;
-  /** The name the handler sees in its context, and log lines show. */
+  /** The function name in the handler's context and in log lines. */
   readonly functionName: string;
   /**
    * The function's timeout: 1 to 900,000 milliseconds. AWS refuses a queue whose visibility timeout is shorter; here a warning is logged.
-   * Code cannot be killed here: after a timeout the handler may go on in the background.
+   * Code in this process cannot be killed: after a timeout the handler may go on in the background.
    * @default 3000, as on Lambda
    */
   readonly timeoutMs?: number | undefined;
   /**
-   * Most records of one event: 1 to 10; with a `batchWindowSeconds`, and never on FIFO, up to 10,000.
+   * Most records of one event: 1 to 10; with a `batchWindowSeconds` (standard queues only) up to 10,000.
    * @default 10
    */
   readonly batchSize?: number | undefined;
   /**
-   * How long to gather a batch after its first message, 0 to 300; FIFO queues have none. May be exceeded by up to a second.
-   * @default 0: invoke with what one receive brought
+   * How long to gather a batch after its first message, 0 to 300, to the second above; always 0 on FIFO queues.
+   * @default 0: one receive makes a batch
    */
   readonly batchWindowSeconds?: number | undefined;
   /**
@@ -64,13 +64,13 @@ export interface EventSourceMappingOptions {
    */
   readonly reportBatchItemFailures?: boolean | undefined;
   /**
-   * When false, `start()` reads nothing.
+   * When false, `start()` does nothing.
    * @default true
    */
   readonly enabled?: boolean | undefined;
   /**
-   * Length of a long poll, 1 to 20 seconds, and so how long `stop()` may wait for one. Polls are never aborted: SQS may have handed
-   * a message to one at that moment (and the embedded server always does).
+   * Length of a long poll, 1 to 20 seconds, and so how long `stop()` may wait for one. Polls are never aborted: SQS may just have answered
+   * one with messages (the embedded server always does).
    * @default 1
    */
   readonly waitTimeSeconds?: number | undefined;
@@ -80,7 +80,7 @@ export interface EventSourceMappingOptions {
   readonly logger?: Logger | undefined;
 }
 
-/** The options that the mapping runs by, with all defaults filled in. */
+/** The options with all defaults filled in. */
 export interface MappingSettings {
   readonly queueUrl: string;
   readonly fifo: boolean;
@@ -116,7 +116,7 @@ const RULES: Readonly<Record<keyof EventSourceMappingOptions, OptionRule>> = {
   logger: is.logger,
 };
 
-/** Checks the options, by the rules of AWS, and fills in the defaults. @throws ConfigurationError */
+/** Checks the options by AWS's own rules, and fills in the defaults. @throws ConfigurationError */
 export function mappingSettings(options: EventSourceMappingOptions): MappingSettings {
   checkOptions(OWNER, options, RULES, ['queueUrl', 'handler', 'functionName']);
   const { queueUrl, handler, functionName, client, clientConfig } = options;

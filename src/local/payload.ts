@@ -8,35 +8,35 @@ import { type EventSource, sqsRecord } from './sqs-event.ts';
  */
 export const MAX_PAYLOAD_BYTES = 6 * 1_048_576;
 
-/** A message on its way into an event. */
-export interface Delivery {
+/** A received message, ready to be put into an event. */
+export interface ReceivedRecord {
   readonly messageId: string;
   readonly receiptHandle: string;
-  /** FIFO group, or a standard queue's tenant of fair queues. */
+  /** FIFO message group; on a standard queue, the tenant of fair queues. */
   readonly groupId: string | undefined;
   /** The record, as JSON. */
   readonly json: string;
   readonly bytes: number;
 }
 
-export function delivery(message: Message, source: EventSource): Delivery {
+export function receivedRecord(message: Message, source: EventSource): ReceivedRecord {
   const record = sqsRecord(message, source);
   const json = JSON.stringify(record);
   const { messageId, receiptHandle, attributes } = record;
   return { messageId, receiptHandle, groupId: attributes.MessageGroupId, json, bytes: Buffer.byteLength(json) };
 }
 
-/** The event of a batch: made anew, so that what a handler does to it stays there. */
-export function sqsEvent(batch: readonly Delivery[]): SQSEvent {
+/** The event of a batch. A new object each time: a handler may change it. */
+export function sqsEvent(batch: readonly ReceivedRecord[]): SQSEvent {
   return JSON.parse(`{"Records":[${batch.map(({ json }) => json).join(',')}]}`);
 }
 
-/** Splits what was received, in order, so that each part fits one invocation. A message that is too large alone goes alone. */
-export function payloadBatches(deliveries: readonly Delivery[], maxBytes: number = MAX_PAYLOAD_BYTES): Delivery[][] {
-  const batches: Delivery[][] = [];
-  let current: Delivery[] = [];
+/** Splits messages, in order, into batches that fit one invocation. A message that is too large by itself gets a batch of its own. */
+export function payloadBatches(records: readonly ReceivedRecord[], maxBytes: number = MAX_PAYLOAD_BYTES): ReceivedRecord[][] {
+  const batches: ReceivedRecord[][] = [];
+  let current: ReceivedRecord[] = [];
   let bytes = ENVELOPE_BYTES;
-  for (const item of deliveries) {
+  for (const item of records) {
     if (current.length > 0 && bytes + item.bytes + 1 > maxBytes) {
       batches.push(current);
       current = [];
@@ -49,5 +49,5 @@ export function payloadBatches(deliveries: readonly Delivery[], maxBytes: number
   return batches;
 }
 
-// Less the comma that each record is counted with and the last does not have.
+// Minus one: each record is counted with a comma, which the last one does not have.
 const ENVELOPE_BYTES = '{"Records":[]}'.length - 1;

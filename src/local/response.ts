@@ -2,7 +2,7 @@ import { kindOf } from '../wire/json.ts';
 import { isRecord } from '../wire/shape.ts';
 import { MAX_PAYLOAD_BYTES } from './payload.ts';
 
-/** Which messages of a batch Lambda deletes, and which it leaves for another delivery. */
+/** Which messages of a batch Lambda deletes, and which stay on the queue. */
 export interface Verdict {
   /** Message ids, in the order of the batch. */
   readonly succeeded: readonly string[];
@@ -13,10 +13,10 @@ export interface Verdict {
 }
 
 /**
- * Judges what a handler returned, as Lambda's event source mapping does.
+ * Judges a handler's response as Lambda's event source mapping does.
  *
- * Without `reportBatchItemFailures` the contents of the answer do not matter. Both ways it has to become JSON of at most 6 MB:
- * otherwise the invocation itself has failed.
+ * Without `reportBatchItemFailures` its contents do not matter. In either case it must become JSON of at most 6 MB, or the whole invocation
+ * has failed.
  * @param messageIds ids of the batch
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting
  */
@@ -28,7 +28,7 @@ export function judgeResponse(messageIds: readonly string[], response: unknown, 
   if (!sent.ok) return allFailed(sent.reason);
   if (!reportBatchItemFailures) return allSucceeded;
 
-  // Lambda's words are "an empty EventResponse" and "a null EventResponse".
+  // Lambda's documentation: "an empty EventResponse" and "a null EventResponse" are full successes.
   const answer = sent.value;
   if (answer === null || answer === '') return allSucceeded;
   if (!isRecord(answer)) return allFailed(`expected the response to be an object, got ${kindOf(answer)}`);
@@ -43,7 +43,7 @@ export function judgeResponse(messageIds: readonly string[], response: unknown, 
     if (typeof identifier !== 'string' || identifier === '') {
       return allFailed(`expected batchItemFailures[${index}].itemIdentifier to be a message id, got ${kindOf(identifier)}`);
     }
-    // Not quoted: it may be anything, a part of a body included.
+    // Not quoted: it could be part of a body.
     if (!messageIds.includes(identifier))
       return allFailed(`batchItemFailures[${index}].itemIdentifier is not the id of a message of this batch`);
     reported.add(identifier);
@@ -51,15 +51,15 @@ export function judgeResponse(messageIds: readonly string[], response: unknown, 
   return { succeeded: messageIds.filter((id) => !reported.has(id)), failed: messageIds.filter((id) => reported.has(id)) };
 }
 
-/** Lambda takes an object without the list for a success. That is right for `{}`; anything else is more likely a slip. */
+/** Lambda counts an object without the list as a success. For `{}` that is intended; another object is more likely a mistake. */
 function doubt(answer: Record<string, unknown>): { reason?: string } {
   if (Object.keys(answer).length === 0) return {};
-  return { reason: 'the response has no batchItemFailures, which Lambda takes as a full success' };
+  return { reason: 'the response has no batchItemFailures, which Lambda counts as a full success' };
 }
 
 type Sent = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly reason: string };
 
-/** What arrives at Lambda of a returned value: the runtime sends it as JSON, and nothing as null. */
+/** The response as Lambda receives it: the runtime sends JSON, and null for undefined. */
 function throughJson(response: unknown): Sent {
   let text: string | undefined;
   try {

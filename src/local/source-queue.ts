@@ -4,7 +4,7 @@ import { callLimits, sdkCalls } from '../sqs/message-calls.ts';
 import { sdkApi } from '../sqs/sdk-api.ts';
 import type { EntryOutcome } from '../sqs/sqs-api.ts';
 
-/** The queue of one mapping: what its loop needs of SQS, and the seam for its tests. */
+/** The SQS calls of one mapping. */
 export interface SourceQueue {
   readonly queueUrl: string;
   /** Messages with all their attributes, hidden for the queue's own visibility timeout. @param maxMessages 1 to 10 */
@@ -13,11 +13,11 @@ export interface SourceQueue {
   deleteMessages(receiptHandles: readonly string[]): Promise<EntryOutcome[]>;
   visibilityTimeoutSeconds(): Promise<number>;
   region(): Promise<string>;
-  /** Closes the connections that were made here. */
+  /** Closes the connections. */
   destroy(): void;
 }
 
-/** {@link SourceQueue} on SQS; long polls have connections of their own. */
+/** {@link SourceQueue} on SQS. Long polls use connections of their own. */
 export function sdkSourceQueue(queueUrl: string, options: ClientOptions): SourceQueue {
   const { client, calls: direct, pollClient, destroy } = openCalls(options);
   const calls = direct ?? sdkCalls({ client, pollClient: pollClient() });
@@ -33,10 +33,10 @@ export function sdkSourceQueue(queueUrl: string, options: ClientOptions): Source
         MessageSystemAttributeNames: ['All' as const],
         MessageAttributeNames: ['All'],
       };
-      // The socket must outlive the long poll, or every quiet poll would look like a failure.
+      // Longer than the poll itself, or every poll of an empty queue would time out.
       const timeoutMs = (waitTimeSeconds + 15) * 1000;
       const answer = await calls.receiveMessage(input, callLimits(timeoutMs));
-      // SQS always sets both; without them there is nothing that could be deleted or named.
+      // SQS always sets both; a message without them could not be deleted or named in a batch.
       return (answer.Messages ?? []).filter(({ MessageId, ReceiptHandle }) => MessageId !== undefined && ReceiptHandle !== undefined);
     },
 
@@ -48,7 +48,7 @@ export function sdkSourceQueue(queueUrl: string, options: ClientOptions): Source
     },
 
     async region() {
-      // A region may be missing where an endpoint is given; it only shows in ARNs here.
+      // With an endpoint the region may be missing. It is used for ARNs only.
       try {
         return await client.config.region();
       } catch {

@@ -8,10 +8,11 @@ export interface EventSource {
   readonly region: string;
 }
 
-const ACCOUNT = '000000000000';
+/** Account of queues and functions on an emulator. */
+export const LOCAL_ACCOUNT = '000000000000';
 
 /**
- * ARN and region of a queue, read off its URL. Where the URL says no region (an emulator's), `fallbackRegion` is it.
+ * ARN and region of a queue, from its URL. `fallbackRegion` is the region where the URL has none, as on an emulator.
  * @throws TypeError where `queueUrl` is not a URL
  */
 export function eventSource(queueUrl: string, fallbackRegion: string): EventSource {
@@ -19,10 +20,10 @@ export function eventSource(queueUrl: string, fallbackRegion: string): EventSour
   const region = regionOfHost(hostname) ?? fallbackRegion;
   const path = pathname.split('/').filter((part) => part !== '');
   const name = path.at(-1) ?? '';
-  return { arn: queueArn({ region, account: path.at(-2) ?? ACCOUNT, name }), region };
+  return { arn: queueArn({ region, account: path.at(-2) ?? LOCAL_ACCOUNT, name }), region };
 }
 
-/** A received message as the record that Lambda makes of it. Expects that all attributes were asked for. */
+/** The record that Lambda makes of a message, which must have been received with all its attributes. */
 export function sqsRecord(message: Message, source: EventSource): SQSRecord {
   return {
     messageId: message.MessageId ?? '',
@@ -46,13 +47,13 @@ const OPTIONAL_ATTRIBUTES = [
   'SequenceNumber',
 ] as const satisfies readonly (keyof SQSRecordAttributes)[];
 
-// AWS sends the first four always; an emulator may leave one out, and a handler that reads it must still find text.
+// AWS always sends the first four. An emulator may leave one out, and a handler that reads it must still find a text.
 function systemAttributes(attributes: Readonly<Record<string, string>>): SQSRecordAttributes {
   const sent = attributes['SentTimestamp'] ?? '0';
   const record: SQSRecordAttributes = {
     ApproximateReceiveCount: attributes['ApproximateReceiveCount'] ?? '1',
     SentTimestamp: sent,
-    SenderId: attributes['SenderId'] ?? ACCOUNT,
+    SenderId: attributes['SenderId'] ?? LOCAL_ACCOUNT,
     ApproximateFirstReceiveTimestamp: attributes['ApproximateFirstReceiveTimestamp'] ?? sent,
   };
   for (const name of OPTIONAL_ATTRIBUTES) {

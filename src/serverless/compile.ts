@@ -1,19 +1,19 @@
 import { entriesOf } from './config/section.ts';
 import type { DurableDeployment } from './deployment.ts';
-import type { FrameworkFunction, FrameworkProvider, FrameworkService, Template, TemplateResource } from './framework.ts';
+import type { FrameworkService, Template, TemplateResource } from './framework.ts';
 import { durableFunctions } from './read-service.ts';
-import { plainEventStatements } from './resources/access.ts';
-import { allow, isValue, type Value } from './resources/cloudformation.ts';
+import type { Value } from './resources/cloudformation.ts';
 import { nodeOptions, workerEnvironment } from './resources/environment.ts';
 import { functionLogicalId } from './resources/logical-ids.ts';
 import { type Mapping, mappings } from './resources/mappings.ts';
 import { policySizeProblem } from './resources/policy-size.ts';
-import { type RoleContext, roleOf, serviceRoleStatements } from './resources/roles.ts';
+import { roleOf, serviceRoleStatements } from './resources/roles.ts';
 import { stackOutputs, stackResources, stackSizeProblem } from './resources/stack.ts';
+import { roleContext } from './role-context.ts';
 
 const SERVICE_ROLE = 'IamRoleLambdaExecution';
 
-/** Gives the functions their mappings, environment and roles, before the deploy tool looks at them. */
+/** Adds mappings, environment and roles to the functions, before the deploy tool compiles them. */
 export function extendFunctions(service: FrameworkService, deployment: DurableDeployment): void {
   for (const { functionKey, sqs } of mappings(deployment)) {
     const fn = service.functions[functionKey];
@@ -26,7 +26,7 @@ export function extendFunctions(service: FrameworkService, deployment: DurableDe
   }
 }
 
-/** Adds variables to every durable function, and source maps to what the service asks of Node. */
+/** Adds variables to the environment of every durable function, and source maps to its NODE_OPTIONS. */
 export function setEnvironment(service: FrameworkService, deployment: DurableDeployment, variables: Readonly<Record<string, Value>>): void {
   const common = entriesOf(service.provider['environment']);
   for (const { functionKey } of durableFunctions(deployment)) {
@@ -46,7 +46,7 @@ export function addResources(service: FrameworkService, deployment: DurableDeplo
   template.Outputs = { ...template.Outputs, ...stackOutputs(deployment) };
 }
 
-/** Puts into the compiled mappings and the service's role what the deploy tool has no words for. */
+/** Adds what serverless.yml cannot express to the compiled mappings and the service's role. */
 export function patchEvents(deployment: DurableDeployment, template: Template): void {
   const all = mappings(deployment);
   for (const mapping of all) {
@@ -59,7 +59,7 @@ export function patchEvents(deployment: DurableDeployment, template: Template): 
   statements.push(...serviceRoleStatements(deployment));
 }
 
-/** What is wrong with the finished template, if anything. */
+/** The problem with the finished template; undefined where there is none. */
 export function templateProblem(deployment: DurableDeployment, template: Template): string | undefined {
   return stackSizeProblem(Object.keys(template.Resources).length, deployment.steps.length) ?? policySizeProblem(template);
 }
@@ -75,7 +75,7 @@ function patchMapping(resource: TemplateResource, { extraProperties, dependsOn }
   if (dependsOn !== undefined) resource.DependsOn = [...new Set([resource.DependsOn ?? [], dependsOn].flat())];
 }
 
-/** The deploy tool lets its own role read the queue of every mapping: also of those whose function has another role. */
+/** Removes rights on the queues of functions that have another role: the deploy tool gives its own role those of every mapping. */
 function withdraw(statements: unknown[], foreign: ReadonlySet<string>): void {
   for (const [index, statement] of [...statements.entries()].reverse()) {
     const { Action, Resource } = entriesOf(statement);
@@ -98,55 +98,4 @@ function queueOf(arn: unknown): string | undefined {
   const attribute: unknown = entriesOf(arn)['Fn::GetAtt'];
   const id: unknown = Array.isArray(attribute) ? attribute[0] : undefined;
   return typeof id === 'string' ? id : undefined;
-}
-
-export function roleContext({ provider, functions }: Pick<FrameworkService, 'provider' | 'functions'>, functionKey: string): RoleContext {
-  const fn: FrameworkFunction | undefined = functions[functionKey];
-  const role = entriesOf(entriesOf(provider['iam'])['role']);
-  // The tool still takes the older names of these settings.
-  const boundary = role['permissionsBoundary'] ?? role['permissionBoundary'] ?? provider['rolePermissionsBoundary'];
-  return {
-    functionName: fn?.name ?? functionKey,
-    polled: plainEventStatements(fn?.events ?? []),
-    vpc: inVpc(provider, fn),
-    tracing: tracing(provider, fn),
-    statements: [...values(role['statements'] ?? provider['iamRoleStatements']), ...functionRights(provider, fn)],
-    managedPolicies: values(role['managedPolicies'] ?? provider['iamManagedPolicies']),
-    permissionsBoundary: value(boundary),
-    path: typeof role['path'] === 'string' ? role['path'] : undefined,
-    tags: Object.entries(entriesOf(role['tags'])).flatMap(([Key, tag]) => (isValue(tag) ? [{ Key, Value: tag }] : [])),
-  };
-}
-
-/** As the tool has it; an empty object says nothing, and it puts one into every function and the provider itself. */
-function inVpc(provider: FrameworkProvider, fn: FrameworkFunction | undefined): boolean {
-  const own = fn?.['vpc'];
-  if (own === null || own === false) return false;
-  return [own, provider['vpc']].some((vpc) => 'subnetIds' in entriesOf(vpc));
-}
-
-/** Rights that settings of a function ask for, which the tool gives to its own role only. */
-function functionRights(provider: FrameworkProvider, fn: FrameworkFunction | undefined): readonly Value[] {
-  return [
-    ...allow(['kms:Decrypt'], texts(fn?.['kmsKeyArn'] ?? provider['kmsKeyArn'])),
-    ...allow(['sns:Publish'], texts(fn?.['onError'])),
-    ...allow(['elasticfilesystem:ClientMount', 'elasticfilesystem:ClientWrite'], values([entriesOf(fn?.['fileSystemConfig'])['arn']])),
-  ];
-}
-
-function tracing(provider: FrameworkProvider, fn: FrameworkFunction | undefined): boolean {
-  const setting = fn?.['tracing'] ?? entriesOf(provider['tracing'])['lambda'];
-  return setting !== undefined && setting !== null && setting !== false;
-}
-
-function texts(given: unknown): readonly string[] {
-  return typeof given === 'string' ? [given] : [];
-}
-
-function values(given: unknown): readonly Value[] {
-  return Array.isArray(given) ? given.filter(isValue) : [];
-}
-
-function value(given: unknown): Value | undefined {
-  return isValue(given) ? given : undefined;
 }

@@ -1,6 +1,6 @@
 import type { DurableService } from './durable-service.ts';
 
-/** A service with all that only its resources need to know. */
+/** A service, with the settings that only its resources need. */
 export interface DurableDeployment extends DurableService {
   readonly kmsKey: KmsKey | undefined;
   readonly payloadBucket: PayloadBucket | undefined;
@@ -8,12 +8,12 @@ export interface DurableDeployment extends DurableService {
   readonly dashboard: boolean;
   /** How the function of `durableDeadLetters` is mapped; present where `deadLetters` is. */
   readonly deadLetterMapping: DeadLetterMapping | undefined;
-  /** Where the rights of each durable function go, by function key. */
+  /** The role that gets the rights of each durable function, by function key. */
   readonly roles: ReadonlyMap<string, FunctionRole>;
 }
 
 export interface DeadLetterMapping {
-  /** Where it stands in the file. */
+  /** Its path in serverless.yml. */
   readonly path: string;
   readonly batchSize: number;
   readonly maximumConcurrency: number;
@@ -36,7 +36,7 @@ export interface AlarmSettings {
 export type FunctionRole =
   /** The one role that serverless makes for all functions. */
   | { readonly kind: 'service' }
-  /** One that we make, because `perFunctionRoles` asks for it. */
+  /** One that the plugin makes, because of `perFunctionRoles`. */
   | { readonly kind: 'made' }
   /** A role of the same template, by its logical id. */
   | { readonly kind: 'resource'; readonly logicalId: string }

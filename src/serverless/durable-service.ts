@@ -1,10 +1,10 @@
-/** What a serverless.yml says about durable steps, checked and with every default filled in. Resources, commands and doctor read this. */
+/** The durable steps of a serverless.yml, checked and with every default filled in. Resources and commands read this. */
 export interface DurableService {
   /** Prefix of all queue names, namespace folded in. */
   readonly prefix: string;
   readonly resultsQueue: ResultsQueue;
   readonly steps: readonly DurableStep[];
-  /** The function that is mapped to every dead-letter queue, where there is one. */
+  /** The function behind every dead-letter queue, where there is one. */
   readonly deadLetters: DurableFunction | undefined;
 }
 
@@ -13,7 +13,7 @@ export type ResultsQueue =
   | { readonly owned: true; readonly name: string; readonly fifo: boolean }
   | { readonly owned: false; readonly url: string; readonly arn: string; readonly fifo: boolean };
 
-/** A function of the service, as far as its mappings are concerned. */
+/** A function of the service, as its mappings need it. */
 export interface DurableFunction {
   /** Its key under `functions`. */
   readonly functionKey: string;
@@ -26,7 +26,7 @@ export interface DurableFunction {
 
 /** One `durableStep` event. Durations in seconds. */
 export interface DurableStep {
-  /** Where it stands in the file: `functions.chargeCard.events[0].durableStep`. */
+  /** Its path in serverless.yml: `functions.chargeCard.events[0].durableStep`. */
   readonly path: string;
   readonly name: string;
   readonly partition: string | undefined;

@@ -1,11 +1,11 @@
-/** The little of the deploy tool (osls 4, and serverless 3 alike) that the plugin uses. */
+/** The part of the deploy tool (osls 4 and serverless 3) that the plugin uses. */
 export interface Framework {
   readonly service: FrameworkService;
   /** Absolute; serverless-esbuild moves it to its build folder while a function is invoked locally. */
   readonly serviceDir: string;
   readonly processedInput: { readonly commands: readonly string[]; readonly options: Readonly<Record<string, unknown>> };
   readonly configSchemaHandler: { defineFunctionEvent(provider: string, name: string, schema: object): void };
-  /** An error that the tool prints as a message, without a stack. */
+  /** An error that the tool prints without a stack. */
   readonly classes: { readonly Error: new (message: string, code: string) => Error };
   getProvider(name: 'aws'): { getStage(): string; getRegion(): string };
 }
@@ -19,7 +19,7 @@ export interface FrameworkService {
 
 export interface FrameworkProvider {
   readonly [key: string]: unknown;
-  /** There while a service is packaged. */
+  /** Set while a service is packaged. */
   readonly compiledCloudFormationTemplate?: Template;
 }
 

@@ -2,34 +2,27 @@ import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { url as inspectorUrl } from 'node:inspector';
 import { basename, join } from 'node:path';
-import { ConfigurationError } from '../errors.ts';
+import { type Replay, replayOf } from '../lambda/replay.ts';
 import type { DurableDeployment } from './deployment.ts';
+import { INIT_TIMEOUT_MS } from './lambda-limits.ts';
 import type { Value } from './resources/cloudformation.ts';
 import { workerEnvironment } from './resources/environment.ts';
 import { resultsQueueNameOf } from './resources/queues.ts';
 
-/** Lambda gives a function so long to load, beside its timeout. */
-const LOAD_MS = 10_000;
-
-/** What becomes of the results of a replayed event. */
-export type Replay = 'print' | 'send';
-
 /**
- * Reads how to replay: results are printed unless somebody asks to send them, since a replayed production event must not answer a
- * production engine.
+ * What becomes of the results of a replayed event. They are printed unless the user asks to send them: a replayed production event must
+ * not answer a production engine.
  *
  * @throws ConfigurationError for a `DURABLE_REPLAY` that is neither `print` nor `send`
  */
 export function readReplay(sendOption: unknown, env: Readonly<Record<string, string | undefined>>): Replay {
   if (sendOption === true) return 'send';
-  const given = env['DURABLE_REPLAY'];
-  if (given === undefined || given === '' || given === 'print') return 'print';
-  if (given === 'send') return 'send';
-  throw new ConfigurationError(`expected DURABLE_REPLAY to be print or send, got "${given}"; unset it, or use --durable-send`);
+  return env['DURABLE_REPLAY'] ? replayOf(env) : 'print';
 }
 
 /**
- * The environment of a replayed function. Printing asks nothing of AWS, so every value is plain then; what is set in the shell wins.
+ * The environment of a replayed function. Where results are printed every value is plain, so that AWS is not needed; the shell's own values
+ * win.
  */
 export function replayEnvironment(
   deployment: DurableDeployment,
@@ -37,7 +30,7 @@ export function replayEnvironment(
   env: Readonly<Record<string, string | undefined>>,
 ): Record<string, Value> {
   const plain: Readonly<Record<string, Value>> = {
-    // `.invalid` never resolves: not even a handler that knows nothing of DURABLE_REPLAY can send there.
+    // `.invalid` never resolves: not even a handler that ignores DURABLE_REPLAY can send there.
     DURABLE_RESULTS_QUEUE_URL: `https://sqs.invalid/000000000000/${resultsQueueNameOf(deployment)}`,
     ...(deployment.payloadBucket?.owned === true ? { DURABLE_PAYLOAD_BUCKET: 'payload-bucket-unknown-offline' } : {}),
   };
@@ -54,9 +47,9 @@ export function replayEnvironment(
 }
 
 /**
- * Makes a handler that was built to `.mjs` loadable: the deploy tool looks for `.js` and `.cjs` only. Gives the way to undo it.
+ * Makes a handler that was built to `.mjs` loadable: the deploy tool looks for `.js` and `.cjs` only. Gives a function that undoes it.
  *
- * The tool awaits what it requires, so the file can hold the promise of the module.
+ * The deploy tool awaits what it requires, so the file can export the promise of the module.
  */
 export async function bridgeModule(serviceDir: string, handler: string): Promise<() => Promise<void>> {
   const path = join(serviceDir, handler.slice(0, handler.lastIndexOf('.')));
@@ -67,12 +60,12 @@ export async function bridgeModule(serviceDir: string, handler: string): Promise
 }
 
 /**
- * Calls `end` when a replayed function is long past the time that it would have on Lambda: the deploy tool enforces no timeout, and a
- * handler that never ends would keep the command for ever. Gives the way to call it off. In a debugger time does not count.
+ * Calls `end` when a replayed function has used up its timeout and the time to load: the deploy tool enforces neither, and a handler that
+ * never ends would keep the command running for ever. Gives a function that cancels it. Does nothing under a debugger.
  */
 export function whenLate(functionKey: string, timeoutSeconds: number, end: (problem: string) => void): () => void {
   if (inspectorUrl() !== undefined) return () => undefined;
-  const problem = `function "${functionKey}" has not ended within its timeout of ${timeoutSeconds} s and the ${LOAD_MS / 1_000} s that Lambda gives it to load; its load or its handler never ends`;
-  const timer = setTimeout(end, timeoutSeconds * 1_000 + LOAD_MS, problem);
+  const problem = `function "${functionKey}" has not ended within its timeout of ${timeoutSeconds} s and the ${INIT_TIMEOUT_MS / 1_000} s that Lambda gives it to load; its load or its handler never ends`;
+  const timer = setTimeout(end, timeoutSeconds * 1_000 + INIT_TIMEOUT_MS, problem);
   return () => clearTimeout(timer);
 }

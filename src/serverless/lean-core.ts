@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 const CORE = /[\\/]@dudousxd[\\/]nestjs-durable-core[\\/]dist[\\/]index\.js$/;
 
 /**
- * What this needs of esbuild's own `Plugin`, written out: a declaration that holds a copy of esbuild's would fit that one release of it.
+ * The part of esbuild's own `Plugin` that this needs, written out: a type from esbuild would fit only the release that it came from.
  * @see https://esbuild.github.io/plugins/
  */
 export interface LeanCorePlugin {
@@ -16,12 +16,11 @@ interface LeanCoreBuild {
 }
 
 /**
- * esbuild plugin: lets the bundler leave out what a worker does not use of `@dudousxd/nestjs-durable-core` (nine tenths of it).
+ * esbuild plugin: lets the bundler leave out the nine tenths of `@dudousxd/nestjs-durable-core` that a worker does not use.
  *
- * The core package's build keeps the names of functions and classes by calls that a bundler must take for side effects, so each one
- * holds on to what it names. This marks them as free of side effects: what is unused goes, and what is used works as before. It also
- * leaves the names away, which a minifier changes anyway: the core package gives a dozen to closures of every step.
- * `durable-sqs-lambda/serverless-plugin` adds it by itself where `custom.esbuild` names no plugins.
+ * The core package's build keeps the names of functions and classes by calls that a bundler takes for side effects, so it keeps all that
+ * they name. This plugin marks the calls as free of side effects, and makes them do nothing: a minifier changes the names anyway, and the
+ * core package names a dozen closures in every step. `durable-sqs-lambda/serverless-plugin` adds it where `custom.esbuild` has no plugins.
  * @see https://esbuild.github.io/api/#tree-shaking
  */
 export function leanCore(): LeanCorePlugin {
@@ -34,8 +33,8 @@ export function leanCore(): LeanCorePlugin {
 }
 
 /**
- * Marks every call of esbuild's own name keeper, and makes the keeper itself do nothing. Gives the module's `require` a file name where the
- * bundle is CommonJS (the default of serverless-esbuild): `import.meta` is empty there, and the function would die while it is loaded.
+ * Marks every call of esbuild's `__name` as pure, and makes `__name` itself do nothing. Also gives the module's `createRequire` a file name
+ * in a CommonJS bundle (the default of serverless-esbuild), where `import.meta` is empty and the function would fail to load.
  */
 export function withoutSideEffects(code: string): string {
   return code

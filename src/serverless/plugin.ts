@@ -13,11 +13,11 @@ import { workerEnvironment } from './resources/environment.ts';
 
 const ESBUILD = 'serverless-esbuild';
 const ERROR_CODE = 'DURABLE_CONFIGURATION';
-/** Commands that make a template; all but the next two leave the service as it is. */
+/** The commands that make a template. Under all commands but these and the next two, the service stays as it is. */
 const PACKAGING = ['package', 'deploy'];
 const ONE_FUNCTION = 'deploy function';
 const REPLAY = 'invoke local';
-/** How long an error may take to be printed before the process is ended. */
+/** How long the deploy tool gets to print an error before the process is ended. */
 const GRACE_MS = 2_000;
 
 /** Plugin of the deploy tool: `durableStep` and `durableDeadLetters` events become queues, mappings, rights and alarms. */
@@ -37,14 +37,14 @@ export class DurableSqsLambdaPlugin {
   readonly #options: Readonly<Record<string, unknown>>;
   #deployment: DurableDeployment | undefined;
   #undoBridge: (() => Promise<void>) | undefined;
-  #callOffEnd: (() => void) | undefined;
+  #cancelEnd: (() => void) | undefined;
 
   constructor(serverless: Framework, options: Readonly<Record<string, unknown>>) {
     this.#serverless = serverless;
     this.#options = options;
     const tooOld = nodeProblem(process.versions.node);
     if (tooOld !== undefined) throw new serverless.classes.Error(tooOld, ERROR_CODE);
-    // Any shape passes here: `readDurableService` says more about a mistake than a schema can.
+    // The schema accepts anything: `readDurableService` says more about a mistake than a schema can.
     for (const event of ['durableStep', 'durableDeadLetters']) serverless.configSchemaHandler.defineFunctionEvent('aws', event, {});
     if (this.#is(...PACKAGING, ONE_FUNCTION, REPLAY)) this.#setUpBundler();
     this.hooks = {
@@ -57,12 +57,12 @@ export class DurableSqsLambdaPlugin {
       'before:invoke:local:invoke': () => this.#bridge(),
       'after:invoke:local:invoke': () => this.#undoBridge?.(),
       error: () => this.#endSoon(1),
-      finalize: () => (this.#callOffEnd === undefined ? undefined : this.#endSoon(0)),
+      finalize: () => (this.#cancelEnd === undefined ? undefined : this.#endSoon(0)),
       ...commandHooks(() => oslsContext(serverless, options, () => this.service())),
     };
   }
 
-  /** What serverless.yml says; read once, before the plugin adds to it. */
+  /** The service of serverless.yml; read once, before the plugin changes it. */
   service(): DurableDeployment {
     this.#deployment ??= this.#read();
     return this.#deployment;
@@ -71,7 +71,7 @@ export class DurableSqsLambdaPlugin {
   #initialize(): void {
     if (!this.#isUsed()) return;
     if (this.#is(...PACKAGING)) extendFunctions(this.#serverless.service, this.service());
-    // Without these variables it would take them from the deployed function. Its role stays what it is.
+    // The command deploys exactly this environment. It leaves the function's role as it is.
     if (this.#is(ONE_FUNCTION)) setEnvironment(this.#serverless.service, this.service(), workerEnvironment(this.service()));
     if (this.#is(REPLAY)) {
       const deployment = this.service();
@@ -96,7 +96,7 @@ export class DurableSqsLambdaPlugin {
   }
 
   async #bridge(): Promise<void> {
-    // NODE_OPTIONS would come too late for a process that runs already.
+    // NODE_OPTIONS has no effect on a process that runs already.
     process.setSourceMapsEnabled(true);
     const { service, serviceDir } = this.#serverless;
     const key = this.#options['function'];
@@ -111,12 +111,12 @@ export class DurableSqsLambdaPlugin {
     this.#undoBridge = await bridgeModule(serviceDir, handler);
     const durable = this.#isUsed() ? durableFunctions(this.service()).find(({ functionKey }) => functionKey === key) : undefined;
     if (durable !== undefined)
-      this.#callOffEnd = whenLate(durable.functionKey, durable.timeoutSeconds, (problem) => void this.#endNow(problem));
+      this.#cancelEnd = whenLate(durable.functionKey, durable.timeoutSeconds, (problem) => void this.#endNow(problem));
   }
 
   /**
-   * Settings of the bundler that the user has left open. serverless-esbuild keeps its builders alive for a rebuild that these commands
-   * never ask for, and a build or load error then leaves the command hanging for ever.
+   * Completes the user's settings of the bundler. Without `skipRebuild` serverless-esbuild keeps its builders alive for rebuilds that these
+   * commands never do, and the command hangs for ever after a build or load error.
    */
   #setUpBundler(): void {
     const { custom } = this.#serverless.service;
@@ -128,12 +128,12 @@ export class DurableSqsLambdaPlugin {
   }
 
   /**
-   * Ends a process that something else would keep alive after its error, or after a replay: a timer or a connection that the handler
-   * left open, which Lambda freezes. An unreferenced timer keeps nothing alive itself.
+   * Ends the process after an error or a replay, although a timer or connection that the handler left open (Lambda would freeze it) keeps it
+   * alive. The unreferenced timer here does not.
    */
   async #endSoon(code: number): Promise<void> {
     if (!this.#is(...PACKAGING, ONE_FUNCTION, REPLAY)) return;
-    this.#callOffEnd?.();
+    this.#cancelEnd?.();
     setTimeout(() => process.exit(process.exitCode ?? code), GRACE_MS).unref();
     await this.#undoBridge?.();
   }
@@ -148,7 +148,7 @@ export class DurableSqsLambdaPlugin {
     return commands.includes(this.#serverless.processedInput.commands.join(' '));
   }
 
-  /** A service that says nothing of durable steps is left alone. */
+  /** Whether the service has any durable settings; the plugin does not touch a service without. */
   #isUsed(): boolean {
     const { custom, functions } = this.#serverless.service;
     if ('durable' in entriesOf(custom)) return true;
@@ -157,7 +157,7 @@ export class DurableSqsLambdaPlugin {
     );
   }
 
-  /** A mistake of the user's is printed as a message, without a stack. */
+  /** Turns a `ConfigurationError` into an error that the deploy tool prints without a stack. */
   #asUserError<T>(read: () => T): T {
     try {
       return read();

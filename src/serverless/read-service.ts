@@ -9,7 +9,7 @@ import type { DeadLetterMapping, DurableDeployment, FunctionRole } from './deplo
 import type { DurableFunction, DurableStep } from './durable-service.ts';
 
 /**
- * What a serverless.yml (with its variables resolved) says about durable steps, every default filled in.
+ * Reads the durable steps of a serverless.yml whose variables are resolved, and fills in every default.
  *
  * @throws ConfigurationError with every mistake of the file at once: its path, what was expected, what was got, and what to do.
  */
@@ -41,7 +41,7 @@ export function readDurableService(config: unknown): DurableDeployment {
   };
 }
 
-/** The functions that have a durable event: all that get an environment and rights. */
+/** The functions that have a durable event: these get an environment and rights. */
 export function durableFunctions(service: Pick<DurableDeployment, 'steps' | 'deadLetters'>): DurableFunction[] {
   const all = [...service.steps.map((step) => step.function), ...(service.deadLetters === undefined ? [] : [service.deadLetters])];
   return [...new Map(all.map((fn) => [fn.functionKey, fn])).values()];

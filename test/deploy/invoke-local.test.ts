@@ -17,7 +17,7 @@ describe('sls invoke local', () => {
     expect(existsSync(join(fixture('shared'), 'echo.cjs'))).toBe(false);
   });
 
-  it('with --durable-send gives it the real ones', async () => {
+  it('gives the function the deployed values with --durable-send', async () => {
     const run = await sls(fixture('shared'), ['invoke', 'local', '-f', 'stock', '-d', '{}', '--durable-send']);
     expect(JSON.parse(run.stdout)).toMatchObject({
       DURABLE_REPLAY: 'send',
@@ -38,7 +38,7 @@ describe('sls invoke local', () => {
 });
 
 describe('sls invoke local of a step', () => {
-  it('shows where it threw, in TypeScript, and ends although it leaves a timer behind', async () => {
+  it('prints the line of TypeScript where a step threw, and ends although the step left a timer', async () => {
     const body = JSON.stringify({ runId: 'r', seq: 0, name: 'step', stepId: 'r:0', group: 'step', input: {}, attempt: 1 });
     const record = { messageId: 'm', receiptHandle: 'h', body, attributes: { ApproximateReceiveCount: '1' }, messageAttributes: {} };
     const event = { Records: [{ ...record, eventSource: 'aws:sqs', eventSourceARN: 'arn:aws:sqs:eu-central-1:1:durable-tasks-step' }] };
@@ -49,7 +49,7 @@ describe('sls invoke local of a step', () => {
     expect(run.seconds).toBeLessThan(30);
   });
 
-  it('ends where its handler never does', async () => {
+  it('ends although the handler never does', async () => {
     const run = await sls(fixture('broken'), ['invoke', 'local', '-f', 'never', '-d', '{}']);
     expect(run.stderr).toContain('function "never" has not ended within its timeout of 1 s');
     expect(run.code).toBe(1);

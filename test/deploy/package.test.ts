@@ -17,14 +17,14 @@ describe('a service that uses every option', () => {
     template = templateOf(dir);
   });
 
-  it('is packaged and valid', () => {
+  it('sls package makes a valid template of every option', () => {
     expect(run).toMatchObject({ code: 0 });
     // The tool's own doubled DependsOn, and the ARN that the file spells out.
     const expected = ['ChargeLambdaFunction', 'DeadLettersLambdaFunction', 'LabelUnderscoreitLambdaFunction'].map((id) => `W3005 ${id}`);
     expect(findingsIn(dir)).toEqual([...expected, 'W9013 ShipDashitLambdaFunction']);
   });
 
-  it('has what the step says on its queue and its mapping', () => {
+  it('queue and mapping of a step have its settings', () => {
     expect(resourceOf(template, stepLogicalId(charge, 'TasksQueue')).Properties).toMatchObject({
       QueueName: 'shop-blue-tasks-payments-charge--card_at_acme',
       VisibilityTimeout: 500,
@@ -43,7 +43,7 @@ describe('a service that uses every option', () => {
     });
   });
 
-  it('maps its dead-letter function to every dead-letter queue', () => {
+  it('the dead-letter function is mapped to every dead-letter queue', () => {
     for (const token of [charge, 'refund', 'ship', 'label']) {
       expect(mappingOf(template, stepLogicalId(token, 'DeadLetterQueue')).Properties).toMatchObject({
         FunctionName: arn('DeadLettersLambdaFunction'),
@@ -55,7 +55,7 @@ describe('a service that uses every option', () => {
     }
   });
 
-  it('gives each function the rights of its own role, and the mapping waits for them', () => {
+  it('each function has its own role, which its mapping waits for', () => {
     const made = resourceOf(template, 'DurableFunctionRoleCharge');
     const rights = JSON.stringify(made.Properties);
     for (const own of [charge, 'refund']) expect(rights).toContain(stepLogicalId(own, 'TasksQueue'));
@@ -76,11 +76,11 @@ describe('a service that uses every option', () => {
     expect(resourceOf(template, 'DurableFunctionPolicyLabelUnderscoreit').Properties['Roles']).toEqual([{ Ref: 'LabelRole' }]);
   });
 
-  it('leaves the role that other functions share without any right on a queue', () => {
+  it('the role that other functions share has no right on a queue', () => {
     expect(JSON.stringify(resourceOf(template, 'IamRoleLambdaExecution'))).not.toContain('sqs:');
   });
 
-  it('keeps what the service asks of Node, and leaves a function without durable events alone', () => {
+  it('NODE_OPTIONS of the service are kept, and functions without durable events unchanged', () => {
     expect(resourceOf(template, 'ChargeLambdaFunction').Properties['Environment']).toEqual({
       Variables: {
         NODE_OPTIONS: '--max-old-space-size=200 --enable-source-maps',
@@ -94,7 +94,7 @@ describe('a service that uses every option', () => {
     });
   });
 
-  it('has a FIFO results queue, a bucket that expires, a key that rotates, and a dashboard', () => {
+  it('the results queue is FIFO, the bucket expires, the key rotates, and a dashboard exists', () => {
     expect(resourceOf(template, 'DurableResultsQueue').Properties).toMatchObject({ QueueName: 'shop-blue-results.fifo', FifoQueue: true });
     expect(resourceOf(template, 'DurablePayloadBucket').Properties).toMatchObject({
       LifecycleConfiguration: { Rules: [{ Status: 'Enabled', ExpirationInDays: 40 }] },
@@ -105,7 +105,7 @@ describe('a service that uses every option', () => {
     expect(JSON.parse(String(body))).toMatchObject({ widgets: expect.any(Array) });
   });
 
-  it('sends its alarms to the topic, with its thresholds', () => {
+  it('alarms go to the topic, with their thresholds', () => {
     const alarms = Object.values(template.Resources).filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm');
     // Three for each of four steps, two for each of four functions, two for the results queue.
     expect(alarms).toHaveLength(22);
@@ -115,7 +115,7 @@ describe('a service that uses every option', () => {
 });
 
 describe('a service that shares a results queue', () => {
-  it('makes none, and uses the key and the bucket that it is given', async () => {
+  it('a shared results queue is not created, and the given key and bucket are used', async () => {
     const dir = fixture('shared');
     expect(await packaged(dir)).toMatchObject({ code: 0 });
     const template = templateOf(dir);
@@ -130,7 +130,7 @@ describe('a service that shares a results queue', () => {
 });
 
 describe('a service with mistakes', () => {
-  it('is refused in seconds with all of them, and nothing is packaged', async () => {
+  it('sls package refuses a service in seconds with all its mistakes, and writes no template', async () => {
     const dir = fixture('mistakes');
     const run = await packaged(dir);
     expect(run.code).toBe(1);
@@ -153,7 +153,7 @@ describe('a service with mistakes', () => {
 });
 
 describe('a service of more steps than a stack holds', () => {
-  it('is refused with what to do, before anything is uploaded', async () => {
+  it('sls package refuses a stack of more than 500 resources, and says what to do', async () => {
     const run = await packaged(fixture('huge'));
     expect(run.code).toBe(1);
     expect(run.stdout + run.stderr).toMatch(

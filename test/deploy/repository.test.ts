@@ -29,27 +29,27 @@ describe('the service of this repository', () => {
     template = templateOf(root);
   });
 
-  it('is packaged offline, without credentials, in less than 15 s', () => {
+  it('sls package takes less than 15 s, offline and without credentials', () => {
     expect(run).toMatchObject({ code: 0 });
     expect(run.seconds).toBeLessThan(15);
   });
 
-  it('has nothing that the validator of CloudFormation warns of', () => {
+  it('the validator of CloudFormation finds nothing', () => {
     expect(findingsIn(root)).toEqual([]);
   });
 
-  it('has nothing that doctor warns of', async () => {
+  it('doctor --strict finds nothing', async () => {
     const { code, stdout } = await sls(root, ['durable', 'doctor', '--offline', '--strict', '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ findings: [], notes: [] });
     expect(code).toBe(0);
   });
 
-  it('has one bundle per function', () => {
+  it('each function has a bundle of its own', () => {
     const bundles = readdirSync(join(root, '.serverless')).filter((name) => name.endsWith('.zip'));
     expect(bundles).toEqual(expect.arrayContaining(['chargeCard.zip', 'notifications.zip', 'reserveStock.zip']));
   });
 
-  it('has the very bundles that the tests of the runtime loop run', async () => {
+  it('the bundles are those that the tests of the runtime loop run', async () => {
     const names = new Map([
       ['charge-card', 'chargeCard'],
       ['notifications', 'notifications'],
@@ -67,7 +67,7 @@ describe('the service of this repository', () => {
     }
   });
 
-  it('runs on arm64 with source maps, and finds its queues in its environment', () => {
+  it('functions run on arm64 with source maps, and find their queues in the environment', () => {
     expect(resourceOf(template, 'ChargeCardLambdaFunction').Properties).toMatchObject({
       Runtime: 'nodejs24.x',
       Architectures: ['arm64'],
@@ -81,7 +81,7 @@ describe('the service of this repository', () => {
     });
   });
 
-  it('has a tasks queue with the figures of the design, and its dead letters beside it', () => {
+  it('the tasks queue has the figures of the design, and a dead-letter queue', () => {
     const id = (kind: 'TasksQueue' | 'DeadLetterQueue' | 'ParkedQueue') => stepLogicalId('payments.charge-card', kind);
     expect(resourceOf(template, id('TasksQueue'))).toEqual({
       Type: 'AWS::SQS::Queue',
@@ -112,7 +112,7 @@ describe('the service of this repository', () => {
     });
   });
 
-  it('maps each step with ReportBatchItemFailures and what its event says', () => {
+  it('each mapping has ReportBatchItemFailures and the settings of its event', () => {
     expect(mappingOf(template, stepLogicalId('payments.charge-card', 'TasksQueue')).Properties).toMatchObject({
       BatchSize: 10,
       Enabled: true,
@@ -127,7 +127,7 @@ describe('the service of this repository', () => {
     });
   });
 
-  it('tells an engine its prefix, queue URLs and policy', () => {
+  it('outputs tell an engine prefix, queue URLs and policy', () => {
     expect(template.Outputs).toMatchObject({
       DurablePrefix: { Value: 'durable-dev' },
       DurableResultsQueueUrl: { Value: { Ref: 'DurableResultsQueue' } },
@@ -150,7 +150,7 @@ describe('sls invoke local with an event of events/', () => {
     expect(run.code).toBe(1);
   });
 
-  it('prints a failed step as a result, for Lambda would take it for done', async () => {
+  it('prints the failed result of a step that fails, and exits 0', async () => {
     const run = await replay('charge-card-invalid-input.json');
     expect(resultsIn(run.stdout)).toMatchObject([{ status: 'failed', error: { code: 'invalid_input' } }]);
     expect(run.code).toBe(0);
@@ -162,7 +162,7 @@ describe('sls invoke local with an event of events/', () => {
     expect(run.code).toBe(1);
   });
 
-  it('takes a task with every optional field', async () => {
+  it('runs a task with every optional field', async () => {
     const run = await replay('charge-card-full.json');
     expect(resultsIn(run.stdout)).toMatchObject([{ stepId: 'order-1@acme:-2', status: 'completed' }]);
     expect(run.code).toBe(0);

@@ -8,12 +8,15 @@ const folder = fileURLToPath(new URL('../', import.meta.url));
 /** Where the titles of older tests have been rewritten. The list goes when it names every folder. */
 const DONE = [
   'consumer/**',
+  'deploy/**',
   'integration/*',
+  'integration/local/**',
   'interop/**',
   'runtime/**',
   'unit/*',
   'unit/bench/**',
   'unit/faults/**',
+  'unit/serverless/*/**',
   'unit/support/**',
   'unit/wire/**',
 ];

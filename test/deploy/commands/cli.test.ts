@@ -57,7 +57,7 @@ describe('sls durable doctor', () => {
     expect(code).toBe(1);
   });
 
-  it('exits 0 on warnings alone, 1 with --strict, and 1 where there is nothing to examine', async () => {
+  it('exits 0 on warnings, 1 with --strict, and 1 where there is nothing to examine', async () => {
     const [lenient, strict, nothing] = await Promise.all([
       durable('doctor', '--offline', '--template', 'doubtful.json'),
       durable('doctor', '--offline', '--template', 'doubtful.json', '--strict'),
@@ -75,18 +75,18 @@ describe('sls durable doctor', () => {
     expect(code).toBe(1);
   });
 
-  it('without credentials judges the template and says what it could not look at, but fails with --live', async () => {
+  it('judges the template alone without credentials, and fails with --live', async () => {
     const [quiet, live] = await Promise.all([
       durable('doctor', '--template', 'doubtful.json'),
       durable('doctor', '--template', 'doubtful.json', '--live'),
     ]);
-    expect(quiet.stderr).toContain('note: queues and mappings on AWS were not looked at: ');
+    expect(quiet.stderr).toContain('note: queues and mappings on AWS were not examined: ');
     expect([quiet.code, live.code]).toEqual([0, 1]);
   });
 });
 
-describe('a mistake on the command line', () => {
-  it('is told without a stack, with exit code 1', async () => {
+describe('sls durable event', () => {
+  it('prints a mistake on the command line without a stack, and exits 1', async () => {
     const runs = await Promise.all([
       durable('event', '--step', 'nope', '--input', '{}'),
       durable('event', '--step', 'pay', '--input-file', 'nowhere.json'),
@@ -98,7 +98,7 @@ describe('a mistake on the command line', () => {
     expect(runs.map(({ code }) => code)).toEqual([1, 1]);
   });
 
-  it('with --json leaves stdout empty', async () => {
+  it('leaves stdout empty with --json', async () => {
     const { code, stdout, stderr } = await durable('event', '--step', 'nope', '--input', '{}', '--json');
     expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: '', stderr: '--step: no step "nope" in this service; it has pay\n' });
   });

@@ -100,7 +100,7 @@ describe('sls durable local of a FIFO service', () => {
     expect(Object.keys(queues).filter((name) => name.endsWith('.fifo'))).toHaveLength(8);
   });
 
-  it('keeps payloads that are too large for a message in a bucket of its own', async () => {
+  it('stores payloads that are too large for a message in its own bucket', async () => {
     const large = 'large '.repeat(100_000);
     const { status, output } = await outcome('line.echo', 'run-large', large);
     expect(status).toBe('completed');
@@ -108,7 +108,7 @@ describe('sls durable local of a FIFO service', () => {
     expect(variables).toMatchObject({ DURABLE_PAYLOAD_BUCKET: 'line-payloads', AWS_ENDPOINT_URL_S3: variables['AWS_ENDPOINT_URL_SQS'] });
   });
 
-  it('says which mapping is switched off, leaves its messages alone, and names the setting that it does not use', async () => {
+  it('names a mapping that is disabled, receives none of its messages, and names settings that are not used', async () => {
     expect(await local.event({ event: 'off' })).toEqual({ event: 'off', function: 'paused', source: 'line.paused' });
     const task = { runId: 'waits', seq: 0, name: 'line.paused', stepId: 'waits:0', group: 'line.paused', input: 1, attempt: 1 };
     await client.send(new SendMessageCommand({ QueueUrl: queues['line-tasks-line--paused'], MessageBody: encodeRemoteTask(task) }));
@@ -118,7 +118,7 @@ describe('sls durable local of a FIFO service', () => {
     expect(local.stderr()).toContain('custom.esbuild.banner: not used here');
   });
 
-  it('is found by the other commands after ".serverless" was emptied, with URLs that resolve', async () => {
+  it('serves commands with --local after ".serverless" was emptied', async () => {
     rmSync(join(service.dir, '.serverless'), { recursive: true, force: true });
     const { code, stdout } = await sls(service.dir, ['durable', 'queues', '--local']);
     expect(code).toBe(0);
@@ -132,13 +132,13 @@ describe('sls durable local of a FIFO service', () => {
 });
 
 describe('dead letters of a FIFO step', () => {
-  it('are parked in the group of their run', async () => {
+  it('parks dead letters in the group of their run', async () => {
     expect(await outcome('line.frail', 'run-3', 1)).toMatchObject({ status: 'failed' });
     await vi.waitFor(async () => expect(await depth('line-parked-line--frail.fifo')).toBe(1), { timeout: 10_000 });
     expect(await local.event({ event: 'invoked', source: 'line.frail (dead letters)' })).toMatchObject({ records: 1, outcome: 'success' });
   });
 
-  it('come in batches of the size that durableDeadLetters has', async () => {
+  it('dead letters come in batches of the size in durableDeadLetters', async () => {
     const Entries = Array.from({ length: 10 }, (_, index) => ({ Id: String(index), MessageBody: 'not a task' }));
     await client.send(new SendMessageBatchCommand({ QueueUrl: queues['line-dead-letters-line--paused'], Entries }));
     const source = 'line.paused (dead letters)';
@@ -147,7 +147,7 @@ describe('dead letters of a FIFO step', () => {
     expect(await depth('line-parked-line--paused')).toBe(10);
   });
 
-  it('go back to their queue, all of one group, though each locks the next', async () => {
+  it('retries all messages of one group in one command', async () => {
     for (const seq of [0, 1, 2]) {
       const task = { runId: 'run-4', seq, name: 'line.echo', stepId: `run-4:${seq}`, group: 'line.echo', input: seq, attempt: 1 };
       const note = { DataType: 'String', StringValue: JSON.stringify({ reason: 'receive count used up', resultSent: false }) };

@@ -32,8 +32,8 @@ export const handler = sqsStepHandler('test.careful', async () => {
 });
 `;
 const FRAGILE = "export const handler = async () => { throw new Error('fragile'); };\n";
-const MENDED = `import { sqsStepHandler } from 'durable-sqs-lambda/worker';
-export const handler = sqsStepHandler('test.fragile', async () => 'mended');
+const FIXED = `import { sqsStepHandler } from 'durable-sqs-lambda/worker';
+export const handler = sqsStepHandler('test.fragile', async () => 'fixed');
 `;
 
 const service = makeService('local', {
@@ -97,14 +97,14 @@ describe('sls durable local', () => {
     expect(await local.event({ event: 'invoked', function: 'greet', source: 'test.greet' })).toMatchObject({ records: 1, failed: 0 });
   });
 
-  it('runs the new code after an edit of a file that the handler imports', async () => {
+  it('runs the new code after an edit of an imported file', async () => {
     const before = local.events.length;
     service.write('word.ts', "export const word = 'moin';\n");
     await local.event({ event: 'reloaded', function: 'greet' }, before);
     expect(await outcome('test.greet', 'run-2')).toMatchObject({ output: 'Ada: moin run-2' });
   });
 
-  it('keeps the last good version after an edit that does not build', async () => {
+  it('keeps the last version that worked after an edit that does not build', async () => {
     const before = local.events.length;
     service.write('word.ts', 'export const word = ;\n');
     const { problem } = await local.event({ event: 'broken', function: 'greet', keeps: true }, before);
@@ -112,12 +112,12 @@ describe('sls durable local', () => {
     expect(await outcome('test.greet', 'run-3')).toMatchObject({ output: 'Ada: moin run-3' });
   });
 
-  it('shows where a step threw, in its source', async () => {
+  it('prints the source line where a step threw', async () => {
     expect(await outcome('test.careful', 'run-careful')).toMatchObject({ status: 'failed' });
     expect(local.stderr()).toMatch(/Error: no greeting today\n.*careful\.ts:3:9/);
   });
 
-  it('is found by the other commands with --local', async () => {
+  it('serves the other commands with --local', async () => {
     const { code, stdout } = await sls(service.dir, ['durable', 'queues', '--local', '--json']);
     expect(code).toBe(0);
     const queues: { name: string }[] = JSON.parse(stdout);
@@ -127,7 +127,7 @@ describe('sls durable local', () => {
 });
 
 describe('a dead letter whose failure the engine was told', () => {
-  it('is listed, saved without being consumed, refused a retry, and retried with --force once the step is mended', async () => {
+  it('a dead letter that the engine was told of is listed, saved, refused a retry, and retried with --force', async () => {
     expect(await outcome('test.fragile', 'run-4')).toMatchObject({ status: 'failed' });
     const [letter] = await parkedOf('test.fragile');
     expect(letter).toMatchObject({
@@ -138,10 +138,10 @@ describe('a dead letter whose failure the engine was told', () => {
     });
 
     expect((await deadLetters('--save', 'events/fragile.json', '--step', 'test.fragile')).code).toBe(0);
-    service.write('fragile.ts', MENDED);
-    const mended = await sls(service.dir, ['invoke', 'local', '-f', 'fragile', '-p', 'events/fragile.json']);
-    expect(mended.stdout).toContain('mended');
-    expect(mended.code).toBe(0);
+    service.write('fragile.ts', FIXED);
+    const fixed = await sls(service.dir, ['invoke', 'local', '-f', 'fragile', '-p', 'events/fragile.json']);
+    expect(fixed.stdout).toContain('fixed');
+    expect(fixed.code).toBe(0);
 
     await local.event({ event: 'reloaded', function: 'fragile' });
     const refused = await deadLetters('--retry', '--step', 'test.fragile');
@@ -158,7 +158,7 @@ describe('a dead letter whose failure the engine was told', () => {
 });
 
 describe('a dead letter that the engine was not told of', () => {
-  it('is retried to success without --force, one by its id', async () => {
+  it('one dead letter is retried by its id, without --force', async () => {
     const task = { runId: 'run-5', seq: 0, name: 'test.greet', stepId: 'run-5:0', group: 'test.greet', input: { name: 'x' }, attempt: 1 };
     for (const name of ['first', 'second']) {
       await client.send(
@@ -180,7 +180,7 @@ describe('a dead letter that the engine was not told of', () => {
     expect(await parked('greet')).toBe(1);
   });
 
-  it('is purged only with --yes where nobody can be asked', async () => {
+  it('dead letters are purged only with --yes where there is no terminal', async () => {
     const refused = await deadLetters('--purge');
     expect(refused.code).toBe(1);
     expect(refused.stdout + refused.stderr).toContain('--yes deletes 1 message of laptop-parked-test--greet');
@@ -191,7 +191,7 @@ describe('a dead letter that the engine was not told of', () => {
 });
 
 describe('sls durable doctor', () => {
-  it('examines what "sls durable local" made, and finds the receive count that it was told', async () => {
+  it('examines the queues of "sls durable local", and finds the receive count of the command line', async () => {
     const { code, stdout } = await sls(service.dir, ['durable', 'doctor', '--local', '--json', '--live']);
     const { findings }: { findings: { id: string; severity: string }[] } = JSON.parse(stdout);
     expect(findings.map(({ id }) => id)).toEqual(Array(3).fill('max-receive-count-low'));
@@ -200,14 +200,14 @@ describe('sls durable doctor', () => {
 });
 
 describe('Ctrl-C', () => {
-  it('before it is ready ends it at once, without an error', async () => {
+  it('Ctrl-C before it is ready ends it at once, without an error', async () => {
     const starting = startLocal(service.dir, ['--port', '0']);
     await starting.event({ event: 'loaded' });
     expect(await starting.stop()).toBe(130);
     expect(starting.stderr()).toBe('');
   });
 
-  it('ends it with exit code 0 and leaves no endpoint behind', async () => {
+  it('Ctrl-C ends it with exit code 0, and removes the endpoint file', async () => {
     await transport.close();
     expect(await local.stop()).toBe(0);
     await vi.waitFor(() => expect(existsSync(endpointFile)).toBe(false));

@@ -65,7 +65,7 @@ const failing = (event: SQSEvent, bad: (record: SQSRecord) => boolean) => ({
 const empty = (queueUrl: string) => until(async () => expect(await depth(client, queueUrl)).toBe(0));
 
 describe.concurrent('a batch', () => {
-  it('is delivered and deleted', async (test) => {
+  it('a batch that succeeds is deleted', async (test) => {
     const queueUrl = await createQueue(client);
     await send(client, queueUrl, bodies(10));
     const { reports, deliveries } = map(test, queueUrl, () => undefined);
@@ -74,7 +74,7 @@ describe.concurrent('a batch', () => {
     expect(reports).toMatchObject([{ records: 10, deleted: 10, failed: 0, outcome: 'success' }]);
   });
 
-  it('has its reported messages delivered again, and the others deleted', async (test) => {
+  it('the reported messages of a batch are redelivered, the others deleted', async (test) => {
     const queueUrl = await createQueue(client, { visibilitySeconds: 1 });
     await send(client, queueUrl, bodies(5));
     const { reports, records, deliveries } = map(
@@ -89,7 +89,7 @@ describe.concurrent('a batch', () => {
     expect(reports.map(({ outcome }) => outcome)).toEqual(['partial', 'success']);
   });
 
-  it('whose handler throws is delivered again as a whole', async (test) => {
+  it('a batch whose handler throws is redelivered as a whole', async (test) => {
     const queueUrl = await createQueue(client, { visibilitySeconds: 1 });
     await send(client, queueUrl, bodies(3));
     let invocations = 0;
@@ -103,7 +103,7 @@ describe.concurrent('a batch', () => {
     expect(reports[0]).toMatchObject({ outcome: 'failure', deleted: 0, failed: 3, reason: 'the handler threw Error' });
   });
 
-  it('whose handler times out is delivered again as a whole, and what the handler returns late counts for nothing', async (test) => {
+  it('a batch whose handler times out is redelivered as a whole, whatever the handler returns late', async (test) => {
     const queueUrl = await createQueue(client, { visibilitySeconds: 1 });
     await send(client, queueUrl, bodies(3));
     const late = Promise.withResolvers<void>();
@@ -122,7 +122,7 @@ describe.concurrent('a batch', () => {
     expect(Math.max(...remaining)).toBeLessThanOrEqual(200);
   });
 
-  it('is deleted whatever the answer without ReportBatchItemFailures', async (test) => {
+  it('a batch without ReportBatchItemFailures is deleted whatever the answer', async (test) => {
     const queueUrl = await createQueue(client);
     await send(client, queueUrl, bodies(3));
     const { deliveries } = map(test, queueUrl, (event) => failing(event, () => true), { reportBatchItemFailures: false });
@@ -136,7 +136,7 @@ describe.concurrent('a batch', () => {
     ['an empty identifier', { batchItemFailures: [{ itemIdentifier: '' }] }],
     ['a list that is none', { batchItemFailures: 'm0' }],
     ['what is not JSON', { took: 1n }],
-  ])('answered by %s is delivered again as a whole', async ([, malformed], test) => {
+  ])('a batch answered by %s is redelivered as a whole', async ([, malformed], test) => {
     const queueUrl = await createQueue(client, { visibilitySeconds: 1 });
     await send(client, queueUrl, bodies(3));
     let invocations = 0;
@@ -146,7 +146,7 @@ describe.concurrent('a batch', () => {
     expect(reports[0]).toMatchObject({ outcome: 'failure', failed: 3, reason: expect.any(String) });
   });
 
-  it('is gathered for the length of the window', async (test) => {
+  it('a batch gathers messages for the length of its window', async (test) => {
     const queueUrl = await createQueue(client);
     await send(client, queueUrl, bodies(25));
     const { reports, deliveries } = map(test, queueUrl, () => undefined, { batchSize: 100, batchWindowSeconds: 1 });
@@ -157,7 +157,7 @@ describe.concurrent('a batch', () => {
 });
 
 describe.concurrent('maximum concurrency', () => {
-  it('is reached and never exceeded', async (test) => {
+  it('invocations reach the maximum concurrency and never exceed it', async (test) => {
     const queueUrl = await createQueue(client);
     await send(client, queueUrl, bodies(40));
     let now = 0;
@@ -178,7 +178,7 @@ describe.concurrent('maximum concurrency', () => {
     expect(Object.keys(deliveries())).toHaveLength(40);
   });
 
-  it('leaves on the queue what cannot start', async (test) => {
+  it('messages that cannot start yet stay on the queue', async (test) => {
     const queueUrl = await createQueue(client);
     await send(client, queueUrl, bodies(10));
     const gate = Promise.withResolvers<void>();
@@ -192,7 +192,7 @@ describe.concurrent('maximum concurrency', () => {
 });
 
 describe.concurrent('a FIFO queue', () => {
-  it('has each group in one invocation at a time, in order, whatever fails', async (test) => {
+  it('a FIFO group is in one invocation at a time, in order, whatever fails', async (test) => {
     const queueUrl = await createQueue(client, { fifo: true, visibilitySeconds: 1 });
     const groups = ['a', 'b', 'c', 'd'];
     for (const group of groups) await send(client, queueUrl, bodies(8, group), () => group);
@@ -229,7 +229,7 @@ describe.concurrent('a FIFO queue', () => {
 });
 
 describe.concurrent('stop', () => {
-  it('waits for the invocation in flight, deletes its messages and loses none', async (test) => {
+  it('stop() waits for the invocation in flight, deletes its messages and loses none', async (test) => {
     const queueUrl = await createQueue(client);
     await send(client, queueUrl, bodies(30));
     const gate = Promise.withResolvers<void>();
@@ -251,7 +251,7 @@ describe.concurrent('stop', () => {
     expect(records.length + second.records.length).toBe(30);
   });
 
-  it('loses nothing that arrives while the last poll is open', async (test) => {
+  it('stop() loses nothing that arrives while the last poll is open', async (test) => {
     const own = await startTestSqs();
     const ownClient = new SQSClient(own.clientConfig);
     const queueUrl = await createQueue(ownClient);
@@ -268,7 +268,7 @@ describe.concurrent('stop', () => {
 });
 
 describe.concurrent('a queue', () => {
-  it('may be missing at first', async (test) => {
+  it('a queue may be missing at first', async (test) => {
     const name = `late-${randomUUID()}`;
     const queueUrl = (await createQueue(client)).replace(/[^/]+$/, name);
     const { deliveries } = map(test, queueUrl, () => undefined);
@@ -279,7 +279,7 @@ describe.concurrent('a queue', () => {
     expect(deliveries()).toEqual({ m0: 1, m1: 1, m2: 1 });
   });
 
-  it('is left alone by a mapping that is not enabled', async () => {
+  it('a mapping that is not enabled receives nothing', async () => {
     const own = await startTestSqs();
     const mapping = new LocalEventSourceMapping({
       clientConfig: own.clientConfig,
@@ -296,7 +296,7 @@ describe.concurrent('a queue', () => {
 });
 
 describe.concurrent('a record', () => {
-  it('carries attributes in the shape of Lambda', async (test) => {
+  it('a record has its attributes in the shape of Lambda', async (test) => {
     const name = `shapes-${randomUUID()}`;
     const queueUrl = await createQueue(client, { name });
     await client.send(

@@ -8,14 +8,14 @@ function notFound(name: string): Error {
 }
 
 describe('startLocalSqs', () => {
-  it('says what to install where the server is missing', async () => {
+  it('names the package to install where the server is missing', async () => {
     const cause = notFound('fauxqs');
     const missing = loadFauxqs(() => Promise.reject(cause));
     await expect(missing).rejects.toBeInstanceOf(ConfigurationError);
     await expect(missing).rejects.toMatchObject({ cause, message: expect.stringContaining('npm i -D fauxqs') });
   });
 
-  it('does not blame that for other faults', async () => {
+  it('passes on other errors of the import', async () => {
     for (const error of [notFound('fastify'), new SyntaxError('boom')]) {
       await expect(loadFauxqs(() => Promise.reject(error))).rejects.toBe(error);
     }

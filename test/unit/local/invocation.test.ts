@@ -20,7 +20,7 @@ describe('invoke', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('gives what the handler threw, in whichever way', async () => {
+  it('gives what the handler threw, at once or later', async () => {
     const error = new Error('no');
     expect(await invoke(() => Promise.reject(error), EVENT, context(), 1_000)).toEqual({ kind: 'threw', error });
     const throws = () => {
@@ -39,7 +39,7 @@ describe('invoke', () => {
     await vi.advanceTimersByTimeAsync(0);
   });
 
-  it('is a timeout also where the handler blocked the event loop past its time', async () => {
+  it('reports a timeout where the handler blocked the event loop past its time', async () => {
     const blocks = () => {
       vi.setSystemTime(Date.now() + 1_001);
       return 'answer';

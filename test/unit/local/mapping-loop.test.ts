@@ -124,7 +124,7 @@ function start(options: Partial<EventSourceMappingOptions> = {}, sleeps: number[
 }
 
 describe('slots', () => {
-  it('idle, keep one poll open', async () => {
+  it('an idle loop keeps one poll open', async () => {
     const { queue } = start();
     for (let round = 0; round < 5; round += 1) {
       await settled();
@@ -133,14 +133,14 @@ describe('slots', () => {
     }
   });
 
-  it('do not start twice', async () => {
+  it('start() does nothing the second time', async () => {
     const { queue, loop } = start();
     loop.start();
     await settled();
     expect(queue.polls).toHaveLength(1);
   });
 
-  it('keep a poll open while invocations run, up to the maximum concurrency, and never take what cannot start', async () => {
+  it('one poll stays open while invocations run, up to the maximum concurrency and not beyond', async () => {
     const { handler, open } = heldHandler();
     const { queue } = start({ handler, maximumConcurrency: 3 });
     for (let running = 1; running <= 3; running += 1) {
@@ -156,7 +156,7 @@ describe('slots', () => {
     expect(queue.polls).toHaveLength(1);
   });
 
-  it('poll in parallel while there is a backlog, and shrink to one when it is gone', async () => {
+  it('polls run in parallel during a backlog, and shrink to one after it', async () => {
     const { handler, open } = heldHandler();
     const { queue } = start({ handler, maximumConcurrency: 4 });
     await settled();
@@ -173,7 +173,7 @@ describe('slots', () => {
     expect(queue.polls).toHaveLength(1);
   });
 
-  it('that brought part of a batch open no further poll where one is open', async () => {
+  it('a poll that brought part of a batch opens no other where one is open', async () => {
     const { handler, open } = heldHandler();
     const { queue } = start({ handler });
     await settled();
@@ -189,7 +189,7 @@ describe('slots', () => {
     expect(queue.polls).toHaveLength(1);
   });
 
-  it('that brought a single message cost one receive each: the next poll is open already', async () => {
+  it('single messages cost one receive each', async () => {
     const { queue } = start();
     for (let index = 0; index < 5; index += 1) {
       await settled();
@@ -200,7 +200,7 @@ describe('slots', () => {
     expect(queue.receives).toBe(6);
   });
 
-  it('ask for no more than the batch size', async () => {
+  it('a poll asks for the batch size at most', async () => {
     const { queue } = start({ batchSize: 4, waitTimeSeconds: 7 });
     await settled();
     expect(queue.poll()).toMatchObject({ maxMessages: 4, waitTimeSeconds: 7 });
@@ -208,7 +208,7 @@ describe('slots', () => {
 });
 
 describe('an invocation', () => {
-  it('deletes what the answer does not report', async () => {
+  it('deletes the messages that the answer does not report', async () => {
     const { queue, reports } = start({ handler: () => ({ batchItemFailures: [{ itemIdentifier: 'm1' }] }) });
     await settled();
     queue.poll().answer(...messages(3));
@@ -229,7 +229,7 @@ describe('an invocation', () => {
     expect(reports[0]?.outcome).toBe('success');
   });
 
-  it('that threw deletes nothing, and reports the error without logging its message', async () => {
+  it('a handler that throws deletes nothing, and the error is reported, its message not logged', async () => {
     const error = new RangeError('card 4111');
     const handler = () => Promise.reject(error);
     const { queue, reports, logger } = start({ handler });
@@ -242,7 +242,7 @@ describe('an invocation', () => {
     expect(JSON.stringify(logger.warn.mock.calls)).not.toContain('4111');
   });
 
-  it('may be given a message twice, where it was received again while the batch was gathered', async () => {
+  it('a message that was received twice for one batch shares one fate', async () => {
     const { queue } = start({ handler: () => ({ batchItemFailures: [{ itemIdentifier: 'm0' }] }) });
     await settled();
     queue.poll().answer(message('m0'), { ...message('m0'), ReceiptHandle: 'handle-again' }, message('m1'));
@@ -262,7 +262,7 @@ describe('an invocation', () => {
     expect(logger.error).toHaveBeenCalledOnce();
   });
 
-  it('cannot harm the mapping by what it does to the event', async () => {
+  it('a handler that changes its event does not harm the mapping', async () => {
     const handler = (event: SQSEvent) => {
       for (const record of event.Records.splice(0)) record.receiptHandle = 'other';
     };
@@ -273,7 +273,7 @@ describe('an invocation', () => {
     expect(queue.deleted).toEqual(['handle-m0', 'handle-m1']);
   });
 
-  it('holds at most 6 MB; the rest goes into the next one', async () => {
+  it('an event holds at most 6 MB; the next invocation gets the rest', async () => {
     const sizes: number[] = [];
     const { queue } = start({ handler: (event) => void sizes.push(event.Records.length) });
     await settled();
@@ -284,7 +284,7 @@ describe('an invocation', () => {
 });
 
 describe('a window', () => {
-  it('gathers until the batch is full', async () => {
+  it('a window gathers until the batch is full', async () => {
     const sizes: number[] = [];
     const handler = (event: SQSEvent) => void sizes.push(event.Records.length);
     const { queue } = start({ handler, batchSize: 25, batchWindowSeconds: 60, waitTimeSeconds: 20 });
@@ -297,7 +297,7 @@ describe('a window', () => {
     expect(sizes).toEqual([25]);
   });
 
-  it('ends at its time', async () => {
+  it('a window ends at its time', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     try {
       const sizes: number[] = [];
@@ -320,7 +320,7 @@ describe('a window', () => {
     }
   });
 
-  it('that a failed receive cuts short invokes with what is there', async () => {
+  it('a receive that fails ends the window, and the handler gets what was gathered', async () => {
     const sizes: number[] = [];
     const handler = (event: SQSEvent) => void sizes.push(event.Records.length);
     const { queue } = start({ handler, batchSize: 100, batchWindowSeconds: 60 });
@@ -334,7 +334,7 @@ describe('a window', () => {
 });
 
 describe('trouble with SQS', () => {
-  it('in receiving is tried again, ever more slowly up to 5 s, and forgotten after a success', async () => {
+  it('receives that fail back off up to 5 s, and start anew after a success', async () => {
     const sleeps: number[] = [];
     const { queue, logger } = start({}, sleeps);
     for (let failure = 0; failure < 8; failure += 1) {
@@ -356,7 +356,7 @@ describe('trouble with SQS', () => {
     expect(sleeps.at(-1)).toBe(100);
   });
 
-  it('in deleting is tried again', async () => {
+  it('deletes that fail are retried', async () => {
     const { queue, loop } = start();
     let refusals = 2;
     queue.deleteOutcome = () => (refusals-- > 0 ? { ok: false, sqsCode: 'InternalError', transient: true } : { ok: true });
@@ -371,7 +371,7 @@ describe('trouble with SQS', () => {
     await stopped;
   });
 
-  it('in deleting that does not pass is logged', async () => {
+  it('deletes that SQS refuses for good are logged', async () => {
     const { queue, logger } = start();
     queue.deleteOutcome = () => ({ ok: false, sqsCode: 'ReceiptHandleIsInvalid', transient: false });
     await settled();
@@ -397,7 +397,7 @@ describe('trouble with SQS', () => {
 describe('a FIFO queue', () => {
   const queueUrl = `${QUEUE_URL}.fifo`;
 
-  it('never has one group in two invocations, even where SQS hands it out again', async () => {
+  it('a FIFO group is never in two invocations, even where SQS gives it out again', async () => {
     const { handler, open } = heldHandler();
     const { queue } = start({ queueUrl, handler });
     await settled();
@@ -413,7 +413,7 @@ describe('a FIFO queue', () => {
     expect(open.map(({ bodies }) => bodies)).toEqual([['c1'], ['a2']]);
   });
 
-  it('gives the rest back where a part of what was received failed', async () => {
+  it('the rest of a FIFO receive is left in flight after a failure', async () => {
     const seen: string[] = [];
     const handler = (event: SQSEvent) => {
       for (const { messageId } of event.Records) seen.push(messageId);
@@ -429,7 +429,7 @@ describe('a FIFO queue', () => {
 });
 
 describe('stop', () => {
-  it('waits for the poll, for what it brings, and for the deletes', async () => {
+  it('stop() waits for the poll, for its messages, and for the deletes', async () => {
     const { handler, open } = heldHandler();
     const { queue, loop } = start({ handler });
     await settled();
@@ -453,7 +453,7 @@ describe('stop', () => {
     expect(queue.deleted).toEqual(['handle-m0']);
   });
 
-  it('ends a window early and a pause at once', async () => {
+  it('stop() ends a window early', async () => {
     const { handler, open } = heldHandler();
     const { queue, loop } = start({ handler, batchSize: 100, batchWindowSeconds: 60 });
     await settled();

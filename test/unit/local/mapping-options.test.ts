@@ -9,7 +9,7 @@ const FIFO = `${STANDARD}.fifo`;
 const required = { queueUrl: STANDARD, handler: () => {}, functionName: 'f', clientConfig: {} };
 
 describe('options of the mapping', () => {
-  it('default to what Lambda has', () => {
+  it('defaults are those of Lambda', () => {
     expect(mappingSettings(required)).toMatchObject({
       fifo: false,
       timeoutMs: 3_000,
@@ -31,7 +31,7 @@ describe('options of the mapping', () => {
     { timeoutMs: 900_000, waitTimeSeconds: 20 },
     { enabled: false, reportBatchItemFailures: false },
     { batchSize: undefined, logger: undefined },
-  ])('accept %o', (options) => {
+  ])('accepts %o', (options) => {
     expect(() => mappingSettings({ ...required, ...options })).not.toThrow();
   });
 
@@ -61,25 +61,25 @@ describe('options of the mapping', () => {
     [{ onInvocation: {} }, 'expected onInvocation to be a function, got an object'],
     [{ logger: 'console' }, 'expected logger to be a logger with debug, info, warn and error, got "console"'],
     [{ maxConcurrency: 3 }, 'unknown option "maxConcurrency", expected one of batchSize, batchWindowSeconds, client'],
-  ])('refuse %o', (options, message) => {
+  ])('refuses %o', (options, message) => {
     const make = () => Reflect.construct(LocalEventSourceMapping, [{ ...required, ...options }]);
     expect(make).toThrow(ConfigurationError);
     expect(make).toThrow(message);
   });
 
-  it('name the unknown one', () => {
+  it('refuses an unknown option by name', () => {
     expect(() => Reflect.construct(LocalEventSourceMapping, [{ ...required, maxConcurrency: 3 }])).toThrow(
       'unknown option "maxConcurrency"',
     );
   });
 
-  it('have to be an object', () => {
+  it('refuses options that are no object', () => {
     expect(() => Reflect.construct(LocalEventSourceMapping, [])).toThrow('expected options to be an object, got nothing');
   });
 });
 
 describe('a mapping that was stopped', () => {
-  it('does not start again', async () => {
+  it('start() throws after stop()', async () => {
     const mapping = new LocalEventSourceMapping(required);
     await mapping.stop();
     expect(() => mapping.start()).toThrow(ConfigurationError);

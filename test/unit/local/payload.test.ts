@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { type Delivery, delivery, payloadBatches, sqsEvent } from '../../../src/local/payload.ts';
+import { payloadBatches, type ReceivedRecord, receivedRecord, sqsEvent } from '../../../src/local/payload.ts';
 
 const SOURCE = { arn: 'arn:aws:sqs:us-east-1:000000000000:q', region: 'us-east-1' };
 
-function deliveries(...bodies: string[]): Delivery[] {
-  return bodies.map((Body, index) => delivery({ MessageId: `m${index}`, ReceiptHandle: `h${index}`, Body }, SOURCE));
+function deliveries(...bodies: string[]): ReceivedRecord[] {
+  return bodies.map((Body, index) => receivedRecord({ MessageId: `m${index}`, ReceiptHandle: `h${index}`, Body }, SOURCE));
 }
 
-const ids = (batches: Delivery[][]) => batches.map((batch) => batch.map(({ messageId }) => messageId));
+const ids = (batches: ReceivedRecord[][]) => batches.map((batch) => batch.map(({ messageId }) => messageId));
 
 describe('payloadBatches', () => {
-  it('keeps in one what fits to the byte', () => {
+  it('keeps one batch where it fits to the byte', () => {
     const all = deliveries('a', 'ü', '🙂');
     const bytes = Buffer.byteLength(JSON.stringify(sqsEvent(all)));
     expect(ids(payloadBatches(all, bytes))).toEqual([['m0', 'm1', 'm2']]);
@@ -23,17 +23,17 @@ describe('payloadBatches', () => {
     for (const batch of batches) expect(Buffer.byteLength(JSON.stringify(sqsEvent(batch)))).toBeLessThanOrEqual(6_291_456);
   });
 
-  it('sends one that is too large alone', () => {
+  it('puts a message that is too large into a batch of its own', () => {
     expect(ids(payloadBatches(deliveries('a', 'x'.repeat(1000), 'b'), 900))).toEqual([['m0'], ['m1'], ['m2']]);
   });
 
-  it('gives none for nothing', () => {
+  it('gives no batch for no messages', () => {
     expect(payloadBatches([])).toEqual([]);
   });
 });
 
 describe('sqsEvent', () => {
-  it('is made anew each time', () => {
+  it('makes a new event each time', () => {
     const batch = deliveries('a', 'b');
     const event = sqsEvent(batch);
     event.Records.length = 0;

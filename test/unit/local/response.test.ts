@@ -53,11 +53,11 @@ describe('a response with ReportBatchItemFailures', () => {
     expect(judgeResponse(BATCH, report('m3', 'm1', 'm3'), true)).toEqual({ succeeded: ['m2'], failed: ['m1', 'm3'] });
   });
 
-  it('may report all of them', () => {
+  it('reports every message as failed where the answer lists all', () => {
     expect(judgeResponse(BATCH, report(...BATCH), true)).toEqual({ succeeded: [], failed: BATCH });
   });
 
-  it('is read after its way through JSON', () => {
+  it('reads the answer after a round trip through JSON', () => {
     const failures = { toJSON: () => [{ itemIdentifier: 'm2' }] };
     expect(judgeResponse(BATCH, { batchItemFailures: failures }, true)).toEqual({ succeeded: ['m1', 'm3'], failed: ['m2'] });
   });
@@ -67,7 +67,7 @@ describe('a response with ReportBatchItemFailures', () => {
     expect(judgeResponse(BATCH, response, true).failed).toEqual(['m2']);
   });
 
-  it('that has other fields only is a full success, as on Lambda, and says that it is doubtful', () => {
+  it('an object with other fields only is a full success, as on Lambda, with a reason to doubt it', () => {
     for (const response of [{ statusCode: 200 }, { batchItemFailure: [{ itemIdentifier: 'm1' }] }]) {
       expect(judgeResponse(BATCH, response, true)).toEqual({
         succeeded: BATCH,
@@ -77,7 +77,7 @@ describe('a response with ReportBatchItemFailures', () => {
     }
   });
 
-  it('never shows up in the reason', () => {
+  it('reasons never quote the response', () => {
     for (const response of ['4111-1111', report('4111-1111'), { batchItemFailures: [{ id: '4111-1111' }] }]) {
       expect(judgeResponse(BATCH, response, true).reason).not.toContain('4111');
     }
@@ -94,7 +94,7 @@ describe('a response without ReportBatchItemFailures', () => {
     expect(judgeResponse(BATCH, response, false)).toEqual({ succeeded: BATCH, failed: [] });
   });
 
-  it('is a failed invocation where it cannot become JSON', () => {
+  it('a response that cannot become JSON fails the invocation', () => {
     expect(judgeResponse(BATCH, 1n, false)).toEqual({ succeeded: [], failed: BATCH, reason: expect.stringContaining('JSON') });
   });
 });

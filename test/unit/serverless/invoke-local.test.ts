@@ -14,12 +14,12 @@ describe('what becomes of the results of a replayed event', () => {
     [undefined, { DURABLE_REPLAY: 'print' }, 'print'],
     [undefined, { DURABLE_REPLAY: 'send' }, 'send'],
     [true, { DURABLE_REPLAY: 'print' }, 'send'],
-  ] as const)('with the option %s and the environment %j they are: %3$s', (option, env, expected) => {
+  ] as const)('readReplay(%s, %j) is %s', (option, env, expected) => {
     expect(readReplay(option, env)).toBe(expected);
   });
 
-  it('is refused where nobody can tell', () => {
-    expect(() => readReplay(undefined, { DURABLE_REPLAY: 'yes' })).toThrow('expected DURABLE_REPLAY to be print or send, got "yes"');
+  it('readReplay refuses another DURABLE_REPLAY', () => {
+    expect(() => readReplay(undefined, { DURABLE_REPLAY: 'yes' })).toThrow('expected DURABLE_REPLAY to be "print" or "send", got "yes"');
   });
 });
 
@@ -30,7 +30,7 @@ describe('the environment of a replayed function', () => {
     serviceOf({ durable: { resultsQueue: { url, arn: 'arn:aws:sqs:eu-west-1:1:shop-results' } }, step: 'a' }),
   );
 
-  it('is plain where results are printed, and leads to no queue that exists', () => {
+  it('replayEnvironment has plain values and an unreachable queue where results are printed', () => {
     for (const [deployment, name] of [
       [owned, 'durable-results'],
       [shared, 'shop-results'],
@@ -41,7 +41,7 @@ describe('the environment of a replayed function', () => {
     }
   });
 
-  it('is that of the deployed function where results are sent', () => {
+  it('replayEnvironment is that of the deployed function where results are sent', () => {
     expect(replayEnvironment(owned, 'send', {})).toMatchObject({
       DURABLE_REPLAY: 'send',
       DURABLE_RESULTS_QUEUE_URL: { Ref: 'DurableResultsQueue' },
@@ -49,14 +49,14 @@ describe('the environment of a replayed function', () => {
     expect(replayEnvironment(shared, 'send', {})).toMatchObject({ DURABLE_RESULTS_QUEUE_URL: url });
   });
 
-  it('takes from the shell the queue and the bucket that it names', () => {
+  it('replayEnvironment prefers the queue and bucket of the shell', () => {
     const env = { DURABLE_RESULTS_QUEUE_URL: 'http://127.0.0.1:4566/000000000000/durable-results', DURABLE_PAYLOAD_BUCKET: 'local' };
     for (const replay of ['print', 'send'] as const) expect(replayEnvironment(owned, replay, env)).toMatchObject(env);
   });
 });
 
 describe('a handler built to .mjs', () => {
-  it('can be required while it is invoked, and leaves nothing behind', async () => {
+  it('bridgeModule lets a .mjs handler be required, and removes its file', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'bridge-'));
     try {
       await writeFile(join(folder, 'charge.mjs'), 'export const handler = () => 7;\n');
@@ -70,7 +70,7 @@ describe('a handler built to .mjs', () => {
     }
   });
 
-  it('is left alone where there is another that the tool finds', async () => {
+  it('bridgeModule writes nothing where the deploy tool finds a .js file', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'bridge-'));
     try {
       await writeFile(join(folder, 'charge.mjs'), '');
@@ -84,7 +84,7 @@ describe('a handler built to .mjs', () => {
 });
 
 describe('a replayed function that never ends', () => {
-  it('is ended after its timeout and the time that Lambda gives it to load, unless it ended before', () => {
+  it('whenLate ends a function after its timeout and the time to load, unless it is called off', () => {
     vi.useFakeTimers();
     try {
       const end = vi.fn();

@@ -27,19 +27,19 @@ async function bundled(options: object = {}) {
 }
 
 describe('the core package in a bundle', () => {
-  it('shrinks to what is used of it', async () => {
+  it('leanCore leaves out what is unused', async () => {
     const lean = await bundled({ plugins: [leanCore()] });
     expect(lean.length).toBeLessThan(6_000);
     // The day the core package itself can be shaken, the plugin has nothing left to do.
     expect((await bundled()).length).toBeGreaterThan(80_000);
   });
 
-  it('names no closure at run time: the core package does so a dozen times for each step', async () => {
+  it('leanCore drops the calls that name closures at run time', async () => {
     expect(await bundled()).toContain('"name",{value:');
     expect(await bundled({ plugins: [leanCore()] })).not.toContain('"name",{value:');
   });
 
-  it('loads in a CommonJS bundle too, which serverless-esbuild makes where nothing else is said', async () => {
+  it('leanCore lets the core package load in a CommonJS bundle', async () => {
     const options = { format: 'cjs', treeShaking: false, logLevel: 'silent', plugins: [leanCore()] };
     for (const [name, more] of Object.entries({ lean: { treeShaking: true }, whole: {} })) {
       const file = join(folder, `${name}.cjs`);
@@ -48,7 +48,7 @@ describe('the core package in a bundle', () => {
     }
   });
 
-  it('works as before: events, the ambient step, a fatal error', async () => {
+  it('events, the ambient step and fatal errors work as without leanCore', async () => {
     const lean = await bundled({ plugins: [leanCore()] });
     const file = join(folder, 'core.mjs');
     writeFileSync(file, lean);

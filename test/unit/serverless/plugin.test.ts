@@ -66,7 +66,7 @@ describe('the plugin', () => {
     expect(charge.environment).toMatchObject({ OWN: '1', DURABLE_RESULTS_QUEUE_URL: { Ref: 'DurableResultsQueue' } });
   });
 
-  it('gives a single function that is deployed its environment, and neither events nor a role that only a stack can make', async () => {
+  it('gives a function under deploy function its environment, and neither events nor a role', async () => {
     const { charge, run } = loaded({ command: 'deploy function', custom: { durable: { perFunctionRoles: true } } });
     await run('initialize');
     expect(charge.environment).toMatchObject({ DURABLE_PREFIX: 'durable' });
@@ -81,18 +81,18 @@ describe('the plugin', () => {
     for (const value of Object.values(charge.environment)) expect(value).toBeTypeOf('string');
   });
 
-  it('refuses a mistake as an error of the tool: a message without a stack', async () => {
+  it('reports a mistake as an error of the deploy tool', async () => {
     const { run } = loaded({ command: 'package', step: { name: 'a', batchSize: 0 } });
     await expect(run('initialize')).rejects.toMatchObject({ constructor: ToolError, code: 'DURABLE_CONFIGURATION' });
   });
 
-  it('does not stand in the way of a command that needs no template, whatever the mistakes', async () => {
+  it('ignores mistakes under a command that makes no template', async () => {
     const { run, charge } = loaded({ command: 'remove', step: { name: 'a', batchSize: 0 } });
     await run('initialize');
     expect(charge.environment).toEqual({ OWN: '1' });
   });
 
-  it('refuses to be listed before the bundler, whose output it has to find', async () => {
+  it('refuses to be listed before the bundler', async () => {
     const { run } = loaded({ command: 'invoke local', plugins: ['durable-sqs-lambda/serverless-plugin', 'serverless-esbuild'] });
     await expect(run('before:invoke:local:invoke')).rejects.toThrow(
       'plugins: expected serverless-esbuild before durable-sqs-lambda/serverless-plugin, got it after; swap the two lines',
@@ -103,7 +103,7 @@ describe('the plugin', () => {
     ['nothing', {}, { esbuild: { skipRebuild: true, plugins: [LEAN] } }],
     ['other things', { esbuild: { minify: true } }, { esbuild: { minify: true, skipRebuild: true, plugins: [LEAN] } }],
     ['its own', { esbuild: { skipRebuild: false, plugins: 'mine.js' } }, { esbuild: { skipRebuild: false, plugins: 'mine.js' } }],
-  ])('lets the bundler build once and leave out unused code, where the service says %s of it', (_, custom, expected) => {
+  ])('makes the bundler build once and leave out unused code, where custom.esbuild has %s', (_, custom, expected) => {
     expect(loaded({ command: 'package', custom }).custom).toEqual(expected);
   });
 

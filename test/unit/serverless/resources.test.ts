@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { roleContext } from '../../../src/serverless/compile.ts';
 import type { DurableDeployment } from '../../../src/serverless/deployment.ts';
 import type { Template, TemplateResource } from '../../../src/serverless/framework.ts';
 import { durableFunctions, readDurableService } from '../../../src/serverless/read-service.ts';
@@ -12,6 +11,7 @@ import { mappings } from '../../../src/serverless/resources/mappings.ts';
 import { policySizeProblem } from '../../../src/serverless/resources/policy-size.ts';
 import { type RoleContext, serviceRoleStatements } from '../../../src/serverless/resources/roles.ts';
 import { stackOutputs, stackResources, stackSizeProblem } from '../../../src/serverless/resources/stack.ts';
+import { roleContext } from '../../../src/serverless/role-context.ts';
 import { functionWith, serviceOf } from './services.ts';
 
 const CONTEXT: RoleContext = {

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { SQSEvent } from 'aws-lambda';
-import { sqsRecord } from '../../../local/sqs-event.ts';
+import { LOCAL_ACCOUNT, sqsRecord } from '../../../local/sqs-event.ts';
 import { messageGroupOfRun } from '../../../topology/message-group.ts';
 import { queueArn } from '../../../topology/queue-address.ts';
 import { encodeRemoteTask, type RemoteTask } from '../../../wire/remote-task.ts';
@@ -21,7 +21,7 @@ export interface TaskEventOptions {
 /** The event that Lambda would make of tasks of a step. */
 export function taskEvent(step: DurableStep, options: TaskEventOptions): SQSEvent {
   const { count, runId, now, region } = options;
-  const source = { arn: queueArn({ region, account: '000000000000', name: step.queues.tasks }), region };
+  const source = { arn: queueArn({ region, account: LOCAL_ACCOUNT, name: step.queues.tasks }), region };
   const runIds = Array.from({ length: count }, (_, index) => (count === 1 ? runId : `${runId}-${index + 1}`));
   return {
     Records: runIds.map((id, index) => {

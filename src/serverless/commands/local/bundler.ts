@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import type { BuildContext, BuildOptions, BuildResult } from 'esbuild';
 import type { SqsLambdaHandler } from '../../../local/mapping-options.ts';
 import { isRecord } from '../../../wire/shape.ts';
+import { INIT_TIMEOUT_MS } from '../../lambda-limits.ts';
 import { CommandError } from '../command-error.ts';
 
 type Esbuild = typeof import('esbuild');
@@ -59,11 +60,9 @@ export interface WatchOptions {
   readonly loadMs?: number;
 }
 
-const LOAD_MS = 10_000;
-
 /** Builds a handler with all its imports, loads it, and repeats that whenever one of these files changes. */
 export async function watchHandler(options: WatchOptions): Promise<{ stop(): Promise<void> }> {
-  const { esbuild, serviceDir, functionKey, handler, outDir, build, onProblem, loadMs = LOAD_MS } = options;
+  const { esbuild, serviceDir, functionKey, handler, outDir, build, onProblem, loadMs = INIT_TIMEOUT_MS } = options;
   const { file, exportName } = handlerFile(serviceDir, functionKey, handler);
   const firstLoad = Promise.withResolvers<void>();
   let builds = 0;
