@@ -9,9 +9,10 @@ export interface DurableService {
 }
 
 /** One results queue per engine store; several services share it, and only one may own it. */
-export type ResultsQueue =
-  | { readonly owned: true; readonly name: string; readonly fifo: boolean }
-  | { readonly owned: false; readonly url: string; readonly arn: string; readonly fifo: boolean };
+export type ResultsQueue = { readonly name: string; readonly fifo: boolean } & (
+  | { readonly owned: true }
+  | { readonly owned: false; readonly url: string; readonly arn: string }
+);
 
 /** A function of the service, as its mappings need it. */
 export interface DurableFunction {

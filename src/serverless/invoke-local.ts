@@ -7,7 +7,6 @@ import type { DurableDeployment } from './deployment.ts';
 import { INIT_TIMEOUT_MS } from './lambda-limits.ts';
 import type { Value } from './resources/cloudformation.ts';
 import { workerEnvironment } from './resources/environment.ts';
-import { resultsQueueNameOf } from './resources/queues.ts';
 
 /**
  * What becomes of the results of a replayed event. They are printed unless the user asks to send them: a replayed production event must
@@ -31,7 +30,7 @@ export function replayEnvironment(
 ): Record<string, Value> {
   const plain: Readonly<Record<string, Value>> = {
     // `.invalid` never resolves: not even a handler that ignores DURABLE_REPLAY can send there.
-    DURABLE_RESULTS_QUEUE_URL: `https://sqs.invalid/000000000000/${resultsQueueNameOf(deployment)}`,
+    DURABLE_RESULTS_QUEUE_URL: `https://sqs.invalid/000000000000/${deployment.resultsQueue.name}`,
     ...(deployment.payloadBucket?.owned === true ? { DURABLE_PAYLOAD_BUCKET: 'payload-bucket-unknown-offline' } : {}),
   };
   const variables: Record<string, Value> = {

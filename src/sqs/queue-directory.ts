@@ -1,23 +1,10 @@
 import { ConfigurationError, QueueNotFoundError } from '../errors.ts';
 import { is } from '../options.ts';
 import type { FifoQueues } from '../topology/fifo-queues.ts';
-import {
-  DEAD_LETTERS_MAX_RECEIVE_COUNT,
-  DEAD_LETTERS_RETENTION_SECONDS,
-  queueAttributes,
-  RESULTS_MAX_RECEIVE_COUNT,
-  RESULTS_RETENTION_SECONDS,
-  TASKS_MAX_RECEIVE_COUNT,
-  TASKS_RETENTION_SECONDS,
-  VISIBILITY_PER_FUNCTION_TIMEOUT,
-} from '../topology/queue-attributes.ts';
-import {
-  deadLetterQueueName,
-  parkedQueueName,
-  resultsDeadLetterQueueName,
-  resultsQueueName,
-  tasksQueueName,
-} from '../topology/queue-names.ts';
+import { type PlannedQueue, type QueueChain, serviceQueues, stepQueues } from '../topology/planned-queues.ts';
+import { createQueueAttributes } from '../topology/queue-attributes.ts';
+import { tasksQueueName } from '../topology/queue-names.ts';
+import { advisedVisibilitySeconds } from '../topology/visibility.ts';
 import { kindOf } from '../wire/json.ts';
 import type { SqsApi } from './sqs-api.ts';
 
@@ -103,50 +90,32 @@ export class QueueDirectory {
     }
   }
 
-  async #tasksByName(token: string): Promise<string> {
-    const { api, prefix, stepTimeoutSeconds, fifo: { tasks: fifo } = NO_FIFO } = this.#options;
-    const visibilityTimeoutSeconds = Math.min(Math.ceil(VISIBILITY_PER_FUNCTION_TIMEOUT * stepTimeoutSeconds), 43_200);
-    return this.#byName(tasksQueueName(token, prefix, { fifo }), async (name) => {
-      // The dead-letter queue of a FIFO queue must be FIFO too.
-      const deadLetters = { retentionSeconds: DEAD_LETTERS_RETENTION_SECONDS, visibilityTimeoutSeconds, fifo };
-      const parked = await this.#create(parkedQueueName(token, prefix, { fifo }), queueAttributes(deadLetters));
-      const deadLetterQueue = await this.#create(
-        deadLetterQueueName(token, prefix, { fifo }),
-        queueAttributes({ ...deadLetters, redrive: { deadLetterQueueArn: parked, maxReceiveCount: DEAD_LETTERS_MAX_RECEIVE_COUNT } }),
-      );
-      const redrive = { deadLetterQueueArn: deadLetterQueue, maxReceiveCount: TASKS_MAX_RECEIVE_COUNT };
-      return api.createQueue(name, queueAttributes({ retentionSeconds: TASKS_RETENTION_SECONDS, visibilityTimeoutSeconds, redrive, fifo }));
-    });
+  #tasksByName(token: string): Promise<string> {
+    const { prefix, stepTimeoutSeconds, fifo: { tasks: fifo } = NO_FIFO } = this.#options;
+    const visibilityTimeoutSeconds = advisedVisibilitySeconds(stepTimeoutSeconds);
+    return this.#byName(stepQueues(token, { prefix, fifo, visibilityTimeoutSeconds }));
   }
 
-  async #resultsByName(): Promise<string> {
-    const { api, prefix, fifo: { results: fifo } = NO_FIFO } = this.#options;
-    return this.#byName(resultsQueueName(prefix, { fifo }), async (name) => {
-      const visibilityTimeoutSeconds = 30;
-      const deadLetterQueueArn = await this.#create(
-        resultsDeadLetterQueueName(prefix, { fifo }),
-        queueAttributes({ retentionSeconds: DEAD_LETTERS_RETENTION_SECONDS, visibilityTimeoutSeconds, fifo }),
-      );
-      const redrive = { deadLetterQueueArn, maxReceiveCount: RESULTS_MAX_RECEIVE_COUNT };
-      return api.createQueue(
-        name,
-        queueAttributes({ retentionSeconds: RESULTS_RETENTION_SECONDS, visibilityTimeoutSeconds, redrive, fifo }),
-      );
-    });
+  #resultsByName(): Promise<string> {
+    const { prefix, fifo: { results: fifo } = NO_FIFO } = this.#options;
+    return this.#byName(serviceQueues('results', { prefix, fifo }));
   }
 
-  async #byName(name: string, create: (name: string) => Promise<string>): Promise<string> {
+  async #byName({ queue, targets }: QueueChain): Promise<string> {
     const { api, autoCreate } = this.#options;
-    const found = await api.findQueueUrl(name);
+    const found = await api.findQueueUrl(queue.name);
     if (found !== undefined) return found;
-    if (!autoCreate) throw new QueueNotFoundError(name, await api.region());
-    return create(name);
+    if (!autoCreate) throw new QueueNotFoundError(queue.name, await api.region());
+    let redriveTo: string | undefined;
+    for (const target of targets) redriveTo = await this.#redriveTarget(target, redriveTo);
+    return api.createQueue(queue.name, createQueueAttributes(queue, redriveTo));
   }
 
-  /** Creates a queue that is only ever pointed at; gives its ARN. */
-  async #create(name: string, attributes: Record<string, string>): Promise<string> {
+  /** Finds or creates a queue that another redrives to; gives its ARN. */
+  async #redriveTarget(queue: PlannedQueue, redriveTo: string | undefined): Promise<string> {
     const { api } = this.#options;
-    const url = (await api.findQueueUrl(name)) ?? (await api.createQueue(name, attributes));
+    const { name } = queue;
+    const url = (await api.findQueueUrl(name)) ?? (await api.createQueue(name, createQueueAttributes(queue, redriveTo)));
     const { QueueArn } = await api.queueAttributes(url, ['QueueArn']);
     if (QueueArn === undefined) throw new QueueNotFoundError(name, await api.region());
     return QueueArn;

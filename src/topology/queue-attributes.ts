@@ -1,60 +1,49 @@
-/**
- * Attributes of the queues that we make. Every number has its reason here and nowhere else.
- * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
- */
-const DAY_SECONDS = 24 * 60 * 60;
+import type { PlannedQueue } from './planned-queues.ts';
 
-/** Throttled invocations and neighbours of a poison message use up receives too, so few would kill healthy tasks. */
-export const TASKS_MAX_RECEIVE_COUNT = 10;
-/** A result is refused only while the engine's store is down: that must not end in a dead letter. */
-export const RESULTS_MAX_RECEIVE_COUNT = 100;
-/** A dead-letter handler that fails this often leaves the message for a human. */
-export const DEAD_LETTERS_MAX_RECEIVE_COUNT = 10;
-
-export const TASKS_RETENTION_SECONDS = 4 * DAY_SECONDS;
-export const RESULTS_RETENTION_SECONDS = 10 * DAY_SECONDS;
-/** SQS's maximum. A dead letter keeps its first enqueue time, so any retention not above its source's would lose it early. */
-export const DEAD_LETTERS_RETENTION_SECONDS = 14 * DAY_SECONDS;
-
-/** AWS's advice for a queue behind a Lambda event source mapping: so many function timeouts of visibility. */
-export const VISIBILITY_PER_FUNCTION_TIMEOUT = 6;
-
-export interface Redrive {
-  readonly deadLetterQueueArn: string;
-  readonly maxReceiveCount: number;
-}
-
-export interface QueueAttributeOptions {
-  readonly retentionSeconds: number;
-  readonly visibilityTimeoutSeconds: number;
-  readonly redrive?: Redrive;
-  /** @default false */
-  readonly fifo?: boolean;
-}
+/** SQS's maximum: a long poll costs one request, and an empty short poll costs the same. */
+const LONG_POLL_SECONDS = 20;
 
 /**
  * High throughput per group, and no deduplication by content: two attempts of a step have the same body but for a number, and results
  * may be alike byte for byte.
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html
  */
-const FIFO_ATTRIBUTES = {
-  FifoQueue: 'true',
-  ContentBasedDeduplication: 'false',
+const FIFO = {
+  FifoQueue: true,
+  ContentBasedDeduplication: false,
   DeduplicationScope: 'messageGroup',
   FifoThroughputLimit: 'perMessageGroupId',
-};
+} as const;
 
-/** The attributes for `CreateQueue`: encrypted at rest, long polling on. */
-export function queueAttributes(options: QueueAttributeOptions): Record<string, string> {
-  const { retentionSeconds, visibilityTimeoutSeconds, redrive, fifo = false } = options;
+/** The attributes of a queue that need no other resource. CloudFormation's properties have the same names and take the values as they are. */
+export function plainAttributes({ fifo, retentionSeconds, visibilityTimeoutSeconds }: PlannedQueue) {
   return {
-    MessageRetentionPeriod: String(retentionSeconds),
-    VisibilityTimeout: String(visibilityTimeoutSeconds),
-    ReceiveMessageWaitTimeSeconds: '20',
-    SqsManagedSseEnabled: 'true',
-    ...(fifo ? FIFO_ATTRIBUTES : {}),
-    ...(redrive === undefined
-      ? {}
-      : { RedrivePolicy: JSON.stringify({ deadLetterTargetArn: redrive.deadLetterQueueArn, maxReceiveCount: redrive.maxReceiveCount }) }),
+    ...(fifo ? FIFO : {}),
+    MessageRetentionPeriod: retentionSeconds,
+    VisibilityTimeout: visibilityTimeoutSeconds,
+    ReceiveMessageWaitTimeSeconds: LONG_POLL_SECONDS,
+  };
+}
+
+/** Encryption at rest: by a KMS key where there is one, else by the key that SQS keeps. */
+export function encryption<Key>(kmsKey: Key | undefined) {
+  return kmsKey === undefined ? { SqsManagedSseEnabled: true } : { KmsMasterKeyId: kmsKey };
+}
+
+/** @param target ARN of the queue that it redrives to */
+export function redrivePolicy<Arn>({ redrive }: PlannedQueue, target: Arn) {
+  return redrive === undefined ? undefined : { deadLetterTargetArn: target, maxReceiveCount: redrive.maxReceiveCount };
+}
+
+/**
+ * The attributes for `CreateQueue`, which takes text only.
+ * @param target ARN of the queue that it redrives to; undefined where there is none
+ */
+export function createQueueAttributes(queue: PlannedQueue, target: string | undefined): Record<string, string> {
+  const attributes = { ...plainAttributes(queue), ...encryption(undefined) };
+  const policy = target === undefined ? undefined : redrivePolicy(queue, target);
+  return {
+    ...Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, String(value)])),
+    ...(policy === undefined ? {} : { RedrivePolicy: JSON.stringify(policy) }),
   };
 }

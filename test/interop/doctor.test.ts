@@ -5,8 +5,8 @@ import { sdkAdminLambda } from '../../src/serverless/commands/aws/admin-lambda.t
 import { sdkAdminSqs } from '../../src/serverless/commands/aws/admin-sqs.ts';
 import { doctorCommand } from '../../src/serverless/commands/doctor/command.ts';
 import { createPlan } from '../../src/serverless/commands/local/queues.ts';
-import { queuePlan } from '../../src/serverless/commands/queue-plan.ts';
 import type { DurableDeployment } from '../../src/serverless/deployment.ts';
+import { queuePlan } from '../../src/serverless/queue-plan.ts';
 import { serviceOf, testContext } from '../unit/serverless/commands/context.ts';
 import { type Moto, startMoto } from './moto.ts';
 

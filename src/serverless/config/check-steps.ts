@@ -1,3 +1,4 @@
+import { leastVisibilitySeconds } from '../../topology/visibility.ts';
 import type { DeadLetterMapping } from '../deployment.ts';
 import type { DurableFunction, DurableStep } from '../durable-service.ts';
 import type { Problems } from './section.ts';
@@ -5,8 +6,7 @@ import type { Problems } from './section.ts';
 /** What AWS or a queue would refuse or lose of a single step. */
 export function checkStep(step: DurableStep, problems: Problems): void {
   const { path, function: fn, batchSize, batchWindowSeconds, fifo, visibilityTimeoutSeconds, provisionedPollers } = step;
-  // Lambda counts the window into the time that a message is hidden.
-  const least = fn.timeoutSeconds + batchWindowSeconds;
+  const least = leastVisibilitySeconds(fn.timeoutSeconds, batchWindowSeconds);
   if (visibilityTimeoutSeconds < least) {
     problems.add(
       `${path}.visibilityTimeout`,

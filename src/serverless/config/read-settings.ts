@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../../errors.ts';
+import { isFifoQueue } from '../../topology/fifo-queues.ts';
 import { DEFAULT_PREFIX, effectivePrefix, resultsQueueName } from '../../topology/queue-names.ts';
 import type { AlarmSettings, KmsKey, PayloadBucket } from '../deployment.ts';
 import type { ResultsQueue } from '../durable-service.ts';
@@ -69,10 +70,10 @@ function readResultsQueue(section: Section | undefined, prefix: string, problems
   if (ofUrl !== ofArn) {
     problems.add(section.path, `expected url and arn of one queue, got account and name ${shown(ofUrl)} and ${shown(ofArn)}`);
   }
-  if (section.flag('fifo') !== undefined && fifo !== url.endsWith('.fifo')) {
+  if (section.flag('fifo') !== undefined && fifo !== isFifoQueue(url)) {
     problems.add(`${section.path}.fifo`, `expected ${!fifo} for that queue, got ${fifo}; its name tells, so remove fifo`);
   }
-  return { owned: false, url, arn, fifo: url.endsWith('.fifo') };
+  return { owned: false, name: arn.slice(arn.lastIndexOf(':') + 1), url, arn, fifo: isFifoQueue(url) };
 }
 
 function readKmsKey(section: Section): KmsKey | undefined {

@@ -1,13 +1,11 @@
 import { sanitizeQueueToken, tenantGroup } from '@dudousxd/nestjs-durable-core';
-import { TASKS_MAX_RECEIVE_COUNT, VISIBILITY_PER_FUNCTION_TIMEOUT } from '../../topology/queue-attributes.ts';
+import { STEP_QUEUES } from '../../topology/queue-kinds.ts';
 import { deadLetterQueueName, parkedQueueName, tasksQueueName } from '../../topology/queue-names.ts';
+import { advisedVisibilitySeconds } from '../../topology/visibility.ts';
 import type { DeadLetterMapping } from '../deployment.ts';
 import type { DurableFunction, DurableStep } from '../durable-service.ts';
 import { DEAD_LETTER_FIELDS, STEP_FIELDS } from './schema.ts';
 import { type Problems, Section, shown } from './section.ts';
-
-/** SQS's maximum of a visibility timeout. */
-const MAX_VISIBILITY_SECONDS = 43_200;
 
 const HINTS = {
   filterPatterns: 'a filter deletes every task that it does not match; remove it and give each step its own durableStep',
@@ -27,7 +25,6 @@ export function readStep(value: unknown, path: string, fn: DurableFunction, pref
   const fifo = section.flag('fifo') ?? false;
   const batchWindowSeconds = section.integer('batchWindow') ?? 0;
   const token = tenantGroup(sanitizeQueueToken(name), partition);
-  const advised = Math.min(VISIBILITY_PER_FUNCTION_TIMEOUT * fn.timeoutSeconds + batchWindowSeconds, MAX_VISIBILITY_SECONDS);
   return {
     path,
     name,
@@ -43,8 +40,8 @@ export function readStep(value: unknown, path: string, fn: DurableFunction, pref
     batchWindowSeconds,
     maximumConcurrency: section.integer('maximumConcurrency'),
     provisionedPollers: readPollers(section.section('provisionedPollers')),
-    maxReceiveCount: section.integer('maxReceiveCount') ?? TASKS_MAX_RECEIVE_COUNT,
-    visibilityTimeoutSeconds: section.integer('visibilityTimeout') ?? advised,
+    maxReceiveCount: section.integer('maxReceiveCount') ?? STEP_QUEUES.tasks.redrive.maxReceiveCount,
+    visibilityTimeoutSeconds: section.integer('visibilityTimeout') ?? advisedVisibilitySeconds(fn.timeoutSeconds, batchWindowSeconds),
     fifo,
     enabled: section.flag('enabled') ?? true,
   };

@@ -1,3 +1,6 @@
+import { LONGEST_LIFE_DAYS, SERVICE_QUEUES, STEP_QUEUES } from '../../topology/queue-kinds.ts';
+import { MAX_VISIBILITY_SECONDS } from '../../topology/visibility.ts';
+
 /**
  * What may stand in a serverless.yml, one table per place.
  *
@@ -60,10 +63,13 @@ export const STEP_FIELDS: Fields = {
       }),
     ],
   },
-  maxReceiveCount: { description: 'Receives before a task becomes a dead letter. Default 10.', accepts: [integer(1, 1_000)] },
+  maxReceiveCount: {
+    description: `Receives before a task becomes a dead letter. Default ${STEP_QUEUES.tasks.redrive.maxReceiveCount}.`,
+    accepts: [integer(1, 1_000)],
+  },
   visibilityTimeout: {
     description: 'Seconds that a received task stays hidden. Default 6 × the function timeout + batchWindow.',
-    accepts: [integer(1, 43_200)],
+    accepts: [integer(1, MAX_VISIBILITY_SECONDS)],
   },
   fifo: { description: 'A FIFO tasks queue: the tasks of one run one after the other. Default false.', accepts: [BOOLEAN] },
   enabled: { description: 'false stops the mapping; tasks wait in the queue. Default true.', accepts: [BOOLEAN] },
@@ -77,14 +83,17 @@ export const DEAD_LETTER_FIELDS: Fields = {
 
 const ALARM_FIELDS: Fields = {
   snsTopicArn: { description: 'Topic that alarms are sent to. Without it they only show in the console.', accepts: [arn('sns')] },
-  tasksAgeSeconds: { description: 'Age of the oldest task that is too old. Default 900.', accepts: [integer(60, 345_600)] },
+  tasksAgeSeconds: {
+    description: 'Age of the oldest task that is too old. Default 900.',
+    accepts: [integer(60, STEP_QUEUES.tasks.retentionSeconds)],
+  },
   deadLettersAgeSeconds: {
     description: 'Age of the oldest dead letter that its handler should have taken. Default 900.',
-    accepts: [integer(60, 1_209_600)],
+    accepts: [integer(60, STEP_QUEUES['dead-letters'].retentionSeconds)],
   },
   resultsAgeSeconds: {
     description: 'Age of the oldest result that the engine should have taken. Default 300.',
-    accepts: [integer(60, 864_000)],
+    accepts: [integer(60, SERVICE_QUEUES.results.retentionSeconds)],
   },
   throttles: { description: 'Throttled invocations in five minutes that are too many. Default 1.', accepts: [integer(1, 1_000_000)] },
   errors: { description: 'Failed invocations in five minutes that are too many. Default 1.', accepts: [integer(1, 1_000_000)] },
@@ -122,8 +131,7 @@ export const SERVICE_FIELDS: Fields = {
       YES,
       object({
         name: { description: 'Name of an existing bucket. Its objects must live 29 days.', accepts: [NAME] },
-        // Four days as a task, fourteen as a dead letter, ten as a result: 28 is the longest that a pointer can live.
-        retentionDays: { description: 'Days before an object expires. Default 30.', accepts: [integer(28, 3_650)] },
+        retentionDays: { description: 'Days before an object expires. Default 30.', accepts: [integer(LONGEST_LIFE_DAYS, 3_650)] },
       }),
     ],
   },

@@ -2,15 +2,14 @@ import type { DurableDeployment } from '../deployment.ts';
 import { durableFunctions } from '../read-service.ts';
 import { type Resources, sub } from './cloudformation.ts';
 import { DASHBOARD, lambdaLogicalId } from './logical-ids.ts';
-import { resultsQueueNameOf } from './queues.ts';
 
 type Metric = readonly [namespace: string, name: string, dimension: string, value: string];
 
 /** One dashboard of the service: what waits, what died, what the functions do. */
 export function dashboardResources(deployment: DurableDeployment): Resources {
   if (!deployment.dashboard) return {};
-  const { steps } = deployment;
-  const results = resultsQueueNameOf(deployment);
+  const { steps, resultsQueue } = deployment;
+  const results = resultsQueue.name;
   const functions = durableFunctions(deployment).map(({ functionKey }) => `\${${lambdaLogicalId(functionKey)}}`);
   const tasks = steps.map((step) => step.queues.tasks);
   const lost = steps.flatMap((step) => [step.queues.deadLetters, step.queues.parked]);

@@ -28,12 +28,6 @@ export function keyArn({ kmsKey }: Encrypted): Value | undefined {
   return kmsKey.owned ? arnOf(KMS_KEY) : kmsKey.arn;
 }
 
-/** Encryption of a queue: its key, else the one that SQS keeps. */
-export function queueEncryption(deployment: Encrypted): Readonly<Record<string, Value>> {
-  const key = keyArn(deployment);
-  return key === undefined ? { SqsManagedSseEnabled: true } : { KmsMasterKeyId: key };
-}
-
 /** What whoever sends to or receives from an encrypted queue needs. */
 export function keyStatements(deployment: Encrypted): readonly Statement[] {
   const key = keyArn(deployment);

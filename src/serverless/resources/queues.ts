@@ -1,132 +1,39 @@
-import {
-  DEAD_LETTERS_MAX_RECEIVE_COUNT,
-  DEAD_LETTERS_RETENTION_SECONDS,
-  RESULTS_MAX_RECEIVE_COUNT,
-  RESULTS_RETENTION_SECONDS,
-  TASKS_RETENTION_SECONDS,
-  VISIBILITY_PER_FUNCTION_TIMEOUT,
-} from '../../topology/queue-attributes.ts';
-import { resultsDeadLetterQueueName } from '../../topology/queue-names.ts';
+import type { PlannedQueue } from '../../topology/planned-queues.ts';
+import { encryption, plainAttributes, redrivePolicy } from '../../topology/queue-attributes.ts';
+import { QUEUES } from '../../topology/queue-kinds.ts';
 import type { DurableDeployment } from '../deployment.ts';
-import type { DurableStep } from '../durable-service.ts';
+import { ownQueuePlan } from '../queue-plan.ts';
 import { arnOf, policyDocument, RETAINED, type Resource, type Resources, ref, type Value } from './cloudformation.ts';
-import { queueEncryption } from './encryption.ts';
-import {
-  RESULTS_DEAD_LETTER_QUEUE,
-  RESULTS_DEAD_LETTER_QUEUE_POLICY,
-  RESULTS_QUEUE,
-  RESULTS_QUEUE_POLICY,
-  stepLogicalId,
-} from './logical-ids.ts';
+import { keyArn } from './encryption.ts';
+import { queueLogicalId } from './logical-ids.ts';
 
-/** Where nobody polls with a Lambda function: as `autoCreate` has it. */
-const VISIBILITY_SECONDS = 60;
-
-interface Queue {
-  readonly name: string;
-  readonly fifo: boolean;
-  readonly retentionSeconds: number;
-  readonly visibilitySeconds: number;
-  readonly redrive?: { readonly to: string; readonly maxReceiveCount: number };
+/** Every queue that this service makes, each with its policy. */
+export function queueResources(deployment: DurableDeployment): Resources {
+  const plan = ownQueuePlan(deployment);
+  const idByName = new Map(plan.map((queue) => [queue.name, queueLogicalId(queue)]));
+  return Object.fromEntries(
+    plan.flatMap((queue): [string, Resource][] => {
+      const id = queueLogicalId(queue);
+      const target = queue.redrive && idByName.get(queue.redrive.to);
+      return [
+        [id, queueResource(queue, target, keyArn(deployment))],
+        [queueLogicalId(queue, 'Policy'), tlsOnly(id)],
+      ];
+    }),
+  );
 }
 
-/** The tasks, dead-letter and parked queue of every step. */
-export function stepQueues(deployment: DurableDeployment): Resources {
-  const all = deployment.steps.map((step) => queuesOfStep(step, deployment));
-  return Object.assign({}, ...all);
-}
-
-/** The results queue and its dead-letter queue, where this service owns them. */
-export function resultsQueues(deployment: DurableDeployment): Resources {
-  const { resultsQueue, prefix } = deployment;
-  if (!resultsQueue.owned) return {};
-  const { fifo } = resultsQueue;
-  const results: Queue = {
-    name: resultsQueue.name,
-    fifo,
-    retentionSeconds: RESULTS_RETENTION_SECONDS,
-    visibilitySeconds: VISIBILITY_SECONDS,
-    redrive: { to: RESULTS_DEAD_LETTER_QUEUE, maxReceiveCount: RESULTS_MAX_RECEIVE_COUNT },
-  };
-  const deadLetters: Queue = {
-    name: resultsDeadLetterQueueName(prefix, { fifo }),
-    fifo,
-    retentionSeconds: DEAD_LETTERS_RETENTION_SECONDS,
-    visibilitySeconds: VISIBILITY_SECONDS,
-  };
-  return {
-    [RESULTS_QUEUE]: { ...queue(results, deployment), ...RETAINED },
-    [RESULTS_QUEUE_POLICY]: tlsOnly(RESULTS_QUEUE),
-    [RESULTS_DEAD_LETTER_QUEUE]: { ...queue(deadLetters, deployment), ...RETAINED },
-    [RESULTS_DEAD_LETTER_QUEUE_POLICY]: tlsOnly(RESULTS_DEAD_LETTER_QUEUE),
-  };
-}
-
-/** Name of the results queue, whoever owns it. */
-export function resultsQueueNameOf({ resultsQueue }: Pick<DurableDeployment, 'resultsQueue'>): string {
-  return resultsQueue.owned ? resultsQueue.name : resultsQueue.arn.slice(resultsQueue.arn.lastIndexOf(':') + 1);
-}
-
-function queuesOfStep(step: DurableStep, deployment: DurableDeployment): Resources {
-  const { token, fifo, queues } = step;
-  const tasks = stepLogicalId(token, 'TasksQueue');
-  const deadLetters = stepLogicalId(token, 'DeadLetterQueue');
-  const parked = stepLogicalId(token, 'ParkedQueue');
-  return {
-    [tasks]: queue(
-      {
-        name: queues.tasks,
-        fifo,
-        retentionSeconds: TASKS_RETENTION_SECONDS,
-        visibilitySeconds: step.visibilityTimeoutSeconds,
-        redrive: { to: deadLetters, maxReceiveCount: step.maxReceiveCount },
-      },
-      deployment,
-    ),
-    [deadLetters]: {
-      ...queue(
-        {
-          name: queues.deadLetters,
-          fifo,
-          retentionSeconds: DEAD_LETTERS_RETENTION_SECONDS,
-          visibilitySeconds: deadLetterVisibility(deployment),
-          redrive: { to: parked, maxReceiveCount: DEAD_LETTERS_MAX_RECEIVE_COUNT },
-        },
-        deployment,
-      ),
-      ...RETAINED,
-    },
-    [parked]: {
-      ...queue(
-        { name: queues.parked, fifo, retentionSeconds: DEAD_LETTERS_RETENTION_SECONDS, visibilitySeconds: VISIBILITY_SECONDS },
-        deployment,
-      ),
-      ...RETAINED,
-    },
-    [stepLogicalId(token, 'TasksQueuePolicy')]: tlsOnly(tasks),
-    [stepLogicalId(token, 'DeadLetterQueuePolicy')]: tlsOnly(deadLetters),
-    [stepLogicalId(token, 'ParkedQueuePolicy')]: tlsOnly(parked),
-  };
-}
-
-function deadLetterVisibility({ deadLetters }: DurableDeployment): number {
-  return deadLetters === undefined ? VISIBILITY_SECONDS : VISIBILITY_PER_FUNCTION_TIMEOUT * deadLetters.timeoutSeconds;
-}
-
-function queue({ name, fifo, retentionSeconds, visibilitySeconds, redrive }: Queue, deployment: DurableDeployment): Resource {
+/** @param target logical id of the queue that it redrives to */
+function queueResource(queue: PlannedQueue, target: string | undefined, key: Value | undefined): Resource {
+  const policy = target === undefined ? undefined : redrivePolicy(queue, arnOf(target));
   return {
     Type: 'AWS::SQS::Queue',
+    ...(QUEUES[queue.kind].outlivesStack ? RETAINED : {}),
     Properties: {
-      QueueName: name,
-      // One busy run must not hold up the others: throughput is counted by message group.
-      ...(fifo ? { FifoQueue: true, DeduplicationScope: 'messageGroup', FifoThroughputLimit: 'perMessageGroupId' } : {}),
-      MessageRetentionPeriod: retentionSeconds,
-      VisibilityTimeout: visibilitySeconds,
-      ReceiveMessageWaitTimeSeconds: 20,
-      ...queueEncryption(deployment),
-      ...(redrive === undefined
-        ? {}
-        : { RedrivePolicy: { deadLetterTargetArn: arnOf(redrive.to), maxReceiveCount: redrive.maxReceiveCount } }),
+      QueueName: queue.name,
+      ...plainAttributes(queue),
+      ...encryption(key),
+      ...(policy === undefined ? {} : { RedrivePolicy: policy }),
     },
   };
 }

@@ -6,7 +6,7 @@ import { dashboardResources } from './dashboard.ts';
 import { keyArn, keyResources } from './encryption.ts';
 import { ENGINE_POLICY, RESULTS_QUEUE, stepLogicalId } from './logical-ids.ts';
 import { payloadBucketName, payloadBucketResources } from './payload-bucket.ts';
-import { resultsQueues, stepQueues } from './queues.ts';
+import { queueResources } from './queues.ts';
 import { type RoleContext, roleResources } from './roles.ts';
 
 /** @see https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html */
@@ -16,8 +16,7 @@ export const MAX_RESOURCES = 500;
 export function stackResources(deployment: DurableDeployment, contextOf: (functionKey: string) => RoleContext): Resources {
   return {
     ...keyResources(deployment),
-    ...resultsQueues(deployment),
-    ...stepQueues(deployment),
+    ...queueResources(deployment),
     ...payloadBucketResources(deployment),
     ...roleResources(deployment, contextOf),
     ...alarmResources(deployment),

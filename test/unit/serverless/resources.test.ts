@@ -209,17 +209,6 @@ it('a dashboard is called after its stack: services of one prefix may each have 
 });
 
 describe('queues', () => {
-  const properties = (resources: Resources, logicalId: string) => resources[logicalId]?.Properties;
-
-  it('hide a dead letter for six times its handler’s timeout and give up on it after ten', () => {
-    const resources = resourcesOf(two());
-    expect(properties(resources, stepLogicalId('charge', 'DeadLetterQueue'))).toMatchObject({
-      VisibilityTimeout: 180,
-      MessageRetentionPeriod: 1_209_600,
-      RedrivePolicy: { maxReceiveCount: 10, deadLetterTargetArn: { 'Fn::GetAtt': [stepLogicalId('charge', 'ParkedQueue'), 'Arn'] } },
-    });
-  });
-
   it('exist, all three, without a dead-letter function too', () => {
     const resources = resourcesOf(readDurableService(serviceOf({ step: 'a' })));
     for (const kind of ['TasksQueue', 'DeadLetterQueue', 'ParkedQueue'] as const)
@@ -234,37 +223,6 @@ describe('queues', () => {
     const expected = ['charge', 'ship'].flatMap((token) => [stepLogicalId(token, 'DeadLetterQueue'), stepLogicalId(token, 'ParkedQueue')]);
     const ids = [...expected, 'DurableResultsQueue', 'DurableResultsDeadLetterQueue', 'DurableKey', 'DurablePayloadBucket'];
     expect(kept.map(([logicalId]) => logicalId).sort()).toEqual(ids.sort());
-  });
-
-  it('of a FIFO step are all FIFO: SQS moves dead letters between queues of one kind only', () => {
-    const resources = resourcesOf(readDurableService(serviceOf({ step: { name: 'a', fifo: true } })));
-    for (const kind of ['TasksQueue', 'DeadLetterQueue', 'ParkedQueue'] as const) {
-      const queue = properties(resources, stepLogicalId('a', kind));
-      expect(queue).toMatchObject({
-        FifoQueue: true,
-        DeduplicationScope: 'messageGroup',
-        FifoThroughputLimit: 'perMessageGroupId',
-      });
-      expect(queue?.['QueueName']).toMatch(/\.fifo$/);
-    }
-  });
-
-  it('have the figures of the design', () => {
-    const resources = resourcesOf(two());
-    const figures = (id: string) => {
-      const { MessageRetentionPeriod, VisibilityTimeout, RedrivePolicy, ...rest } = properties(resources, id) ?? {};
-      expect(rest).toEqual({ QueueName: expect.any(String), ReceiveMessageWaitTimeSeconds: 20, SqsManagedSseEnabled: true });
-      return [MessageRetentionPeriod, VisibilityTimeout, RedrivePolicy];
-    };
-    const redrive = (id: string, maxReceiveCount: number) => ({ deadLetterTargetArn: { 'Fn::GetAtt': [id, 'Arn'] }, maxReceiveCount });
-    const days = (count: number) => count * 86_400;
-    const dead = stepLogicalId('charge', 'DeadLetterQueue');
-    const parked = stepLogicalId('charge', 'ParkedQueue');
-    expect(figures(stepLogicalId('charge', 'TasksQueue'))).toEqual([days(4), 180, redrive(dead, 10)]);
-    expect(figures(dead)).toEqual([days(14), 180, redrive(parked, 10)]);
-    expect(figures(parked)).toEqual([days(14), 60, undefined]);
-    expect(figures('DurableResultsQueue')).toEqual([days(10), 60, redrive('DurableResultsDeadLetterQueue', 100)]);
-    expect(figures('DurableResultsDeadLetterQueue')).toEqual([days(14), 60, undefined]);
   });
 
   it('are all closed to whoever comes without TLS', () => {

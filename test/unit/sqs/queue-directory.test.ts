@@ -6,7 +6,6 @@ import { settle } from '../../support/fake-timing.ts';
 
 const url = (name: string) => `https://sqs.eu-west-1.amazonaws.com/1/${name}`;
 const arn = (name: string) => `arn:aws:sqs:eu-west-1:1:${name}`;
-const DAY = 86_400;
 
 /** An SQS that knows its queues by name. */
 function setUp(options: Partial<QueueDirectoryOptions> = {}, existing: readonly string[] = []) {
@@ -154,68 +153,26 @@ describe('FIFO queues', () => {
       'durable-results-dead-letters.fifo',
       'durable-results.fifo',
     ]);
-    for (const attributes of queues.values())
-      expect(attributes).toMatchObject({ FifoQueue: 'true', FifoThroughputLimit: 'perMessageGroupId' });
     expect(queues.get('durable-tasks-charge.fifo')?.['RedrivePolicy']).toContain('durable-dead-letters-charge.fifo');
   });
 });
 
 describe('autoCreate', () => {
-  const common = { ReceiveMessageWaitTimeSeconds: '20', SqsManagedSseEnabled: 'true' };
-  const redriveTo = (name: string, maxReceiveCount: number) => JSON.stringify({ deadLetterTargetArn: arn(name), maxReceiveCount });
-
-  it('makes the tasks queue with its chain to dead letters and parked, the last first', async () => {
+  // What the queues are like is in test/unit/topology/all-queues.test.ts.
+  it('creates the parked and the dead-letter queue before the tasks queue that redrives to them', async () => {
     const { directory, queues } = setUp({ autoCreate: true });
     expect(await directory.tasksQueueUrl('charge@acme')).toBe(url('durable-tasks-charge_at_acme'));
-    expect([...queues]).toEqual([
-      ['durable-parked-charge_at_acme', { ...common, MessageRetentionPeriod: String(14 * DAY), VisibilityTimeout: '360' }],
-      [
-        'durable-dead-letters-charge_at_acme',
-        {
-          ...common,
-          MessageRetentionPeriod: String(14 * DAY),
-          VisibilityTimeout: '360',
-          RedrivePolicy: redriveTo('durable-parked-charge_at_acme', 10),
-        },
-      ],
-      [
-        'durable-tasks-charge_at_acme',
-        {
-          ...common,
-          MessageRetentionPeriod: String(4 * DAY),
-          VisibilityTimeout: '360',
-          RedrivePolicy: redriveTo('durable-dead-letters-charge_at_acme', 10),
-        },
-      ],
+    expect([...queues].map(([name, { RedrivePolicy }]) => [name, RedrivePolicy && JSON.parse(RedrivePolicy).deadLetterTargetArn])).toEqual([
+      ['durable-parked-charge_at_acme', undefined],
+      ['durable-dead-letters-charge_at_acme', arn('durable-parked-charge_at_acme')],
+      ['durable-tasks-charge_at_acme', arn('durable-dead-letters-charge_at_acme')],
     ]);
   });
 
-  it('makes the results queue with its dead letters', async () => {
+  it('creates the dead-letter queue of the results queue before it', async () => {
     const { directory, queues } = setUp({ autoCreate: true, prefix: 'shop' });
     expect(await directory.resultsQueueUrl()).toBe(url('shop-results'));
-    expect([...queues]).toEqual([
-      ['shop-results-dead-letters', { ...common, MessageRetentionPeriod: String(14 * DAY), VisibilityTimeout: '30' }],
-      [
-        'shop-results',
-        {
-          ...common,
-          MessageRetentionPeriod: String(10 * DAY),
-          VisibilityTimeout: '30',
-          RedrivePolicy: redriveTo('shop-results-dead-letters', 100),
-        },
-      ],
-    ]);
-  });
-
-  it.each([
-    [0.4, '3'],
-    [1.1, '7'],
-    [900, '5400'],
-    [86_400, '43200'],
-  ])('gives a step of %d s a visibility of %s s: whole seconds, at most what SQS allows', async (stepTimeoutSeconds, visibility) => {
-    const { directory, queues } = setUp({ autoCreate: true, stepTimeoutSeconds });
-    await directory.tasksQueueUrl('charge');
-    expect([...queues.values()].map(({ VisibilityTimeout }) => VisibilityTimeout)).toEqual([visibility, visibility, visibility]);
+    expect([...queues.keys()]).toEqual(['shop-results-dead-letters', 'shop-results']);
   });
 
   it('leaves alone what is there', async () => {

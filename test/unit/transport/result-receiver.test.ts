@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { QueueNotFoundError } from '../../../src/errors.ts';
 import { systemTiming } from '../../../src/time.ts';
-import { RESULTS_MAX_RECEIVE_COUNT } from '../../../src/topology/queue-attributes.ts';
+import { SERVICE_QUEUES } from '../../../src/topology/queue-kinds.ts';
 import { EventTurns } from '../../../src/transport/event-turns.ts';
 import { ResultOrder } from '../../../src/transport/result-order.ts';
 import { ResultReceiver, type ResultReceiverOptions } from '../../../src/transport/result-receiver.ts';
@@ -188,7 +188,7 @@ describe('a result that the engine rejects', () => {
     expect(Math.max(...sqs.visibilities)).toBe(900);
     await pass(58 * 3_600_000);
     expect(Math.max(...sqs.visibilities)).toBe(3_600);
-    expect(sqs.messages(QUEUE)[0]?.receiveCount).toBeLessThan(RESULTS_MAX_RECEIVE_COUNT);
+    expect(sqs.messages(QUEUE)[0]?.receiveCount).toBeLessThan(SERVICE_QUEUES.results.redrive.maxReceiveCount);
   });
 
   it('has its run continued once it is taken: that may wait for a turn that never came', async () => {
@@ -462,7 +462,7 @@ describe('an outage of the store of an hour', () => {
     expect(taken.size).toBe(0);
     const counts = sqs.messages(QUEUE).map(({ receiveCount }) => receiveCount);
     expect(counts).toHaveLength(results + 10);
-    expect(Math.max(...counts)).toBeLessThan(RESULTS_MAX_RECEIVE_COUNT / 4);
+    expect(Math.max(...counts)).toBeLessThan(SERVICE_QUEUES.results.redrive.maxReceiveCount / 4);
     // One probe in half a minute, once it is known: not thousands of receives that cost money and log lines.
     expect(sqs.callsOf('receive').length).toBeLessThan(700);
     isDown = false;

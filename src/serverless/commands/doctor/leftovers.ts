@@ -1,8 +1,8 @@
 import { SqsRequestError } from '../../../errors.ts';
+import { kindOfQueueName } from '../../../topology/queue-kinds.ts';
 import type { AdminSqs } from '../aws/admin-sqs.ts';
 import { messagesIn, queueDepth } from '../aws/queue-depth.ts';
 import type { Finding } from './finding.ts';
-import { kindOfName } from './queue-kind.ts';
 
 /** A queue of the account that is not the service's, but named like one. */
 export interface ForeignQueue {
@@ -21,7 +21,7 @@ export async function foreignQueues(
   const queues = await Promise.all(
     listed
       .map((url) => ({ url, name: url.split('/').at(-1) ?? url }))
-      .filter(({ name }) => kindOfName(name) !== undefined && !own.has(name))
+      .filter(({ name }) => kindOfQueueName(name) !== undefined && !own.has(name))
       .map(async ({ url, name }): Promise<ForeignQueue[]> => {
         const attributes = await sqs.attributes(url).catch(refusal);
         // It was deleted since, or its policy keeps these credentials out.
@@ -43,11 +43,11 @@ export function leftoverMessages(
   own: ReadonlySet<string>,
   mapped: ReadonlySet<string> | undefined,
 ): Finding[] {
-  const tasksOfService = [...own].filter((name) => kindOfName(name) === 'tasks').map((name) => name.slice(prefix.length));
+  const tasksOfService = [...own].filter((name) => kindOfQueueName(name) === 'tasks').map((name) => name.slice(prefix.length));
   return queues.flatMap(({ name, arn, messages }): Finding[] => {
     const isMapped = arn === undefined ? undefined : mapped?.has(arn);
     if (isMapped === true) return [];
-    const kind = kindOfName(name);
+    const kind = kindOfQueueName(name);
     const where = `live: ${name}`;
     const held = `it holds ${messages} message${messages === 1 ? '' : 's'}`;
     if (kind === 'tasks' && tasksOfService.some((ending) => name.endsWith(ending) && name.slice(0, -ending.length) !== prefix)) {

@@ -1,14 +1,14 @@
 import type { SqsRequestError } from '../../../errors.ts';
+import { kindOfQueueName } from '../../../topology/queue-kinds.ts';
 import type { DurableService } from '../../durable-service.ts';
+import { queuePlan } from '../../queue-plan.ts';
 import { type AdminLambda, LambdaRequestError } from '../aws/admin-lambda.ts';
 import type { AdminSqs } from '../aws/admin-sqs.ts';
 import type { LambdaConnection } from '../aws/connect.ts';
-import { queuePlan, resultsName } from '../queue-plan.ts';
 import type { Facts, FunctionFacts, MappingFacts, QueueFacts } from './facts.ts';
 import type { Finding } from './finding.ts';
 import { foreignQueues, leftoverMessages } from './leftovers.ts';
 import { liveFunction, liveMapping, liveQueue } from './live-facts.ts';
-import { kindOfName } from './queue-kind.ts';
 
 /** A service as it is on AWS. */
 export interface LiveService {
@@ -74,7 +74,7 @@ async function askLambda(
 
 /** The queues that should have a mapping, a dead-letter queue only where the service has a function for it. */
 function mappedKinds(queues: readonly QueueFacts[]): readonly QueueFacts[] {
-  return queues.filter(({ name = '' }) => ['tasks', 'dead-letters'].includes(kindOfName(name) ?? ''));
+  return queues.filter(({ name = '' }) => ['tasks', 'dead-letters'].includes(kindOfQueueName(name) ?? ''));
 }
 
 async function functionsOf(mappings: readonly MappingFacts[], lambda: AdminLambda): Promise<FunctionFacts[]> {
@@ -91,7 +91,7 @@ async function functionsOf(mappings: readonly MappingFacts[], lambda: AdminLambd
 function missingQueue(service: DurableService, name: string): Finding {
   const where = `live: ${name}`;
   // The results queue of another service may be in another account or region.
-  if (!service.resultsQueue.owned && name === resultsName(service)) {
+  if (!service.resultsQueue.owned && name === service.resultsQueue.name) {
     const why = 'another service owns this results queue, and it is not in this account and region: nothing here shows whether it exists';
     return { id: 'queue-missing', severity: 'warning', where, why, fix: 'if it should be here, deploy the service that owns it' };
   }
@@ -101,7 +101,7 @@ function missingQueue(service: DurableService, name: string): Finding {
 
 function unmappedQueues({ deadLetters }: DurableService, queues: readonly QueueFacts[], mappings: readonly MappingFacts[]): Finding[] {
   return queues.flatMap(({ id, name = '' }): Finding[] => {
-    const tasks = kindOfName(name) === 'tasks';
+    const tasks = kindOfQueueName(name) === 'tasks';
     if ((!tasks && deadLetters === undefined) || mappings.some(({ queueId }) => queueId === id)) return [];
     const why = tasks
       ? 'no function is mapped to this tasks queue: its tasks wait until they expire'

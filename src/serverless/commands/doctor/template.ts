@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { kindOfQueueName } from '../../../topology/queue-kinds.ts';
 import { isRecord } from '../../../wire/shape.ts';
 import { CommandError } from '../command-error.ts';
 import { AWS_DEFAULTS, type Facts, type FunctionFacts, type MappingFacts, type QueueFacts } from './facts.ts';
-import { kindOfName } from './queue-kind.ts';
 
 type Properties = Record<string, unknown>;
 type Resource = readonly [id: string, type: string, properties: Properties];
@@ -34,7 +34,7 @@ export function templateFacts(resources: Readonly<Record<string, unknown>>, pref
   return {
     source: 'template',
     queues,
-    prefix: queues.some(({ name }) => kindOfName(name ?? '', prefix) !== undefined) ? prefix : undefined,
+    prefix: queues.some(({ name }) => kindOfQueueName(name ?? '', prefix) !== undefined) ? prefix : undefined,
     functions: of('AWS::Lambda::Function').map(templateFunction),
     mappings: of('AWS::Lambda::EventSourceMapping').filter(readsQueue).map(templateMapping),
     watchedQueues: new Set(of('AWS::CloudWatch::Alarm').flatMap(([, , properties]) => referencesIn(properties, all))),

@@ -1,12 +1,13 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LocalSqs, startLocalSqs } from '../../../local/embedded-sqs.ts';
+import type { PlannedQueue } from '../../../topology/planned-queues.ts';
 import type { DurableDeployment } from '../../deployment.ts';
+import { queuePlan } from '../../queue-plan.ts';
 import type { Command } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption, integerOption } from '../options.ts';
 import { stdoutToStderr } from '../output/stdout-to-stderr.ts';
-import { type PlannedQueue, queuePlan, resultsName } from '../queue-plan.ts';
 import { localBucketName, makeBucket } from './bucket.ts';
 import { loadEsbuild } from './bundler.ts';
 import { DEFAULT_LOCAL_PORT, localEndpointFile, removeLocalEndpoint, writeLocalEndpoint } from './endpoint-file.ts';
@@ -45,7 +46,7 @@ export const localCommand: Command = {
       const urls = await createQueues(context, plan, sqs);
       const bucket = localBucketName(service);
       if (bucket !== undefined) await makeBucket(sqs.endpoint, bucket);
-      const servers = { sqs, prefix: service.prefix, resultsQueueUrl: urls.get(resultsName(service)) ?? '', bucket };
+      const servers = { sqs, prefix: service.prefix, resultsQueueUrl: urls.get(service.resultsQueue.name) ?? '', bucket };
       const environment = handlerEnvironment(context, servers);
       const functions = await startFunctions({ context, service, sqs, esbuild, outDir, urls, environment, report });
       try {

@@ -1,9 +1,9 @@
+import { queuePlan } from '../../queue-plan.ts';
 import { CONNECTION_OPTIONS, openSqs, sqsEndpoint } from '../aws/connect.ts';
 import { findQueue } from '../aws/queue-depth.ts';
 import type { Command } from '../command.ts';
 import { flagOption } from '../options.ts';
 import { counted, table } from '../output/table.ts';
-import { queuePlan } from '../queue-plan.ts';
 
 /** `sls durable queues`: name, URL and depth of every queue of the service. Exits 1 where one does not exist. */
 export const queuesCommand: Command = {

@@ -6,7 +6,7 @@ import { type LambdaConnection, openLambda } from '../../../../../src/serverless
 import { doctorCommand } from '../../../../../src/serverless/commands/doctor/command.ts';
 import { liveMapping, liveQueue } from '../../../../../src/serverless/commands/doctor/live-facts.ts';
 import { readLiveService } from '../../../../../src/serverless/commands/doctor/live-service.ts';
-import { queuePlan } from '../../../../../src/serverless/commands/queue-plan.ts';
+import { queuePlan } from '../../../../../src/serverless/queue-plan.ts';
 import { adminSqs, serviceOf, testContext } from '../context.ts';
 
 const arn = (name: string) => `arn:aws:sqs:eu-central-1:1:${name}`;
@@ -57,6 +57,7 @@ describe('doctor on AWS', () => {
   it('only warns of a missing results queue that another service owns', async () => {
     const resultsQueue = {
       owned: false,
+      name: 'all-results',
       url: 'https://sqs.eu-west-1.amazonaws.com/2/all-results',
       arn: 'arn:aws:sqs:eu-west-1:2:all-results',
       fifo: false,

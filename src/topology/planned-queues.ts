@@ -1,0 +1,87 @@
+import {
+  type QueueFigures,
+  type QueueKind,
+  SERVICE_QUEUES,
+  type ServiceQueueFigures,
+  type ServiceQueueKind,
+  STEP_QUEUES,
+  type StepQueueFigures,
+  type StepQueueKind,
+} from './queue-kinds.ts';
+import { advisedVisibilitySeconds } from './visibility.ts';
+
+/** One queue as it is to be, whoever makes it. */
+export interface PlannedQueue {
+  readonly kind: QueueKind;
+  readonly name: string;
+  /** Routing token of its step; undefined for a queue of the whole service. */
+  readonly token: string | undefined;
+  readonly fifo: boolean;
+  readonly retentionSeconds: number;
+  readonly visibilityTimeoutSeconds: number;
+  /** Name of the queue where messages go that were received too often. */
+  readonly redrive: { readonly to: string; readonly maxReceiveCount: number } | undefined;
+}
+
+/** A queue and all that stand behind it: what is received too often goes to the last target, from there to the one before it. */
+export interface QueueChain {
+  readonly queue: PlannedQueue;
+  /** In the order of their creation, each after the one it redrives to. */
+  readonly targets: readonly PlannedQueue[];
+}
+
+export interface QueueOptions {
+  /** With the namespace folded in. */
+  readonly prefix: string;
+  /** A queue and all that it redrives to are FIFO or standard together: SQS moves no message from the one to the other. */
+  readonly fifo: boolean;
+}
+
+export interface StepQueueOptions extends QueueOptions {
+  /** Visibility timeout of the tasks queue. */
+  readonly visibilityTimeoutSeconds: number;
+  /** Timeout of the function that reads dead letters. @default nobody knows it: dead letters stay hidden as long as tasks */
+  readonly deadLetterTimeoutSeconds?: number | undefined;
+  /** Receives before a task becomes a dead letter. @default the table's */
+  readonly maxReceiveCount?: number | undefined;
+}
+
+/** The tasks queue of one step, and the dead-letter and parked queue behind it. */
+export function stepQueues(token: string, options: StepQueueOptions): QueueChain {
+  const { prefix, fifo, visibilityTimeoutSeconds: step, deadLetterTimeoutSeconds } = options;
+  const { tasks } = STEP_QUEUES;
+  const redrive = { ...tasks.redrive, maxReceiveCount: options.maxReceiveCount ?? tasks.redrive.maxReceiveCount };
+  const figures: Readonly<Record<StepQueueKind, StepQueueFigures>> = { ...STEP_QUEUES, tasks: { ...tasks, redrive } };
+  const deadLetters = deadLetterTimeoutSeconds === undefined ? step : advisedVisibilitySeconds(deadLetterTimeoutSeconds);
+  const decided = { step, 'dead-letter function': deadLetters };
+  return chain('tasks', figures, (kind) => {
+    const { name, visibility } = figures[kind];
+    const visibilityTimeoutSeconds = typeof visibility === 'number' ? visibility : decided[visibility];
+    return { name: name(token, prefix, { fifo }), token, fifo, visibilityTimeoutSeconds };
+  });
+}
+
+/** A queue that the whole service has once, and those behind it. */
+export function serviceQueues(kind: ServiceQueueKind, { prefix, fifo }: QueueOptions): QueueChain {
+  const figures: Readonly<Record<ServiceQueueKind, ServiceQueueFigures>> = SERVICE_QUEUES;
+  return chain(kind, figures, (of) => {
+    const { name, visibility } = figures[of];
+    return { name: name(prefix, { fifo }), token: undefined, fifo, visibilityTimeoutSeconds: visibility };
+  });
+}
+
+/** What a queue has of its own, beside the figures of its kind. */
+type Own = Pick<PlannedQueue, 'name' | 'token' | 'fifo' | 'visibilityTimeoutSeconds'>;
+
+function chain<Kind extends QueueKind>(
+  kind: Kind,
+  figures: Readonly<Record<Kind, QueueFigures<Kind>>>,
+  ownOf: (kind: Kind) => Own,
+): QueueChain {
+  const { retentionSeconds, redrive } = figures[kind];
+  const queue = { kind, ...ownOf(kind), retentionSeconds };
+  if (redrive === undefined) return { queue: { ...queue, redrive: undefined }, targets: [] };
+  const next = chain(redrive.to, figures, ownOf);
+  const { maxReceiveCount } = redrive;
+  return { queue: { ...queue, redrive: { to: next.queue.name, maxReceiveCount } }, targets: [...next.targets, next.queue] };
+}

@@ -1,0 +1,122 @@
+import {
+  deadLetterQueueName,
+  parkedQueueName,
+  type QueueNameOptions,
+  resultsDeadLetterQueueName,
+  resultsQueueName,
+  tasksQueueName,
+} from './queue-names.ts';
+
+/** Kinds of which each routing token (a step and its partition) has a queue of its own, named `<prefix>-<kind>-<token>`. */
+export type StepQueueKind = 'tasks' | 'dead-letters' | 'parked';
+
+/** Kinds of which a service has one queue, named `<prefix>-<kind>`. */
+export type ServiceQueueKind = 'results' | 'results-dead-letters';
+
+export type QueueKind = StepQueueKind | ServiceQueueKind;
+
+/** What the queues of one kind have in common. */
+export interface QueueFigures<Kind extends QueueKind = QueueKind> {
+  readonly retentionSeconds: number;
+  /** Where a message goes that was received too often. */
+  readonly redrive?: RedriveFigures<Kind>;
+  /** Whether the queue outlives its stack, since it may hold the only copy of a message. */
+  readonly outlivesStack: boolean;
+}
+
+export interface RedriveFigures<Kind extends QueueKind = QueueKind> {
+  readonly to: Kind;
+  readonly maxReceiveCount: number;
+  /** With fewer, healthy messages end there: doctor warns. */
+  readonly leastReceiveCount: number;
+}
+
+export interface StepQueueFigures extends QueueFigures<StepQueueKind> {
+  readonly name: (token: string, prefix: string, options: QueueNameOptions) => string;
+  /** Visibility timeout in seconds; or what decides it: the step's own, or the timeout of the function that reads dead letters. */
+  readonly visibility: number | 'step' | 'dead-letter function';
+}
+
+export interface ServiceQueueFigures extends QueueFigures<ServiceQueueKind> {
+  readonly name: (prefix: string, options: QueueNameOptions) => string;
+  /** Visibility timeout in seconds. */
+  readonly visibility: number;
+}
+
+const DAY_SECONDS = 24 * 60 * 60;
+/** SQS's maximum. A dead letter keeps its first enqueue time, so it would expire early wherever it is not kept longer than at its source. */
+export const MAX_RETENTION_SECONDS = 14 * DAY_SECONDS;
+/** AWS's advice for a queue that Lambda reads: throttled invocations and neighbours of a poison message use up receives too. */
+const LEAST_RECEIVES_BY_LAMBDA = 5;
+/** No function reads such a queue. The engine receives results with the same 30 s, and extends them while a handler runs. */
+const READ_BY_NO_FUNCTION_SECONDS = 30;
+
+/**
+ * The queues of a step, and below those of a service. `autoCreate`, CloudFormation, `sls durable local` and doctor all render these two
+ * tables: every number stands here, with its reason, and nowhere else.
+ */
+export const STEP_QUEUES = {
+  tasks: {
+    name: tasksQueueName,
+    retentionSeconds: 4 * DAY_SECONDS,
+    visibility: 'step',
+    redrive: { to: 'dead-letters', maxReceiveCount: 10, leastReceiveCount: LEAST_RECEIVES_BY_LAMBDA },
+    // The engine's store knows every task that waits here.
+    outlivesStack: false,
+  },
+  'dead-letters': {
+    name: deadLetterQueueName,
+    retentionSeconds: MAX_RETENTION_SECONDS,
+    visibility: 'dead-letter function',
+    // A function that fails this often leaves the message for a human.
+    redrive: { to: 'parked', maxReceiveCount: 10, leastReceiveCount: LEAST_RECEIVES_BY_LAMBDA },
+    outlivesStack: true,
+  },
+  parked: {
+    name: parkedQueueName,
+    retentionSeconds: MAX_RETENTION_SECONDS,
+    visibility: READ_BY_NO_FUNCTION_SECONDS,
+    outlivesStack: true,
+  },
+} as const satisfies Readonly<Record<StepQueueKind, StepQueueFigures>>;
+
+export const SERVICE_QUEUES = {
+  results: {
+    name: resultsQueueName,
+    retentionSeconds: 10 * DAY_SECONDS,
+    visibility: READ_BY_NO_FUNCTION_SECONDS,
+    // The engine refuses results while its store is down, and that must not make dead letters of them: 50 receives of a lone result take
+    // two hours.
+    redrive: { to: 'results-dead-letters', maxReceiveCount: 100, leastReceiveCount: 50 },
+    outlivesStack: true,
+  },
+  'results-dead-letters': {
+    name: resultsDeadLetterQueueName,
+    retentionSeconds: MAX_RETENTION_SECONDS,
+    visibility: READ_BY_NO_FUNCTION_SECONDS,
+    outlivesStack: true,
+  },
+} as const satisfies Readonly<Record<ServiceQueueKind, ServiceQueueFigures>>;
+
+/** Days that a message can lie in queues: parking makes a new message of a dead letter, which is kept anew. Payloads must live as long. */
+export const LONGEST_LIFE_DAYS = (STEP_QUEUES['dead-letters'].retentionSeconds + STEP_QUEUES.parked.retentionSeconds) / DAY_SECONDS;
+
+/** Both tables as one, where any kind will do. */
+export const QUEUES: Readonly<Record<QueueKind, QueueFigures>> = { ...STEP_QUEUES, ...SERVICE_QUEUES };
+
+const KIND_IN_NAME = new RegExp(`-(${Object.keys(STEP_QUEUES).join('|')})-|-(${Object.keys(SERVICE_QUEUES).join('|')})(?:\\.fifo)?$`);
+
+/**
+ * Kind of a queue by its name. No prefix holds a kind's words, so the first that is found is the right one.
+ * @param prefix only the names under it have a kind. @default all have
+ */
+export function kindOfQueueName(name: string, prefix?: string): QueueKind | undefined {
+  if (prefix !== undefined && !name.startsWith(`${prefix}-`)) return undefined;
+  const [, ofStep, ofService] = KIND_IN_NAME.exec(name) ?? [];
+  const kind = ofStep ?? ofService;
+  return kind !== undefined && isQueueKind(kind) ? kind : undefined;
+}
+
+function isQueueKind(text: string): text is QueueKind {
+  return Object.hasOwn(QUEUES, text);
+}
