@@ -2,6 +2,7 @@ import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { ConfigurationError } from '../errors.ts';
 import { checkOptions, is } from '../options.ts';
 import { isRecord } from '../wire/shape.ts';
+import { refusal } from './request-guard.ts';
 
 export interface LocalSqsOptions {
   /**
@@ -14,6 +15,11 @@ export interface LocalSqsOptions {
    * @default 'us-east-1'
    */
   readonly region?: string | undefined;
+  /**
+   * Whether to serve S3, too, at the same endpoint: for a `payloadStore`.
+   * @default false
+   */
+  readonly s3?: boolean | undefined;
 }
 
 /** A running SQS server. */
@@ -39,20 +45,27 @@ export const LOCAL_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local
 const OWNER = 'startLocalSqs';
 
 /**
- * Starts an SQS server inside this process, on 127.0.0.1 only. It stores nothing on disk and checks no credentials.
+ * Starts an SQS server inside this process, on 127.0.0.1 only. It stores nothing on disk and checks no credentials, so it refuses every
+ * request that comes from a web page or is addressed to a name which is not this machine's.
  *
  * It is an emulator (npm `fauxqs`) that accepts more than AWS does: any queue name, batch entry id and number of attributes.
  * @throws ConfigurationError where `fauxqs` is not installed or an option is wrong; Node's own error where the port is taken.
  */
 export async function startLocalSqs(options: LocalSqsOptions = {}): Promise<LocalSqs> {
-  checkOptions(OWNER, options, { port: is.integer(0, 65_535), region: is.string });
-  const { port = 0, region = 'us-east-1' } = options;
+  checkOptions(OWNER, options, { port: is.integer(0, 65_535), region: is.string, s3: is.boolean });
+  const { port = 0, region = 'us-east-1', s3 = false } = options;
 
   const { buildApp } = await loadFauxqs();
   // Not its startFauxqs(): that listens on all interfaces.
   const app = buildApp({ logger: false, defaultRegion: region });
   const counts = new Map<string, number>();
-  app.addHook('onRequest', (request, _reply, done) => {
+  app.addHook('onRequest', (request, reply, done) => {
+    const why = refusal(request, s3);
+    if (why !== undefined) {
+      // In SQS's own form, so that a client shows the reason.
+      reply.code(403).send({ __type: 'com.amazonaws.sqs#AccessDenied', message: why });
+      return;
+    }
     const action = sqsAction(request.headers['x-amz-target']);
     if (action !== undefined) counts.set(action, (counts.get(action) ?? 0) + 1);
     done();

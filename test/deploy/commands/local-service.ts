@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { vi } from 'vitest';
 import { root } from '../sls.ts';
@@ -14,7 +14,12 @@ export function makeService(
   const dir = join(root, 'reports', `${name}-${process.pid}`);
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
-  const write = (file: string, text: string) => writeFileSync(join(dir, file), text);
+  const write = (file: string, text: string) => {
+    // In one step, as editors do: a watcher must not see a file that is half written.
+    const written = join(dir, `${file}.new`);
+    writeFileSync(written, text);
+    renameSync(written, join(dir, file));
+  };
   for (const [file, text] of Object.entries(files)) write(file, text);
   return { dir, write };
 }

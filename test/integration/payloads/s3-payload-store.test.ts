@@ -12,7 +12,7 @@ let client: S3Client;
 
 // fauxqs, whatever SQS_ENDPOINT says: a server of SQS alone has no S3.
 beforeAll(async () => {
-  server = await startLocalSqs();
+  server = await startLocalSqs({ s3: true });
   client = new S3Client(clientConfig());
   await client.send(new CreateBucketCommand({ Bucket: bucket }));
 });
@@ -56,7 +56,7 @@ it('an object that is gone, and a bucket that never was, are missing', async () 
 });
 
 it('a server that cannot be reached is unavailable, which passes', async () => {
-  const gone = await startLocalSqs();
+  const gone = await startLocalSqs({ s3: true });
   await gone.stop();
   const store = s3PayloadStore({ bucket, clientConfig: { ...clientConfig(), endpoint: gone.endpoint, maxAttempts: 1 } });
   await expect(store.put('x', ABOUT)).rejects.toMatchObject({ reason: 'unavailable', transient: true });

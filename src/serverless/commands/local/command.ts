@@ -41,10 +41,10 @@ export const localCommand: Command = {
     const endpointFile = localEndpointFile(context.serviceDir);
     process.setSourceMapsEnabled(true);
 
-    const sqs = await startLocalSqs({ port, region: context.region });
+    const bucket = localBucketName(service);
+    const sqs = await startLocalSqs({ port, region: context.region, s3: bucket !== undefined });
     try {
       const urls = await createQueues(context, plan, sqs);
-      const bucket = localBucketName(service);
       if (bucket !== undefined) await makeBucket(sqs.endpoint, bucket);
       const servers = { sqs, prefix: service.prefix, resultsQueueUrl: urls.get(service.resultsQueue.name) ?? '', bucket };
       const environment = handlerEnvironment(context, servers);
