@@ -1,5 +1,8 @@
 import type { PayloadSubject } from './payload-store.ts';
 
+/** Beginning of all keys where nothing else is set: rights of functions and of the engine end there. */
+export const DEFAULT_KEY_PREFIX = 'durable/';
+
 /** Bytes of an S3 key. @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
 const MAX_KEY_BYTES = 1_024;
 /** Kind, seq, UUID and slashes: all of a key but the prefix and the two ids. */

@@ -4,7 +4,7 @@ import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { ConfigurationError } from '../errors.ts';
 import { checkOptions, is, type OptionRule } from '../options.ts';
 import { MAX_MESSAGE_BYTES } from '../wire/limits.ts';
-import { payloadKey } from './payload-key.ts';
+import { DEFAULT_KEY_PREFIX, payloadKey } from './payload-key.ts';
 import type { PayloadStore } from './payload-store.ts';
 import { loadS3, type S3Module } from './s3-module.ts';
 import { S3_CALL_TIMEOUT_MS, s3Api } from './s3-objects.ts';
@@ -13,7 +13,8 @@ export interface S3PayloadStoreOptions {
   /** Name of the bucket that bodies are written to. @default the environment variable DURABLE_PAYLOAD_BUCKET */
   readonly bucket?: string | undefined;
   /**
-   * Beginning of the keys of the objects; what a lifecycle rule can name.
+   * Beginning of the keys of the objects; what a lifecycle rule and a right can name. The Serverless plugin gives rights on the default;
+   * for another, set `payloadBucket: { keyPrefix }` too.
    * @default 'durable/'
    */
   readonly keyPrefix?: string | undefined;
@@ -43,7 +44,6 @@ export interface S3ClientSettings
 
 const OWNER = 's3PayloadStore';
 const BUCKET_VARIABLE = 'DURABLE_PAYLOAD_BUCKET';
-const DEFAULT_KEY_PREFIX = 'durable/';
 const DEFAULT_THRESHOLD_BYTES = 262_144;
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html; an ARN of an access point is taken too */

@@ -22,7 +22,13 @@ export interface DeadLetterMapping {
 
 export type KmsKey = { readonly owned: true } | { readonly owned: false; readonly arn: string };
 
-export type PayloadBucket = { readonly owned: true; readonly retentionDays: number } | { readonly owned: false; readonly name: string };
+export type PayloadBucket = (
+  | { readonly owned: true; readonly retentionDays: number }
+  | { readonly owned: false; readonly name: string }
+) & {
+  /** Beginning of the keys that engine and functions may read and write. */
+  readonly keyPrefix: string;
+};
 
 export interface AlarmSettings {
   readonly snsTopicArn: string | undefined;

@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../../errors.ts';
+import { DEFAULT_KEY_PREFIX } from '../../payloads/payload-key.ts';
 import { isFifoQueue } from '../../topology/fifo-queues.ts';
 import { DEFAULT_PREFIX, effectivePrefix, resultsQueueName } from '../../topology/queue-names.ts';
 import type { AlarmSettings, KmsKey, PayloadBucket } from '../deployment.ts';
@@ -84,17 +85,18 @@ function readKmsKey(section: Section): KmsKey | undefined {
 
 function readPayloadBucket(section: Section, problems: Problems): PayloadBucket | undefined {
   const given = section.section('payloadBucket');
-  if (given === undefined) return section.flag('payloadBucket') === true ? { owned: true, retentionDays: 30 } : undefined;
+  const keyPrefix = given?.text('keyPrefix') ?? DEFAULT_KEY_PREFIX;
+  if (given === undefined) return section.flag('payloadBucket') === true ? { owned: true, retentionDays: 30, keyPrefix } : undefined;
   const name = given.text('name');
   const retentionDays = given.integer('retentionDays');
-  if (name === undefined) return { owned: true, retentionDays: retentionDays ?? 30 };
+  if (name === undefined) return { owned: true, retentionDays: retentionDays ?? 30, keyPrefix };
   if (retentionDays !== undefined) {
     problems.add(
       `${given.path}.retentionDays`,
       'expected nothing beside name, whose lifecycle is up to its owner, got a number; remove one of the two',
     );
   }
-  return { owned: false, name };
+  return { owned: false, name, keyPrefix };
 }
 
 function readAlarms(section: Section | undefined): AlarmSettings {

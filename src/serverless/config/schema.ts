@@ -131,6 +131,10 @@ export const SERVICE_FIELDS: Fields = {
       YES,
       object({
         name: { description: 'Name of an existing bucket. Its objects must live 29 days.', accepts: [NAME] },
+        keyPrefix: {
+          description: 'Beginning of the keys that functions and engine may use, as keyPrefix of s3PayloadStore. Default durable/.',
+          accepts: [{ is: 'text', pattern: /^[A-Za-z0-9!_.'()/-]{1,256}$/, words: 'a beginning of S3 keys such as durable/' }],
+        },
         retentionDays: { description: 'Days before an object expires. Default 30.', accepts: [integer(LONGEST_LIFE_DAYS, 3_650)] },
       }),
     ],

@@ -43,10 +43,7 @@ export function enginePolicy(deployment: DurableDeployment): Resources {
   const results = [resultsQueueArn(deployment)];
   const statements = [
     ...allow(['sqs:SendMessage', 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes'], tasks),
-    ...allow(
-      ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility', 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes'],
-      results,
-    ),
+    ...allow(['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility', 'sqs:GetQueueUrl'], results),
     ...payloadStatements(deployment),
     ...keyStatements(deployment),
   ];

@@ -52,7 +52,8 @@ export function payloadBucketName({ payloadBucket }: Pick<DurableDeployment, 'pa
 /** To read and write objects, on both sides of the queues. */
 export function payloadStatements({ payloadBucket }: Pick<DurableDeployment, 'payloadBucket'>): readonly Statement[] {
   if (payloadBucket === undefined) return [];
-  const objects = payloadBucket.owned ? sub(`\${${PAYLOAD_BUCKET}.Arn}/*`) : sub(`arn:\${AWS::Partition}:s3:::${payloadBucket.name}/*`);
+  const bucket = payloadBucket.owned ? `\${${PAYLOAD_BUCKET}.Arn}` : `arn:\${AWS::Partition}:s3:::${payloadBucket.name}`;
+  const objects = sub(`${bucket}/${payloadBucket.keyPrefix}*`);
   return allow(['s3:GetObject', 's3:PutObject'], [objects]);
 }
 

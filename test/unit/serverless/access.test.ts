@@ -4,6 +4,7 @@ import { enginePolicy } from '../../../src/serverless/resources/access.ts';
 import type { Resource } from '../../../src/serverless/resources/cloudformation.ts';
 import { stepLogicalId } from '../../../src/serverless/resources/logical-ids.ts';
 import { mappings } from '../../../src/serverless/resources/mappings.ts';
+import { payloadStatements } from '../../../src/serverless/resources/payload-bucket.ts';
 import { stackResources } from '../../../src/serverless/resources/stack.ts';
 import { functionWith, serviceOf } from './services.ts';
 
@@ -29,7 +30,7 @@ const arn = (logicalId: string) => ({ 'Fn::GetAtt': [logicalId, 'Arn'] });
 const tasks = stepLogicalId('pay', 'TasksQueue');
 const allowed = (Action: string[], ...Resource: unknown[]) => ({ Effect: 'Allow', Action, Resource });
 const key = allowed(['kms:Decrypt', 'kms:GenerateDataKey'], arn('DurableKey'));
-const payloads = allowed(['s3:GetObject', 's3:PutObject'], { 'Fn::Sub': `\${DurablePayloadBucket.Arn}/*` });
+const payloads = allowed(['s3:GetObject', 's3:PutObject'], { 'Fn::Sub': `\${DurablePayloadBucket.Arn}/durable/*` });
 const ofType = (type: string): [string, Resource][] => Object.entries(resources).filter(([, { Type }]) => Type === type);
 
 describe('the whole of the rights', () => {
@@ -38,10 +39,7 @@ describe('the whole of the rights', () => {
       Version: '2012-10-17',
       Statement: [
         allowed(['sqs:SendMessage', 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes'], arn(tasks)),
-        allowed(
-          ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility', 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes'],
-          arn('DurableResultsQueue'),
-        ),
+        allowed(['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility', 'sqs:GetQueueUrl'], arn('DurableResultsQueue')),
         payloads,
         key,
       ],
@@ -65,6 +63,15 @@ describe('the whole of the rights', () => {
           ],
         },
       },
+    ]);
+  });
+
+  it('on a bucket end at the prefix of the keys', () => {
+    const { payloadBucket } = readDurableService(
+      serviceOf({ durable: { payloadBucket: { name: 'ours', keyPrefix: 'team/' } }, step: 'a' }),
+    );
+    expect(payloadStatements({ payloadBucket })).toEqual([
+      allowed(['s3:GetObject', 's3:PutObject'], { 'Fn::Sub': `arn:\${AWS::Partition}:s3:::ours/team/*` }),
     ]);
   });
 

@@ -5,7 +5,6 @@ import type { PlannedQueue } from '../../../topology/planned-queues.ts';
 import type { DurableDeployment } from '../../deployment.ts';
 import { queuePlan } from '../../queue-plan.ts';
 import type { Command } from '../command.ts';
-import { messageOf } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption, integerOption } from '../options.ts';
 import { stdoutToStderr } from '../output/stdout-to-stderr.ts';
@@ -16,7 +15,7 @@ import { engineEnvironment, handlerEnvironment } from './environment.ts';
 import { startFunctions } from './functions.ts';
 import { listenForInterruption } from './interruption.ts';
 import { createPlan } from './queues.ts';
-import { type LocalReport, localReport } from './report.ts';
+import { localReport } from './report.ts';
 
 /** `sls durable local`: the whole service in this process, until it is interrupted. Exits 0 after Ctrl-C. */
 export const localCommand: Command = {
@@ -51,7 +50,7 @@ export const localCommand: Command = {
       const environment = handlerEnvironment(context, servers);
       const functions = await startFunctions({ context, service, sqs, esbuild, outDir, urls, environment, report });
       try {
-        announceEndpoint(endpointFile, sqs.endpoint, report);
+        writeLocalEndpoint(endpointFile, sqs.endpoint);
         report.ready({ endpoint: sqs.endpoint, urls, environment: engineEnvironment(servers) });
         await interruption.onceReady();
         report.stopping();
@@ -67,15 +66,6 @@ export const localCommand: Command = {
     setTimeout(() => process.exit(), 500).unref();
   },
 };
-
-/** Without the file the service runs all the same: only the other commands do not find it by `--local`. */
-function announceEndpoint(file: string, endpoint: string, report: LocalReport): void {
-  try {
-    writeLocalEndpoint(file, endpoint);
-  } catch (error) {
-    report.warn(`--local does not find this service: ${messageOf(error)}; use --endpoint ${endpoint} instead`);
-  }
-}
 
 /** The queues as deployed, but for what the options say of the steps' queues. */
 function localPlan({ options }: CommandContext, service: DurableDeployment): PlannedQueue[] {

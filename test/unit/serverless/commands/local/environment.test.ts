@@ -4,12 +4,14 @@ import { engineEnvironment, handlerEnvironment } from '../../../../../src/server
 import { serviceOf, testContext } from '../context.ts';
 
 describe('localBucketName', () => {
+  const made = { owned: true, retentionDays: 30, keyPrefix: 'durable/' } as const;
+
   it.each([
     ['shop', undefined, undefined],
-    ['shop', { owned: true, retentionDays: 30 } as const, 'shop-payloads'],
-    ['__Shop_Dev', { owned: true, retentionDays: 30 } as const, 'shop-dev-payloads'],
-    ['x'.repeat(80), { owned: true, retentionDays: 30 } as const, `${'x'.repeat(54)}-payloads`],
-    ['shop', { owned: false, name: 'ours' } as const, 'ours'],
+    ['shop', made, 'shop-payloads'],
+    ['__Shop_Dev', made, 'shop-dev-payloads'],
+    ['x'.repeat(80), made, `${'x'.repeat(54)}-payloads`],
+    ['shop', { owned: false, name: 'ours', keyPrefix: 'durable/' } as const, 'ours'],
   ])('makes of the prefix %s and %j the legal name %s', (prefix, payloadBucket, expected) => {
     expect(localBucketName({ prefix, payloadBucket })).toBe(expected);
     if (expected !== undefined) expect(expected).toMatch(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/);
