@@ -3,7 +3,7 @@ import type { Order } from '../../../bench/demo/checkout.ts';
 /** What the engine's process is started with, as JSON in `ENGINE_SETTINGS`. */
 export interface EngineSettings {
   readonly prefix: string;
-  readonly fifo?: boolean;
+  readonly fifo?: { readonly tasks: boolean; readonly results: boolean };
   readonly payloadStore?: boolean;
 }
 
@@ -29,12 +29,13 @@ export interface RunEnd {
   readonly message?: string | undefined;
 }
 
-/** Parent to engine: start these runs, and tell of each how it ended. */
-export interface StartCommand {
-  readonly command: number;
-  readonly runs: readonly RunRequest[];
-  readonly timeoutMs: number;
-}
+/** Parent to engine: start these runs and tell of each how it ended, or tell how many tasks of a step wait. */
+export type EngineCommand =
+  | { readonly command: number; readonly kind: 'runs'; readonly runs: readonly RunRequest[]; readonly timeoutMs: number }
+  | { readonly command: number; readonly kind: 'depth'; readonly step: string };
 
 /** Engine to parent. */
-export type EngineMessage = { readonly kind: 'ready' } | { readonly kind: 'ended'; readonly command: number; readonly run: RunEnd };
+export type EngineMessage =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'ended'; readonly command: number; readonly run: RunEnd }
+  | { readonly kind: 'depth'; readonly command: number; readonly depth: number };

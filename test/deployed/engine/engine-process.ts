@@ -2,14 +2,14 @@
 import { InMemoryStateStore, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { SqsTransport, s3PayloadStore } from 'durable-sqs-lambda';
 import { checkout, type Order } from '../../../bench/demo/checkout.ts';
-import type { EngineMessage, EngineSettings, OneStep, RunEnd, RunRequest, StartCommand } from './commands.ts';
+import type { EngineCommand, EngineMessage, EngineSettings, OneStep, RunEnd, RunRequest } from './commands.ts';
 
 const settings: EngineSettings = JSON.parse(process.env['ENGINE_SETTINGS'] ?? '{}');
 
 const store = new InMemoryStateStore();
 const transport = new SqsTransport({
   prefix: settings.prefix,
-  fifo: settings.fifo ?? false,
+  fifo: settings.fifo ?? { tasks: false, results: false },
   ...(settings.payloadStore === true ? { payloadStore: s3PayloadStore() } : {}),
 });
 const engine = new WorkflowEngine({ store, transport });
@@ -36,8 +36,13 @@ async function end({ workflow, runId, input }: RunRequest, timeoutMs: number): P
   return { runId, status: run?.status ?? 'unknown', output: run?.output, code: run?.error?.code, message: run?.error?.message };
 }
 
-process.on('message', ({ command, runs, timeoutMs }: StartCommand) => {
-  for (const run of runs) void end(run, timeoutMs).then((ended) => send({ kind: 'ended', command, run: ended }));
+process.on('message', (message: EngineCommand) => {
+  const { command } = message;
+  if (message.kind === 'depth') {
+    void transport.groupHealth(message.step).then(({ depth }) => send({ kind: 'depth', command, depth }));
+    return;
+  }
+  for (const run of message.runs) void end(run, message.timeoutMs).then((ended) => send({ kind: 'ended', command, run: ended }));
 });
 process.once('disconnect', () => {
   clearInterval(timers);

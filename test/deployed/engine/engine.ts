@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { AwsAddress, Credentials } from '../server/aws-server.ts';
 import { awsEnvironment } from '../server/environment.ts';
-import type { EngineMessage, EngineSettings, RunEnd, RunRequest, StartCommand } from './commands.ts';
+import type { EngineCommand, EngineMessage, EngineSettings, RunEnd, RunRequest } from './commands.ts';
 
 const PROGRAM = fileURLToPath(new URL('engine-process.ts', import.meta.url));
 const RUN_MS = 60_000;
@@ -10,6 +10,8 @@ const RUN_MS = 60_000;
 export interface Engine {
   /** Starts runs and gives how each ended, in the order asked for. */
   runs(requests: readonly RunRequest[], timeoutMs?: number): Promise<RunEnd[]>;
+  /** How many tasks of a step wait. */
+  depth(step: string): Promise<number>;
   /** What it has logged. */
   log(): string;
   stop(): Promise<void>;
@@ -42,21 +44,30 @@ export async function startEngine(
   const failed = exited.then(() => Promise.reject(new Error(`the engine's process has ended:\n${log}`)));
   failed.catch(() => undefined);
   const ready = Promise.withResolvers<void>();
-  const waiting = new Map<string, (end: RunEnd) => void>();
+  const ends = new Map<string, (end: RunEnd) => void>();
+  const depths = new Map<number, (depth: number) => void>();
   child.on('message', (message: EngineMessage) => {
     if (message.kind === 'ready') ready.resolve();
-    else waiting.get(`${message.command} ${message.run.runId}`)?.(message.run);
+    else if (message.kind === 'depth') depths.get(message.command)?.(message.depth);
+    else ends.get(`${message.command} ${message.run.runId}`)?.(message.run);
   });
   await Promise.race([ready.promise, failed]);
+  const send = (message: EngineCommand) => child.send(message);
   let commands = 0;
   return {
-    runs: (requests, timeoutMs = RUN_MS) => {
+    runs: (runs, timeoutMs = RUN_MS) => {
       commands += 1;
       const command = commands;
-      const ends = requests.map(({ runId }) => new Promise<RunEnd>((resolve) => waiting.set(`${command} ${runId}`, resolve)));
-      const start: StartCommand = { command, runs: requests, timeoutMs };
-      child.send(start);
-      return Promise.race([Promise.all(ends), failed]);
+      const all = runs.map(({ runId }) => new Promise<RunEnd>((resolve) => ends.set(`${command} ${runId}`, resolve)));
+      send({ command, kind: 'runs', runs, timeoutMs });
+      return Promise.race([Promise.all(all), failed]);
+    },
+    depth: (step) => {
+      commands += 1;
+      const command = commands;
+      const depth = new Promise<number>((resolve) => depths.set(command, resolve));
+      send({ command, kind: 'depth', step });
+      return Promise.race([depth, failed]);
     },
     log: () => log,
     stop: async () => {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,6 +25,8 @@ export interface AwsAddress {
   /** What clients must trust. */
   readonly certificateFile: string;
   readonly logFile: string;
+  /** Who has called what, as JSON lines: see strict_ministack.py. */
+  readonly callsFile: string;
 }
 
 /** Whom a request is from. */
@@ -57,7 +59,9 @@ export async function startAwsServer(): Promise<AwsServer> {
     accountId: '000000000000',
     certificateFile,
     logFile: join(logs, `ministack-${process.pid}.log`),
+    callsFile: join(folder, 'calls.jsonl'),
   };
+  layRuntimeModules(folder);
   const log = openSync(address.logFile, 'w');
   const child = spawn(PYTHON, [PROGRAM], {
     // The functions inherit this environment, and nothing of whoever runs the tests.
@@ -71,6 +75,7 @@ export async function startAwsServer(): Promise<AwsServer> {
       MINISTACK_REGION: address.region,
       GATEWAY_PORT: String(port),
       PLAIN_HTTP_PORT: String(plainPort),
+      CALLS_FILE: address.callsFile,
       USE_SSL: '1',
       MINISTACK_SSL_CERT: certificateFile,
       MINISTACK_SSL_KEY: keyFile,
@@ -113,6 +118,12 @@ export async function startAwsServer(): Promise<AwsServer> {
     await pause(100);
   }
   return { address, stop };
+}
+
+/** Lambda's runtime holds the AWS SDK: bundles leave it out. Functions run in folders below this one, and find it as Node does. */
+function layRuntimeModules(folder: string): void {
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(join(root, 'node_modules/@aws-sdk'), join(folder, 'node_modules/@aws-sdk'));
 }
 
 function freePort(): Promise<number> {

@@ -2,9 +2,10 @@
 
 Each correction below names the behaviour of AWS and where AWS documents it. What is left uncorrected stands in
 docs/aws-checklist.md. Runs until SIGTERM, or until stdin is closed: whoever started it is gone. Settings are those of ministack (environment), and PLAIN_HTTP_PORT: a second port
-without TLS, so that a test can ask what a policy says about plain HTTP.
+without TLS, so that a test can ask what a policy says about plain HTTP; CALLS_FILE: see note_call.
 """
 
+import asyncio
 import json
 import os
 import signal
@@ -63,6 +64,31 @@ def keys_need_rights():
     iam_evaluator.enforce = corrected
 
 
+noted = set()
+
+
+def note_call(caller, action, resource, allowed):
+    """Writes to the file CALLS_FILE, once each, which role or user called what on which resource."""
+    kind, *names = caller.rsplit(":", 1)[-1].split("/")
+    call = ({"assumed-role": "role"}.get(kind, kind), names[0] if names else "", action, resource, allowed)
+    if call in noted:
+        return
+    noted.add(call)
+    with open(os.environ["CALLS_FILE"], "a") as calls:
+        calls.write(json.dumps(dict(zip(("kind", "name", "action", "resource", "allowed"), call))) + "\n")
+
+
+def watch_rights():
+    enforce = iam_evaluator.enforce
+
+    def watched(access_key_id, iam_action, service, region, resource_arn="*", service_context=None):
+        denied = enforce(access_key_id, iam_action, service, region, resource_arn, service_context)
+        note_call(iam_evaluator.caller_arn(), iam_action, resource_arn, denied is None)
+        return denied
+
+    iam_evaluator.enforce = watched
+
+
 def wrap(resource_type, operation, before):
     handlers = provisioners._RESOURCE_HANDLERS[resource_type]
     handle = handlers[operation]
@@ -96,6 +122,7 @@ def refuse_unreadable_source(logical_id, props, stack_name):
         context = iam_evaluator.EvalContext(role, "AssumedRole", get_account_id(), action, props["EventSourceArn"], get_region())
         if iam_evaluator.evaluate(context, policies).decision != "Allow":
             raise RuntimeError(f"The function execution role does not have permissions to call {action.removeprefix('sqs:')} on SQS")
+        note_call(role, action, props["EventSourceArn"], True)
 
 
 def refuse_attached_policy(physical_id, props):
@@ -158,6 +185,34 @@ def receives_of_one_queue():
     sqs._dlq_sweep = corrected
 
 
+def polls_end_with_their_client(app):
+    """A long poll whose client has gone takes no message; ministack lets it take one, up to 20 s later, and hides it.
+
+    No page of AWS says so; every consumer that restarts rests on it.
+    """
+
+    async def corrected(scope, receive, send):
+        target = dict(scope.get("headers", [])).get(b"x-amz-target", b"")
+        if target != b"AmazonSQS.ReceiveMessage":
+            return await app(scope, receive, send)
+        parts = [await receive()]
+        while parts[-1].get("more_body"):
+            parts.append(await receive())
+        waiting = iter(parts)
+
+        async def replay():
+            return next(waiting, None) or await asyncio.Future()
+
+        answer = asyncio.create_task(app(scope, replay, send))
+        gone = asyncio.create_task(receive())
+        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (answer, gone):
+            task.cancel()
+        await asyncio.gather(answer, gone, return_exceptions=True)
+
+    return corrected
+
+
 def end_with_parent():
     """Ends the functions too: all are in one process group."""
     sys.stdin.read()
@@ -166,12 +221,14 @@ def end_with_parent():
 
 threading.Thread(target=end_with_parent, daemon=True).start()
 single_actions()
+watch_rights()
 keys_need_rights()
 large_batches()
 receives_of_one_queue()
 wrap("AWS::SQS::Queue", "create", refuse_existing_queue)
 wrap("AWS::Lambda::EventSourceMapping", "create", refuse_unreadable_source)
 wrap("AWS::IAM::ManagedPolicy", "delete", refuse_attached_policy)
+ministack.app.app = polls_end_with_their_client(ministack.app.app)
 # It would answer on 443 too, for the sake of Cognito.
 ministack.app._port_is_bindable = lambda *_: False
 hypercorn.config.Config._insecure_bind = [f"127.0.0.1:{os.environ['PLAIN_HTTP_PORT']}"]

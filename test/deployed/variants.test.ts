@@ -1,0 +1,278 @@
+import { DescribeAlarmsCommand, GetDashboardCommand } from '@aws-sdk/client-cloudwatch';
+import { ListEventSourceMappingsCommand, UpdateEventSourceMappingCommand } from '@aws-sdk/client-lambda';
+import { ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { GetQueueAttributesCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { createUser, outputsOf, queueUrlOf, required, untilDepth } from './account.ts';
+import { layOut } from './deploy.ts';
+import type { RunEnd } from './engine/commands.ts';
+import { type Engine, startEngine } from './engine/engine.ts';
+import { neverAllowed, notRefused, receiveAndDelete, send } from './forbidden.ts';
+import { type Right, rightsOfPolicy, rightsOfRole, rolesOf, sessionOf, unused } from './rights.ts';
+import type { Credentials } from './server/aws-server.ts';
+import { clientsOf } from './server/clients.ts';
+
+const STACK = 'variants-dev';
+
+const aws = inject('aws');
+const clients = clientsOf(aws);
+const service = layOut(aws, 'variants', { 'test/deployed/services/variants': '.' });
+
+let outputs: Readonly<Record<string, string>>;
+let user: Credentials;
+let engine: Engine;
+
+const oneStep = (runId: string, step: string, input: unknown) => ({ workflow: 'one-step' as const, runId, input: { step, input } });
+/** Runs of one step each, started at once. */
+const run = (step: string, inputs: readonly unknown[], name = step) =>
+  engine.runs(inputs.map((input, index) => oneStep(`${name}-${index}`, step, input)));
+const outputsOfRuns = <T>(ends: readonly RunEnd[]): T[] =>
+  ends.map(({ status, output, message }) => {
+    if (status !== 'completed') throw new Error(`expected a completed run, got ${status}: ${message}`);
+    return output as T;
+  });
+
+beforeAll(async () => {
+  await service.done(['deploy']);
+  outputs = await outputsOf(clients, STACK);
+  user = await createUser(clients, 'variants-engine', [required(outputs['DurableEnginePolicyArn'], 'DurableEnginePolicyArn')]);
+  engine = await startEngine(
+    aws,
+    user,
+    { prefix: 'variants', fifo: { tasks: false, results: true }, payloadStore: true },
+    { DURABLE_PAYLOAD_BUCKET: required(outputs['DurablePayloadBucketName'], 'DurablePayloadBucketName') },
+  );
+});
+
+afterAll(async () => {
+  await engine?.stop();
+  service.remove();
+});
+
+describe('a batch of 50 with a window', () => {
+  it('reaches one invocation whole', async () => {
+    const mapping = await mappingOf('mails');
+    expect(mapping).toMatchObject({ BatchSize: 50, MaximumBatchingWindowInSeconds: 1 });
+    await clients.lambda.send(new UpdateEventSourceMappingCommand({ UUID: mapping.UUID, Enabled: false }));
+    const ended = run(
+      'mails.send',
+      Array.from({ length: 50 }, () => ({})),
+    );
+    await untilDepth(clients, 'variants-tasks-mails--send', { visible: 50 });
+    await clients.lambda.send(new UpdateEventSourceMappingCommand({ UUID: mapping.UUID, Enabled: true }));
+    const invocations = new Set(outputsOfRuns<{ invocation: string }>(await ended).map(({ invocation }) => invocation));
+    expect(invocations.size).toBe(1);
+  });
+});
+
+describe('provisioned pollers', () => {
+  it('serve the step, with no maximum concurrency beside them', async () => {
+    expect(outputsOfRuns(await run('prices.look-up', [{ sku: 'a' }]))).toEqual([{ sku: 'a', cents: 995 }]);
+    expect(await mappingOf('prices')).not.toHaveProperty('ScalingConfig');
+  });
+});
+
+describe('a payload bucket', () => {
+  it('carries an input and an output of 2 MB', async () => {
+    const text = 'a'.repeat(2_000_000);
+    const [output] = outputsOfRuns<{ text: string }>(await run('documents.store', [{ text }]));
+    expect(output?.text === text.toUpperCase()).toBe(true);
+  });
+
+  it('holds both bodies, under keys that say what they are', async () => {
+    const Bucket = outputs['DurablePayloadBucketName'];
+    const { Contents = [] } = await clients.s3.send(new ListObjectsV2Command({ Bucket }));
+    expect(Contents.map(({ Key }) => Key?.split('/').slice(0, 2).join('/')).sort()).toEqual(['durable/result', 'durable/task']);
+  });
+});
+
+describe('a key of the service', () => {
+  it('encrypts every queue', async () => {
+    for (const name of ['variants-tasks-mails--send', 'variants-results.fifo', 'variants-parked-mails--send']) {
+      const QueueUrl = await queueUrlOf(clients, name);
+      const { Attributes } = await clients.sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['KmsMasterKeyId'] }));
+      expect(Attributes).toEqual({ KmsMasterKeyId: outputs['DurableKeyArn'] });
+    }
+  });
+});
+
+describe('a function whose process dies', () => {
+  it('gets its whole batch again after the visibility timeout', async () => {
+    const ends = outputsOfRuns<{ receiveCount: number }>(await run('fragile.work', [{ dies: 'once' }, { dies: 'once' }, { dies: 'once' }]));
+    expect(ends.map(({ receiveCount }) => receiveCount)).toEqual([2, 2, 2]);
+  });
+
+  it('has its task parked when the receives are used up, and the run is told', async () => {
+    const [end] = await run('fragile.work', [{ dies: 'always' }], 'dead');
+    expect(end).toMatchObject({ status: 'failed', message: expect.stringContaining('delivered as often as its queue allows') });
+    await untilDepth(clients, 'variants-parked-fragile--work', { visible: 1 });
+    const { stdout } = await service.done(['durable', 'dead-letters', '--step', 'fragile.work', '--json']);
+    expect(JSON.parse(stdout).steps[0].messages).toMatchObject([{ runId: 'dead-0', receiveCount: 3, resultSent: true }]);
+  });
+
+  it('keeps what the engine was told of from a retry, unless it is forced', async () => {
+    const { code, stdout } = await service.sls(['durable', 'dead-letters', '--step', 'fragile.work', '--retry', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject([{ runId: 'dead-0', outcome: 'refused' }]);
+    expect(code).toBe(1);
+    const forced = await service.done(['durable', 'dead-letters', '--step', 'fragile.work', '--retry', '--force', '--json']);
+    expect(JSON.parse(forced.stdout)).toMatchObject([{ runId: 'dead-0', outcome: 'sent' }]);
+  });
+});
+
+describe('a function that runs out of time', () => {
+  it('gives back at once what it has not started', async () => {
+    const mapping = await mappingOf('slow');
+    await clients.lambda.send(new UpdateEventSourceMappingCommand({ UUID: mapping.UUID, Enabled: false }));
+    const slow = run('slow.work', [{ waits: true }], 'slow');
+    await untilDepth(clients, 'variants-tasks-slow--work', { visible: 1 });
+    const quick = run('slow.work', [{ waits: false }], 'quick');
+    await untilDepth(clients, 'variants-tasks-slow--work', { visible: 2 });
+    await clients.lambda.send(new UpdateEventSourceMappingCommand({ UUID: mapping.UUID, Enabled: true }));
+    expect(await slow).toMatchObject([{ status: 'failed', message: expect.stringContaining('time') }]);
+    // Its visibility timeout is a minute, and this test waits for less.
+    expect(await quick).toMatchObject([{ status: 'completed', output: { receiveCount: 2 } }]);
+  }, 30_000);
+});
+
+describe('a results queue with a message that is no result', () => {
+  it('goes on, and gives the message back', async () => {
+    const QueueUrl = required(outputs['DurableResultsQueueUrl'], 'DurableResultsQueueUrl');
+    await clients.sqs.send(
+      new SendMessageCommand({ QueueUrl, MessageBody: 'not a result', MessageGroupId: 'foreign', MessageDeduplicationId: 'foreign' }),
+    );
+    await vi.waitFor(() => expect(engine.log()).toContain('StepResult'), { timeout: 30_000, interval: 50 });
+    expect(outputsOfRuns(await run('prices.look-up', [{ sku: 'c' }], 'after'))).toEqual([{ sku: 'c', cents: 995 }]);
+  });
+
+  it('tells the depth of a step to the dashboard of the engine', async () => {
+    expect(await engine.depth('prices.look-up')).toBe(0);
+  });
+});
+
+describe('alarms and dashboard', () => {
+  it('exist, and the alarms notify the topic', async () => {
+    const { MetricAlarms = [] } = await clients.cloudWatch.send(new DescribeAlarmsCommand({ AlarmNamePrefix: STACK }));
+    expect(MetricAlarms.length).toBeGreaterThan(0);
+    for (const { AlarmActions } of MetricAlarms) expect(AlarmActions).toEqual(['arn:aws:sns:eu-central-1:000000000000:pager']);
+    const { DashboardBody } = await clients.cloudWatch.send(new GetDashboardCommand({ DashboardName: `${STACK}-${aws.region}` }));
+    expect(JSON.parse(DashboardBody ?? '{}').widgets.length).toBeGreaterThan(5);
+  });
+});
+
+describe('a FIFO tasks queue', () => {
+  it('runs the tasks of an engine that is set to FIFO', async () => {
+    await engine.stop();
+    engine = await startEngine(aws, user, { prefix: 'variants', fifo: { tasks: true, results: true } });
+    const accounts = outputsOfRuns<{ account: string }>(await run('ledger.append', [{ account: 'a' }, { account: 'b' }]));
+    expect(accounts.map(({ account }) => account)).toEqual(['a', 'b']);
+  });
+});
+
+describe('sls invoke local --durable-send', () => {
+  it('sends the result to the queue on AWS', async () => {
+    await engine.stop();
+    await service.done(['durable', 'event', '--step', 'prices.look-up', '--input', '{"sku":"b"}', '--out', 'event.json']);
+    await service.done(['invoke', 'local', '-f', 'prices', '-p', 'event.json', '--durable-send']);
+    const QueueUrl = required(outputs['DurableResultsQueueUrl'], 'DurableResultsQueueUrl');
+    const { Messages = [] } = await clients.sqs.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }));
+    expect(Messages.map(({ Body }) => Body)).toContainEqual(expect.stringContaining('"output":{"sku":"b","cents":995}'));
+  });
+});
+
+describe('rights', () => {
+  it('of a function are all used by some function, or by the mapping of one', async () => {
+    const roles = [...(await rolesOf(clients, STACK)).values()];
+    const rights = await Promise.all(roles.map((name) => rightsOfRole(clients, name)));
+    const idle = roles.flatMap((name, index) => unused(rights[index] ?? [], 'role', name, aws));
+    const used = new Set(
+      rights
+        .flat()
+        .filter((right) => !idle.includes(right))
+        .map(kindOf),
+    );
+    expect([...new Set(idle.map(kindOf))].filter((kind) => !used.has(kind))).toEqual(NOT_ON_THIS_SERVER);
+  });
+
+  it('of DurableEnginePolicy are all used by the engine', async () => {
+    const rights = await rightsOfPolicy(clients, required(outputs['DurableEnginePolicyArn'], 'DurableEnginePolicyArn'));
+    const idle = unused(rights, 'user', 'variants-engine', aws);
+    const used = new Set(rights.filter((right) => !idle.includes(right)).map(kindOf));
+    expect([...new Set(idle.map(kindOf))].filter((kind) => !used.has(kind))).toEqual([]);
+  });
+
+  it('of a function end at its own queue and the results queue', async () => {
+    const roles = await rolesOf(clients, STACK);
+    const others = await urls('variants-tasks-mails--send', 'variants-dead-letters-prices--look-up', 'variants-parked-prices--look-up');
+    const own = await urls('variants-tasks-prices--look-up');
+    const results = await urls('variants-results.fifo');
+    const all = [...others, ...own, ...results];
+    const session = await sessionOf(clients, aws, required(roles.get('DurableFunctionRolePrices'), 'the role of prices'));
+    const as = clientsOf(aws, session);
+    const bucket = required(outputs['DurablePayloadBucketName'], 'DurablePayloadBucketName');
+    expect(
+      await notRefused({
+        ...neverAllowed(as, all, bucket),
+        ...receiveAndDelete(as, [...others, ...results]),
+        ...send(as, [...others, ...own]),
+        ...send(clientsOf(plainHttp, session), results, ' by plain HTTP'),
+      }),
+    ).toEqual([]);
+    // The same call with TLS: it is the policy that has refused, not the address.
+    expect(await notRefused(send(as, results))).toEqual(['SendMessage variants-results.fifo: allowed']);
+  });
+
+  it('of the dead-letter function end at its own queues and the results queue', async () => {
+    const roles = await rolesOf(clients, STACK);
+    const tasks = await urls('variants-tasks-mails--send');
+    const deadLetters = await urls('variants-dead-letters-mails--send');
+    const parked = await urls('variants-parked-mails--send');
+    const results = await urls('variants-results.fifo');
+    const as = clientsOf(aws, await sessionOf(clients, aws, required(roles.get('DurableFunctionRoleDeadLetters'), 'its role')));
+    const bucket = required(outputs['DurablePayloadBucketName'], 'DurablePayloadBucketName');
+    expect(
+      await notRefused({
+        ...neverAllowed(as, [...tasks, ...deadLetters, ...parked, ...results], bucket),
+        ...receiveAndDelete(as, [...tasks, ...parked, ...results]),
+        ...send(as, [...tasks, ...deadLetters]),
+      }),
+    ).toEqual([]);
+  });
+
+  it('of the engine end at sending tasks and taking results', async () => {
+    const tasks = await urls('variants-tasks-mails--send');
+    const others = await urls('variants-dead-letters-mails--send', 'variants-parked-mails--send');
+    const results = await urls('variants-results.fifo');
+    const as = clientsOf(aws, user);
+    const bucket = required(outputs['DurablePayloadBucketName'], 'DurablePayloadBucketName');
+    expect(
+      await notRefused({
+        ...neverAllowed(as, [...tasks, ...others, ...results], bucket),
+        ...receiveAndDelete(as, [...tasks, ...others]),
+        ...send(as, [...others, ...results]),
+        ...send(clientsOf(plainHttp, user), tasks, ' by plain HTTP'),
+      }),
+    ).toEqual([]);
+  });
+});
+
+const plainHttp = { ...aws, endpoint: aws.plainEndpoint };
+
+/** The server keeps no logs, so functions call nothing for them. */
+const NOT_ON_THIS_SERVER = ['logs:CreateLogStream *', 'logs:PutLogEvents *'];
+
+/** A right without the step: `sqs:SendMessage variants-parked`. */
+function kindOf({ action, resource }: Right): string {
+  const name = resource.split(':').at(-1) ?? '';
+  return `${action} ${/^variants-(tasks|dead-letters|parked)/.exec(name)?.[0] ?? name}`;
+}
+
+function urls(...names: readonly string[]): Promise<string[]> {
+  return Promise.all(names.map(async (name) => required(await queueUrlOf(clients, name), `a queue ${name}`)));
+}
+
+async function mappingOf(functionKey: string) {
+  const { EventSourceMappings } = await clients.lambda.send(
+    new ListEventSourceMappingsCommand({ FunctionName: `${STACK}-${functionKey}` }),
+  );
+  return required(EventSourceMappings?.[0], `a mapping of ${functionKey}`);
+}
