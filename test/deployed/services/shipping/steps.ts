@@ -1,0 +1,3 @@
+import { sqsStepHandler } from 'durable-sqs-lambda/worker';
+
+export const ship = sqsStepHandler('orders.ship', async ({ orderId }: { orderId: string }) => ({ shipped: orderId }));
