@@ -1,4 +1,5 @@
 import { DurableSqsError, StepFailedError } from './errors.ts';
+import { escapeHidden } from './hidden-characters.ts';
 
 /**
  * Where log lines go. One line per event, with `runId` and `stepId` in the fields where there is a step; never a body, an
@@ -16,6 +17,8 @@ export interface Logger {
 export type LogFields = Record<string, string | number | boolean | undefined>;
 
 type Level = 'debug' | 'info' | 'warn' | 'error';
+
+const MAX_FIELD_LENGTH = 1_000;
 
 const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error'];
 
@@ -77,15 +80,27 @@ function minimumOf(lambdaLevel: string | undefined, fallback: Level): number {
 }
 
 function jsonLine(level: Level, message: string, fields: LogFields): string {
-  return JSON.stringify({ ...fields, level, message, timestamp: new Date().toISOString() });
+  const line: LogFields = { ...fields, level, message, timestamp: new Date().toISOString() };
+  for (const name in line) line[name] = shortened(line[name]);
+  return escapeHidden(JSON.stringify(line));
 }
 
-/** A run id is free text: quoted where it could pass for another field or start another line. */
+/** A run id is free text: quoted where it could pass for another field, start another line or steer the terminal. */
 function plain(value: string | number | boolean): string {
-  return typeof value === 'string' && (value === '' || /[\s"=\p{Cc}]/u.test(value)) ? JSON.stringify(value) : String(value);
+  const text = shortened(value);
+  return typeof text === 'string' && (text === '' || /[\s"=]/.test(text) || escapeHidden(text) !== text)
+    ? JSON.stringify(text)
+    : String(text);
+}
+
+/** Any id that the engine or another worker chooses may come here, of any length. */
+function shortened<T>(value: T): T | string {
+  return typeof value === 'string' && value.length > MAX_FIELD_LENGTH
+    ? `${value.slice(0, MAX_FIELD_LENGTH)}… (${value.length} characters)`
+    : value;
 }
 
 function textLine(level: Level, message: string, fields: LogFields): string {
   const pairs = Object.entries(fields).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${plain(value)}`]));
-  return [`[durable-sqs-lambda] ${level} ${message}`, ...pairs].join(' ');
+  return escapeHidden([`[durable-sqs-lambda] ${level} ${message}`, ...pairs].join(' '));
 }

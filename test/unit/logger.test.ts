@@ -68,6 +68,9 @@ describe('writes', () => {
   });
 });
 
+/** DEL, the C1 control that begins an escape sequence, and what turns the direction of writing. */
+const HIDDEN = '\u007f\u0085\u009b\u061c\u200f\u202e\u2066\u2069\u2028';
+
 describe('on Lambda', () => {
   it('writes one line of JSON', () => {
     vi.useFakeTimers({ now: Date.UTC(2026, 10, 23) });
@@ -83,6 +86,20 @@ describe('on Lambda', () => {
       runId: 'run\n1',
       seq: 2,
       retried: true,
+    });
+  });
+
+  it('escapes controls and bidirectional marks of a field, which a terminal would obey', () => {
+    defaultLogger('info', LAMBDA).info('m', { runId: `a${HIDDEN}b` });
+    expect(String(lines[0]?.[1])).toMatch(/^[\x20-\x7e]+$/);
+    expect(JSON.parse(String(lines[0]?.[1]))).toMatchObject({ runId: `a${HIDDEN}b` });
+  });
+
+  it('cuts a field of 20,000 characters to 1,000', () => {
+    defaultLogger('info', LAMBDA).info('m', { runId: 'x'.repeat(20_000), stepId: 'y'.repeat(1_000) });
+    expect(JSON.parse(String(lines[0]?.[1]))).toMatchObject({
+      runId: `${'x'.repeat(1_000)}… (20000 characters)`,
+      stepId: 'y'.repeat(1_000),
     });
   });
 
@@ -113,6 +130,12 @@ describe('elsewhere', () => {
     ['\u001b[31mred', '"\\u001b[31mred"'],
     ['https://sqs/1/q?x', 'https://sqs/1/q?x'],
     ['ümlaut😀', 'ümlaut😀'],
+    ['a\u009b31mb', '"a\\u009b31mb"'],
+    ['a\u007fb', '"a\\u007fb"'],
+    ['gnp.\u202exe', '"gnp.\\u202exe"'],
+    ['a\u2066b\u2069', '"a\\u2066b\\u2069"'],
+    ['a\u2028b', '"a\\u2028b"'],
+    ['x'.repeat(1_001), `"${'x'.repeat(1_000)}… (1001 characters)"`],
   ])('quotes %j, a run id say, only where it could be misread', (value, written) => {
     expect(text('m', { runId: value })).toBe(`[durable-sqs-lambda] info m runId=${written}`);
   });

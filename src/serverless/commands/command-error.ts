@@ -1,4 +1,5 @@
 import { DurableSqsError } from '../../errors.ts';
+import { printable } from './output/text.ts';
 
 /**
  * A mistake on the command line, or something outside that is not as the command needs it. The deploy tool prints its message without a
@@ -7,6 +8,10 @@ import { DurableSqsError } from '../../errors.ts';
 export class CommandError extends Error {
   override readonly name = 'ServerlessError';
   readonly code = 'DURABLE_COMMAND';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(printable(message), options);
+  }
 }
 
 /**

@@ -17,6 +17,8 @@ export interface CommandContext {
   /** Options of the command line as the deploy tool parsed them; null or undefined where one was not given. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Width of the terminal that stdout is; undefined where it is none. */
+  readonly columns: number | undefined;
   /** Writes the command's answer to stdout. The text brings its own line feeds. */
   write(text: string): void;
   /** Writes progress, hints and warnings to stderr. */

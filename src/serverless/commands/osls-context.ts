@@ -5,6 +5,7 @@ import type { DurableDeployment } from '../deployment.ts';
 import { loadLambdaSdk, sdkAdminLambda } from './aws/admin-lambda.ts';
 import { sdkAdminSqs } from './aws/admin-sqs.ts';
 import type { CommandContext } from './context.ts';
+import { printable } from './output/text.ts';
 
 /** The little of the deploy tool that the commands use. */
 export interface CommandHost {
@@ -43,8 +44,9 @@ export function oslsContext(
     serviceDir,
     options,
     env: process.env,
-    write: (text) => void write(text),
-    writeError: (text) => void process.stderr.write(text),
+    columns: process.stdout.isTTY ? process.stdout.columns : undefined,
+    write: (text) => void write(printable(text)),
+    writeError: (text) => void process.stderr.write(printable(text)),
     setExitCode: (code) => {
       process.exitCode = code;
     },

@@ -2,10 +2,13 @@ import type { AdminSqs } from '../aws/admin-sqs.ts';
 import { messagesIn } from '../aws/queue-depth.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption } from '../options.ts';
-import { age, counted, plain, table } from '../output/table.ts';
+import { table } from '../output/table.ts';
+import { age, counted } from '../output/text.ts';
 import { type DeadLetter, deadLetter } from './dead-letter.ts';
 import type { DeadLetterQueues } from './queues.ts';
 import { howToSeeMore, idNotFound, type Selection, visitSelected } from './selection.ts';
+
+const INDENT = '  ';
 
 interface Listed extends DeadLetter {
   readonly queue: string;
@@ -29,7 +32,7 @@ export async function listDeadLetters(context: CommandContext, sqs: AdminSqs, se
     }));
     context.write(`${JSON.stringify({ steps, unfinished }, undefined, 2)}\n`);
   } else {
-    context.write([...byStep].map(([step, messages]) => section(step, messages, selection, context.now())).join('\n'));
+    context.write([...byStep].map(([step, messages]) => section(step, messages, selection, context)).join('\n'));
     for (const name of unfinished) {
       context.writeError(`${name} holds more messages than are shown: ${howToSeeMore(name, '--limit N shows more')}.\n`);
     }
@@ -41,7 +44,7 @@ export async function listDeadLetters(context: CommandContext, sqs: AdminSqs, se
   }
 }
 
-function section(queues: DeadLetterQueues, messages: readonly Listed[], selection: Selection, now: number): string {
+function section(queues: DeadLetterQueues, messages: readonly Listed[], selection: Selection, { now, columns }: CommandContext): string {
   const { step, deadLetters, parked } = queues;
   const partition = step.partition === undefined ? '' : ` @ ${step.partition}`;
   const waiting = messagesIn(deadLetters.depth);
@@ -52,15 +55,19 @@ function section(queues: DeadLetterQueues, messages: readonly Listed[], selectio
   if (messages.length === 0) return head;
   const rows = messages.map(({ messageId, runId, stepId, attempt, receiveCount, firstSeen, reason, resultSent }) => [
     messageId,
-    plain(runId ?? '-'),
-    plain(stepId ?? '-'),
+    runId ?? '-',
+    stepId ?? '-',
     attempt ?? '-',
     receiveCount,
-    age(now - Date.parse(firstSeen)),
+    age(now() - Date.parse(firstSeen)),
     resultSent === null ? '?' : resultSent ? 'yes' : 'no',
-    plain(reason),
+    reason,
   ]);
-  const body = table(['message id', 'run', 'step', 'attempt', 'receives', 'age', 'engine told', 'reason'], rows);
+  const body = table(
+    ['message id', 'run', 'step', 'attempt', 'receives', 'age', 'engine told', 'reason'],
+    rows,
+    columns === undefined ? undefined : columns - INDENT.length,
+  );
   const more = held - messages.length;
-  return `${head}${body.replace(/^(?=.)/gm, '  ')}${more > 0 ? `  ${counted(more, 'message')} more, in flight or not received\n` : ''}`;
+  return `${head}${body.replace(/^(?=.)/gm, INDENT)}${more > 0 ? `${INDENT}${counted(more, 'message')} more, in flight or not received\n` : ''}`;
 }

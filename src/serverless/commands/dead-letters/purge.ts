@@ -3,7 +3,7 @@ import { messagesIn } from '../aws/queue-depth.ts';
 import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption } from '../options.ts';
-import { counted } from '../output/table.ts';
+import { counted } from '../output/text.ts';
 import { idNotFound, type Selection, visitSelected } from './selection.ts';
 import type { Visit } from './walk-queue.ts';
 

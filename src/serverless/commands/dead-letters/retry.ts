@@ -3,7 +3,7 @@ import type { AdminSqs } from '../aws/admin-sqs.ts';
 import { messageOf } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption } from '../options.ts';
-import { plain } from '../output/table.ts';
+import { oneLine } from '../output/text.ts';
 import { deadLetter } from './dead-letter.ts';
 import { idNotFound, reportUnfinished, type Selected, type Selection, visitSelected } from './selection.ts';
 import { retryMessage } from './task-again.ts';
@@ -34,7 +34,7 @@ export async function retryDeadLetters(context: CommandContext, sqs: AdminSqs, s
   if (flagOption(context.options, 'json')) context.write(`${JSON.stringify(retried, undefined, 2)}\n`);
   else {
     for (const { messageId, runId, step, outcome, why } of retried) {
-      context.write(`${outcome.padEnd(7)}  ${messageId}  ${step}  ${plain(runId ?? '-')}${why === null ? '' : `  ${why}`}\n`);
+      context.write(`${outcome.padEnd(7)}  ${messageId}  ${step}  ${oneLine(runId ?? '-')}${why === null ? '' : `  ${why}`}\n`);
     }
     const sent = retried.filter(({ outcome }) => outcome === 'sent' || outcome === 'doubled').length;
     context.writeError(`${sent} of ${retried.length} sent back\n`);

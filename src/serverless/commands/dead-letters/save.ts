@@ -4,7 +4,7 @@ import type { AdminSqs } from '../aws/admin-sqs.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption } from '../options.ts';
 import { writeJsonFile } from '../output/json-file.ts';
-import { counted } from '../output/table.ts';
+import { counted } from '../output/text.ts';
 import { idNotFound, reportUnfinished, type Selection, visitSelected } from './selection.ts';
 import { replayRecord } from './task-again.ts';
 
@@ -22,7 +22,8 @@ export async function saveDeadLetters(context: CommandContext, sqs: AdminSqs, se
 
   const saved = [...byFunction].map(([functionKey, Records]) => {
     const path = resolve(serviceDir, byFunction.size === 1 ? file : fileOfFunction(file, functionKey));
-    writeJsonFile('--save', path, { Records });
+    // The inputs of steps: for the user's eyes only.
+    writeJsonFile('--save', path, { Records }, { private: true });
     return { file: relative(serviceDir, path), function: functionKey, records: Records.length };
   });
   if (flagOption(options, 'json')) context.write(`${JSON.stringify(saved, undefined, 2)}\n`);

@@ -6,7 +6,7 @@ import type { Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption, integerOption, secondsOption, textOption } from '../options.ts';
-import { counted } from '../output/table.ts';
+import { counted } from '../output/text.ts';
 import { type Finding, sorted } from './finding.ts';
 import { readLiveService } from './live-service.ts';
 import { judge } from './rules/index.ts';

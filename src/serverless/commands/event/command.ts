@@ -8,7 +8,7 @@ import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption, integerOption, textOption } from '../options.ts';
 import { writeJsonFile } from '../output/json-file.ts';
-import { counted } from '../output/table.ts';
+import { counted } from '../output/text.ts';
 import { STEP_OPTIONS, selectedSteps } from '../step-options.ts';
 import { taskEvent } from './task-event.ts';
 

@@ -2,7 +2,7 @@ import type { InvocationReport } from '../../../local/mapping-options.ts';
 import type { LogFields, Logger } from '../../../logger.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption } from '../options.ts';
-import { counted } from '../output/table.ts';
+import { counted } from '../output/text.ts';
 
 /** The output of `sls durable local`: lines for people, or with `--json` one object per line. */
 export interface LocalReport {

@@ -1,32 +1,61 @@
-/** A table as text: columns as wide as their widest cell, numbers aligned right. Ends with a line feed. */
-export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const columns = head.map((title, column) => {
-    const width = Math.max(title.length, ...rows.map((row) => String(row[column] ?? '').length));
-    const ofNumbers = rows.some((row) => typeof row[column] === 'number');
-    return (cell: string | number = '') => (ofNumbers ? String(cell).padStart(width) : String(cell).padEnd(width));
-  });
-  const line = (cells: readonly (string | number)[]) =>
-    columns
-      .map((padded, column) => padded(cells[column]))
-      .join('  ')
-      .trimEnd();
-  return `${[head, ...rows].map(line).join('\n')}\n`;
+import { oneLine } from './text.ts';
+
+type Cell = string | number;
+
+interface Column {
+  readonly title: string;
+  readonly cells: readonly string[];
+  readonly width: number;
+  readonly ofNumbers: boolean;
 }
 
-/** `3 messages`, `1 message`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+const GAP = '  ';
+const INDENT = '    ';
+
+/**
+ * A table as text, numbers aligned right. Ends with a line feed.
+ *
+ * Where it is wider than the terminal, its widest columns become lines of their own below each row, until the rest fits. The first column
+ * stays.
+ * @param columns width of the terminal; undefined: no terminal, any width
+ */
+export function table(head: readonly string[], rows: readonly (readonly Cell[])[], columns = Number.POSITIVE_INFINITY): string {
+  const all = head.map((title, index) =>
+    column(
+      title,
+      rows.map((row) => row[index] ?? ''),
+    ),
+  );
+  const below = new Set<Column>();
+  for (const widest of all.slice(1).sort((a, b) => b.width - a.width)) {
+    if (widthOf(all.filter((candidate) => !below.has(candidate))) <= columns) break;
+    below.add(widest);
+  }
+  const inRow = all.filter((candidate) => !below.has(candidate));
+  const belowRow = all.filter((candidate) => below.has(candidate));
+  const titleWidth = Math.max(...belowRow.map(({ title }) => title.length));
+  const lines = [inRow.map(({ title, ...rest }) => padded(title, rest)).join(GAP)];
+  for (const index of rows.keys()) {
+    lines.push(inRow.map(({ cells, ...rest }) => padded(cells[index] ?? '', rest)).join(GAP));
+    lines.push(...belowRow.map(({ title, cells }) => `${INDENT}${title.padEnd(titleWidth)}${GAP}${cells[index]}`));
+  }
+  return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
 }
 
-/** A duration in its largest unit: `45s`, `12m`, `3h`, `5d`. */
-export function age(milliseconds: number): string {
-  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-  if (seconds < 60) return `${seconds}s`;
-  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m`;
-  return seconds < 86_400 ? `${Math.floor(seconds / 3_600)}h` : `${Math.floor(seconds / 86_400)}d`;
+function column(title: string, cells: readonly Cell[]): Column {
+  const texts = cells.map((cell) => oneLine(String(cell)));
+  return {
+    title,
+    cells: texts,
+    width: Math.max(title.length, ...texts.map(({ length }) => length)),
+    ofNumbers: cells.some((cell) => typeof cell === 'number'),
+  };
 }
 
-/** Text from outside on one line, without control characters: a run id is free text, and must not control the terminal. */
-export function plain(text: string): string {
-  return text.replace(/\p{Cc}/gu, '?');
+function widthOf(columns: readonly Column[]): number {
+  return columns.reduce((sum, { width }) => sum + width, GAP.length * (columns.length - 1));
+}
+
+function padded(text: string, { width, ofNumbers }: Pick<Column, 'width' | 'ofNumbers'>): string {
+  return ofNumbers ? text.padStart(width) : text.padEnd(width);
 }

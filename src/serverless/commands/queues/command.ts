@@ -3,7 +3,8 @@ import { CONNECTION_OPTIONS, openSqs, sqsEndpoint } from '../aws/connect.ts';
 import { findQueue } from '../aws/queue-depth.ts';
 import type { Command } from '../command.ts';
 import { flagOption } from '../options.ts';
-import { counted, table } from '../output/table.ts';
+import { table } from '../output/table.ts';
+import { counted } from '../output/text.ts';
 
 /** `sls durable queues`: name, URL and depth of every queue of the service. Exits 1 where one does not exist. */
 export const queuesCommand: Command = {
@@ -35,7 +36,7 @@ export const queuesCommand: Command = {
           delayed ?? '-',
           url ?? '(does not exist)',
         ]);
-        context.write(table(['queue', 'visible', 'in flight', 'delayed', 'url'], cells));
+        context.write(table(['queue', 'visible', 'in flight', 'delayed', 'url'], cells, context.columns));
       }
       const missing = rows.filter(({ url }) => url === null).length;
       if (missing > 0) {

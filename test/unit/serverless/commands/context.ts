@@ -22,6 +22,7 @@ export interface TestWorld {
   readonly answer?: boolean | undefined;
   readonly openSqs?: CommandContext['openSqs'];
   readonly openLambda?: (settings: LambdaSettings) => AdminLambda | undefined;
+  readonly columns?: number;
 }
 
 /** A context of commands, and what they write to it. */
@@ -36,6 +37,7 @@ export function testContext(world: TestWorld): { readonly context: CommandContex
     serviceDir: world.serviceDir ?? '/nowhere',
     options: world.options ?? {},
     env: world.env ?? {},
+    columns: world.columns,
     write: (text) => {
       terminal.out += text;
     },

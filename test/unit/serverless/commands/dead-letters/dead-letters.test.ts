@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Message, SendMessageCommandInput } from '@aws-sdk/client-sqs';
@@ -45,13 +45,14 @@ interface World {
   readonly fifo?: boolean;
   readonly refuse?: 'send' | 'delete';
   readonly answer?: boolean | undefined;
+  readonly columns?: number;
   readonly now?: () => number;
 }
 
 /** Runs the command on queues that hold so much; gives what it did. */
 async function run(
   options: Record<string, unknown>,
-  { parked = [], dead = [], hidden = 0, fifo = false, refuse, answer, now }: World = {},
+  { parked = [], dead = [], hidden = 0, fifo = false, refuse, answer, now, columns }: World = {},
 ) {
   const held = new Map([
     [URL_OF(fifo ? 'parked.fifo' : 'parked'), [...parked]],
@@ -79,7 +80,13 @@ async function run(
     destroy: () => void did.log.push('destroy'),
   });
   const service = fifo ? FIFO_SERVICE : SERVICE;
-  const { context, terminal } = testContext({ service, options: { json: true, ...options }, answer, openSqs: () => sqs });
+  const { context, terminal } = testContext({
+    service,
+    options: { json: true, ...options },
+    answer,
+    openSqs: () => sqs,
+    ...(columns === undefined ? {} : { columns }),
+  });
   await deadLettersCommand.run({ ...context, now: now ?? context.now });
   return { ...did, ...terminal };
 }
@@ -155,11 +162,30 @@ describe('sls durable dead-letters', () => {
         'pay: 1 waiting for the dead-letter handler (--include-dead-letters shows them; each receive uses up one of their 10), 2 parked',
         '  message id  run    step     attempt  receives  age  engine told  reason',
         '  untold      run-1  run-1:0        2         3  1m   no           the dead-letter handler failed on it',
-        '  odd         -      -              -        10  1m   yes          not a RemoteTask: ?[2J',
+        '  odd         -      -              -        10  1m   yes          not a RemoteTask: \\u001b[2J',
         '',
       ].join('\n'),
     );
     expect({ err, code }).toEqual({ err: '', code: 0 });
+  });
+
+  it('fits a terminal of 80 columns, whatever a run is called', async () => {
+    const long = { ...message('7c1f4f2e-3a55-4d0e-9d5e-0c1d2e3f4a5b'), Body: JSON.stringify({ ...TASK, runId: 'r'.repeat(20_000) }) };
+    const { out } = await run({ json: undefined }, { parked: [untold, long], columns: 80 });
+    const [, ...lines] = out.split('\n');
+    expect(lines.filter((line) => !line.includes('r'.repeat(200))).every(({ length }) => length <= 80)).toBe(true);
+    expect(out).toContain(`      run          ${'r'.repeat(200)}… (20000 characters)`);
+    expect(out).toMatch(/^ {2}untold +run-1:0 +2 +3 {2}1m$/m);
+  });
+
+  it('saves messages in a file that only its owner can read', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'saved-'));
+    try {
+      await run({ save: join(folder, 'x.json') }, { parked: [untold] });
+      expect(statSync(join(folder, 'x.json')).mode & 0o777).toBe(0o600);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('prints the outcome of each message with --retry', async () => {
