@@ -1,7 +1,10 @@
 import type { PayloadSubject } from './payload-store.ts';
 
-/** Beginning of all keys where nothing else is set: rights of functions and of the engine end there. */
+/** What the keys of stored bodies begin with, unless a service says otherwise. */
 export const DEFAULT_KEY_PREFIX = 'durable/';
+
+/** Characters that need no care anywhere; no segment of dots alone, which HTTP clients of other languages resolve. */
+export const KEY_PREFIX = /^(?!.*(^|\/)\.{1,2}(\/|$))(?!\/)[A-Za-z0-9!_.*'()/-]{0,256}$/;
 
 /** Bytes of an S3 key. @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
 const MAX_KEY_BYTES = 1_024;

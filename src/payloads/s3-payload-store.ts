@@ -4,7 +4,7 @@ import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { ConfigurationError } from '../errors.ts';
 import { checkOptions, is, type OptionRule } from '../options.ts';
 import { MAX_MESSAGE_BYTES } from '../wire/limits.ts';
-import { DEFAULT_KEY_PREFIX, payloadKey } from './payload-key.ts';
+import { DEFAULT_KEY_PREFIX, KEY_PREFIX, payloadKey } from './payload-key.ts';
 import type { PayloadStore } from './payload-store.ts';
 import { loadS3, type S3Module } from './s3-module.ts';
 import { S3_CALL_TIMEOUT_MS, s3Api } from './s3-objects.ts';
@@ -13,9 +13,8 @@ export interface S3PayloadStoreOptions {
   /** Name of the bucket that bodies are written to. @default the environment variable DURABLE_PAYLOAD_BUCKET */
   readonly bucket?: string | undefined;
   /**
-   * Beginning of the keys of the objects; what a lifecycle rule and a right can name. The Serverless plugin gives rights on the default;
-   * for another, set `payloadBucket: { keyPrefix }` too.
-   * @default 'durable/'
+   * Beginning of the keys of the objects; what a lifecycle rule and an IAM policy can name.
+   * @default the environment variable DURABLE_PAYLOAD_KEY_PREFIX, else 'durable/'
    */
   readonly keyPrefix?: string | undefined;
   /**
@@ -44,12 +43,11 @@ export interface S3ClientSettings
 
 const OWNER = 's3PayloadStore';
 const BUCKET_VARIABLE = 'DURABLE_PAYLOAD_BUCKET';
+const KEY_PREFIX_VARIABLE = 'DURABLE_PAYLOAD_KEY_PREFIX';
 const DEFAULT_THRESHOLD_BYTES = 262_144;
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html; an ARN of an access point is taken too */
 const BUCKET_NAME = /^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|arn:[a-z0-9-]+:s3[A-Za-z0-9:/._-]*)$/;
-/** Characters that need no care anywhere; no segment of dots alone, which HTTP clients of other languages resolve. */
-const KEY_PREFIX = /^(?!.*(^|\/)\.{1,2}(\/|$))(?!\/)[A-Za-z0-9!_.*'()/-]{0,256}$/;
 
 const RULES: Readonly<Record<keyof S3PayloadStoreOptions, OptionRule>> = {
   bucket: { expected: 'the name of an S3 bucket', accepts: isBucketName },
@@ -72,11 +70,12 @@ const RULES: Readonly<Record<keyof S3PayloadStoreOptions, OptionRule>> = {
  */
 export function s3PayloadStore(options: S3PayloadStoreOptions = {}): PayloadStore {
   checkOptions(OWNER, options, RULES);
-  const { keyPrefix = DEFAULT_KEY_PREFIX, thresholdBytes = DEFAULT_THRESHOLD_BYTES, client, clientConfig } = options;
+  const { thresholdBytes = DEFAULT_THRESHOLD_BYTES, client, clientConfig } = options;
   if (client !== undefined && clientConfig !== undefined) {
     throw new ConfigurationError(`${OWNER}: expected client or clientConfig, got both; a client already has its configuration`);
   }
   const bucket = options.bucket ?? bucketOfEnvironment(process.env);
+  const keyPrefix = options.keyPrefix ?? keyPrefixOfEnvironment(process.env);
 
   let opened: ReturnType<typeof open> | undefined;
   const open = async () => {
@@ -115,6 +114,13 @@ function bucketOfEnvironment(env: NodeJS.ProcessEnv): string {
       ? `${OWNER}: expected the option bucket or the environment variable ${BUCKET_VARIABLE}, got neither`
       : `${OWNER}: expected ${BUCKET_VARIABLE} to be the name of an S3 bucket, got ${JSON.stringify(name)}`,
   );
+}
+
+function keyPrefixOfEnvironment(env: NodeJS.ProcessEnv): string {
+  const keyPrefix = env[KEY_PREFIX_VARIABLE] || DEFAULT_KEY_PREFIX;
+  const { expected, accepts } = RULES.keyPrefix;
+  if (accepts(keyPrefix)) return keyPrefix;
+  throw new ConfigurationError(`${OWNER}: expected ${KEY_PREFIX_VARIABLE} to be ${expected}, got ${JSON.stringify(keyPrefix)}`);
 }
 
 function isBucketName(value: unknown): value is string {

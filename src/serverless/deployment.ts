@@ -22,13 +22,10 @@ export interface DeadLetterMapping {
 
 export type KmsKey = { readonly owned: true } | { readonly owned: false; readonly arn: string };
 
-export type PayloadBucket = (
-  | { readonly owned: true; readonly retentionDays: number }
-  | { readonly owned: false; readonly name: string }
-) & {
-  /** Beginning of the keys that engine and functions may read and write. */
+export type PayloadBucket = {
+  /** Beginning of the keys that functions and engine may touch. */
   readonly keyPrefix: string;
-};
+} & ({ readonly owned: true; readonly retentionDays: number } | { readonly owned: false; readonly name: string });
 
 export interface AlarmSettings {
   readonly snsTopicArn: string | undefined;

@@ -21,7 +21,13 @@ const OLDEST_NODE = 22;
 /** The defaults of serverless. */
 const DEFAULT_RUNTIME = 'nodejs24.x';
 const DEFAULT_TIMEOUT_SECONDS = 6;
-const ENV_OF_PLUGIN = ['DURABLE_PREFIX', 'DURABLE_NAMESPACE', 'DURABLE_RESULTS_QUEUE_URL', 'DURABLE_PAYLOAD_BUCKET'];
+const ENV_OF_PLUGIN = [
+  'DURABLE_PREFIX',
+  'DURABLE_NAMESPACE',
+  'DURABLE_RESULTS_QUEUE_URL',
+  'DURABLE_PAYLOAD_BUCKET',
+  'DURABLE_PAYLOAD_KEY_PREFIX',
+];
 const ENV_OF_REPLAY = 'DURABLE_REPLAY';
 
 /** The functions of a serverless.yml. Nothing is checked yet: a function without durable events is none of our business. */

@@ -1,3 +1,4 @@
+import { DEFAULT_KEY_PREFIX, KEY_PREFIX } from '../../payloads/payload-key.ts';
 import { LONGEST_LIFE_DAYS, SERVICE_QUEUES, STEP_QUEUES } from '../../topology/queue-kinds.ts';
 import { MAX_VISIBILITY_SECONDS } from '../../topology/visibility.ts';
 
@@ -126,14 +127,21 @@ export const SERVICE_FIELDS: Fields = {
   },
   payloadBucket: {
     description:
-      'true (or { retentionDays }) makes a bucket for the bodies of a payloadStore, { name } uses an existing one. Default none.',
+      'true (or { retentionDays, keyPrefix }) makes a bucket for the bodies of a payloadStore, { name, keyPrefix } uses an existing one. Default none.',
     accepts: [
       YES,
       object({
         name: { description: 'Name of an existing bucket. Its objects must live 29 days.', accepts: [NAME] },
         keyPrefix: {
-          description: 'Beginning of the keys that functions and engine may use, as keyPrefix of s3PayloadStore. Default durable/.',
-          accepts: [{ is: 'text', pattern: /^[A-Za-z0-9!_.'()/-]{1,256}$/, words: 'a beginning of S3 keys such as durable/' }],
+          description: `Beginning of the keys of stored bodies, the keyPrefix of s3PayloadStore; rights cover nothing else. Default ${DEFAULT_KEY_PREFIX}.`,
+          accepts: [
+            {
+              is: 'text',
+              // An asterisk would be a wildcard in the policies.
+              pattern: new RegExp(`(?!.*\\*)(?:${KEY_PREFIX.source})`),
+              words: "a beginning of S3 keys such as durable/ (A-Z a-z 0-9 ! _ . ' ( ) / -, no slash in front)",
+            },
+          ],
         },
         retentionDays: { description: 'Days before an object expires. Default 30.', accepts: [integer(LONGEST_LIFE_DAYS, 3_650)] },
       }),

@@ -4,7 +4,7 @@ import type { DurableFunction } from '../durable-service.ts';
 import { allow, arnOf, isValue, mergeStatements, policyDocument, type Resources, type Statement, type Value } from './cloudformation.ts';
 import { keyStatements } from './encryption.ts';
 import { ENGINE_POLICY, RESULTS_QUEUE, type StepResource, stepLogicalId } from './logical-ids.ts';
-import { payloadStatements } from './payload-bucket.ts';
+import { payloadStatements, READ_AND_WRITE, READ_ONLY } from './payload-bucket.ts';
 
 /** What Lambda's pollers need, with the role of the function. serverless adds these to its own role, and to no other. */
 const POLL = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'];
@@ -19,7 +19,7 @@ export function functionStatements(deployment: DurableDeployment, fn: DurableFun
     ...allow(['sqs:ChangeMessageVisibility'], queueArns(tasks, 'TasksQueue')),
     ...allow(['sqs:SendMessage'], [resultsQueueArn(deployment)]),
     ...allow(['sqs:SendMessage', 'sqs:GetQueueUrl'], queueArns(deadLetterTokens, 'ParkedQueue')),
-    ...payloadStatements(deployment),
+    ...payloadStatements(deployment, tasks.length > 0 ? READ_AND_WRITE : READ_ONLY),
     ...keyStatements(deployment),
   ]);
 }
@@ -44,7 +44,7 @@ export function enginePolicy(deployment: DurableDeployment): Resources {
   const statements = [
     ...allow(['sqs:SendMessage', 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes'], tasks),
     ...allow(['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility', 'sqs:GetQueueUrl'], results),
-    ...payloadStatements(deployment),
+    ...payloadStatements(deployment, READ_AND_WRITE),
     ...keyStatements(deployment),
   ];
   return {

@@ -18,6 +18,7 @@ export interface Statement {
   readonly Effect: 'Allow' | 'Deny';
   readonly Action: readonly string[];
   readonly Resource: readonly Value[];
+  readonly Condition?: Value;
 }
 
 /** What outlives its stack: it may hold the only copy of a message. */
@@ -40,17 +41,18 @@ export function sub(template: string): Value {
 }
 
 /** A right; none where there is nothing to have it on. */
-export function allow(actions: readonly string[], resources: readonly Value[]): readonly Statement[] {
-  return resources.length === 0 ? [] : [{ Effect: 'Allow', Action: actions, Resource: resources }];
+export function allow(actions: readonly string[], resources: readonly Value[], condition?: Value): readonly Statement[] {
+  if (resources.length === 0) return [];
+  return [{ Effect: 'Allow', Action: actions, Resource: resources, ...(condition === undefined ? {} : { Condition: condition }) }];
 }
 
 export function policyDocument(statements: readonly Value[]): Value {
   return { Version: '2012-10-17', Statement: statements };
 }
 
-/** Statements with the same actions as one, every resource once: a role's policies are limited in size. */
+/** Statements with the same actions and condition as one, every resource once: a role's policies are limited in size. */
 export function mergeStatements(statements: readonly Statement[]): readonly Statement[] {
-  const groups = Map.groupBy(statements, ({ Effect, Action }) => JSON.stringify([Effect, Action]));
+  const groups = Map.groupBy(statements, ({ Effect, Action, Condition }) => JSON.stringify([Effect, Action, Condition]));
   return [...groups.values()].flatMap(([first, ...others]) => {
     if (first === undefined) return [];
     const resources = [first, ...others].flatMap(({ Resource }) => Resource);

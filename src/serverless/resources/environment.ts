@@ -1,7 +1,7 @@
 import type { DurableDeployment } from '../deployment.ts';
 import { ref, type Value } from './cloudformation.ts';
 import { RESULTS_QUEUE } from './logical-ids.ts';
-import { payloadBucketName } from './payload-bucket.ts';
+import { ownKeyPrefix, payloadBucketName } from './payload-bucket.ts';
 
 const SOURCE_MAPS = '--enable-source-maps';
 
@@ -9,10 +9,12 @@ const SOURCE_MAPS = '--enable-source-maps';
 export function workerEnvironment(deployment: DurableDeployment): Readonly<Record<string, Value>> {
   const { prefix, resultsQueue } = deployment;
   const bucket = payloadBucketName(deployment);
+  const keyPrefix = ownKeyPrefix(deployment);
   return {
     DURABLE_PREFIX: prefix,
     DURABLE_RESULTS_QUEUE_URL: resultsQueue.owned ? ref(RESULTS_QUEUE) : resultsQueue.url,
     ...(bucket === undefined ? {} : { DURABLE_PAYLOAD_BUCKET: bucket }),
+    ...(keyPrefix === undefined ? {} : { DURABLE_PAYLOAD_KEY_PREFIX: keyPrefix }),
   };
 }
 

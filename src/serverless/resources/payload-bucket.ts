@@ -1,3 +1,4 @@
+import { DEFAULT_KEY_PREFIX } from '../../payloads/payload-key.ts';
 import type { DurableDeployment } from '../deployment.ts';
 import { allow, arnOf, policyDocument, RETAINED, type Resources, ref, type Statement, sub, type Value } from './cloudformation.ts';
 import { keyArn } from './encryption.ts';
@@ -49,12 +50,25 @@ export function payloadBucketName({ payloadBucket }: Pick<DurableDeployment, 'pa
   return payloadBucket.owned ? ref(PAYLOAD_BUCKET) : payloadBucket.name;
 }
 
-/** To read and write objects, on both sides of the queues. */
-export function payloadStatements({ payloadBucket }: Pick<DurableDeployment, 'payloadBucket'>): readonly Statement[] {
+/** Beginning of the keys, where it is another than `s3PayloadStore` has by itself. */
+export function ownKeyPrefix({ payloadBucket }: Pick<DurableDeployment, 'payloadBucket'>): string | undefined {
+  return payloadBucket?.keyPrefix === DEFAULT_KEY_PREFIX ? undefined : payloadBucket?.keyPrefix;
+}
+
+const READ = 's3:GetObject';
+/** Whoever sends tasks or results reads them too. */
+export const READ_AND_WRITE = [READ, 's3:PutObject'];
+/** A dead letter's body says whose task it was; what its function sends is never too large for a message. */
+export const READ_ONLY = [READ];
+
+/** The right to stored bodies: the keys of the prefix, and nothing else in the bucket. */
+export function payloadStatements(
+  { payloadBucket }: Pick<DurableDeployment, 'payloadBucket'>,
+  actions: typeof READ_AND_WRITE,
+): readonly Statement[] {
   if (payloadBucket === undefined) return [];
   const bucket = payloadBucket.owned ? `\${${PAYLOAD_BUCKET}.Arn}` : `arn:\${AWS::Partition}:s3:::${payloadBucket.name}`;
-  const objects = sub(`${bucket}/${payloadBucket.keyPrefix}*`);
-  return allow(['s3:GetObject', 's3:PutObject'], [objects]);
+  return allow(actions, [sub(`${bucket}/${payloadBucket.keyPrefix}*`)]);
 }
 
 function tlsOnly(): Value {

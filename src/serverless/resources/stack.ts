@@ -5,7 +5,7 @@ import { type Outputs, type Resources, ref } from './cloudformation.ts';
 import { dashboardResources } from './dashboard.ts';
 import { keyArn, keyResources } from './encryption.ts';
 import { ENGINE_POLICY, RESULTS_QUEUE, stepLogicalId } from './logical-ids.ts';
-import { payloadBucketName, payloadBucketResources } from './payload-bucket.ts';
+import { ownKeyPrefix, payloadBucketName, payloadBucketResources } from './payload-bucket.ts';
 import { queueResources } from './queues.ts';
 import { type RoleContext, roleResources } from './roles.ts';
 
@@ -30,16 +30,20 @@ export function stackOutputs(deployment: DurableDeployment): Outputs {
   const { resultsQueue, prefix, steps } = deployment;
   const bucket = payloadBucketName(deployment);
   const key = keyArn(deployment);
+  const keyPrefix = ownKeyPrefix(deployment);
   return {
     DurablePrefix: { Description: 'prefix of SqsTransport in the engine', Value: prefix },
     DurableResultsQueueUrl: {
-      Description: 'queue that the engine takes results from',
+      Description: 'queue that the engine receives results from',
       Value: resultsQueue.owned ? ref(RESULTS_QUEUE) : resultsQueue.url,
     },
     DurableResultsQueueArn: { Description: 'ARN of that queue, for services that share it', Value: resultsQueueArn(deployment) },
     ...(key === undefined ? {} : { DurableKeyArn: { Description: 'kmsKey of services that share the results queue', Value: key } }),
     DurableEnginePolicyArn: { Description: 'managed policy for the role of the engine', Value: ref(ENGINE_POLICY) },
     ...(bucket === undefined ? {} : { DurablePayloadBucketName: { Description: 'bucket of large messages', Value: bucket } }),
+    ...(keyPrefix === undefined
+      ? {}
+      : { DurablePayloadKeyPrefix: { Description: 'keyPrefix of s3PayloadStore in the engine', Value: keyPrefix } }),
     ...Object.fromEntries(
       steps.map((step) => {
         const id = stepLogicalId(step.token, 'TasksQueue');

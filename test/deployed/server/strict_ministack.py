@@ -43,7 +43,10 @@ def single_actions():
 def keys_need_rights():
     """Whoever sends to a queue with a KMS key needs kms:GenerateDataKey and kms:Decrypt; whoever receives, kms:Decrypt.
 
+    SQS calls KMS on their behalf, so the request says which service it came by.
+
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
     """
     needed = {
         "sqs:SendMessage": ("kms:GenerateDataKey", "kms:Decrypt"),
@@ -58,7 +61,7 @@ def keys_need_rights():
         queue = sqs._queue_by_arn(resource_arn)
         key = (queue or {}).get("attributes", {}).get("KmsMasterKeyId")
         for action in needed[iam_action] if key else ():
-            denied = denied or enforce(access_key_id, action, "kms", region, key)
+            denied = denied or enforce(access_key_id, action, "kms", region, key, {"kms:ViaService": f"sqs.{region}.amazonaws.com"})
         return denied
 
     iam_evaluator.enforce = corrected

@@ -136,6 +136,18 @@ describe('the options', () => {
     expect(requests.map(({ hostname }) => hostname.split('.')[0])).toEqual(['from-env', 'given']);
   });
 
+  it('keyPrefix: what is given wins over the environment, and that over durable/', async () => {
+    const { client, requests } = s3Answering(() => ({}));
+    const write = (options: S3PayloadStoreOptions = {}) => s3PayloadStore({ client, bucket: 'bodies', ...options }).put('x', ABOUT);
+    await write();
+    vi.stubEnv('DURABLE_PAYLOAD_KEY_PREFIX', 'team/');
+    await write();
+    await write({ keyPrefix: 'given/' });
+    expect(requests.map(({ path }) => path.split('/')[1])).toEqual(['durable', 'team', 'given']);
+    vi.stubEnv('DURABLE_PAYLOAD_KEY_PREFIX', '/team');
+    expect(() => s3PayloadStore({ bucket: 'bodies' })).toThrow('expected DURABLE_PAYLOAD_KEY_PREFIX to be a beginning of S3 keys');
+  });
+
   it.each<[unknown, string]>([
     [{}, 'expected the option bucket or the environment variable DURABLE_PAYLOAD_BUCKET, got neither'],
     [{ bucket: 'No Bucket' }, 'expected bucket to be the name of an S3 bucket, got "No Bucket"'],

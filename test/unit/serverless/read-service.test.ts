@@ -126,6 +126,16 @@ describe('a mistake in serverless.yml is refused with its path, what was expecte
       'custom.durable.payloadBucket.retentionDays: expected an integer from 28 to 3650, got 14',
     ],
     [
+      'a key prefix with a wildcard, which a policy would read as one',
+      { durable: { payloadBucket: { keyPrefix: 'team*/' } }, step: 'a' },
+      'custom.durable.payloadBucket.keyPrefix: expected a beginning of S3 keys such as durable/ (A-Z a-z 0-9 ! _ . \' ( ) / -, no slash in front), got "team*/"',
+    ],
+    [
+      'a key prefix that S3 would take for another path',
+      { durable: { payloadBucket: { name: 'b', keyPrefix: 'a/../b/' } }, step: 'a' },
+      'custom.durable.payloadBucket.keyPrefix: expected a beginning of S3 keys',
+    ],
+    [
       'a lifecycle for a bucket that is not ours',
       { durable: { payloadBucket: { name: 'b', retentionDays: 30 } }, step: 'a' },
       'custom.durable.payloadBucket.retentionDays: expected nothing beside name',

@@ -139,6 +139,8 @@ describe('rights', () => {
   it('of several functions with the same actions become one statement, each resource once', () => {
     const statement = (...Resource: string[]): Statement => ({ Effect: 'Allow', Action: ['a'], Resource });
     expect(mergeStatements([statement('x', 'y'), statement('y', 'z')])).toEqual([statement('x', 'y', 'z')]);
+    const limited = { ...statement('x'), Condition: { Bool: { 'aws:SecureTransport': 'true' } } };
+    expect(mergeStatements([statement('x'), limited, statement('z')])).toEqual([statement('x', 'z'), limited]);
   });
 });
 
