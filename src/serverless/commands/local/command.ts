@@ -5,6 +5,7 @@ import type { PlannedQueue } from '../../../topology/planned-queues.ts';
 import type { DurableDeployment } from '../../deployment.ts';
 import { queuePlan } from '../../queue-plan.ts';
 import type { Command } from '../command.ts';
+import { messageOf } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption, integerOption } from '../options.ts';
 import { stdoutToStderr } from '../output/stdout-to-stderr.ts';
@@ -15,7 +16,7 @@ import { engineEnvironment, handlerEnvironment } from './environment.ts';
 import { startFunctions } from './functions.ts';
 import { listenForInterruption } from './interruption.ts';
 import { createPlan } from './queues.ts';
-import { localReport } from './report.ts';
+import { type LocalReport, localReport } from './report.ts';
 
 /** `sls durable local`: the whole service in this process, until it is interrupted. Exits 0 after Ctrl-C. */
 export const localCommand: Command = {
@@ -50,7 +51,7 @@ export const localCommand: Command = {
       const environment = handlerEnvironment(context, servers);
       const functions = await startFunctions({ context, service, sqs, esbuild, outDir, urls, environment, report });
       try {
-        writeLocalEndpoint(endpointFile, sqs.endpoint);
+        announceEndpoint(endpointFile, sqs.endpoint, report);
         report.ready({ endpoint: sqs.endpoint, urls, environment: engineEnvironment(servers) });
         await interruption.onceReady();
         report.stopping();
@@ -66,6 +67,15 @@ export const localCommand: Command = {
     setTimeout(() => process.exit(), 500).unref();
   },
 };
+
+/** Without the file the service runs all the same: only the other commands do not find it by `--local`. */
+function announceEndpoint(file: string, endpoint: string, report: LocalReport): void {
+  try {
+    writeLocalEndpoint(file, endpoint);
+  } catch (error) {
+    report.warn(`--local does not find this service: ${messageOf(error)}; use --endpoint ${endpoint} instead`);
+  }
+}
 
 /** The queues as deployed, but for what the options say of the steps' queues. */
 function localPlan({ options }: CommandContext, service: DurableDeployment): PlannedQueue[] {
