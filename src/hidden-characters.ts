@@ -3,13 +3,9 @@
  * paragraph separators. Ids and names come from outside: none of them may move the cursor, start a line or hide a part of itself.
  * @see https://trojansource.codes
  */
-const HIDDEN = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+export const HIDDEN = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 
-/** The text with each hidden character as `\u009b`; within JSON that means the same. */
-export function escapeHidden(text: string, escaped: (character: string) => string = unicodeEscape): string {
-  return text.replace(HIDDEN, escaped);
-}
-
+/** `\u009b` for the character that it stands for; within a JSON string it means the same. */
 export function unicodeEscape(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -1,5 +1,5 @@
 import { DurableSqsError, StepFailedError } from './errors.ts';
-import { escapeHidden } from './hidden-characters.ts';
+import { HIDDEN, unicodeEscape } from './hidden-characters.ts';
 
 /**
  * Where log lines go. One line per event, with `runId` and `stepId` in the fields where there is a step; never a body, an
@@ -82,25 +82,21 @@ function minimumOf(lambdaLevel: string | undefined, fallback: Level): number {
 function jsonLine(level: Level, message: string, fields: LogFields): string {
   const line: LogFields = { ...fields, level, message, timestamp: new Date().toISOString() };
   for (const name in line) line[name] = shortened(line[name]);
-  return escapeHidden(JSON.stringify(line));
+  return JSON.stringify(line).replace(HIDDEN, unicodeEscape);
 }
 
 /** A run id is free text: quoted where it could pass for another field, start another line or steer the terminal. */
 function plain(value: string | number | boolean): string {
-  const text = shortened(value);
-  return typeof text === 'string' && (text === '' || /[\s"=]/.test(text) || escapeHidden(text) !== text)
-    ? JSON.stringify(text)
-    : String(text);
+  const text = String(shortened(value));
+  return /^$|[\s"=]/.test(text) || text.search(HIDDEN) !== -1 ? JSON.stringify(text) : text;
 }
 
 /** Any id that the engine or another worker chooses may come here, of any length. */
 function shortened<T>(value: T): T | string {
-  return typeof value === 'string' && value.length > MAX_FIELD_LENGTH
-    ? `${value.slice(0, MAX_FIELD_LENGTH)}… (${value.length} characters)`
-    : value;
+  return typeof value === 'string' && value.length > MAX_FIELD_LENGTH ? `${value.slice(0, MAX_FIELD_LENGTH)}…` : value;
 }
 
 function textLine(level: Level, message: string, fields: LogFields): string {
   const pairs = Object.entries(fields).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${plain(value)}`]));
-  return escapeHidden([`[durable-sqs-lambda] ${level} ${message}`, ...pairs].join(' '));
+  return [`[durable-sqs-lambda] ${level} ${message}`, ...pairs].join(' ').replace(HIDDEN, unicodeEscape);
 }

@@ -98,7 +98,7 @@ describe('on Lambda', () => {
   it('cuts a field of 20,000 characters to 1,000', () => {
     defaultLogger('info', LAMBDA).info('m', { runId: 'x'.repeat(20_000), stepId: 'y'.repeat(1_000) });
     expect(JSON.parse(String(lines[0]?.[1]))).toMatchObject({
-      runId: `${'x'.repeat(1_000)}… (20000 characters)`,
+      runId: `${'x'.repeat(1_000)}…`,
       stepId: 'y'.repeat(1_000),
     });
   });
@@ -135,7 +135,7 @@ describe('elsewhere', () => {
     ['gnp.\u202exe', '"gnp.\\u202exe"'],
     ['a\u2066b\u2069', '"a\\u2066b\\u2069"'],
     ['a\u2028b', '"a\\u2028b"'],
-    ['x'.repeat(1_001), `"${'x'.repeat(1_000)}… (1001 characters)"`],
+    ['x'.repeat(1_001), `${'x'.repeat(1_000)}…`],
   ])('quotes %j, a run id say, only where it could be misread', (value, written) => {
     expect(text('m', { runId: value })).toBe(`[durable-sqs-lambda] info m runId=${written}`);
   });

@@ -1,4 +1,4 @@
-import { escapeHidden, unicodeEscape } from '../../../hidden-characters.ts';
+import { HIDDEN, unicodeEscape } from '../../../hidden-characters.ts';
 
 /** Longer texts are cut where people read them; `--json` has them whole. */
 const MAX_LENGTH = 200;
@@ -7,12 +7,12 @@ const SHORT_ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\
 /** A text from outside on one line, 200 characters at most. */
 export function oneLine(text: string): string {
   const shown = text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}… (${text.length} characters)` : text;
-  return escapeHidden(shown, shortEscape);
+  return shown.replace(HIDDEN, shortEscape);
 }
 
 /** Output as it may go to a terminal: line feeds and tabs stay, all that a terminal obeys is escaped. Of JSON the value stays the same. */
 export function printable(text: string): string {
-  return escapeHidden(text, (character) => (character === '\n' || character === '\t' ? character : shortEscape(character)));
+  return text.replace(HIDDEN, (character) => (character === '\n' || character === '\t' ? character : shortEscape(character)));
 }
 
 function shortEscape(character: string): string {
