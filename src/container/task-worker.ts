@@ -89,7 +89,7 @@ export class TaskWorker {
   }
 
   /** Aborts `step.signal`, gives up results that SQS does not accept, and stops hiding the tasks: they will be delivered again. */
-  abort(): void {
+  abandon(): void {
     this.#stopping.abort(new Error('the worker is closing'));
     this.#poller.abandon();
   }

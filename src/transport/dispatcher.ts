@@ -24,85 +24,63 @@ import { encodeRemoteTask, type RemoteTask } from '../wire/remote-task.ts';
 export interface DispatcherOptions {
   readonly sender: Sender;
   readonly queues: QueueDirectory;
-  readonly namespace: string | undefined;
-  readonly marker: string | undefined;
-  readonly messageGroupId: ((task: RemoteTask) => string | undefined) | undefined;
-  readonly payloadStore: PayloadStore | undefined;
+  readonly namespace?: string | undefined;
+  readonly marker?: string | undefined;
+  readonly messageGroupId?: ((task: RemoteTask) => string | undefined) | undefined;
+  readonly payloadStore?: PayloadStore | undefined;
   readonly timeoutMs: number;
   readonly logger: Logger;
   readonly timing: Timing;
 }
 
+/** One call of `send`, over all its tries. */
+interface Dispatch {
+  readonly task: RemoteTask;
+  readonly message: OutgoingMessage;
+  /** The message with its body in the payload store, where that is its place. */
+  stored?: OutgoingMessage;
+  /** By `timing`. */
+  readonly deadline: number;
+  tries: number;
+  /** Where the task is being sent; undefined while its queue is being looked up. */
+  queueUrl?: string | undefined;
+  /** Its queue was gone once, and was looked up again. */
+  queueWasGone: boolean;
+  /** On a FIFO queue. */
+  deduplicationId?: string;
+}
+
 const BACKOFF = { firstMs: 100, maxMs: 5_000 };
 
 /**
- * Sends tasks. A rejection fails the run at once (the step's own `retries` do not apply to it), so what may pass is retried for long;
- * what never will rejects at once.
+ * Sends tasks: looks the queue up, stores a body that is too large, sends. A rejection fails the run at once (the step's own `retries` do
+ * not apply to it), so what is transient is retried for long; a definite refusal rejects at once.
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  /** Order within a run on FIFO queues, kept over the tries of a dispatch. */
+  /** The order of a run's tasks on FIFO queues, kept over the tries of each. */
   readonly #runs = new MessageGroups();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
   }
 
+  /** Resolves once SQS has accepted the task. */
   async send(task: RemoteTask): Promise<void> {
     const { timeoutMs, timing, queues } = this.#options;
-    const dispatch: Dispatch = { task, message: this.#message(task), stored: undefined, deadline: timing.now() + timeoutMs, tries: 0 };
+    const dispatch: Dispatch = { task, message: this.#messageOf(task), deadline: timing.now() + timeoutMs, tries: 0, queueWasGone: false };
+    const send = () => this.#send(dispatch);
     try {
-      // Looked up first: whether tasks wait for each other is the queue's affair.
+      // Looked up first: whether a task waits for the one before it depends on its queue.
       const queueUrl = queues.knownTasksQueueUrl(task.group) ?? (await this.#retry(dispatch, () => queues.tasksQueueUrl(task.group)));
-      const send = () => this.#retry(dispatch, () => this.#sendOnce(dispatch));
-      await (isFifoQueue(queueUrl) ? this.#runs.run([task.runId], send) : send());
+      if (isFifoQueue(queueUrl)) await this.#runs.run([task.runId], () => this.#retry(dispatch, send));
+      else await this.#retry(dispatch, send);
     } catch (error) {
-      if (this.#isTransient(error)) throw new DispatchTimeoutError(task, timeoutMs, { cause: error });
-      throw error;
+      throw this.#isTransient(error) ? new DispatchTimeoutError(task, timeoutMs, { cause: error }) : error;
     }
   }
 
-  #retry<T>(dispatch: Dispatch, call: () => Promise<T>): Promise<T> {
-    const { timing, logger } = this.#options;
-    const { runId, stepId } = dispatch.task;
-    return retry(call, {
-      backoff: BACKOFF,
-      timing,
-      timeoutMs: dispatch.deadline - timing.now(),
-      isTransient: (error) => {
-        dispatch.tries += 1;
-        const passes = this.#isTransient(error);
-        if (passes) logger.warn('dispatch failed and is tried again', { runId, stepId, tries: dispatch.tries, ...errorFields(error) });
-        return passes;
-      },
-    });
-  }
-
-  #isTransient(error: unknown): boolean {
-    if (error instanceof QueueNotFoundError) return this.#options.queues.createsTasksQueues;
-    return (error instanceof SqsRequestError || error instanceof PayloadStoreError) && error.transient;
-  }
-
-  async #sendOnce(dispatch: Dispatch): Promise<void> {
-    const { queues, sender, payloadStore } = this.#options;
-    const { task, message } = dispatch;
-    const { runId, stepId, seq } = task;
-    // Once: a try that comes after it finds the body stored.
-    dispatch.stored ??=
-      payloadStore === undefined ? message : await storeLargeBody(message, { kind: 'task', runId, stepId, seq }, payloadStore);
-    const queueUrl = queues.knownTasksQueueUrl(task.group) ?? (await queues.tasksQueueUrl(task.group));
-    try {
-      await sender.send(queueUrl, this.#addressed(dispatch, dispatch.stored, queueUrl));
-    } catch (error) {
-      if (!(error instanceof QueueNotFoundError)) throw error;
-      // Deleted since it was looked up; it may have been made anew, or autoCreate makes it. If not, this throws.
-      queues.forget(queueUrl);
-      const anew = await queues.tasksQueueUrl(task.group);
-      await sender.send(anew, this.#addressed(dispatch, dispatch.stored, anew));
-    }
-  }
-
-  #message(task: RemoteTask): OutgoingMessage {
+  #messageOf(task: RemoteTask): OutgoingMessage {
     const { namespace, marker, payloadStore } = this.#options;
     if (namespace !== undefined && task.group.includes('@')) {
       throw new ConfigurationError(
@@ -119,26 +97,56 @@ export class Dispatcher {
     return attributes === undefined ? { body } : { body, attributes };
   }
 
-  #addressed(dispatch: Dispatch, message: OutgoingMessage, queueUrl: string): OutgoingMessage {
+  #retry<T>(dispatch: Dispatch, call: () => Promise<T>): Promise<T> {
+    const { timing, logger } = this.#options;
+    const { runId, stepId } = dispatch.task;
+    return retry(call, {
+      backoff: BACKOFF,
+      timing,
+      timeoutMs: dispatch.deadline - timing.now(),
+      isTransient: (error) => {
+        dispatch.tries += 1;
+        const again = this.#isQueueGone(dispatch, error) || this.#isTransient(error);
+        if (again) logger.warn('dispatch failed and is tried again', { runId, stepId, tries: dispatch.tries, ...errorFields(error) });
+        return again;
+      },
+    });
+  }
+
+  async #send(dispatch: Dispatch): Promise<void> {
+    const { queues, sender, payloadStore, messageGroupId } = this.#options;
+    const { task, message } = dispatch;
+    const { runId, stepId, seq } = task;
+    dispatch.queueUrl = undefined;
+    if (payloadStore !== undefined) dispatch.stored ??= await storeLargeBody(message, { kind: 'task', runId, stepId, seq }, payloadStore);
+    dispatch.queueUrl = queues.knownTasksQueueUrl(task.group) ?? (await queues.tasksQueueUrl(task.group));
+    const hasGroup = messageGroupId !== undefined || isFifoQueue(dispatch.queueUrl);
+    const sent = dispatch.stored ?? message;
+    await sender.send(dispatch.queueUrl, hasGroup ? this.#inGroup(sent, dispatch, dispatch.queueUrl) : sent);
+  }
+
+  #inGroup(message: OutgoingMessage, dispatch: Dispatch, queueUrl: string): OutgoingMessage {
     if (isFifoQueue(queueUrl)) {
-      // One for all tries: SQS drops what it has already accepted. Not one per step and attempt: a step that is awaited in memory
-      // begins again at attempt 1 after a crash, and for five minutes it would be dropped.
+      // One id for all tries: SQS drops what it has already accepted. Not one per step and attempt: a step that is awaited in memory begins
+      // again at attempt 1 after a crash, and for five minutes it would be dropped.
       dispatch.deduplicationId ??= randomUUID();
       return { ...message, groupId: messageGroupOfRun(dispatch.task.runId), deduplicationId: dispatch.deduplicationId };
     }
     const groupId = this.#options.messageGroupId?.(dispatch.task);
     return groupId === undefined ? message : { ...message, groupId };
   }
-}
 
-/** One call of `dispatch`, over all its tries. */
-interface Dispatch {
-  readonly task: RemoteTask;
-  readonly message: OutgoingMessage;
-  /** The message with its body in the payload store, where that is its place. */
-  stored: OutgoingMessage | undefined;
-  /** By `timing`. */
-  readonly deadline: number;
-  tries: number;
-  deduplicationId?: string;
+  #isTransient(error: unknown): boolean {
+    if (error instanceof QueueNotFoundError) return this.#options.queues.createsTasksQueues;
+    return (error instanceof SqsRequestError || error instanceof PayloadStoreError) && error.transient;
+  }
+
+  /** The queue was deleted since it was looked up. It may have been made anew, so it is looked up again: once, where nobody makes it. */
+  #isQueueGone(dispatch: Dispatch, error: unknown): boolean {
+    if (!(error instanceof QueueNotFoundError) || dispatch.queueUrl === undefined) return false;
+    this.#options.queues.forget(dispatch.queueUrl);
+    const isFirstTime = !dispatch.queueWasGone;
+    dispatch.queueWasGone = true;
+    return isFirstTime;
+  }
 }

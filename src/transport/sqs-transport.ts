@@ -17,23 +17,19 @@ import { QueueDirectory } from '../sqs/queue-directory.ts';
 import { Sender } from '../sqs/sender.ts';
 import type { ServedStep } from '../step/run-task.ts';
 import type { StepContext } from '../step/step-context.ts';
-import { systemTiming, within } from '../time.ts';
+import { systemTiming } from '../time.ts';
 import { kindOf } from '../wire/json.ts';
-import { type AttachableEngine, continueRun, restoreEnd } from './continue-run.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { EventTurns } from './event-turns.ts';
+import type { AttachableEngine } from './engine/attachable-engine.ts';
 import { groupHealth } from './group-health.ts';
-import { OverwrittenRuns } from './overwritten-runs.ts';
-import { ResultOrder } from './result-order.ts';
-import { ResultReceiver } from './result-receiver.ts';
-import { TimedTurns } from './timed-turns.ts';
+import { ResultReceiver } from './results/result-receiver.ts';
+import { Session } from './session.ts';
 import { readTransportOptions, type SqsTransportOptions } from './transport-options.ts';
 
-const HOLD_ATTACHED_MS = 60_000;
+const MAX_HOLD_MS = 60_000;
 const HOLD_NOT_ATTACHED_MS = 250;
-/** Longer than a store takes to save a checkpoint, its slow calls included. */
-const FAN_OUT_QUIET_MS = 250;
 const CLOSE_TIMEOUT_MS = 30_000;
+const RESULTS = 'results';
 const FIFO_NOT_ATTACHED =
   'a FIFO results queue without attach(engine): a step with timeoutMs behind another step is shut out by its own run, and times out';
 
@@ -46,7 +42,7 @@ const FIFO_NOT_ATTACHED =
  * transport.attach(engine);
  * ```
  *
- * A drop-in for the published `@dudousxd/nestjs-durable-transport-sqs`. Attached to its engine it hands over each result at the moment
+ * A drop-in for the published `@dudousxd/nestjs-durable-transport-sqs`. Attached to its engine it gives it each result at the moment
  * the engine can take it; not attached it goes by the clock, which costs `resultHoldMs` in each run's first step.
  */
 export class SqsTransport implements Transport {
@@ -57,46 +53,32 @@ export class SqsTransport implements Transport {
   readonly #dispatcher: Dispatcher;
   readonly #logger: Logger;
   readonly #steps = new Map<string, ServedStep>();
-  readonly #workers = new Map<string, TaskWorker>();
-  #order: ResultOrder;
-  #engine: AttachableEngine | undefined;
-  #eventTurns: EventTurns | undefined;
-  #overwritten: OverwrittenRuns | undefined;
-  #detach: (() => void) | undefined;
-  #receiver: ResultReceiver | undefined;
-  #startTimer: NodeJS.Immediate | undefined;
-  #started = false;
+  readonly #session: Session;
   #closing: Promise<void> | undefined;
 
   /** @throws ConfigurationError for an option that is unknown, of the wrong type or out of range. */
   constructor(options: SqsTransportOptions = {}) {
     this.#options = readTransportOptions(options);
-    const { client, clientConfig, prefix, autoCreate, visibilityTimeoutSec, fifo, taskQueueUrl, resultsQueueUrl } = this.#options;
+    const { client, clientConfig, visibilityTimeoutSec, dispatchTimeoutMs } = this.#options;
     this.#logger = safeLogger(options.logger ?? defaultLogger('warn'));
     this.#clients = openClients({ client, clientConfig });
-    this.#sender = new Sender(this.#clients.api);
-    this.#queues = new QueueDirectory({
-      api: this.#clients.api,
-      prefix,
-      autoCreate,
-      stepTimeoutSeconds: visibilityTimeoutSec,
-      fifo,
-      taskQueueUrl,
-      resultsQueueUrl,
-    });
+    const { api } = this.#clients;
+    this.#sender = new Sender(api);
+    this.#queues = new QueueDirectory({ ...this.#options, api, stepTimeoutSeconds: visibilityTimeoutSec });
     this.#dispatcher = new Dispatcher({
+      ...this.#options,
       sender: this.#sender,
       queues: this.#queues,
-      namespace: this.#options.namespace,
-      marker: this.#options.marker,
-      messageGroupId: this.#options.messageGroupId,
-      payloadStore: this.#options.payloadStore,
-      timeoutMs: this.#options.dispatchTimeoutMs,
+      timeoutMs: dispatchTimeoutMs,
       logger: this.#logger,
       timing: systemTiming,
     });
-    const holdMs = this.#options.resultHoldMs ?? HOLD_NOT_ATTACHED_MS;
-    this.#order = new ResultOrder(() => new TimedTurns(holdMs), this.#options.resultHoldMs ?? HOLD_ATTACHED_MS);
+    this.#session = new Session({
+      autoStart: this.#options.autoStart,
+      holdMs: this.#options.resultHoldMs ?? HOLD_NOT_ATTACHED_MS,
+      onStart: () => this.#warnOfFifo(),
+      logger: this.#logger,
+    });
   }
 
   /**
@@ -108,18 +90,8 @@ export class SqsTransport implements Transport {
   attach(engine: AttachableEngine): void {
     if (typeof engine?.subscribe !== 'function')
       throw new ConfigurationError(`SqsTransport.attach: expected the WorkflowEngine, got ${kindOf(engine)}`);
-    if (this.#engine !== undefined) throw new ConfigurationError('SqsTransport.attach: this transport is attached to an engine already');
-    this.#engine = engine;
-    this.#order = new ResultOrder((onTurnEnd) => {
-      this.#eventTurns = new EventTurns(onTurnEnd, FAN_OUT_QUIET_MS);
-      return this.#eventTurns;
-    }, this.#options.resultHoldMs ?? HOLD_ATTACHED_MS);
-    const overwritten = new OverwrittenRuns((runId) => void restoreEnd(runId, engine, this.#logger));
-    this.#overwritten = overwritten;
-    this.#detach = engine.subscribe((event) => {
-      this.#eventTurns?.event(event);
-      overwritten.event(event);
-    });
+    if (this.#session.isAttached) throw new ConfigurationError('SqsTransport.attach: this transport is attached to an engine already');
+    this.#session.attach(engine);
   }
 
   /**
@@ -131,12 +103,12 @@ export class SqsTransport implements Transport {
    */
   async dispatch(task: RemoteTask): Promise<void> {
     // After `close()` too: a pass over due timers outlives Nest's drain of the engine, and a refusal here would fail its runs for good.
-    this.#order.dispatching(task);
-    if (this.#eventTurns?.passesThrough(task)) this.#receiver?.turnAwaits(task.runId);
+    const { engine } = this.#session;
+    engine.dispatching(task);
     try {
       await this.#dispatcher.send(task);
     } finally {
-      this.#order.dispatched(task);
+      engine.dispatched(task);
     }
   }
 
@@ -145,31 +117,25 @@ export class SqsTransport implements Transport {
    * @throws ConfigurationError for a second engine.
    */
   onResult(handler: (result: StepResult) => Promise<void>): void {
-    if (this.#receiver !== undefined) {
+    const session = this.#session;
+    if (session.has(RESULTS)) {
       throw new ConfigurationError('SqsTransport.onResult: expected one engine per transport, got a second one; make a transport for each');
     }
-    this.#receiver = new ResultReceiver({
+    session.serve(handler);
+    const receiver = new ResultReceiver({
+      ...this.#options,
       api: this.#clients.api,
-      queueUrl: () => this.#queues.resultsQueueUrl(),
-      waitTimeSeconds: this.#options.waitTimeSeconds,
-      // A result that comes again because its delete was lost does the engine no harm.
+      queues: this.#queues,
+      // A result that is redelivered because its delete was lost does the engine no harm.
       deleteLingerMs: DELETE_LINGER_MS,
-      marker: this.#options.marker,
-      payloadStore: this.#options.payloadStore,
-      order: () => this.#order,
+      session,
       handler,
-      turnMissing: (result) => this.#eventTurns?.turnMissing(result) ?? false,
-      continueRun: async ({ runId }) => {
-        if (this.#engine === undefined || this.#eventTurns === undefined) return;
-        if (await continueRun(runId, this.#engine, this.#eventTurns, systemTiming)) this.#overwritten?.ended(runId);
-      },
-      takenForOther: ({ runId }) => this.#overwritten?.takenForOther(runId),
-      saved: (result) => this.#eventTurns?.saved(result) ?? false,
+      maxHoldMs: this.#options.resultHoldMs ?? MAX_HOLD_MS,
       onError: this.#survived,
       logger: this.#logger,
       timing: systemTiming,
     });
-    this.#autoStart();
+    session.add(RESULTS, receiver);
   }
 
   /** Workers on SQS send no heartbeats: a task is theirs for as long as its message is hidden. */
@@ -187,18 +153,13 @@ export class SqsTransport implements Transport {
     if (!isStepFunction(fn)) throw new ConfigurationError(`SqsTransport.handle("${name}"): expected a function, got ${typeof fn}`);
     this.#steps.set(name, { run: fn });
     const token = this.#options.group ?? tenantGroup(sanitizeQueueToken(name), partition);
-    if (!this.#workers.has(token)) this.#workers.set(token, this.#taskWorker(token));
-    this.#autoStart();
+    const consumer = `tasks of ${token}`;
+    if (!this.#session.has(consumer)) this.#session.add(consumer, this.#taskWorker(token));
   }
 
   /** Starts receiving, where `autoStart` is off: after the workflows are registered (NestJS: in the root module's `onModuleInit`). */
   start(): void {
-    if (this.#closing !== undefined) return;
-    if (!this.#started && this.#receiver !== undefined && this.#engine === undefined && this.#options.fifo.results)
-      this.#logger.warn(FIFO_NOT_ATTACHED, {});
-    this.#started = true;
-    this.#receiver?.start();
-    for (const worker of this.#workers.values()) worker.start();
+    this.#session.start();
   }
 
   /** Depth of a tasks queue, and one worker that stands for Lambda; no depth and no worker where there is no such queue. Creates none. */
@@ -207,8 +168,8 @@ export class SqsTransport implements Transport {
   }
 
   /**
-   * Stops receiving, lets what is with the engine and with handlers finish (they may still dispatch), gives back what nobody has seen,
-   * flushes sends and deletes. Takes `timeoutMs` at most: 30,000 by default.
+   * Stops receiving, lets what is with the engine and with handlers finish (they may still dispatch), has what nobody has seen redelivered,
+   * and waits for sends and deletes. Takes `timeoutMs` at most: 30,000 by default.
    */
   close({ timeoutMs = CLOSE_TIMEOUT_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
     this.#closing ??= this.#close(timeoutMs);
@@ -216,51 +177,32 @@ export class SqsTransport implements Transport {
   }
 
   async #close(timeoutMs: number): Promise<void> {
-    clearImmediate(this.#startTimer);
-    const workers = [...this.#workers.values()];
-    const finished = (async () => {
-      await Promise.all([this.#receiver?.stop(), ...workers.map((worker) => worker.stop())]);
-      this.#order.close();
-      await Promise.all([this.#receiver?.settled(), ...workers.map((worker) => worker.settled())]);
-      await this.#sender.idle();
-    })();
-    const inTime = await within(timeoutMs, finished);
-    if (!inTime) {
-      this.#logger.warn('closed before everything was finished; what was not will be delivered again', { timeoutMs });
-      this.#order.close();
-      this.#receiver?.abandon();
-      for (const worker of workers) worker.abort();
-    }
-    this.#detach?.();
-    this.#overwritten?.stop();
+    if (!(await this.#session.close(timeoutMs, () => this.#sender.idle())))
+      this.#logger.warn('closed before everything was finished; what was not will be redelivered', { timeoutMs });
     this.#clients.destroy();
   }
 
-  #autoStart(): void {
-    if (this.#started) {
-      this.start();
-    } else if (this.#options.autoStart && this.#closing === undefined) {
-      // One macrotask later: workflows are registered right after the engine is made, and must be before a result comes.
-      this.#startTimer ??= setImmediate(() => this.start());
-    }
-  }
-
   #taskWorker(token: string): TaskWorker {
+    const { concurrency, waitTimeSeconds, visibilityTimeoutSec, marker, payloadStore } = this.#options;
     return new TaskWorker({
+      concurrency,
+      waitTimeSeconds,
+      visibilityTimeoutSeconds: visibilityTimeoutSec,
+      marker,
+      payloadStore,
       api: this.#clients.api,
       sender: this.#sender,
       queueUrl: () => this.#queues.tasksQueueUrl(token),
       resultsQueueUrl: () => this.#queues.resultsQueueUrl(),
       steps: this.#steps,
-      concurrency: this.#options.concurrency,
-      waitTimeSeconds: this.#options.waitTimeSeconds,
-      visibilityTimeoutSeconds: this.#options.visibilityTimeoutSec,
-      marker: this.#options.marker,
-      payloadStore: this.#options.payloadStore,
       onError: this.#survived,
       logger: this.#logger,
       timing: systemTiming,
     });
+  }
+
+  #warnOfFifo(): void {
+    if (this.#session.has(RESULTS) && !this.#session.isAttached && this.#options.fifo.results) this.#logger.warn(FIFO_NOT_ATTACHED, {});
   }
 
   readonly #survived = (error: unknown, queueUrl: string | undefined): void => {

@@ -102,7 +102,7 @@ describe.each([
   ['fast', () => new InMemoryStateStore()],
   ['slow', () => slowStore(42)],
 ])('results that wait while an engine boots over a %s store', (_speed, makeStore) => {
-  it('whose workflows are registered right after it was made', async () => {
+  it('results go on where the workflows are registered right after the engine was made', async () => {
     const store = makeStore();
     await resultsWaiting(store);
     const { engine } = boot(store);
@@ -110,7 +110,7 @@ describe.each([
     await expectAllCompleted(engine, store, PROMPT_MS);
   });
 
-  it('not attached', async () => {
+  it('results go on with a transport that is not attached', async () => {
     const store = makeStore();
     await resultsWaiting(store);
     const { engine } = boot(store, { attach: false });
@@ -118,7 +118,7 @@ describe.each([
     await expectAllCompleted(engine, store, PROMPT_MS);
   });
 
-  it('whose workflows are registered late, with autoStart: false and start()', async () => {
+  it('results wait for start() with autoStart: false, where the workflows are registered late', async () => {
     const store = makeStore();
     await resultsWaiting(store);
     const { engine, transport } = boot(store, { autoStart: false });
@@ -130,7 +130,7 @@ describe.each([
     await expectAllCompleted(engine, store, PROMPT_MS);
   });
 
-  it('attached, and started too early: what was rejected for want of a workflow goes on when it is taken again', async () => {
+  it('a result that was rejected for want of a workflow goes on when it is redelivered (attached, started too early)', async () => {
     const store = makeStore();
     await resultsWaiting(store);
     const { engine } = boot(store);

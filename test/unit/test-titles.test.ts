@@ -9,8 +9,10 @@ const folder = fileURLToPath(new URL('../', import.meta.url));
 const DONE = [
   'consumer/**',
   'deploy/**',
+  'e2e/**',
   'integration/*',
   'integration/local/**',
+  'integration/transport/**',
   'interop/**',
   'runtime/**',
   'unit/*',
@@ -18,6 +20,7 @@ const DONE = [
   'unit/faults/**',
   'unit/serverless/*/**',
   'unit/support/**',
+  'unit/transport/**',
   'unit/wire/**',
 ];
 

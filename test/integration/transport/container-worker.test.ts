@@ -28,7 +28,7 @@ describe('handle', () => {
     await until(async () => expect(await depth(local.client, tasks)).toBe(0));
   });
 
-  it('without a group serves a queue for each name and partition', async () => {
+  it('serves a queue for each name and partition where no group is given', async () => {
     const { transport, prefix } = local.transport();
     transport.handle('payments.charge-card', () => 'charged');
     transport.handle('report', () => 'reported', 'acme');
@@ -46,7 +46,7 @@ describe('handle', () => {
     await until(async () => expect(await depth(local.client, await local.queueUrl(`${prefix}-tasks-report_at_acme`))).toBe(0));
   });
 
-  it('with a group serves exactly its queue for all steps', async () => {
+  it('serves exactly the queue of its group, for all steps', async () => {
     const { transport, prefix } = local.transport({ group: 'all' });
     transport.handle('a', () => 'A');
     transport.handle('b', () => 'B');

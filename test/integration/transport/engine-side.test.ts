@@ -76,7 +76,7 @@ describe('autoCreate', () => {
     expect(await local.attributes(`${prefix}-results-dead-letters`)).toMatchObject({ ...common, ...kept(14) });
   });
 
-  it('off: a missing queue fails the dispatch, and receiving waits for its queue', async () => {
+  it('false: a missing queue fails the dispatch, and receiving waits for its queue', async () => {
     const { transport, prefix } = local.transport({ autoCreate: false });
     const taken = collect(transport);
     await expect(transport.dispatch(taskFor())).rejects.toMatchObject({ name: 'QueueNotFoundError', queue: `${prefix}-tasks-step` });
@@ -87,7 +87,7 @@ describe('autoCreate', () => {
 });
 
 describe('results', () => {
-  it('malformed ones among good ones cost nothing', async () => {
+  it('malformed results among good ones cost nothing', async () => {
     const { transport, prefix, logger } = local.transport();
     const taken = collect(transport);
     const results = await local.queueUrl(`${prefix}-results`);
@@ -101,7 +101,7 @@ describe('results', () => {
     );
   });
 
-  it('that the engine rejects once come again and are taken', async () => {
+  it('a result that the engine rejects once is redelivered and accepted', async () => {
     const { transport, prefix } = local.transport();
     const taken = collect(transport, ({ seq }, times) => {
       if (seq % 5 === 0 && times === 1) throw new Error('store is down');
@@ -117,7 +117,7 @@ describe('results', () => {
     expect(taken.size).toBe(20);
   });
 
-  it('go on where their queue is deleted and made anew', async () => {
+  it('results go on where their queue is deleted and made anew', async () => {
     const { transport, prefix } = local.transport();
     const taken = collect(transport);
     const results = await local.queueUrl(`${prefix}-results`);
@@ -158,7 +158,7 @@ describe('two transports on one account', () => {
     ['prefixes', { prefix: `one-${unique}` }, { prefix: `two-${unique}` }],
     ['namespaces', { prefix: `shared-${unique}`, namespace: 'one' }, { prefix: `shared-${unique}`, namespace: 'two' }],
     ['one with and one without a namespace', { prefix: `mixed-${unique}` }, { prefix: `mixed-${unique}`, namespace: 'two' }],
-  ])('of different %s do not touch each other', async (_what, first, second) => {
+  ])('transports of different %s do not touch each other', async (_what, first, second) => {
     const sides = [first, second].map((option, side) => {
       const { transport } = local.transport(option);
       const engine = new WorkflowEngine({ store: new InMemoryStateStore(), transport });

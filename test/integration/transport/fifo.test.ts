@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => sqs.stop());
 
 describe('FIFO queues on a server', () => {
-  it('are made by createQueues, each kind for itself', async () => {
+  it('createQueues makes them, each kind for itself', async () => {
     const { clientConfig } = sqs;
     const both = await createQueues({ clientConfig, steps: ['step'], prefix: 'both', fifo: true });
     const results = await createQueues({ clientConfig, steps: ['step'], prefix: 'half', fifo: { results: true } });

@@ -324,7 +324,7 @@ describe('the end', () => {
     sqs.put(TASKS, taskFor());
     await pass();
     await ended(worker.stop());
-    worker.abort();
+    worker.abandon();
     await pass();
     expect(sqs.messages(RESULTS)).toEqual([]);
     expect(sqs.messages(TASKS)[0]?.visibleAt).toBe(Date.now());
@@ -344,7 +344,7 @@ describe('the end', () => {
     sqs.put(TASKS, taskFor());
     await pass();
     await ended(worker.stop());
-    worker.abort();
+    worker.abandon();
     await pass();
     expect(sqs.bodies(RESULTS)).toEqual([expect.objectContaining({ status: 'completed', output: 'partial' })]);
     expect(sqs.messages(TASKS)).toEqual([]);
@@ -355,7 +355,7 @@ describe('the end', () => {
     sqs.put(TASKS, taskFor());
     await pass(120_000);
     await ended(worker.stop());
-    worker.abort();
+    worker.abandon();
     await pass(60_000);
     expect(sqs.messages(TASKS)[0]?.visibleAt).toBeLessThanOrEqual(Date.now());
     expect(vi.getTimerCount()).toBe(0);
@@ -367,7 +367,7 @@ describe('the end', () => {
     sqs.put(TASKS, taskFor());
     await pass(60_000);
     await ended(worker.stop());
-    worker.abort();
+    worker.abandon();
     await pass();
     await worker.settled();
     expect(logger.lines.at(-1)?.message).toBe('result not accepted by SQS; the task will be delivered again');

@@ -74,7 +74,7 @@ describe('a task', () => {
     expect(sqs.messages(QUEUE).map(({ groupId }) => groupId)).toEqual(['tenant-a', undefined]);
   });
 
-  it('is refused where it is larger than a message may be, attributes counted in', async () => {
+  it('a task larger than a message may be is refused, attributes counted in', async () => {
     const { sqs, dispatcher } = setUp({ marker: 'durable' });
     const frame = JSON.stringify(taskFor({ input: '' })).length + 'durable'.length + 'String'.length + '1'.length;
     await dispatcher.send(taskFor({ input: 'x'.repeat(1_048_576 - frame) }));
@@ -83,7 +83,7 @@ describe('a task', () => {
     expect(sqs.messages(QUEUE)).toHaveLength(1);
   });
 
-  it('with a partition is refused under a namespace: its worker listens under the bare prefix', async () => {
+  it('a partition is refused under a namespace: its worker listens under the bare prefix', async () => {
     const { sqs, dispatcher } = setUp({ namespace: 'eu' });
     await expect(dispatcher.send(taskFor({ group: 'step@acme' }))).rejects.toThrow(
       new ConfigurationError(
@@ -94,7 +94,7 @@ describe('a task', () => {
     expect(sqs.calls).toEqual([]);
   });
 
-  it('with a partition has a queue of its own', async () => {
+  it('a partition has a queue of its own', async () => {
     const { sqs, dispatcher } = setUp({}, new FakeSqs('durable-tasks-step_at_acme', QUEUE));
     await dispatcher.send(taskFor({ group: 'step@acme' }));
     expect(sqs.messages('durable-tasks-step_at_acme')).toHaveLength(1);
@@ -102,7 +102,7 @@ describe('a task', () => {
 });
 
 describe('a failure that passes', () => {
-  it('is tried again until SQS accepts', async () => {
+  it('a refused send is tried again until SQS accepts', async () => {
     const { sqs, dispatcher, logger } = setUp();
     let left = 5;
     sqs.fault = (operation) => {
@@ -121,13 +121,13 @@ describe('a failure that passes', () => {
     });
   });
 
-  it('of the look-up too', async () => {
+  it('a look-up that fails is tried again', async () => {
     const { sqs, dispatcher } = setUp();
     sqs.fault = (operation) => (operation === 'find' && sqs.callsOf('find').length < 4 ? transient() : undefined);
     expect(await outcome(dispatcher.send(taskFor()))).toBe('sent');
   });
 
-  it('of one entry of a batch costs its neighbours nothing', async () => {
+  it('an entry of a batch that fails costs its neighbours nothing', async () => {
     const { sqs, dispatcher } = setUp();
     let entries = 0;
     sqs.entryFault = (operation) => {
@@ -140,7 +140,7 @@ describe('a failure that passes', () => {
     expect(sqs.messages(QUEUE)).toHaveLength(3);
   });
 
-  it('for longer than dispatchTimeoutMs ends in a DispatchTimeoutError with its cause', async () => {
+  it('transient failures for longer than dispatchTimeoutMs end in a DispatchTimeoutError with its cause', async () => {
     const { sqs, dispatcher } = setUp({ timeoutMs: 60_000 });
     sqs.fault = () => transient('ServiceUnavailable');
     const error = await outcome(dispatcher.send(taskFor()));
@@ -151,7 +151,7 @@ describe('a failure that passes', () => {
     expect(last - 1_000_000).toBeLessThanOrEqual(60_000);
   });
 
-  it('at once with dispatchTimeoutMs: 0', async () => {
+  it('dispatchTimeoutMs: 0 makes the first failure the last', async () => {
     const { sqs, dispatcher } = setUp({ timeoutMs: 0 });
     sqs.fault = () => transient();
     await expect(dispatcher.send(taskFor())).rejects.toThrow(DispatchTimeoutError);
@@ -160,20 +160,20 @@ describe('a failure that passes', () => {
 });
 
 describe('a definite refusal', () => {
-  it('of a request rejects at once', async () => {
+  it('a refused request rejects at once', async () => {
     const { sqs, dispatcher } = setUp();
     sqs.fault = (operation) => (operation === 'send' ? definite('AccessDenied') : undefined);
     await expect(dispatcher.send(taskFor())).rejects.toThrow(new SqsRequestError('Test', 'AccessDenied', false));
     expect(sqs.callsOf('send')).toHaveLength(1);
   });
 
-  it('of an entry rejects at once', async () => {
+  it('a refused entry rejects at once', async () => {
     const { sqs, dispatcher } = setUp();
     sqs.entryFault = () => ({ ok: false, sqsCode: 'InvalidParameterValue', transient: false });
     await expect(dispatcher.send(taskFor())).rejects.toThrow(new SqsRequestError('SendMessageBatch', 'InvalidParameterValue', false));
   });
 
-  it('after failures that passed is no timeout', async () => {
+  it('a definite refusal after transient failures is no timeout', async () => {
     const { sqs, dispatcher } = setUp();
     sqs.fault = (operation) => {
       if (operation !== 'send') return undefined;
@@ -189,25 +189,25 @@ describe('a definite refusal', () => {
 });
 
 describe('a queue that was deleted since it was looked up', () => {
-  it('and made anew elsewhere is found', async () => {
+  it('a queue made anew elsewhere is found', async () => {
     const urls = ['https://sqs.eu-west-1.amazonaws.com/1/old', 'https://sqs.eu-west-1.amazonaws.com/1/new'];
     const { sqs, dispatcher } = setUp({ taskQueueUrl: () => urls[0] ?? '' }, new FakeSqs('old', 'new'));
     await dispatcher.send(taskFor());
     sqs.removeQueue('old');
     urls.shift();
-    await dispatcher.send(taskFor({ seq: 1 }));
+    expect(await outcome(dispatcher.send(taskFor({ seq: 1 })))).toBe('sent');
     expect(sqs.messages('new')).toHaveLength(1);
   });
 
-  it('is made anew with autoCreate', async () => {
+  it('autoCreate makes the queue anew', async () => {
     const { sqs, dispatcher } = setUp({ autoCreate: true });
     await dispatcher.send(taskFor());
     sqs.removeQueue(QUEUE);
-    await dispatcher.send(taskFor({ seq: 1 }));
+    expect(await outcome(dispatcher.send(taskFor({ seq: 1 })))).toBe('sent');
     expect(sqs.bodies(QUEUE)).toEqual([taskFor({ seq: 1 })]);
   });
 
-  it('and made a moment ago is waited for: SQS takes a second until it knows a new queue', async () => {
+  it('a queue made a moment ago is waited for: SQS takes a second until it knows it', async () => {
     const { sqs, dispatcher } = setUp({ autoCreate: true }, new FakeSqs());
     const unknown = () => new QueueNotFoundError('q', 'eu-west-1');
     sqs.fault = (operation) => ((operation === 'send' || operation === 'attributes') && Date.now() < 1_001_500 ? unknown() : undefined);
@@ -215,17 +215,24 @@ describe('a queue that was deleted since it was looked up', () => {
     expect(sqs.bodies(QUEUE)).toEqual([taskFor()]);
   });
 
-  it('less than a minute ago is waited for', async () => {
+  it('a queue deleted less than a minute ago is waited for', async () => {
     const { sqs, dispatcher } = setUp({ autoCreate: true }, new FakeSqs());
     sqs.fault = (operation, queue) =>
       operation === 'create' && queue === QUEUE && Date.now() < 1_060_000 ? transient('QueueDeletedRecently') : undefined;
     expect(await outcome(dispatcher.send(taskFor()))).toBe('sent');
   });
 
-  it('is refused without', async () => {
+  it('the dispatch is refused where autoCreate is off', async () => {
     const { sqs, dispatcher } = setUp();
     await dispatcher.send(taskFor());
     sqs.removeQueue(QUEUE);
-    await expect(dispatcher.send(taskFor())).rejects.toThrow(QueueNotFoundError);
+    expect(await outcome(dispatcher.send(taskFor({ seq: 1 })))).toBeInstanceOf(QueueNotFoundError);
+    expect(sqs.callsOf('find')).toHaveLength(2);
+  });
+
+  it('a literal URL of a queue that is gone is tried twice, not for as long as dispatchTimeoutMs', async () => {
+    const { sqs, dispatcher } = setUp({ taskQueueUrl: FakeSqs.url(QUEUE) }, new FakeSqs());
+    expect(await outcome(dispatcher.send(taskFor()))).toBeInstanceOf(QueueNotFoundError);
+    expect(sqs.callsOf('send')).toHaveLength(2);
   });
 });

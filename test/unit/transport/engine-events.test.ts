@@ -114,7 +114,7 @@ describe('the order of events that EventTurns rests on', () => {
     expect(news()).toEqual(['answer 2', 'run.completed', 'taken 2']);
   });
 
-  it('and it waits in it for a step with timeoutMs', async () => {
+  it('the turn that a result begins waits within its promise for a step with timeoutMs', async () => {
     const { start, news, transport, logged } = engineOf(async (ctx) => [
       await ctx.step('a', 1),
       await ctx.step('b', 2, { timeoutMs: 60_000 }),
@@ -276,7 +276,7 @@ describe('the order of events that EventTurns rests on', () => {
     expect(settled).toEqual(['step.completed 0 after answer 0', 'step.completed 1 after taken 1', 'step.failed 2 after answer 2']);
   });
 
-  it('where another instance has locked the run, the step is settled, no turn comes, and the promise resolves', async () => {
+  it('a run that another instance has locked: the step is settled, no turn comes, and the promise resolves', async () => {
     const { start, news, transport, store, settled, clock } = engineOf((ctx) => ctx.step('a', 1));
     await start('run.suspended');
     news();

@@ -6,9 +6,8 @@ import { QueueDirectory } from '../../../src/sqs/queue-directory.ts';
 import { Sender } from '../../../src/sqs/sender.ts';
 import { systemTiming } from '../../../src/time.ts';
 import { Dispatcher } from '../../../src/transport/dispatcher.ts';
-import { ResultOrder } from '../../../src/transport/result-order.ts';
-import { ResultReceiver } from '../../../src/transport/result-receiver.ts';
-import { TimedTurns } from '../../../src/transport/timed-turns.ts';
+import { UnattachedEngine } from '../../../src/transport/engine/unattached-engine.ts';
+import { ResultReceiver } from '../../../src/transport/results/result-receiver.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { taskFor } from '../../support/sqs-records.ts';
 import { FakeSqs } from './fake-sqs.ts';
@@ -96,7 +95,7 @@ describe('dispatch', () => {
     await expect(dispatcher.send(taskFor({ input: LARGE }))).rejects.toBeInstanceOf(PayloadStoreError);
   });
 
-  it('of a task that is too large says that there is a payloadStore option', () => {
+  it('TaskTooLargeError says that there is a payloadStore option', () => {
     expect(new TaskTooLargeError(taskFor(), 2_000_000, 1_048_576).message).toContain('payloadStore');
   });
 });
@@ -105,19 +104,16 @@ describe('a result whose body is stored', () => {
   function receiving(payloadStore?: MemoryPayloads) {
     const all = setUp();
     const handled: unknown[] = [];
-    const order = new ResultOrder(() => new TimedTurns(0), 60_000);
+    const engine = new UnattachedEngine(0);
     const receiver = new ResultReceiver({
       api: all.sqs,
-      queueUrl: async () => FakeSqs.url(RESULTS),
+      queues: { resultsQueueUrl: async () => FakeSqs.url(RESULTS) },
       waitTimeSeconds: 20,
       marker: undefined,
       payloadStore,
-      saved: () => false,
-      order: () => order,
+      session: { engine },
+      maxHoldMs: 60_000,
       handler: async (result) => void handled.push(result),
-      turnMissing: () => false,
-      continueRun: async () => undefined,
-      takenForOther: () => undefined,
       onError: (error) => all.errors.push(error),
       logger: all.logger,
       timing,
@@ -129,7 +125,7 @@ describe('a result whose body is stored', () => {
   const stored = async (store: MemoryPayloads) =>
     encodePointer(await store.put(JSON.stringify(result), { kind: 'result', runId: 'run', stepId: 'run:0', seq: 0 }));
 
-  it('is read and handed over', async () => {
+  it('a stored result is read and given to the engine', async () => {
     const store = new MemoryPayloads();
     const { sqs, handled } = receiving(store);
     sqs.put(RESULTS, await stored(store));
@@ -142,7 +138,7 @@ describe('a result whose body is stored', () => {
     ['is denied', denied()],
     ['cannot be had now', unavailable()],
     ['is missing', new PayloadStoreError('missing', 'no such object')],
-  ])('that %s is kept and tried again with growing delay, while the others go on', async (_what, error) => {
+  ])('a stored body that %s is redelivered with growing delay, while the others go on', async (_what, error) => {
     const store = new MemoryPayloads();
     const { sqs, handled, errors, logger } = receiving(store);
     sqs.put(RESULTS, await stored(store));
@@ -157,7 +153,7 @@ describe('a result whose body is stored', () => {
     expect(errors).toEqual([error, error, error, error]);
     expect(logger.lines[0]).toMatchObject({
       level: 'error',
-      message: 'the stored body of a result cannot be read; it will be delivered again',
+      message: 'the stored body of a result cannot be read; it will be redelivered',
       fields: { messageId: 'm1', receiveCount: 1, errorCode: 'payload_store', delaySeconds: 1 },
     });
     store.fault = undefined;
@@ -166,7 +162,7 @@ describe('a result whose body is stored', () => {
     expect(sqs.messages(RESULTS)).toEqual([]);
   });
 
-  it('is kept where no payloadStore was given, and the error says which option is missing', async () => {
+  it('a stored result is kept where no payloadStore was given, and the error says which option is missing', async () => {
     const { sqs, handled, errors } = receiving();
     sqs.put(RESULTS, await stored(new MemoryPayloads()));
     await pass();

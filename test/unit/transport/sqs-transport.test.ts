@@ -236,7 +236,7 @@ describe('start', () => {
     expect(sqs.messages(RESULTS)).toHaveLength(1);
   });
 
-  it('does nothing once the transport is closed', async () => {
+  it('start and handle do nothing once the transport is closed', async () => {
     const { sqs, transport } = withHandler();
     await ended(transport.close());
     transport.start();
@@ -261,7 +261,7 @@ describe('handle', () => {
     ]);
   });
 
-  it('with a group serves exactly its queue, for all steps', async () => {
+  it('serves exactly the queue of its group, for all steps', async () => {
     const sqs = new FakeSqs('durable-tasks-group', RESULTS);
     const { transport } = setUp({ group: 'group' }, sqs);
     transport.handle('a', () => 'A');
@@ -273,7 +273,7 @@ describe('handle', () => {
     expect(new Set(sqs.callsOf('receive').map(({ queue }) => queue))).toEqual(new Set(['durable-tasks-group']));
   });
 
-  it('does nothing with consumeTasks: false', async () => {
+  it('consumeTasks: false makes it do nothing', async () => {
     const { sqs, transport } = setUp({ consumeTasks: false });
     transport.handle('step', () => 1);
     sqs.put(TASKS, taskFor());
@@ -297,7 +297,7 @@ describe('one engine', () => {
     );
   });
 
-  it('is what attach is given: all else is refused', () => {
+  it('attach refuses what is no engine', () => {
     const { transport } = setUp();
     for (const [given, kind] of [
       [undefined, 'nothing'],
@@ -317,7 +317,7 @@ describe('one engine', () => {
     );
   });
 
-  it('is let go of by close', async () => {
+  it('close ends the subscription to the engine', async () => {
     const { transport } = setUp();
     const engine = fakeEngine();
     transport.attach(engine);
@@ -332,7 +332,7 @@ describe('one engine', () => {
 });
 
 describe('results', () => {
-  it('attached: are held until the turn has ended that dispatched their step', async () => {
+  it('attached: results are held until the turn has ended that dispatched their step', async () => {
     const { sqs, transport, handled } = withHandler();
     const engine = fakeEngine();
     transport.attach(engine);
@@ -346,7 +346,7 @@ describe('results', () => {
     expect(handled).toEqual(['run:0']);
   });
 
-  it('attached: for a minute at most, or resultHoldMs', async () => {
+  it('attached: results are held for a minute at most, or resultHoldMs', async () => {
     for (const [options, holdMs] of [
       [{}, 60_000],
       [{ resultHoldMs: 500 }, 500],
@@ -366,7 +366,7 @@ describe('results', () => {
     }
   });
 
-  it('not attached: are held for a quarter of a second past their dispatch, or resultHoldMs', async () => {
+  it('unattached: results are held for a quarter of a second past their dispatch, or resultHoldMs', async () => {
     for (const [options, holdMs] of [
       [{}, 250],
       [{ resultHoldMs: 1_000 }, 1_000],
@@ -383,7 +383,7 @@ describe('results', () => {
     }
   });
 
-  it('not attached: a step whose turn waits for it in memory within a delivery is not held back, however long its worker takes', async () => {
+  it('unattached: a step that its turn awaits in memory is not held, however long its worker takes', async () => {
     const answered = deferred<void>();
     const { sqs, transport, handled } = withHandler(async ({ seq }) => {
       if (seq === 1) return answered.resolve();
@@ -426,7 +426,7 @@ describe('results', () => {
 });
 
 describe('onError', () => {
-  it('is told of what is survived', async () => {
+  it('hears of what is survived', async () => {
     const errors: unknown[] = [];
     const { sqs } = withHandler(undefined, { onError: (error) => errors.push(error) });
     sqs.fault = (operation) => (operation === 'receive' ? transient('ServiceUnavailable') : undefined);
@@ -452,7 +452,7 @@ describe('onError', () => {
     expect(JSON.stringify(logger.lines)).not.toContain('4111');
   });
 
-  it('and so may the logger: no loop ends and no dispatch fails for it', async () => {
+  it('a logger may throw, too: no loop ends and no dispatch fails for it', async () => {
     const broken = () => {
       throw new Error('disk full');
     };
@@ -485,13 +485,13 @@ describe('groupHealth', () => {
     });
   });
 
-  it.each([{}, { autoCreate: true }])('of a queue that is not there is nothing and nobody, and makes none: %o', async (options) => {
+  it.each([{}, { autoCreate: true }])('tells of nothing and nobody where there is no such queue, and makes none: %o', async (options) => {
     const { sqs, transport } = setUp(options, new FakeSqs());
     expect(await transport.groupHealth('step')).toEqual({ group: 'step', depth: 0, liveWorkers: [] });
     expect(sqs.queueNames).toEqual([]);
   });
 
-  it('of a group that another transport of the pool serves leaves the engine its report', async () => {
+  it('leaves the engine its report of a group that another transport of the pool serves', async () => {
     const { transport } = setUp({ autoStart: false });
     const theirs = { group: 'elsewhere', depth: 1, liveWorkers: [{ group: 'elsewhere', instanceId: 'them', lastBeatAt: 1 }] };
     const other: Transport = {
@@ -509,7 +509,7 @@ describe('groupHealth', () => {
     expect(health).toMatchObject(theirs);
   });
 
-  it('is refused where SQS cannot tell', async () => {
+  it('rejects where SQS cannot tell', async () => {
     const { sqs, transport } = setUp();
     sqs.fault = (operation) => (operation === 'attributes' ? definite('AccessDenied') : undefined);
     await expect(transport.groupHealth('step')).rejects.toThrow('AccessDenied');
@@ -523,7 +523,7 @@ describe('groupHealth', () => {
     expect(await transport.groupHealth('step')).toMatchObject({ depth: 0, liveWorkers: [{ instanceId: 'aws-lambda' }] });
   });
 
-  it('is known to the engine, which asks for no more than it can tell', () => {
+  it('the transport has no method that would promise more', () => {
     const { transport } = setUp();
     expect(transport).not.toHaveProperty('listWorkerGroups');
     expect(transport).not.toHaveProperty('readWorkerDescriptors');
@@ -558,7 +558,7 @@ describe('close', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('gives back what was held, at once', async () => {
+  it('has what was held redelivered at once', async () => {
     const { sqs, transport, handled } = withHandler();
     const engine = fakeEngine();
     transport.attach(engine);
@@ -626,7 +626,7 @@ describe('close', () => {
     expect(closedAt - startedAt).toBeLessThanOrEqual(boundMs + 1);
     expect(logger.lines).toContainEqual({
       level: 'warn',
-      message: 'closed before everything was finished; what was not will be delivered again',
+      message: 'closed before everything was finished; what was not will be redelivered',
       fields: { timeoutMs: boundMs },
     });
     await pass(120_000);
@@ -643,7 +643,7 @@ describe('close', () => {
     await ended(transport.close());
   });
 
-  it('before anything was started', async () => {
+  it('ends at once where nothing was started', async () => {
     const { sqs, transport } = withHandler();
     await ended(transport.close());
     await pass(1_000);
@@ -651,7 +651,7 @@ describe('close', () => {
     await expect(setUp().transport.close()).resolves.toBeUndefined();
   });
 
-  it('after it, a task is still sent: a refusal would fail its run for good', async () => {
+  it('a task is still sent afterwards: a refusal would fail its run for good', async () => {
     const { sqs, transport } = setUp();
     transport.attach(fakeEngine());
     await ended(transport.close());
@@ -708,7 +708,7 @@ describe('a result that was rejected after its checkpoint was saved', () => {
     }
   });
 
-  it('comes again where the run cannot be resumed', async () => {
+  it('has the result redelivered where the run cannot be resumed', async () => {
     const resume = vi.fn(async () => {
       if (resume.mock.calls.length === 1) throw new Error('store is down');
       engine.emit('run.suspended');
@@ -725,7 +725,7 @@ describe('a result that was rejected after its checkpoint was saved', () => {
     expect(sqs.messages(RESULTS)).toEqual([]);
   });
 
-  it('that another namespace is to continue is left to it', async () => {
+  it('leaves a run to another namespace that is to continue it', async () => {
     const resume = vi.fn(async () => {
       throw new Error('namespace-mismatch');
     });
@@ -737,7 +737,7 @@ describe('a result that was rejected after its checkpoint was saved', () => {
     expect(sqs.messages(RESULTS)).toEqual([]);
   });
 
-  it('with the real engine: the run goes on at once, and does not sleep for five minutes', async () => {
+  it('lets the run of a real engine go on at once: it does not sleep for five minutes', async () => {
     const store = new (class extends InMemoryStateStore {
       failures = 0;
       override async updateRun(...args: Parameters<InMemoryStateStore['updateRun']>): Promise<void> {
@@ -772,7 +772,7 @@ describe('a result that was rejected after its checkpoint was saved', () => {
     await ended(transport.close());
   });
 
-  it('with the real engine: also where the turn failed before it dispatched anything', async () => {
+  it('lets the run of a real engine go on, too, where the turn failed before it dispatched anything', async () => {
     const store = new (class extends InMemoryStateStore {
       failing = false;
       override async listCheckpoints(...args: Parameters<InMemoryStateStore['listCheckpoints']>) {
@@ -805,7 +805,7 @@ describe('a result that was rejected after its checkpoint was saved', () => {
 });
 
 describe('results of a turn whose end was never written', () => {
-  it('with the real engine: are handed over one after the other when they are overdue, and the next step is dispatched once', async () => {
+  it('a real engine is given them one after the other when they are overdue, and dispatches the next step once', async () => {
     const store = new (class extends InMemoryStateStore {
       failing = true;
       override async updateRun(...args: Parameters<InMemoryStateStore['updateRun']>): Promise<void> {
@@ -871,7 +871,7 @@ describe('a result of which no turn came, since another instance is in a turn of
     return { ...all, engine, resumes };
   }
 
-  it('has the run resumed until a turn came of it; only then is it deleted, and the next one handed over', async () => {
+  it('has the run resumed until a turn came of it; only then is it deleted, and the next one given to the engine', async () => {
     const { sqs, handled, resumes, logger } = lockedRun(6);
     sqs.put(RESULTS, resultOf(0));
     sqs.put(RESULTS, resultOf(1));
@@ -887,7 +887,7 @@ describe('a result of which no turn came, since another instance is in a turn of
     expect(logger.lines).toEqual([]);
   });
 
-  it('not where one came', async () => {
+  it('resumes no run whose turn came', async () => {
     const { sqs, resumes } = lockedRun(0);
     sqs.put(RESULTS, resultOf(0));
     await pass(2_000);
@@ -895,7 +895,7 @@ describe('a result of which no turn came, since another instance is in a turn of
     expect(sqs.messages(RESULTS)).toEqual([]);
   });
 
-  it('not for a duplicate, of which none can come', async () => {
+  it('resumes no run for a duplicate, of which no turn can come', async () => {
     const { sqs, resumes, engine, transport } = lockedRun(100);
     expect(engine.listeners.size).toBe(1);
     await ended(transport.close());
@@ -908,7 +908,7 @@ describe('a result of which no turn came, since another instance is in a turn of
     expect(sqs.messages(RESULTS)).toEqual([]);
   });
 
-  it('not where the run has ended', async () => {
+  it('resumes no run that has ended', async () => {
     const { sqs, resumes } = lockedRun(100, 'cancelled');
     sqs.put(RESULTS, resultOf(0));
     await pass(2_000);
@@ -916,13 +916,13 @@ describe('a result of which no turn came, since another instance is in a turn of
     expect(sqs.messages(RESULTS)).toEqual([]);
   });
 
-  it('for a minute; then it is delivered again', async () => {
+  it('has the result redelivered after a minute', async () => {
     const { sqs, resumes, logger } = lockedRun(100);
     sqs.put(RESULTS, resultOf(0));
     await pass(70_000);
     expect(resumes.length).toBeGreaterThan(30);
     expect(sqs.messages(RESULTS)[0]?.receiveCount).toBe(2);
-    expect(logger.lines).toMatchObject([{ message: 'the engine rejected a result; it will be delivered again' }]);
+    expect(logger.lines).toMatchObject([{ message: 'the engine rejected a result; it will be redelivered' }]);
     await pass(120_000);
     expect(sqs.messages(RESULTS)).toEqual([]);
   });
@@ -982,7 +982,7 @@ describe('two instances of the real engine over one store', () => {
     await ended(transport.close());
   });
 
-  it('also where the other has died in it: once its lock is free', async () => {
+  it('the one that is given a result in whose turn the other has died continues the run once its lock is free', async () => {
     const store = new InMemoryStateStore();
     const sqs = new FakeSqs('durable-tasks-a', RESULTS);
     const { transport } = setUp({}, sqs);
@@ -1056,7 +1056,7 @@ describe('FIFO queues', () => {
     [{ fifo: { results: true } }, true],
     [{ resultsQueueUrl: FakeSqs.url('durable-results.fifo') }, true],
     [{}, false],
-  ])('without attach warn of steps that are awaited in memory (%o: %s)', async (options, warns) => {
+  ])('a transport that is not attached warns of steps that are awaited in memory (%o: %s)', async (options, warns) => {
     const sqs = new FakeSqs(...FIFO_QUEUES, TASKS, RESULTS);
     const { transport, logger } = setUp({ client: sqs.client(), ...options }, sqs);
     transport.onResult(async () => undefined);

@@ -1,16 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { TransportClosedError } from '../../../src/errors.ts';
-import { encodePointer } from '../../../src/payloads/pointer.ts';
-import { systemTiming } from '../../../src/time.ts';
-import { ResultOrder } from '../../../src/transport/result-order.ts';
-import { ResultReceiver, type ResultReceiverOptions } from '../../../src/transport/result-receiver.ts';
-import { TimedTurns } from '../../../src/transport/timed-turns.ts';
-import type { StepResult } from '../../../src/wire/step-result.ts';
-import { capturingLogger } from '../../support/capturing-logger.ts';
-import { deferred } from '../../support/deferred.ts';
-import { ended } from './ended.ts';
-import { FakeSqs } from './fake-sqs.ts';
-import { MemoryPayloads, unavailable } from './memory-payloads.ts';
+import { encodePointer } from '../../../../src/payloads/pointer.ts';
+import { systemTiming } from '../../../../src/time.ts';
+import type { ReceivedResult } from '../../../../src/transport/engine/result-order.ts';
+import { UnattachedEngine } from '../../../../src/transport/engine/unattached-engine.ts';
+import { ResultReceiver, type ResultReceiverOptions } from '../../../../src/transport/results/result-receiver.ts';
+import type { StepResult } from '../../../../src/wire/step-result.ts';
+import { capturingLogger } from '../../../support/capturing-logger.ts';
+import { deferred } from '../../../support/deferred.ts';
+import { ended } from '../ended.ts';
+import { FakeSqs } from '../fake-sqs.ts';
+import { MemoryPayloads, unavailable } from '../memory-payloads.ts';
 
 const QUEUE = 'durable-results.fifo';
 
@@ -24,22 +23,34 @@ afterEach(() => {
 const pass = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
 const resultOf = (runId: string, seq: number): StepResult => ({ runId, seq, stepId: `${runId}:${seq}`, status: 'completed' });
 
-function setUp(options: Partial<ResultReceiverOptions> = {}, order = new ResultOrder(() => new TimedTurns(0), 60_000)) {
+/** The engine's side, with what it was given. */
+class NotingEngine extends UnattachedEngine {
+  readonly given: ReceivedResult[] = [];
+
+  override give(received: ReceivedResult): Promise<void> {
+    this.given.push(received);
+    return super.give(received);
+  }
+
+  /** As where a turn of the run awaits a step in memory, and the engine has saved the result that began it. */
+  deleteEarly(runId: string): void {
+    for (const { result, deleteEarly } of this.given) if (result.runId === runId) deleteEarly?.();
+  }
+}
+
+function setUp(options: Partial<ResultReceiverOptions> = {}, engine = new NotingEngine(0)) {
   const sqs = new FakeSqs(QUEUE);
   const logger = capturingLogger();
   const errors: unknown[] = [];
   const handled: string[] = [];
   const receiver = new ResultReceiver({
     api: sqs,
-    queueUrl: async () => FakeSqs.url(QUEUE),
+    queues: { resultsQueueUrl: async () => FakeSqs.url(QUEUE) },
     waitTimeSeconds: 20,
     marker: undefined,
     payloadStore: undefined,
-    saved: () => false,
-    order: () => order,
-    turnMissing: () => false,
-    continueRun: async () => undefined,
-    takenForOther: () => undefined,
+    session: { engine },
+    maxHoldMs: 60_000,
     onError: (error) => errors.push(error),
     logger,
     timing: { ...systemTiming, random: () => 1 },
@@ -56,11 +67,11 @@ function setUp(options: Partial<ResultReceiverOptions> = {}, order = new ResultO
   ] as const)
     sqs.putInGroup(QUEUE, runId, resultOf(runId, seq));
   receiver.start();
-  return { sqs, receiver, logger, errors, handled, order };
+  return { sqs, receiver, logger, errors, handled, engine };
 }
 
 describe('results of one run on a FIFO queue', () => {
-  it('are handed over one after the other, the next when the one before it is deleted; runs do not wait for each other', async () => {
+  it('each result waits until the one before it is deleted; runs do not wait for each other', async () => {
     const turn = deferred<void>();
     const { sqs, handled } = setUp({ handler: ({ stepId }) => (stepId === 'a:0' ? turn.promise : Promise.resolve()) });
     await pass(5_000);
@@ -71,7 +82,7 @@ describe('results of one run on a FIFO queue', () => {
     expect(sqs.messages(QUEUE)).toEqual([]);
   });
 
-  it('wait for a delete that is slow', async () => {
+  it('each result waits for a delete that is slow', async () => {
     const deleted = deferred<void>();
     const { sqs, handled } = setUp();
     const deleteMessages = sqs.deleteMessages.bind(sqs);
@@ -86,7 +97,7 @@ describe('results of one run on a FIFO queue', () => {
     expect(handled).toEqual(['a:0', 'b:0', 'a:1']);
   });
 
-  it('go back together, unseen but for the first, where the engine rejects it, and come again in order', async () => {
+  it('all of a group are redelivered in order where the engine rejects the first one', async () => {
     let fails = true;
     const { sqs, handled } = setUp({
       handler: async ({ stepId }) => {
@@ -102,23 +113,23 @@ describe('results of one run on a FIFO queue', () => {
     expect(sqs.messages(QUEUE)).toEqual([]);
   });
 
-  it('go back at once, all of them, where the transport closes before the first was handed over', async () => {
-    const order = new ResultOrder(() => new TimedTurns(0), 60_000);
-    const closing = deferred<void>();
-    order.submit = () => closing.promise;
-    const { sqs, receiver, handled, errors } = setUp({}, order);
+  it('all of a group are redelivered at once where the transport closes before the first was given to the engine', async () => {
+    const held = new NotingEngine(60_000);
+    for (const [runId, seq] of [
+      ['a', 0],
+      ['b', 0],
+    ] as const)
+      held.dispatching(resultOf(runId, seq));
+    const { sqs, receiver, handled, errors } = setUp({}, held);
     await pass();
-    const stopped = receiver.stop();
-    await pass(1_000);
-    await stopped;
-    closing.reject(new TransportClosedError('closed'));
+    await ended(receiver.stop());
     await pass();
     expect(handled).toEqual([]);
     expect(sqs.visibilities).toEqual([0, 0, 0]);
     expect(errors).toEqual([]);
   });
 
-  it('are not held up by a body that is no result, nor received as often: its receives are used up soon, and theirs would be too', async () => {
+  it('a body that is no result holds up none of its group, and uses up no receives but its own', async () => {
     const { sqs, handled } = setUp();
     for (const body of ['no result', resultOf('c', 1), resultOf('c', 2)]) sqs.putInGroup(QUEUE, 'c', body);
     await pass();
@@ -131,7 +142,7 @@ describe('results of one run on a FIFO queue', () => {
     expect(sqs.messages(QUEUE)[0]?.receiveCount).toBeGreaterThan(95);
   });
 
-  it('wait for one whose stored body is out of reach: it comes again, and they behind it', async () => {
+  it('results wait for one whose stored body is out of reach: it is redelivered, and they behind it', async () => {
     const payloadStore = new MemoryPayloads();
     const pointer = await payloadStore.put(JSON.stringify(resultOf('c', 0)), { kind: 'result', runId: 'c', stepId: 'c:0', seq: 0 });
     payloadStore.fault = unavailable();
@@ -145,7 +156,7 @@ describe('results of one run on a FIFO queue', () => {
     expect(handled.slice(3)).toEqual(['c:0', 'c:1']);
   });
 
-  it('nor by one whose stored body is gone', async () => {
+  it('a result whose stored body is gone holds up none of its group', async () => {
     const { sqs, handled } = setUp();
     sqs.putInGroup(QUEUE, 'c', encodePointer({ bucket: 'b', key: 'k' }));
     sqs.putInGroup(QUEUE, 'c', resultOf('c', 1));
@@ -156,37 +167,32 @@ describe('results of one run on a FIFO queue', () => {
   });
 });
 
-describe('a turn that waits in memory for a step', () => {
-  it('has the message of the result that began it deleted, once that is saved: SQS would deliver nothing else of the run', async () => {
+describe('a result of which the message is deleted within its turn', () => {
+  const turnOf = (stepId: string) => {
     const turn = deferred<void>();
-    let saved = false;
-    const { sqs, receiver, handled } = setUp({
-      saved: () => saved,
-      handler: ({ stepId }) => (stepId === 'a:0' ? turn.promise : Promise.resolve()),
-    });
-    await pass();
-    receiver.turnAwaits('a');
+    return { turn, handler: (result: StepResult) => (result.stepId === stepId ? turn.promise : Promise.resolve()) };
+  };
+
+  it('lets the next one of its group be given, and is deleted once', async () => {
+    const { turn, handler } = turnOf('a:0');
+    const { sqs, engine, handled } = setUp({ handler });
     await pass();
     expect(handled).toEqual(['a:0', 'b:0']);
-    saved = true;
-    receiver.turnAwaits('a');
+    engine.deleteEarly('a');
     await pass();
-    expect(sqs.callsOf('delete').length).toBeGreaterThan(1);
     expect(sqs.messages(QUEUE).map(({ body }) => body)).toEqual([JSON.stringify(resultOf('a', 1))]);
     turn.resolve();
     await pass();
+    expect(handled).toEqual(['a:0', 'b:0', 'a:1']);
     expect(sqs.messages(QUEUE)).toEqual([]);
     expect(sqs.callsOf('delete')).toHaveLength(3);
   });
 
-  it('and then fails is told of; the saved result stays deleted', async () => {
-    const turn = deferred<void>();
-    const { sqs, receiver, errors, logger } = setUp({
-      saved: () => true,
-      handler: ({ stepId }) => (stepId === 'a:0' ? turn.promise : Promise.resolve()),
-    });
+  it('stays deleted where the turn fails, and that is told', async () => {
+    const { turn, handler } = turnOf('a:0');
+    const { sqs, engine, receiver, errors, logger } = setUp({ handler });
     await pass();
-    receiver.turnAwaits('a');
+    engine.deleteEarly('a');
     turn.reject(new Error('store is down'));
     await pass(60_000);
     await ended(receiver.stop());
@@ -197,28 +203,13 @@ describe('a turn that waits in memory for a step', () => {
     expect(sqs.messages(QUEUE)).toEqual([]);
   });
 
-  it('has it deleted too once the engine has taken it and the run is being continued', async () => {
-    const continued = deferred<void>();
-    const { sqs, receiver } = setUp({ turnMissing: ({ stepId }) => stepId === 'a:0', continueRun: () => continued.promise });
+  it('counts as under way until its turn has ended, though the message is gone', async () => {
+    const { turn, handler } = turnOf('b:0');
+    const { engine, receiver } = setUp({ handler });
     await pass();
-    expect(sqs.messages(QUEUE)).toHaveLength(2);
-    receiver.turnAwaits('a');
-    await pass();
-    expect(sqs.messages(QUEUE).map(({ body }) => body)).toEqual([JSON.stringify(resultOf('a', 1))]);
-    continued.resolve();
-    await pass();
-    expect(sqs.messages(QUEUE)).toEqual([]);
-  });
-
-  it('is settled only when that turn has ended, though the message is gone', async () => {
-    const turn = deferred<void>();
-    const { receiver } = setUp({ saved: () => true, handler: ({ stepId }) => (stepId === 'b:0' ? turn.promise : Promise.resolve()) });
-    await pass();
-    receiver.turnAwaits('b');
+    engine.deleteEarly('b');
     await pass(1_000);
-    const stopped = receiver.stop();
-    await pass(1_000);
-    await stopped;
+    await ended(receiver.stop());
     let settled = false;
     const done = receiver.settled().then(() => {
       settled = true;
@@ -228,10 +219,5 @@ describe('a turn that waits in memory for a step', () => {
     turn.resolve();
     await pass();
     await done;
-  });
-
-  it('is none of ours where no result of the run is with the engine', () => {
-    const { receiver } = setUp();
-    expect(() => receiver.turnAwaits('unknown')).not.toThrow();
   });
 });

@@ -1,18 +1,11 @@
-import {
-  type EngineEvent,
-  type EngineEventType,
-  InMemoryStateStore,
-  type RemoteTask,
-  type RunStatus,
-  WorkflowEngine,
-} from '@dudousxd/nestjs-durable-core';
+import { type EngineEvent, InMemoryStateStore, type RemoteTask, type RunStatus, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { SqsTransport } from '../../../src/transport/index.ts';
-import { OverwrittenRuns } from '../../../src/transport/overwritten-runs.ts';
-import { capturingLogger } from '../../support/capturing-logger.ts';
-import { type Deferred, deferred } from '../../support/deferred.ts';
-import { ended } from './ended.ts';
-import { FakeSqs, pass } from './fake-sqs.ts';
+import { EndedRuns } from '../../../../src/transport/engine/ended-runs.ts';
+import { SqsTransport } from '../../../../src/transport/index.ts';
+import { capturingLogger } from '../../../support/capturing-logger.ts';
+import { type Deferred, deferred } from '../../../support/deferred.ts';
+import { ended } from '../ended.ts';
+import { FakeSqs, pass } from '../fake-sqs.ts';
 
 function useFakeTimers() {
   beforeEach(() => {
@@ -25,63 +18,49 @@ function useFakeTimers() {
 
 function watched() {
   const overwritten: string[] = [];
-  const runs = new OverwrittenRuns((runId) => overwritten.push(runId));
-  const emit = (type: EngineEventType, runId = 'run', kind?: 'remote' | 'local') =>
-    runs.event({ type, runId, at: new Date(), ...(kind === undefined ? {} : { kind }) });
-  return { runs, overwritten, emit };
+  const runs = new EndedRuns((runId) => overwritten.push(runId));
+  return { runs, overwritten };
 }
 
-describe('OverwrittenRuns', () => {
-  it.each<EngineEventType>(['run.completed', 'run.failed'])('notices run.suspended after %s, once', (end) => {
-    const { overwritten, emit } = watched();
-    emit(end);
-    emit('run.suspended');
-    emit('run.suspended');
+describe('EndedRuns', () => {
+  it('notices a run that is suspended after its end, once', () => {
+    const { runs, overwritten } = watched();
+    runs.ended('run');
+    runs.suspended('run');
+    runs.suspended('run');
     expect(overwritten).toEqual(['run']);
   });
 
   it('notices it again where the run has ended again', () => {
-    const { overwritten, emit } = watched();
+    const { runs, overwritten } = watched();
     for (let times = 0; times < 2; times += 1) {
-      emit('run.completed');
-      emit('run.suspended');
+      runs.ended('run');
+      runs.suspended('run');
     }
     expect(overwritten).toEqual(['run', 'run']);
   });
 
   it('leaves runs alone that have not ended, and other runs', () => {
-    const { overwritten, emit } = watched();
-    emit('run.started');
-    emit('run.suspended');
-    emit('run.completed', 'another');
-    emit('run.suspended');
+    const { runs, overwritten } = watched();
+    runs.suspended('run');
+    runs.ended('another');
+    runs.suspended('run');
     expect(overwritten).toEqual([]);
   });
 
-  it('leaves a run alone that was started again, or waits for a result again', () => {
-    const { overwritten, emit } = watched();
-    emit('run.failed');
-    emit('run.started');
-    emit('run.suspended');
-    emit('run.failed');
-    emit('step.started', 'run', 'remote');
-    emit('run.suspended');
+  it('leaves a run alone that goes on', () => {
+    const { runs, overwritten } = watched();
+    runs.ended('run');
+    runs.forget('run');
+    runs.suspended('run');
     expect(overwritten).toEqual([]);
-  });
-
-  it('a local step that the late pass runs once more changes nothing', () => {
-    const { overwritten, emit } = watched();
-    emit('run.completed');
-    emit('step.started', 'run', 'local');
-    emit('run.suspended');
-    expect(overwritten).toEqual(['run']);
   });
 
   it('remembers the last five thousand ends', () => {
-    const { overwritten, emit } = watched();
-    for (let index = 0; index < 15_000; index += 1) emit('run.completed', `run-${index}`);
-    emit('run.suspended', 'run-0');
-    emit('run.suspended', 'run-10000');
+    const { runs, overwritten } = watched();
+    for (let index = 0; index < 15_000; index += 1) runs.ended(`run-${index}`);
+    runs.suspended('run-0');
+    runs.suspended('run-10000');
     expect(overwritten).toEqual(['run-10000']);
   });
 });
@@ -89,29 +68,29 @@ describe('OverwrittenRuns', () => {
 describe('a run that ended by the result of a step that another instance dispatched', () => {
   useFakeTimers();
 
-  it('is looked at once more', () => {
-    const { runs, overwritten, emit } = watched();
-    emit('run.completed');
-    runs.takenForOther('run');
+  it('it is looked at once more', () => {
+    const { runs, overwritten } = watched();
+    runs.ended('run');
+    runs.resultOfOther('run');
     expect(overwritten).toEqual([]);
     vi.advanceTimersByTime(60_000);
     expect(overwritten).toEqual(['run']);
   });
 
-  it('is left alone where the result did not end it, or it has begun again', () => {
-    const { runs, overwritten, emit } = watched();
-    runs.takenForOther('run');
-    emit('run.completed', 'another');
-    runs.takenForOther('another');
-    emit('run.started', 'another');
+  it('it is left alone where the result did not end it, or it has begun again', () => {
+    const { runs, overwritten } = watched();
+    runs.resultOfOther('run');
+    runs.ended('another');
+    runs.resultOfOther('another');
+    runs.forget('another');
     vi.advanceTimersByTime(60_000);
     expect(overwritten).toEqual([]);
   });
 
-  it('is left alone once the transport is closed', () => {
-    const { runs, emit } = watched();
-    emit('run.completed');
-    runs.takenForOther('run');
+  it('it is left alone once the transport is closed', () => {
+    const { runs } = watched();
+    runs.ended('run');
+    runs.resultOfOther('run');
     runs.stop();
     expect(vi.getTimerCount()).toBe(0);
   });
@@ -166,7 +145,7 @@ describe('a pass of the engine that is late', () => {
     return { store, logger, transport, release };
   }
 
-  it('does not leave a completed run asleep', async () => {
+  it('a completed run is not left asleep', async () => {
     const { store, logger, transport, release } = await overtaken();
     await release();
     await pass();
@@ -187,7 +166,7 @@ describe('a pass of the engine that is late', () => {
     await ended(transport.close());
   });
 
-  it('where the store fails at that moment, a line tells that the run sleeps', async () => {
+  it('a line tells that the run sleeps where the store fails at that moment', async () => {
     const { store, logger, transport, release } = await overtaken();
     store.readsFail = true;
     await release();
@@ -202,7 +181,7 @@ describe('a pass of the engine that is late', () => {
     await ended(transport.close());
   });
 
-  it('does not leave a run asleep that another instance had completed', async () => {
+  it('a run that another instance had completed is not left asleep', async () => {
     const sqs = new FakeSqs('durable-results');
     const transport = new SqsTransport({ client: sqs.client(), logger: capturingLogger() });
     let status: RunStatus = 'completed';
@@ -266,7 +245,7 @@ describe('an instance that writes late that its run sleeps', () => {
     return { store, logger: second.logger, writesSuspended, close };
   }
 
-  it('does not leave the run asleep that another had completed meanwhile', async () => {
+  it('a run that another instance had completed meanwhile is not left asleep', async () => {
     const { store, logger, writesSuspended, close } = await twoInstances();
     expect(await store.getRun('run')).toMatchObject({ status: 'completed' });
     await writesSuspended();

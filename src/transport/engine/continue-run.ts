@@ -1,36 +1,29 @@
-import type { EngineEvent, WorkflowRun } from '@dudousxd/nestjs-durable-core';
-import { RunLockedError } from '../errors.ts';
-import { errorFields, type Logger } from '../logger.ts';
-import { backoffMs } from '../sqs/retry.ts';
-import type { Timing } from '../time.ts';
-import type { EventTurns } from './event-turns.ts';
-
-/** What `attach` needs of an engine; a `WorkflowEngine` has it. */
-export interface AttachableEngine {
-  subscribe(listener: (event: EngineEvent) => void): () => void;
-  getRun?(runId: string): Promise<Pick<WorkflowRun, 'status'> | null>;
-  resume?(runId: string): Promise<unknown>;
-}
+import { RunLockedError } from '../../errors.ts';
+import { errorFields, type Logger } from '../../logger.ts';
+import { backoffMs } from '../../sqs/retry.ts';
+import type { Timing } from '../../time.ts';
+import type { AttachableEngine } from './attachable-engine.ts';
 
 /** Twice the engine's lease on a run: by then the lock of an instance that died is free. */
 const CONTINUE_TIMEOUT_MS = 60_000;
 const CONTINUE_BACKOFF = { firstMs: 20, maxMs: 2_000 };
 
 /**
- * Begins the turn that a result should have begun and did not: an engine saved the result and then rejected it or died (a redelivery is
- * taken silently), or another instance is in a turn of the run. The engine is asked to resume the run until a turn of it has ended here,
- * or the run has.
+ * Begins the turn that a result should have begun and did not: has the engine resume the run until a turn of it has ended here, or the
+ * run has.
+ * @param isWanted whether no turn has ended yet, and none waits for a step in memory: the engine would begin a second one beside it, since
+ * its lock on the run keeps out other instances only
  * @returns whether the run has ended: another instance may have seen to that, whose events do not come here
- * @throws RunLockedError when another instance kept the run for longer than a lease; the result is then delivered again.
+ * @throws RunLockedError where another instance kept the run for longer than a lease; the result is then redelivered.
  */
-export async function continueRun(runId: string, engine: AttachableEngine, turns: EventTurns, timing: Timing): Promise<boolean> {
+export async function continueRun(runId: string, engine: AttachableEngine, isWanted: () => boolean, timing: Timing): Promise<boolean> {
   if (engine.getRun === undefined || engine.resume === undefined) return false;
   const deadline = timing.now() + CONTINUE_TIMEOUT_MS;
-  for (let tries = 1; turns.mayContinue(runId); tries += 1) {
+  for (let tries = 1; isWanted(); tries += 1) {
     const run = await engine.getRun(runId);
     if (run?.status !== 'suspended' && run?.status !== 'running') return run?.status === 'completed' || run?.status === 'failed';
     if (timing.now() > deadline) throw new RunLockedError(runId);
-    // From the second time on, the run is locked by another instance: one that is in a turn, or one that has died in it.
+    // From the second time on, another instance holds the run: one that is in a turn, or one that has died in it.
     if (tries > 1) await timing.sleep(backoffMs(tries - 1, CONTINUE_BACKOFF, timing.random));
     try {
       await engine.resume(runId);
@@ -43,7 +36,7 @@ export async function continueRun(runId: string, engine: AttachableEngine, turns
 }
 
 /**
- * Brings a run back to its end, where it was put to sleep after that: its steps are settled, so it is only replayed. Does nothing where
+ * Brings a run back to its end, where it was put to sleep after that. Its steps are settled, so it is only replayed. Does nothing where
  * it does not sleep. Never rejects: what fails is logged.
  */
 export async function restoreEnd(runId: string, engine: AttachableEngine, logger: Logger): Promise<void> {

@@ -1,16 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { QueueNotFoundError } from '../../../src/errors.ts';
-import { systemTiming } from '../../../src/time.ts';
-import { SERVICE_QUEUES } from '../../../src/topology/queue-kinds.ts';
-import { EventTurns } from '../../../src/transport/event-turns.ts';
-import { ResultOrder } from '../../../src/transport/result-order.ts';
-import { ResultReceiver, type ResultReceiverOptions } from '../../../src/transport/result-receiver.ts';
-import { TimedTurns } from '../../../src/transport/timed-turns.ts';
-import type { StepResult } from '../../../src/wire/step-result.ts';
-import { capturingLogger } from '../../support/capturing-logger.ts';
-import { deferred } from '../../support/deferred.ts';
-import { ended } from './ended.ts';
-import { definite, FakeSqs, transient } from './fake-sqs.ts';
+import { QueueNotFoundError } from '../../../../src/errors.ts';
+import { systemTiming } from '../../../../src/time.ts';
+import { SERVICE_QUEUES } from '../../../../src/topology/queue-kinds.ts';
+import { UnattachedEngine } from '../../../../src/transport/engine/unattached-engine.ts';
+import { ResultReceiver, type ResultReceiverOptions } from '../../../../src/transport/results/result-receiver.ts';
+import type { StepResult } from '../../../../src/wire/step-result.ts';
+import { capturingLogger } from '../../../support/capturing-logger.ts';
+import { deferred } from '../../../support/deferred.ts';
+import { ended } from '../ended.ts';
+import { definite, FakeSqs, transient } from '../fake-sqs.ts';
 
 const QUEUE = 'durable-results';
 
@@ -29,22 +27,18 @@ const resultOf = (seq: number, runId = `run-${seq}`): StepResult => ({
   output: seq,
 });
 
-function setUp(options: Partial<ResultReceiverOptions> = {}, sqs = new FakeSqs(QUEUE)) {
+function setUp(options: Partial<ResultReceiverOptions> = {}, sqs = new FakeSqs(QUEUE), engine = new UnattachedEngine(0)) {
   const logger = capturingLogger();
   const errors: unknown[] = [];
   const handled: string[] = [];
-  const order = new ResultOrder(() => new TimedTurns(0), 60_000);
   const receiver = new ResultReceiver({
     api: sqs,
-    queueUrl: async () => FakeSqs.url(QUEUE),
+    queues: { resultsQueueUrl: async () => FakeSqs.url(QUEUE) },
     waitTimeSeconds: 20,
     marker: undefined,
     payloadStore: undefined,
-    saved: () => false,
-    order: () => order,
-    turnMissing: () => false,
-    continueRun: async () => undefined,
-    takenForOther: () => undefined,
+    session: { engine },
+    maxHoldMs: 60_000,
     onError: (error) => errors.push(error),
     logger,
     timing: { ...systemTiming, random: () => 1 },
@@ -55,14 +49,14 @@ function setUp(options: Partial<ResultReceiverOptions> = {}, sqs = new FakeSqs(Q
     },
   });
   receiver.start();
-  return { sqs, order, receiver, logger, errors, handled };
+  return { sqs, engine, receiver, logger, errors, handled };
 }
 
 /** Lets so much time pass, and all that happens in it. */
 const pass = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
 
 describe('a result that the engine takes', () => {
-  it('is deleted, once the engine has taken it', async () => {
+  it('its message is deleted once the engine has accepted it', async () => {
     const turn = deferred<void>();
     const { sqs, handled } = setUp({ handler: () => turn.promise });
     sqs.put(QUEUE, resultOf(0));
@@ -74,7 +68,7 @@ describe('a result that the engine takes', () => {
     expect(sqs.messages(QUEUE)).toEqual([]);
   });
 
-  it('is deleted with others in one request', async () => {
+  it('its message is deleted with others in one request', async () => {
     const { sqs } = setUp();
     for (let seq = 0; seq < 10; seq += 1) sqs.put(QUEUE, resultOf(seq));
     await pass();
@@ -82,7 +76,7 @@ describe('a result that the engine takes', () => {
     expect(sqs.callsOf('delete')).toHaveLength(1);
   });
 
-  it('is asked for with a long poll, hidden for 30 seconds', async () => {
+  it('its receive is a long poll, and hides it for 30 seconds', async () => {
     const { sqs } = setUp({ waitTimeSeconds: 7 });
     await pass();
     expect(sqs.callsOf('receive')[0]?.receive).toEqual({
@@ -109,23 +103,21 @@ describe('a result that the engine takes', () => {
     expect(sqs.callsOf('change')).toHaveLength(changes);
   });
 
-  it('whose delete fails comes again and is taken again; it is told', async () => {
+  it('a delete that fails is told of; the result is redelivered and accepted again', async () => {
     const { sqs, errors, logger, handled } = setUp();
     sqs.entryFault = (operation) =>
       operation === 'delete' ? { ok: false, sqsCode: 'ReceiptHandleIsInvalid', transient: false } : undefined;
     sqs.put(QUEUE, resultOf(0));
     await pass(1_000);
     expect(errors).toHaveLength(1);
-    expect(logger.lines.map(({ message }) => message)).toEqual([
-      'a delete or visibility change failed; the message will be delivered again',
-    ]);
+    expect(logger.lines.map(({ message }) => message)).toEqual(['a delete or visibility change failed; the message will be redelivered']);
     sqs.entryFault = () => undefined;
     await pass(30_000);
     expect(handled).toEqual(['run-0:0', 'run-0:0']);
     expect(sqs.messages(QUEUE)).toEqual([]);
   });
 
-  it('with many others is bounded by memory only', async () => {
+  it('5,000 results are with the engine at once, a bound for memory', async () => {
     const turn = deferred<void>();
     const { sqs, handled } = setUp({ handler: () => turn.promise });
     for (let seq = 0; seq < 5_100; seq += 1) sqs.put(QUEUE, resultOf(seq));
@@ -140,7 +132,7 @@ describe('a result that the engine takes', () => {
 });
 
 describe('a result that the engine rejects', () => {
-  it('is visible again with growing delay, and taken in the end; the loop lives on', async () => {
+  it('redelivered with growing delay, it is accepted in the end; the loop lives on', async () => {
     let tries = 0;
     const { sqs, handled, errors, logger } = setUp({
       handler: async ({ seq }) => {
@@ -164,7 +156,7 @@ describe('a result that the engine rejects', () => {
     expect(logger.lines).toHaveLength(4);
     expect(logger.lines[1]).toMatchObject({
       level: 'error',
-      message: 'the engine rejected a result; it will be delivered again',
+      message: 'the engine rejected a result; it will be redelivered',
       fields: {
         runId: 'run-0',
         stepId: 'run-0:0',
@@ -190,69 +182,6 @@ describe('a result that the engine rejects', () => {
     expect(Math.max(...sqs.visibilities)).toBe(3_600);
     expect(sqs.messages(QUEUE)[0]?.receiveCount).toBeLessThan(SERVICE_QUEUES.results.redrive.maxReceiveCount);
   });
-
-  it('has its run continued once it is taken: that may wait for a turn that never came', async () => {
-    const woken: string[] = [];
-    let fails = true;
-    const { sqs } = setUp({
-      handler: async () => {
-        if (fails) throw new Error('no');
-      },
-      continueRun: async ({ runId }) => void woken.push(runId),
-    });
-    sqs.put(QUEUE, resultOf(0));
-    await pass();
-    fails = false;
-    expect(woken).toEqual([]);
-    await pass(1_000);
-    expect(woken).toEqual(['run-0']);
-    expect(sqs.messages(QUEUE)).toEqual([]);
-    // What was not delivered before is an ordinary one.
-    sqs.put(QUEUE, resultOf(0));
-    await pass();
-    expect(woken).toEqual(['run-0']);
-  });
-
-  it('and once more where that fails', async () => {
-    const woken: string[] = [];
-    const { sqs } = setUp({
-      handler: async () => {
-        if (woken.length === 0 && sqs.messages(QUEUE)[0]?.receiveCount === 1) throw new Error('no');
-      },
-      continueRun: async ({ runId }) => {
-        woken.push(runId);
-        if (woken.length === 1) throw new Error('still no');
-      },
-    });
-    sqs.put(QUEUE, resultOf(0));
-    await pass(10_000);
-    expect(woken).toEqual(['run-0', 'run-0']);
-    expect(sqs.messages(QUEUE)).toEqual([]);
-  });
-});
-
-it('so has one that another instance was given before', async () => {
-  const continued: string[] = [];
-  const { sqs, receiver } = setUp({ continueRun: async ({ runId }) => void continued.push(runId) });
-  await ended(receiver.stop());
-  sqs.put(QUEUE, resultOf(0));
-  await sqs.receiveMessages(FakeSqs.url(QUEUE), { maxMessages: 1, waitTimeSeconds: 0 });
-  setUp({ continueRun: async ({ runId }) => void continued.push(runId) }, sqs);
-  await pass(30_000);
-  expect(continued).toEqual(['run-0']);
-  expect(sqs.messages(QUEUE)).toEqual([]);
-});
-
-it('a result of which no turn came has its run continued before it is deleted', async () => {
-  const continued = deferred<void>();
-  const { sqs } = setUp({ turnMissing: ({ seq }) => seq === 0, continueRun: () => continued.promise });
-  sqs.put(QUEUE, resultOf(0));
-  sqs.put(QUEUE, resultOf(1));
-  await pass();
-  expect(sqs.messages(QUEUE).map(({ messageId }) => messageId)).toEqual(['m1']);
-  continued.resolve();
-  await pass();
-  expect(sqs.messages(QUEUE)).toEqual([]);
 });
 
 describe('while the store is down', () => {
@@ -275,7 +204,7 @@ describe('while the store is down', () => {
     expect(sqs.messages(QUEUE)).toEqual([]);
   });
 
-  it('is over soon after a short one, however many results were with the engine when it began', async () => {
+  it('a short outage is over soon, however many results were with the engine when it began', async () => {
     let down = true;
     const { sqs, handled } = setUp({
       handler: async () => {
@@ -414,10 +343,12 @@ describe('receiving that fails', () => {
     let asked = 0;
     const { errors, handled } = setUp(
       {
-        queueUrl: async () => {
-          asked += 1;
-          if (sqs.queueNames.length === 0) throw new QueueNotFoundError(QUEUE, 'eu-west-1');
-          return FakeSqs.url(QUEUE);
+        queues: {
+          async resultsQueueUrl() {
+            asked += 1;
+            if (sqs.queueNames.length === 0) throw new QueueNotFoundError(QUEUE, 'eu-west-1');
+            return FakeSqs.url(QUEUE);
+          },
         },
       },
       sqs,
@@ -486,7 +417,7 @@ describe('marker', () => {
     expect(logger.lines).toEqual([]);
   });
 
-  it('does not wear them out when their consumer is away', async () => {
+  it('keeps their receives low while their consumer is away', async () => {
     const { sqs } = setUp({ marker: 'durable' });
     sqs.put(QUEUE, 'of somebody else');
     await pass(60_000);
@@ -519,18 +450,12 @@ describe('stop', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('gives back at once what was held', async () => {
-    const { sqs, order, receiver, handled } = setUp({ order: () => held });
-    const held = new ResultOrder((onEnd) => {
-      const turns = new EventTurns(onEnd, 250);
-      turns.event({ type: 'run.started', runId: 'run-0', at: new Date() });
-      return turns;
-    }, 60_000);
+  it('has what was held redelivered at once', async () => {
+    const { sqs, engine, receiver, handled } = setUp({}, new FakeSqs(QUEUE), new UnattachedEngine(60_000));
+    engine.dispatching(resultOf(0));
     sqs.put(QUEUE, resultOf(0));
     await pass();
     await ended(receiver.stop());
-    held.close();
-    order.close();
     await receiver.settled();
     expect(handled).toEqual([]);
     expect(sqs.visibilities).toEqual([0]);

@@ -1,4 +1,4 @@
-import { backoffMs } from '../sqs/retry.ts';
+import { backoffMs } from '../../sqs/retry.ts';
 
 /** This many rejections in a row are no longer one result's trouble. */
 const FAILURES_UNTIL_DOWN = 3;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RecentIds } from '../../../src/transport/recent-ids.ts';
+import { RecentIds } from '../../../../src/transport/engine/recent-ids.ts';
 
 describe('RecentIds', () => {
   it('tells whether an id was there, once', () => {

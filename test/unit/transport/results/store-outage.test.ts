@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { StoreOutage } from '../../../src/transport/store-outage.ts';
+import { StoreOutage } from '../../../../src/transport/results/store-outage.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ now: 0 });
@@ -20,7 +20,7 @@ function setUp() {
   return { outage, probesAt, fail };
 }
 
-it('is down after three rejections in a row', () => {
+it('three rejections in a row are an outage', () => {
   const { outage, fail } = setUp();
   fail(2);
   expect(outage.isDown).toBe(false);
@@ -30,7 +30,7 @@ it('is down after three rejections in a row', () => {
   expect(outage.room(7)).toBe(0);
 });
 
-it('is never down because of one poison result among good ones', () => {
+it('one poison result among good ones is no outage', () => {
   const { outage, probesAt } = setUp();
   for (let round = 0; round < 100; round += 1) {
     outage.failed();
@@ -153,7 +153,7 @@ describe('stop', () => {
     expect(probesAt).toEqual([]);
   });
 
-  it('while a probe is with the engine', () => {
+  it('leaves no timer where a probe is with the engine', () => {
     const { outage, fail } = setUp();
     fail(3);
     vi.advanceTimersToNextTimer();

@@ -1,0 +1,123 @@
+import type { EngineEvent } from '@dudousxd/nestjs-durable-core';
+import type { Logger } from '../../logger.ts';
+import { steadyNow, systemTiming } from '../../time.ts';
+import type { AttachableEngine } from './attachable-engine.ts';
+import { continueRun, restoreEnd } from './continue-run.ts';
+import { EndedRuns } from './ended-runs.ts';
+import { EventTurns } from './event-turns.ts';
+import { type GivenResult, ResultOrder } from './result-order.ts';
+import type { Happening } from './turns.ts';
+
+const ENGINES = new WeakMap<AttachableEngine, AttachedEngine>();
+
+/**
+ * An engine whose events are known. Results go between two turns of their run, a run whose turn never came is continued, and one that was
+ * put to sleep after its end is woken.
+ *
+ * All transports of the engine share it: a run's steps may go out by one and its results come in by another.
+ */
+export class AttachedEngine extends ResultOrder<EventTurns> {
+  readonly #engine: AttachableEngine;
+  readonly #endedRuns: EndedRuns;
+  readonly #unsubscribe: () => void;
+  #transports = 0;
+
+  private constructor(engine: AttachableEngine, logger: Logger) {
+    super(() => new EventTurns());
+    this.#engine = engine;
+    this.#endedRuns = new EndedRuns((runId) => void restoreEnd(runId, engine, logger));
+    this.#unsubscribe = engine.subscribe(this.#heard);
+  }
+
+  /** One more transport serves the engine. */
+  static attach(engine: AttachableEngine, logger: Logger): AttachedEngine {
+    const attached = ENGINES.get(engine) ?? new AttachedEngine(engine, logger);
+    ENGINES.set(engine, attached);
+    attached.#transports += 1;
+    return attached;
+  }
+
+  /** One transport fewer serves it. The last one ends the subscription. */
+  override detach(): void {
+    this.#transports -= 1;
+    if (this.#transports > 0) return;
+    ENGINES.delete(this.#engine);
+    this.#unsubscribe();
+    this.#endedRuns.stop();
+  }
+
+  /**
+   * An engine that rejected a result, or died with it, may have saved it and begun no turn; the redelivered result is accepted and begins
+   * none either. And where another instance is in a turn of the run, the engine saves the result, finds the run locked, and takes that
+   * for success. In both cases nobody would continue the run.
+   */
+  protected override async accepted(given: GivenResult): Promise<void> {
+    const { receiveCount, own } = given;
+    const { runId } = given.result;
+    // Asked at this moment: a step that was awaited in memory is recorded a little later.
+    const turnMissing = given.recorded && !given.turnEnded;
+    given.recorded = true;
+    if (turnMissing || receiveCount > 1) {
+      const isWanted = () => !given.turnEnded && this.runs.get(runId)?.turns.isAwaiting !== true;
+      if (await continueRun(runId, this.#engine, isWanted, systemTiming)) this.#endedRuns.ended(runId);
+    }
+    if (!own) this.#endedRuns.resultOfOther(runId);
+  }
+
+  readonly #heard = ({ type, runId, seq, kind }: EngineEvent): void => {
+    switch (type) {
+      case 'run.started':
+        this.#endedRuns.forget(runId);
+        this.run(runId).turns.happened('started', steadyNow());
+        break;
+      case 'step.started':
+        if (kind !== 'remote' || seq === undefined) break;
+        // It waits for a result again, and that wakes it.
+        this.#endedRuns.forget(runId);
+        this.run(runId).turns.announced(seq, steadyNow());
+        this.#lookSoon(runId);
+        break;
+      case 'step.completed':
+      case 'step.failed':
+        if (seq !== undefined) this.#recorded(runId, seq);
+        break;
+      case 'run.suspended':
+        this.#turnEnded(runId, 'suspended');
+        this.#endedRuns.suspended(runId);
+        break;
+      case 'run.blocked':
+        this.#turnEnded(runId, 'suspended');
+        break;
+      case 'run.completed':
+      case 'run.failed':
+        this.#turnEnded(runId, 'over');
+        this.#endedRuns.ended(runId);
+        break;
+    }
+  };
+
+  /** The engine has saved the result of a step. */
+  #recorded(runId: string, seq: number): void {
+    const run = this.runs.get(runId);
+    if (run === undefined) return;
+    for (const given of run.given) if (given.result.seq === seq) given.recorded = true;
+    run.turns.recorded(seq, steadyNow());
+    this.#lookSoon(runId);
+  }
+
+  #turnEnded(runId: string, how: Happening): void {
+    const run = this.runs.get(runId);
+    if (run === undefined) return;
+    for (const given of run.given) given.turnEnded = true;
+    run.turns.happened(how, steadyNow());
+    this.#lookSoon(runId);
+  }
+
+  /** Not at once: an event comes from inside the engine, which is to finish first what it is doing. */
+  #lookSoon(runId: string): void {
+    queueMicrotask(() => {
+      const run = this.runs.get(runId);
+      if (run !== undefined) this.look(run);
+    });
+  }
+}

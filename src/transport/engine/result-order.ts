@@ -1,0 +1,225 @@
+import { TransportClosedError } from '../../errors.ts';
+import { steadyNow } from '../../time.ts';
+import type { StepResult } from '../../wire/step-result.ts';
+import { RecentIds } from './recent-ids.ts';
+import type { StepIds, Turns } from './turns.ts';
+
+/** Who receives results: one transport. Transports that serve the same engine share its order. */
+export interface ResultSource {
+  /** The engine's handler. Its promise covers the whole turn that the result begins. */
+  readonly handler: (result: StepResult) => Promise<void>;
+  /** Whatever is known of turns, no result is held longer than this, by its own count. */
+  readonly maxHoldMs: number;
+  /** What is still held is to be given back, and what comes to be refused. */
+  readonly closed: boolean;
+}
+
+/** A result as SQS delivered it. */
+export interface ReceivedResult {
+  readonly source: ResultSource;
+  readonly result: StepResult;
+  /** When SQS accepted it, epoch milliseconds; 0 for long ago. */
+  readonly sentAt: number;
+  readonly receiveCount: number;
+  /** Deletes the message although its turn goes on, where its queue shuts the run's message group until then. */
+  readonly deleteEarly?: (() => void) | undefined;
+}
+
+/** A result that is with the engine, from the call of its handler to the end of the turn that it began. */
+export interface GivenResult extends ReceivedResult {
+  /** Its step was dispatched by this process. */
+  readonly own: boolean;
+  /** The engine has saved it: it no longer needs the message. */
+  recorded: boolean;
+  /** A turn of the run has ended since. */
+  turnEnded: boolean;
+}
+
+interface ArrivedResult {
+  readonly received: ReceivedResult;
+  readonly own: boolean;
+  /** Not before this, by the steady clock, where another instance may have dispatched its step. */
+  readonly notBefore: number;
+  /** By the steady clock. */
+  readonly cameAt: number;
+}
+
+interface HeldResult extends ArrivedResult {
+  /** Its time has come. */
+  readonly go: (given: GivenResult) => void;
+  readonly giveUp: (error: Error) => void;
+}
+
+/** What is going on for one run; exists only while something is. */
+export interface Run<T extends Turns> {
+  readonly id: string;
+  readonly turns: T;
+  /** In the order they came. */
+  readonly held: HeldResult[];
+  /** Mostly one; two where the first one took longer than the second may be held. */
+  readonly given: Set<GivenResult>;
+  /** When the latest of them was given, by the steady clock. */
+  givenAt: number;
+  timer: NodeJS.Timeout | undefined;
+  /** When the timer fires, by the steady clock; {@link NEVER} where there is none. */
+  timerAt: number;
+}
+
+/**
+ * Another instance releases the run before it has written the end of its turn, and nothing here tells of that. So a result whose step
+ * that instance may have dispatched waits so long after it was sent: longer than a store takes for two writes, slow ones included.
+ */
+const OTHERS_HOLD_MS = 250;
+/** Steps of which it is remembered that this process dispatched them. One that is forgotten costs {@link OTHERS_HOLD_MS}, no more. */
+const REMEMBERED_STEPS = 50_000;
+const NEVER = Number.POSITIVE_INFINITY;
+
+/**
+ * Gives results to one engine: one at a time per run, and not before the turn that dispatched their step has ended; across runs all at
+ * once. What a turn waits for in memory goes straight through.
+ */
+export class ResultOrder<T extends Turns> {
+  protected readonly runs = new Map<string, Run<T>>();
+  /** Ids of steps that this process has dispatched and that have no result yet. */
+  readonly #own = new RecentIds(REMEMBERED_STEPS);
+  readonly #newTurns: () => T;
+
+  constructor(newTurns: () => T) {
+    this.#newTurns = newTurns;
+  }
+
+  /** Runs of which something is known. */
+  get size(): number {
+    return this.runs.size;
+  }
+
+  /** The engine is about to send a task. */
+  dispatching(step: StepIds): void {
+    const run = this.run(step.runId);
+    this.#own.add(step.stepId);
+    const isAwaited = run.turns.dispatching(step, run.given.size > 0, steadyNow());
+    // A turn waits in memory now. Where the result that began it shuts the message group of the run, SQS would never deliver what the turn
+    // waits for: so that message is deleted. The engine has saved the result, and its turn is under way.
+    if (isAwaited) for (const given of run.given) if (given.recorded) given.deleteEarly?.();
+  }
+
+  /** SQS has answered for it, or it could not be sent. */
+  dispatched({ runId }: StepIds): void {
+    const run = this.run(runId);
+    run.turns.happened('dispatched', steadyNow());
+    this.look(run);
+  }
+
+  /**
+   * Gives a result to the engine as soon as its run allows. Settles as the engine does.
+   * @throws TransportClosedError where its source was closed before that.
+   */
+  async give(received: ReceivedResult): Promise<void> {
+    const { source, result } = received;
+    const own = this.#own.delete(result.stepId);
+    // From a source that is closed, too: it is waiting for the turn that waits for this.
+    if (this.runs.get(result.runId)?.turns.awaits(result.seq)) return source.handler(result);
+    if (source.closed) throw closed();
+    const run = this.run(result.runId);
+    const given = await this.#whenFree(run, received, own);
+    try {
+      await source.handler(result);
+      await this.accepted(given);
+    } finally {
+      run.given.delete(given);
+      if (run.given.size === 0) run.turns.happened('answered', steadyNow());
+      this.look(run);
+    }
+  }
+
+  /** Gives up what is held of a source that was closed. */
+  withdraw(source: ResultSource): void {
+    for (const run of this.runs.values()) {
+      const withdrawn = run.held.filter(({ received }) => received.source === source);
+      for (const held of withdrawn) {
+        run.held.splice(run.held.indexOf(held), 1);
+        held.giveUp(closed());
+      }
+      this.look(run);
+    }
+  }
+
+  /** A transport that serves the engine is closed. */
+  detach(): void {}
+
+  /** The engine has accepted a result. Until this resolves, no other one of its run goes. */
+  protected async accepted(_given: GivenResult): Promise<void> {}
+
+  /** What is known of a run. To be looked at before this turn of the event loop ends. */
+  protected run(id: string): Run<T> {
+    let run = this.runs.get(id);
+    if (run === undefined) {
+      run = { id, turns: this.#newTurns(), held: [], given: new Set(), givenAt: 0, timer: undefined, timerAt: NEVER };
+      this.runs.set(id, run);
+    }
+    return run;
+  }
+
+  /** To be called whenever something has changed: lets results go whose time has come, and forgets a run of which nothing is left. */
+  protected look(run: Run<T>): void {
+    const now = steadyNow();
+    let nextAt = NEVER;
+    for (const held of [...run.held]) {
+      const goesAt = this.#goesAt(held, run, now);
+      if (goesAt > now) {
+        nextAt = Math.min(nextAt, goesAt);
+      } else {
+        run.held.splice(run.held.indexOf(held), 1);
+        held.go(this.#begin(held, run, now));
+      }
+    }
+    if (run.held.length === 0 && run.given.size === 0) nextAt = run.turns.forgetAt;
+    // A timer that fires too early does no harm: it looks, and sets the next one.
+    if (nextAt > now && nextAt >= run.timerAt && nextAt !== NEVER) return;
+    clearTimeout(run.timer);
+    run.timerAt = NEVER;
+    if (nextAt > now) this.#setTimer(run, nextAt, now);
+    else if (this.runs.get(run.id) === run) this.runs.delete(run.id);
+  }
+
+  #setTimer(run: Run<T>, at: number, now: number): void {
+    if (at === NEVER) return;
+    run.timerAt = at;
+    run.timer = setTimeout(() => {
+      run.timerAt = NEVER;
+      this.look(run);
+    }, at - now).unref();
+  }
+
+  #whenFree(run: Run<T>, received: ReceivedResult, own: boolean): Promise<GivenResult> | GivenResult {
+    const now = steadyNow();
+    // SQS's clock may be ahead of ours.
+    const notBefore = own ? 0 : now + Math.min(received.sentAt - Date.now(), 0) + OTHERS_HOLD_MS;
+    const arrived = { received, own, notBefore, cameAt: now };
+    if (run.held.length === 0 && this.#goesAt(arrived, run, now) <= now) return this.#begin(arrived, run, now);
+    return new Promise((go, giveUp) => {
+      run.held.push({ ...arrived, go, giveUp });
+      this.look(run);
+    });
+  }
+
+  /** When a held result may go, by the steady clock; infinite where something has to happen first. */
+  #goesAt({ received: { source, result }, notBefore, cameAt }: ArrivedResult, run: Run<T>, now: number): number {
+    const withEngine = run.given.size > 0;
+    // Whatever is known of turns. Where another one of its run is with the engine, that one gets as long: results that waited for a turn
+    // whose end was never written are overdue together, and given at once each of them would begin a turn.
+    const latestAt = (withEngine ? Math.max(cameAt, run.givenAt) : cameAt) + source.maxHoldMs;
+    return Math.min(latestAt, Math.max(notBefore, run.turns.freeAt(result, withEngine, now)));
+  }
+
+  #begin({ received, own }: ArrivedResult, run: Run<T>, now: number): GivenResult {
+    const given: GivenResult = { ...received, own, recorded: false, turnEnded: false };
+    run.given.add(given);
+    run.givenAt = now;
+    return given;
+  }
+}
+
+function closed(): TransportClosedError {
+  return new TransportClosedError('the transport was closed before the result was given to the engine');
+}

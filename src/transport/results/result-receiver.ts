@@ -1,0 +1,220 @@
+import { InvalidMessageError, PayloadStoreError, TransportClosedError } from '../../errors.ts';
+import { errorFields, type Logger } from '../../logger.ts';
+import { readBody } from '../../payloads/message-body.ts';
+import type { PayloadStore } from '../../payloads/payload-store.ts';
+import type { InFlightMessages } from '../../sqs/in-flight-messages.ts';
+import { byMessageGroup, type Disposition, handleInOrder } from '../../sqs/message-groups.ts';
+import { PendingCount } from '../../sqs/pending-count.ts';
+import { Poller } from '../../sqs/poller.ts';
+import type { ReceivedMessage, SqsApi } from '../../sqs/sqs-api.ts';
+import { isUnmarked, unmarkedDelaySeconds } from '../../sqs/unmarked-message.ts';
+import type { Timing } from '../../time.ts';
+import { isFifoQueue } from '../../topology/fifo-queues.ts';
+import { decodeStepResult, type StepResult } from '../../wire/step-result.ts';
+import type { ReceivedResult, ResultSource } from '../engine/result-order.ts';
+import { GroupMessage } from './group-message.ts';
+import { leaveForDeadLetters, redeliver, redeliverySeconds, skip } from './redelivery.ts';
+import { StoreOutage } from './store-outage.ts';
+
+export interface ResultReceiverOptions {
+  readonly api: SqsApi;
+  readonly queues: { resultsQueueUrl(): Promise<string> };
+  readonly waitTimeSeconds: number;
+  /** How long a delete may wait for others to share its request. @default 0 */
+  readonly deleteLingerMs?: number | undefined;
+  readonly marker?: string | undefined;
+  readonly payloadStore?: PayloadStore | undefined;
+  /** Whose engine results are given to. Asked for each: an engine may be attached after receiving has begun. */
+  readonly session: { readonly engine: { give(result: ReceivedResult): Promise<void>; withdraw(source: ResultSource): void } };
+  readonly handler: (result: StepResult) => Promise<void>;
+  readonly maxHoldMs: number;
+  readonly onError: (error: unknown, queueUrl: string | undefined) => void;
+  readonly logger: Logger;
+  readonly timing: Timing;
+}
+
+/** As the published transport: long enough for a turn, short enough after a crash; extended while a turn runs. */
+const VISIBILITY_TIMEOUT_SECONDS = 30;
+const MAX_RECEIVERS = 4;
+/** Results held or with the engine at the same time: a bound for memory that no healthy engine reaches. */
+const MAX_UNDER_WAY = 5_000;
+
+/**
+ * Receives results for one engine. Nothing that arrives, and nothing that the engine does, ends it.
+ *
+ * The life of a result:
+ *
+ *     received ────────── without the marker ───────────▶ redelivered, to its own consumer
+ *         │
+ *     decoded ─────────── no StepResult ────────────────▶ left for the dead-letter queue
+ *         │         └──── stored body cannot be read ───▶ redelivered, later each time
+ *         │
+ *     held                until the turn that dispatched its step has ended, and while another result of its run is with the engine
+ *         │         └──── the transport closes ─────────▶ redelivered at once
+ *         │
+ *     with the engine     which saves it, and runs the turn that it begins: minutes, if that awaits a step in memory
+ *         │         └──── rejected ─────────────────────▶ redelivered, later each time
+ *         │
+ *     deleted             on a FIFO queue before the turn ends, if that awaits a step in memory: SQS would not deliver its result
+ */
+export class ResultReceiver implements ResultSource {
+  readonly handler: (result: StepResult) => Promise<void>;
+  readonly maxHoldMs: number;
+  closed = false;
+  readonly #options: ResultReceiverOptions;
+  readonly #poller: Poller;
+  readonly #outage: StoreOutage;
+  readonly #underWay = new PendingCount();
+
+  constructor(options: ResultReceiverOptions) {
+    const { api, queues, waitTimeSeconds, deleteLingerMs, marker, timing, logger, onError } = options;
+    this.#options = options;
+    this.handler = options.handler;
+    this.maxHoldMs = options.maxHoldMs;
+    this.#outage = new StoreOutage(() => this.#poller.wake(), timing.random);
+    this.#poller = new Poller({
+      api,
+      queueUrl: () => queues.resultsQueueUrl(),
+      receive: {
+        waitTimeSeconds,
+        visibilityTimeoutSeconds: VISIBILITY_TIMEOUT_SECONDS,
+        attributeNames: marker === undefined ? [] : [marker],
+      },
+      deleteLingerMs,
+      maxReceivers: MAX_RECEIVERS,
+      room: () => this.#outage.room(MAX_UNDER_WAY - this.#underWay.size),
+      onMessages: this.#received,
+      onError: (error, retryInMs, url) => {
+        logger.warn('receiving results failed', { ...errorFields(error), queue: url, retryInMs });
+        onError(error, url);
+      },
+      onGivenUp: (error, queue) => {
+        logger.warn('a delete or visibility change failed; the message will be redelivered', { ...errorFields(error), queue });
+        onError(error, queue);
+      },
+      timing,
+    });
+  }
+
+  start(): void {
+    this.#poller.start();
+  }
+
+  /** Stops receiving, and has what is held redelivered. What is with the engine goes on; see {@link settled}. */
+  async stop(): Promise<void> {
+    this.#outage.stop();
+    await this.#poller.stop();
+    this.#giveBack();
+  }
+
+  /** Resolves when the engine has answered for everything that it was given, and SQS has been told. */
+  async settled(): Promise<void> {
+    await this.#underWay.idle();
+    await this.#poller.settled();
+  }
+
+  /** Stops hiding what is still with the engine: another instance may have it. */
+  abandon(): void {
+    this.#giveBack();
+    this.#poller.abandon();
+  }
+
+  #giveBack(): void {
+    this.closed = true;
+    this.#options.session.engine.withdraw(this);
+  }
+
+  readonly #received = (messages: readonly ReceivedMessage[], inFlight: InFlightMessages): void => {
+    for (const group of byMessageGroup(messages, inFlight.queueUrl)) void this.#handleGroup(group, inFlight);
+  };
+
+  async #handleGroup(group: readonly ReceivedMessage[], inFlight: InFlightMessages): Promise<void> {
+    const endProbe = this.#outage.received();
+    this.#underWay.begin();
+    try {
+      await handleInOrder(
+        group,
+        (message) => this.#handle(message, inFlight),
+        (message, delaySeconds) => inFlight.makeVisible(message.receiptHandle, delaySeconds),
+      );
+    } finally {
+      const wasFull = this.#underWay.size >= MAX_UNDER_WAY;
+      this.#underWay.end();
+      endProbe?.();
+      if (wasFull) this.#poller.wake();
+    }
+  }
+
+  async #handle(message: ReceivedMessage, inFlight: InFlightMessages): Promise<Disposition> {
+    const { marker, payloadStore, timing } = this.#options;
+    if (isUnmarked(message, marker)) return skip(message, inFlight, unmarkedDelaySeconds(message, timing.random));
+    let result: StepResult;
+    try {
+      const body = readBody(message.body, payloadStore);
+      result = decodeStepResult(typeof body === 'string' ? body : await body);
+    } catch (error) {
+      return this.#unreadable(error, message, inFlight);
+    }
+    if (!isFifoQueue(inFlight.queueUrl)) return this.#give(result, message, inFlight);
+    const inGroup = new GroupMessage(message.receiptHandle, inFlight);
+    const given = this.#give(result, message, inFlight, inGroup);
+    // The turn may go on for long after the message was deleted.
+    this.#underWay.begin();
+    void given.finally(() => this.#underWay.end());
+    return Promise.race([given, inGroup.deletedEarly]);
+  }
+
+  async #give(result: StepResult, message: ReceivedMessage, inFlight: InFlightMessages, inGroup?: GroupMessage): Promise<Disposition> {
+    const { sentAt = 0, receiveCount } = message;
+    const deleteEarly = inGroup && (() => inGroup.deleteEarly());
+    try {
+      await this.#options.session.engine.give({ source: this, result, sentAt, receiveCount, deleteEarly });
+    } catch (error) {
+      return this.#rejected(error, result, message, inFlight, inGroup);
+    }
+    this.#outage.succeeded();
+    // In a group, the next message may be given only after that. Else nothing waits for it.
+    if (inGroup === undefined) void inFlight.delete(message.receiptHandle);
+    else await inGroup.delete();
+    return 'deleted';
+  }
+
+  async #rejected(
+    error: unknown,
+    { runId, stepId }: StepResult,
+    message: ReceivedMessage,
+    inFlight: InFlightMessages,
+    inGroup: GroupMessage | undefined,
+  ): Promise<Disposition> {
+    // Closed while it was held: nobody has seen it, so another instance may have it at once.
+    if (error instanceof TransportClosedError) return redeliver(message, inFlight, 0);
+    this.#outage.failed();
+    const { logger, onError, timing } = this.#options;
+    const { messageId, receiveCount } = message;
+    const fields = { runId, stepId, messageId, receiveCount, ...errorFields(error) };
+    onError(error, undefined);
+    if (inGroup?.isDeleted) {
+      logger.error('the turn that a result began failed after the result was saved', fields);
+      return 'deleted';
+    }
+    const delaySeconds = redeliverySeconds(message, timing.random);
+    logger.error('the engine rejected a result; it will be redelivered', { ...fields, delaySeconds });
+    return redeliver(message, inFlight, delaySeconds);
+  }
+
+  #unreadable(error: unknown, message: ReceivedMessage, inFlight: InFlightMessages): Promise<Disposition> {
+    const { logger, onError, timing } = this.#options;
+    const { messageId, receiveCount } = message;
+    if (error instanceof InvalidMessageError) {
+      logger.error('message is not a StepResult; left for the dead-letter queue', { messageId, receiveCount, problem: error.problem });
+      return leaveForDeadLetters(message, inFlight);
+    }
+    const delaySeconds = redeliverySeconds(message, timing.random);
+    const fields = { messageId, receiveCount, ...errorFields(error), delaySeconds };
+    logger.error('the stored body of a result cannot be read; it will be redelivered', fields);
+    onError(error, undefined);
+    // One that is gone may stay so until its receives are used up: the other results of its run neither wait for it nor go with it.
+    const isGone = error instanceof PayloadStoreError && !error.transient;
+    return isGone ? skip(message, inFlight, delaySeconds) : redeliver(message, inFlight, delaySeconds);
+  }
+}
