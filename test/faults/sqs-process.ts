@@ -8,6 +8,8 @@ export interface SqsProcess {
   readonly port: number;
   /** TCP connections that it has open. */
   connections(): Promise<number>;
+  /** Stops the process in its tracks, or lets it go on: connections stay open and nothing answers. */
+  freeze(frozen: boolean): void;
   stop(): Promise<void>;
 }
 
@@ -27,6 +29,9 @@ export async function startSqsProcess(): Promise<SqsProcess> {
       const answered = answer('connections');
       child.send('connections?');
       return answered;
+    },
+    freeze(frozen) {
+      child.kill(frozen ? 'SIGSTOP' : 'SIGCONT');
     },
     async stop() {
       const exited = once(child, 'exit');

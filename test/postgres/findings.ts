@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import type { StateStore, StepCheckpoint, WorkflowRun } from '@dudousxd/nestjs-durable-core';
+import { type Execution, readExecutions } from './executions.ts';
+import { expectedOf, type Run } from './workload.ts';
+
+/** Every way in which a run, or a step, ends otherwise than it should. */
+export const WRONGS = ['asleep', 'lost', 'wrong', 'timed out', 'twice'] as const;
+export type Wrong = (typeof WRONGS)[number];
+
+export interface Finding {
+  readonly wrong: Wrong;
+  /** A run id; `<step id> <attempt>` of what ran twice. */
+  readonly id: string;
+  readonly what: string;
+  /** What accounts for it; absent where nothing does. */
+  readonly cause?: string;
+}
+
+export interface Evidence {
+  readonly executions: string;
+  /** When processes were killed, and the database or SQS was out of reach, epoch milliseconds. */
+  readonly disturbances: readonly number[];
+}
+
+/** A process that dies leaves what it was doing at that moment: so long before and after it a loose end may have begun. */
+const DISTURBED_MS = 2_500;
+
+/** Judges all runs. `open` are those that had not ended when everything was quiet. */
+export async function findingsOf(runs: readonly Run[], open: readonly string[], store: StateStore, evidence: Evidence): Promise<Finding[]> {
+  const executions = readExecutions(evidence.executions);
+  const findings: Finding[] = [];
+  const opened = new Set(open);
+  for (const runId of open) {
+    // A parent waits for its child, which is among them.
+    if (open.some((id) => id.startsWith(`${runId}.`))) continue;
+    findings.push(await openRun(runId, store, executions, evidence));
+  }
+  for (const run of runs) {
+    if (opened.has(run.runId)) continue;
+    const found = endedRun(run, await store.getRun(run.runId));
+    if (found !== undefined) findings.push(found);
+  }
+  return [...findings, ...twice(executions, evidence)];
+}
+
+async function openRun(runId: string, store: StateStore, executions: Map<string, Execution[]>, evidence: Evidence): Promise<Finding> {
+  const run = await store.getRun(runId);
+  const checkpoints = await store.listCheckpoints(runId);
+  const steps = checkpoints.map(({ seq, status, attempts }) => `${seq} ${status}${attempts > 1 ? ` (${attempts})` : ''}`).join(', ');
+  const wakes = run?.wakeAt === undefined ? '' : `, wakes in ${Math.round((run.wakeAt - Date.now()) / 1000)} s`;
+  const what = `${run?.status}${wakes}; steps: ${steps || 'none'}`;
+  const pending = checkpoints.filter(({ kind, status }) => kind === 'remote' && status === 'pending');
+  const wrong: Wrong = pending.length > 0 ? 'lost' : 'asleep';
+  const cause = wrong === 'lost' ? causeOfLoss(pending, executions, evidence) : causeAt(run?.updatedAt.getTime(), evidence);
+  return { wrong, id: runId, what, ...(cause === undefined ? {} : { cause }) };
+}
+
+/** A step whose checkpoint says that it was dispatched. */
+function causeOfLoss(pending: readonly StepCheckpoint[], executions: Map<string, Execution[]>, evidence: Evidence): string | undefined {
+  const causes = pending.map(({ stepId, attempts, enqueuedAt }) => {
+    const ran = executions.has(`${stepId} ${attempts}`);
+    return ran ? undefined : causeAt(enqueuedAt.getTime(), evidence);
+  });
+  return causes.every((cause) => cause !== undefined) ? `${causes[0]}, between a checkpoint and its send` : undefined;
+}
+
+function endedRun(run: Run, stored: WorkflowRun | null): Finding | undefined {
+  const { runId, kind } = run;
+  if (stored === null) return { wrong: 'lost', id: runId, what: 'it is not in the store' };
+  const { status, error, output } = stored;
+  const timedOut = error?.message.includes('no result/heartbeat') === true;
+  if (timedOut) return { wrong: 'timed out', id: runId, what: error.message };
+  const [expected, actual] = kind === 'compensated' ? ['failed', error?.message] : ['completed', output];
+  if (status !== expected) return { wrong: 'wrong', id: runId, what: `expected ${expected}, it is ${status}: ${error?.message ?? ''}` };
+  return isDeepStrictEqual(actual, expectedOf(run)) ? undefined : { wrong: 'wrong', id: runId, what: `it gave ${JSON.stringify(actual)}` };
+}
+
+function twice(executions: Map<string, Execution[]>, evidence: Evidence): Finding[] {
+  const findings: Finding[] = [];
+  for (const [id, [first, second]] of executions) {
+    if (first === undefined || second === undefined) continue;
+    const disturbedAt = evidence.disturbances.find((at) => at > first.beganAt - DISTURBED_MS && at < second.beganAt);
+    const cause = disturbedAt === undefined ? undefined : 'a process was killed, or a server away, between the two';
+    findings.push({ wrong: 'twice', id, what: `after ${second.beganAt - first.beganAt} ms`, ...(cause === undefined ? {} : { cause }) });
+  }
+  return findings;
+}
+
+function causeAt(at: number | undefined, { disturbances }: Evidence): string | undefined {
+  const near = disturbances.some((disturbedAt) => at !== undefined && Math.abs(disturbedAt - at) < DISTURBED_MS);
+  return near ? 'a process was killed, or a server away, at that moment' : undefined;
+}
+
+/** What the engines noted of a run, in the order of their clocks. */
+export function historyOf(runId: string, trace: string): string[] {
+  return readFileSync(trace, 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(` ${runId} `) || line.includes(` ${runId}:`) || line.includes(`"${runId}"`));
+}

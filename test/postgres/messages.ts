@@ -1,0 +1,27 @@
+import type { DatabaseOptions } from './database/open-store.d.mts';
+import type { Run } from './workload.ts';
+
+/** What both kinds of process are started with, as JSON in their first argument. */
+export interface ProcessOptions {
+  readonly name: string;
+  readonly sqsPort: number;
+  readonly database: DatabaseOptions;
+  readonly fifoResults: boolean;
+  /** Where workers note what they run, a line for each beginning and end of a step. */
+  readonly executions: string;
+  /** Where engines note what happens, for the history of a run that went wrong. */
+  readonly trace: string;
+  /** Who runs the engine's passes: each engine as Nest does, or `attach(engine, { poll: true })`. */
+  readonly polls: 'as Nest' | 'attached';
+  readonly leaseMs: number | undefined;
+}
+
+/** Test → engine. */
+export type Order = { readonly start: Run } | { readonly signal: string };
+
+/** Engine → test; an engine that was killed answers nothing, and its orders go to another. */
+export type Answer = { readonly ready: true } | { readonly done: string };
+
+export function idOf(order: Order): string {
+  return 'start' in order ? `start ${order.start.runId}` : `signal ${order.signal}`;
+}

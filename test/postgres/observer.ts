@@ -1,0 +1,72 @@
+import { statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import { untilEmpty } from '../faults/queue-depth.ts';
+import type { OpenedStore } from './database/open-store.d.mts';
+
+const LOOK_EVERY_MS = 250;
+
+export interface ObserverOptions {
+  readonly database: OpenedStore;
+  readonly sqs: SQSClient;
+  readonly queueUrls: readonly string[];
+  readonly executions: string;
+}
+
+/** Looks at the database and the queues, never at an engine: these are killed. */
+export class Observer {
+  readonly #options: ObserverOptions;
+
+  constructor(options: ObserverOptions) {
+    this.#options = options;
+  }
+
+  /** Runs that have not ended, children among them. */
+  async open(): Promise<string[]> {
+    const rows = await this.#query(`select id from durable_workflow_runs where status not in ('completed', 'failed', 'cancelled', 'dead')`);
+    return rows.map(({ id }) => String(id));
+  }
+
+  /**
+   * Waits until every run has ended, or nothing has moved for `quietMs`: no run ended, no step was settled or run, no message left or came.
+   * @returns what is open then
+   */
+  async untilQuiet(runs: number, quietMs: number, isGiving: () => boolean): Promise<string[]> {
+    let [last, since] = ['', Date.now()];
+    for (;;) {
+      const open = await this.open();
+      const started = await this.#count(`select count(*) as count from durable_workflow_runs`);
+      if (open.length === 0 && started >= runs && !isGiving()) return [];
+      const settled = await this.#count(`select count(*) as count from durable_step_checkpoints where status in ('completed', 'failed')`);
+      const left = await untilEmpty(this.#options.sqs, this.#options.queueUrls, 0).catch(() => -1);
+      const state = `${started} ${open.length} ${settled} ${left} ${statSync(this.#options.executions).size}`;
+      // A message that is with an engine, or hidden since the death of one, is still to come.
+      if (state !== last || isGiving() || (left !== 0 && Date.now() - since < quietMs + MOST_HIDDEN_MS)) {
+        if (state !== last) since = Date.now();
+        last = state;
+      } else if (Date.now() - since > quietMs) {
+        return open;
+      }
+      await sleep(LOOK_EVERY_MS);
+    }
+  }
+
+  async #count(sql: string): Promise<number> {
+    return Number((await this.#query(sql))[0]?.['count'] ?? 0);
+  }
+
+  /** The database may be restarting. */
+  async #query(sql: string): Promise<readonly Record<string, unknown>[]> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#options.database.query(sql);
+      } catch (error) {
+        if (tries === 20) throw error;
+        await sleep(LOOK_EVERY_MS);
+      }
+    }
+  }
+}
+
+/** An engine hides what it receives for 30 seconds; a worker's tasks come back sooner. */
+const MOST_HIDDEN_MS = 35_000;

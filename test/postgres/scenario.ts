@@ -1,0 +1,98 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { createQueues } from '../../src/local/index.ts';
+import { startSqsProcess } from '../faults/sqs-process.ts';
+import { openStore } from './database/open-store.mjs';
+import { type Disturbance, disturb } from './disturbances.ts';
+import { type Finding, findingsOf, historyOf } from './findings.ts';
+import { Fleet } from './fleet.ts';
+import { Observer } from './observer.ts';
+import type { PostgresServer } from './postgres-server.ts';
+import { clientConfigOf, QUEUES } from './process-options.ts';
+import { KINDS, type Kind, LONGEST_REST_MS, makeRuns } from './workload.ts';
+
+export interface ScenarioOptions {
+  readonly name: string;
+  readonly engines: 1 | 2 | 3;
+  readonly fifoResults: boolean;
+  readonly disturbance: Disturbance;
+  readonly runs: number;
+  readonly runsPerSecond: number;
+  readonly kinds?: readonly Kind[];
+  readonly polls: 'as Nest' | 'attached';
+}
+
+export interface Outcome {
+  readonly options: ScenarioOptions;
+  readonly findings: readonly Finding[];
+  /** What the engines noted of the runs that went wrong, by run id. */
+  readonly histories: ReadonlyMap<string, readonly string[]>;
+  readonly seconds: number;
+  /** The longest an engine took from SIGTERM to its end, milliseconds. */
+  readonly slowestShutdownMs: number;
+  readonly crashes: readonly string[];
+}
+
+/** The promise: nothing is asleep five seconds after its last result or due timer. */
+const ASLEEP_AFTER_MS = 5_000;
+/** So that a run whose engine was killed is free soon; the engine's own is 30 seconds. */
+const LEASE_WHERE_KILLED_MS = 5_000;
+/** A signal comes before its run waits for it, while it begins to, and after. */
+const LATEST_SIGNAL_MS = 1_500;
+/** The engine's own connection pool. */
+const CONNECTIONS = 10;
+
+export async function runScenario(options: ScenarioOptions, postgres: PostgresServer): Promise<Outcome> {
+  const { name, engines, fifoResults, disturbance, polls } = options;
+  const startedAt = Date.now();
+  const home = await mkdtemp(join(tmpdir(), 'durable-engines-'));
+  const [executions, trace] = [join(home, 'executions'), join(home, 'trace')];
+  await Promise.all([writeFile(executions, ''), writeFile(trace, '')]);
+  const database = { ...(await postgres.createDatabase(name.replaceAll('-', '_'))), connections: CONNECTIONS };
+  const opened = await openStore({ ...database, connections: 2 });
+  const sqs = await startSqsProcess();
+  const clientConfig = clientConfigOf({ sqsPort: sqs.port, name: 'test' });
+  const queues = await createQueues({ clientConfig, ...QUEUES, fifo: { tasks: false, results: fifoResults } });
+  const client = new SQSClient(clientConfig);
+  const leaseMs = disturbance === 'kills' ? LEASE_WHERE_KILLED_MS : undefined;
+  const fleet = new Fleet({ sqsPort: sqs.port, database, fifoResults, executions, trace, polls, leaseMs });
+  const observer = new Observer({
+    database: opened,
+    sqs: client,
+    queueUrls: [queues.resultsQueueUrl, ...queues.tasksQueueUrls.values()],
+    executions,
+  });
+  try {
+    for (const slot of [1, 2]) await fleet.start('worker', slot);
+    await Promise.all(Array.from({ length: engines }, (_, index) => fleet.start('engine', index + 1)));
+    const runs = makeRuns(name, options.runs, options.kinds ?? KINDS);
+    const ends = disturb(disturbance, {
+      fleet,
+      engines,
+      postgres,
+      freezeSqs: sqs.freeze,
+      forMs: (options.runs / options.runsPerSecond) * 1_000,
+    });
+    for (const run of runs) {
+      fleet.give({ start: run });
+      if (run.kind === 'signal') setTimeout(() => fleet.give({ signal: run.runId }), Math.random() * LATEST_SIGNAL_MS);
+      await sleep(1_000 / options.runsPerSecond);
+    }
+    const disturbances = await ends;
+    const open = await observer.untilQuiet(runs.length, ASLEEP_AFTER_MS + LONGEST_REST_MS, () => fleet.openOrders > 0);
+    const findings = await findingsOf(runs, open, opened.store, { executions, disturbances: [...fleet.disturbances, ...disturbances] });
+    await fleet.stop();
+    const histories = new Map(findings.map(({ id }) => [id, historyOf(id.split(':')[0] ?? id, trace)] as const));
+    const slowestShutdownMs = Math.max(0, ...fleet.shutdowns);
+    return { options, findings, histories, seconds: (Date.now() - startedAt) / 1_000, slowestShutdownMs, crashes: fleet.crashes };
+  } finally {
+    await fleet.stop();
+    client.destroy();
+    await opened.close();
+    await sqs.stop();
+    await rm(home, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,115 @@
+import type { WorkflowCtx, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+import { FLAKY_FAILURES, type StepName, stampOf } from './steps.ts';
+
+export const KINDS = ['one', 'chain', 'fan', 'flaky', 'sleeper', 'child', 'children', 'signal', 'compensated', 'patient'] as const;
+export type Kind = (typeof KINDS)[number];
+
+export interface Run {
+  readonly runId: string;
+  readonly kind: Kind;
+}
+
+/** Longest time that a run is at rest by its own will: between two attempts, and in its sleep. */
+export const LONGEST_REST_MS = 1_000;
+/** A `timeoutMs` step is given up after this. It is far above what an undisturbed step takes, and its result must come home by then. */
+const PATIENCE_MS = 5_000;
+const FAN = 'abcdefghij';
+
+type Step = (name: StepName, label: string, options?: Parameters<WorkflowCtx['step']>[2]) => Promise<unknown>;
+
+const WORKFLOWS: Readonly<Record<Kind, (ctx: WorkflowCtx, step: Step, runId: string) => Promise<unknown>>> = {
+  one: async (_ctx, step) => [await step('postgres.work', 'a')],
+  async chain(_ctx, step) {
+    const outputs: unknown[] = [];
+    for (const label of 'abc') outputs.push(await step('postgres.work', label));
+    return outputs;
+  },
+  async fan(_ctx, step) {
+    const outputs = await Promise.all([...FAN].map((label) => step('postgres.work', label)));
+    return [...outputs, await step('postgres.work', 'k')];
+  },
+  async flaky(_ctx, step) {
+    const first = await step('postgres.flaky', 'a', { retries: FLAKY_FAILURES + 1, backoffMs: 400 });
+    return [first, await step('postgres.work', 'b')];
+  },
+  async sleeper(ctx, step) {
+    const first = await step('postgres.work', 'a');
+    await ctx.sleep(LONGEST_REST_MS);
+    return [first, await step('postgres.work', 'b')];
+  },
+  async child(ctx, step, runId) {
+    const first = await step('postgres.work', 'a');
+    return [first, await ctx.child('one', { runId: `${runId}.child.1` })];
+  },
+  /** Three children that end at the same time, each of which wakes its parent. */
+  async children(ctx, step, runId) {
+    const outputs = await ctx.all(
+      'one',
+      [0, 1, 2].map((index) => ({ runId: `${runId}.all.0.${index}` })),
+    );
+    return [...outputs, await step('postgres.work', 'b')];
+  },
+  async signal(ctx, step, runId) {
+    const first = await step('postgres.work', 'a');
+    const signalled = await ctx.waitForSignal(signalOf(runId));
+    return [first, signalled, await step('postgres.work', 'b')];
+  },
+  async compensated(_ctx, step) {
+    await step('postgres.work', 'a', { compensate: 'postgres.undo' });
+    return step('postgres.decline', 'b', { retries: 3 });
+  },
+  async patient(_ctx, step) {
+    const first = await step('postgres.work', 'a', { timeoutMs: PATIENCE_MS });
+    return [first, await step('postgres.work', 'b', { timeoutMs: PATIENCE_MS })];
+  },
+};
+
+/** What a run of a kind gives; a compensated one fails with this message. */
+const EXPECTED: Readonly<Record<Kind, (runId: string) => unknown>> = {
+  one: (runId) => [work(runId, 'a')],
+  chain: (runId) => [...'abc'].map((label) => work(runId, label)),
+  fan: (runId) => [...FAN, 'k'].map((label) => work(runId, label)),
+  flaky: (runId) => [stampOf('postgres.flaky', { runId, label: 'a' }), work(runId, 'b')],
+  sleeper: (runId) => [work(runId, 'a'), work(runId, 'b')],
+  child: (runId) => [work(runId, 'a'), [work(`${runId}.child.1`, 'a')]],
+  children: (runId) => [...[0, 1, 2].map((index) => [work(`${runId}.all.0.${index}`, 'a')]), work(runId, 'b')],
+  signal: (runId) => [work(runId, 'a'), { for: runId }, work(runId, 'b')],
+  compensated: (runId) => `declined ${stampOf('postgres.decline', { runId, label: 'b' })}`,
+  patient: (runId) => [work(runId, 'a'), work(runId, 'b')],
+};
+
+export function register(engine: WorkflowEngine): void {
+  for (const kind of KINDS) {
+    engine.register(kind, '1', (ctx, input) => {
+      const runId = runIdOf(input);
+      const step: Step = (name, label, options = {}) => ctx.step(name, { runId, label }, options);
+      return WORKFLOWS[kind](ctx, step, runId);
+    });
+  }
+}
+
+/** Runs of some kinds, each as often, in turn. */
+export function makeRuns(name: string, count: number, kinds: readonly Kind[]): Run[] {
+  return Array.from({ length: count }, (_, index) => {
+    const kind = kinds[index % kinds.length] ?? 'one';
+    return { runId: `${name}-${kind}-${index}`, kind };
+  });
+}
+
+export function expectedOf({ kind, runId }: Run): unknown {
+  return EXPECTED[kind](runId);
+}
+
+/** Token of the signal that a run waits for. */
+export function signalOf(runId: string): string {
+  return `go:${runId}`;
+}
+
+function work(runId: string, label: string): string {
+  return stampOf('postgres.work', { runId, label });
+}
+
+function runIdOf(input: unknown): string {
+  if (typeof input === 'object' && input !== null && 'runId' in input && typeof input.runId === 'string') return input.runId;
+  throw new Error('the input is not one of this test');
+}
