@@ -3,15 +3,15 @@ import { commandHooks, durableCommands } from './commands/index.ts';
 import { oslsContext } from './commands/osls-context.ts';
 import { addResources, extendFunctions, patchEvents, setEnvironment, templateProblem } from './compile.ts';
 import { entriesOf } from './config/section.ts';
+import { unreadSettings, usesDurableSteps } from './config/unread-settings.ts';
 import type { DurableDeployment } from './deployment.ts';
 import type { Framework, Template } from './framework.ts';
 import { bridgeModule, readReplay, replayEnvironment, whenLate } from './invoke-local.ts';
 import { leanCore } from './lean-core.ts';
 import { nodeProblem } from './node-version.ts';
-import { durableFunctions, readDurableService } from './read-service.ts';
+import { durableFunctions, mistakes, readDurableService } from './read-service.ts';
 import { workerEnvironment } from './resources/environment.ts';
 
-const ESBUILD = 'serverless-esbuild';
 const ERROR_CODE = 'DURABLE_CONFIGURATION';
 /** The commands that make a template. Under all commands but these and the next two, the service stays as it is. */
 const PACKAGING = ['package', 'deploy'];
@@ -44,6 +44,9 @@ export class DurableSqsLambdaPlugin {
     this.#options = options;
     const tooOld = nodeProblem(process.versions.node);
     if (tooOld !== undefined) throw new serverless.classes.Error(tooOld, ERROR_CODE);
+    // Before the tool validates the file: an event without a value is none to its schema.
+    const unread = this.#readsService() ? unreadSettings(serverless.service) : [];
+    if (unread.length > 0) throw new serverless.classes.Error(mistakes(unread), ERROR_CODE);
     // The schema accepts anything: `readDurableService` says more about a mistake than a schema can.
     for (const event of ['durableStep', 'durableDeadLetters']) serverless.configSchemaHandler.defineFunctionEvent('aws', event, {});
     if (this.#is(...PACKAGING, ONE_FUNCTION, REPLAY)) this.#setUpBundler();
@@ -102,12 +105,6 @@ export class DurableSqsLambdaPlugin {
     const key = this.#options['function'];
     const handler = typeof key === 'string' ? service.functions[key]?.handler : undefined;
     if (handler === undefined) return;
-    const plugins: readonly unknown[] = Array.isArray(service.plugins) ? service.plugins : [];
-    const own = plugins.findIndex((name) => typeof name === 'string' && name.includes('durable-sqs-lambda'));
-    if (own !== -1 && plugins.indexOf(ESBUILD) > own) {
-      const message = `plugins: expected ${ESBUILD} before ${String(plugins[own])}, got it after; swap the two lines`;
-      throw new this.#serverless.classes.Error(message, ERROR_CODE);
-    }
     this.#undoBridge = await bridgeModule(serviceDir, handler);
     const durable = this.#isUsed() ? durableFunctions(this.service()).find(({ functionKey }) => functionKey === key) : undefined;
     if (durable !== undefined)
@@ -148,13 +145,13 @@ export class DurableSqsLambdaPlugin {
     return commands.includes(this.#serverless.processedInput.commands.join(' '));
   }
 
-  /** Whether the service has any durable settings; the plugin does not touch a service without. */
   #isUsed(): boolean {
-    const { custom, functions } = this.#serverless.service;
-    if ('durable' in entriesOf(custom)) return true;
-    return Object.values(functions).some(({ events }) =>
-      (Array.isArray(events) ? events : []).some((event) => ['durableStep', 'durableDeadLetters'].some((name) => name in entriesOf(event))),
-    );
+    return usesDurableSteps(this.#serverless.service);
+  }
+
+  /** Whether the command needs what serverless.yml says of durable steps. Any other must not fail over a mistake there. */
+  #readsService(): boolean {
+    return this.#is(...PACKAGING, ONE_FUNCTION, REPLAY) || this.#serverless.processedInput.commands[0] === 'durable';
   }
 
   /** Turns a `ConfigurationError` into an error that the deploy tool prints without a stack. */

@@ -25,7 +25,7 @@ export function readDurableService(config: unknown): DurableDeployment {
   checkTogether(events.steps, problems);
   checkConcurrency(events.steps, events.deadLetters, problems);
   checkPlainEvents(entries, events.steps, problems);
-  if (problems.lines.length > 0) throw new ConfigurationError(message(problems.lines));
+  if (problems.lines.length > 0) throw new ConfigurationError(mistakes(problems.lines));
   const { prefix, resultsQueue, kmsKey, payloadBucket, alarms, dashboard } = settings;
   return {
     prefix,
@@ -102,7 +102,8 @@ function providerDefaults(provider: unknown, { perFunctionRoles }: Settings): De
   return { runtime, timeout, role: existing, perFunctionRoles };
 }
 
-function message(lines: readonly string[]): string {
+/** All mistakes of a file as one message. @param lines one per mistake */
+export function mistakes(lines: readonly string[]): string {
   const count = lines.length === 1 ? 'one mistake' : `${lines.length} mistakes`;
   return `serverless.yml has ${count} in its durable steps:\n${lines.map((line) => `  - ${line}`).join('\n')}`;
 }

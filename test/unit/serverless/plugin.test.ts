@@ -14,7 +14,7 @@ interface Given {
   readonly command: string;
   readonly step?: unknown;
   readonly custom?: Record<string, unknown>;
-  readonly plugins?: readonly string[];
+  readonly plugins?: unknown;
 }
 
 /** The deploy tool as far as the plugin sees it, and the plugin in it. */
@@ -92,11 +92,20 @@ describe('the plugin', () => {
     expect(charge.environment).toEqual({ OWN: '1' });
   });
 
-  it('refuses to be listed before the bundler', async () => {
-    const { run } = loaded({ command: 'invoke local', plugins: ['durable-sqs-lambda/serverless-plugin', 'serverless-esbuild'] });
-    await expect(run('before:invoke:local:invoke')).rejects.toThrow(
-      'plugins: expected serverless-esbuild before durable-sqs-lambda/serverless-plugin, got it after; swap the two lines',
-    );
+  describe.each(['package', 'deploy', 'deploy function', 'invoke local', 'durable local', 'durable queues'])('under %s', (command) => {
+    it.each<[string, Omit<Given, 'command'>, string]>([
+      ['its place before the bundler', { plugins: ['durable-sqs-lambda/serverless-plugin', 'serverless-esbuild'] }, 'swap the two lines'],
+      ['custom.durabel', { custom: { durabel: {} } }, 'custom.durabel: expected custom.durable'],
+      ['an empty durableStep', { step: null }, 'functions.charge.events[0].durableStep: expected the name of a step'],
+    ])('refuses %s before the deploy tool validates the file', (_, given, message) => {
+      const load = () => loaded({ command, ...given });
+      expect(load).toThrow(ToolError);
+      expect(load).toThrow(message);
+    });
+  });
+
+  it('leaves such mistakes alone under a command that does not read durable steps', () => {
+    expect(() => loaded({ command: 'remove', step: null, custom: { durabel: {} } })).not.toThrow();
   });
 
   it.each([

@@ -1,0 +1,119 @@
+import { entriesOf } from './section.ts';
+
+const BUNDLER = 'serverless-esbuild';
+const OWN = 'durable-sqs-lambda';
+const SETTINGS = 'durable';
+const EVENTS = ['durableStep', 'durableDeadLetters'] as const;
+type DurableEvent = (typeof EVENTS)[number];
+
+const EMPTY: Readonly<Record<DurableEvent, string>> = {
+  durableStep: 'expected the name of a step, or an object with its name, got nothing; write "- durableStep: <name of the step>"',
+  durableDeadLetters: 'expected true, or an object of settings, got nothing; write "- durableDeadLetters: true"',
+};
+
+/** A serverless.yml as the deploy tool has it before it validates the file. */
+export interface UnvalidatedService {
+  readonly plugins?: unknown;
+  readonly custom?: unknown;
+  readonly functions?: unknown;
+}
+
+/** Whether the service has any durable settings; the plugin does not touch a service without. */
+export function usesDurableSteps({ custom, functions }: UnvalidatedService): boolean {
+  if (SETTINGS in entriesOf(custom)) return true;
+  return Object.values(merged(functions)).some((fn) => {
+    const events: unknown = entriesOf(fn)['events'];
+    return Array.isArray(events) && events.some((event: unknown) => EVENTS.some((name) => name in entriesOf(event)));
+  });
+}
+
+/**
+ * What a serverless.yml says of durable steps and nobody would read: the deploy tool takes no notice of it, or refuses the file in words
+ * that do not name the mistake.
+ *
+ * @returns one line per mistake: its path, what was expected, what was got, and what to do
+ */
+export function unreadSettings(service: UnvalidatedService): string[] {
+  const functions = Object.entries(merged(service.functions));
+  return [
+    ...(usesDurableSteps(service) ? pluginOrder(service.plugins) : []),
+    ...customKeys(service.custom),
+    ...functions.flatMap(([key, fn]) => functionKeys(key, fn)),
+  ];
+}
+
+/** The plugin takes over where the bundler has built, and hooks of one event run in the order of the list. */
+function pluginOrder(given: unknown): string[] {
+  const modules: unknown = Array.isArray(given) ? given : entriesOf(given)['modules'];
+  const plugins: readonly unknown[] = Array.isArray(modules) ? modules : [];
+  const own = plugins.findIndex((name) => typeof name === 'string' && name.includes(OWN));
+  if (own === -1 || plugins.indexOf(BUNDLER) <= own) return [];
+  return [`plugins: expected ${BUNDLER} before ${String(plugins[own])}, got it after; swap the two lines`];
+}
+
+function customKeys(custom: unknown): string[] {
+  const keys = Object.keys(entriesOf(custom));
+  if (keys.includes(SETTINGS)) return [];
+  return keys
+    .filter((key) => plain(key) === plain(OWN) || (plain(key).startsWith('d') && distance(plain(key), SETTINGS) <= 1))
+    .map(
+      (key) =>
+        `custom.${key}: expected custom.${SETTINGS}, got a key that nothing reads; rename it (if it is another plugin's, add "${SETTINGS}: {}" beside it)`,
+    );
+}
+
+function functionKeys(functionKey: string, fn: unknown): string[] {
+  const path = `functions.${functionKey}`;
+  const given = entriesOf(fn);
+  const misplaced = EVENTS.filter((name) => name in given).map(
+    (name) => `${path}.${name}: expected it in the list of events, got it beside them; move it to ${path}.events, as "- ${name}: …"`,
+  );
+  const events: unknown = given['events'];
+  if (Array.isArray(events)) {
+    return [...misplaced, ...events.flatMap((event: unknown, index) => eventKeys(`${path}.events[${index}]`, entriesOf(event)))];
+  }
+  const [name] = EVENTS.filter((event) => event in entriesOf(events));
+  return name === undefined ? misplaced : [...misplaced, `${path}.events: expected a list, got an object; write "- " before ${name}`];
+}
+
+function eventKeys(path: string, event: Readonly<Record<string, unknown>>): string[] {
+  const known = EVENTS.filter((name) => name in event);
+  if (known.length > 0) {
+    return known
+      .filter((name) => event[name] === null || event[name] === undefined)
+      .map((name) => {
+        const beside = Object.keys(event).filter((key) => key !== name);
+        const indent = beside.length === 0 ? '' : `; or indent ${beside.join(', ')} below it, by four spaces more than the dash`;
+        return `${path}.${name}: ${EMPTY[name]}${indent}`;
+      });
+  }
+  return Object.keys(event).flatMap((key) => {
+    const meant = EVENTS.find((name) => distance(plain(key), plain(name)) <= 2);
+    return meant === undefined ? [] : [`${path}.${key}: expected ${meant}, got an event that nobody knows; correct its spelling`];
+  });
+}
+
+/** The deploy tool takes a list of objects for one object; it has not merged them yet. */
+function merged(functions: unknown): Readonly<Record<string, unknown>> {
+  return Array.isArray(functions) ? Object.assign({}, ...functions.map(entriesOf)) : entriesOf(functions);
+}
+
+function plain(key: string): string {
+  return key.toLowerCase().replaceAll(/[^a-z]/g, '');
+}
+
+/** Letters to add, leave out, replace or swap with their neighbour until one word is the other (optimal string alignment). */
+function distance(one: string, other: string): number {
+  const rows: number[][] = [Array.from({ length: other.length + 1 }, (_, column) => column)];
+  const at = (row: number, column: number) => rows[row]?.[column] ?? Number.POSITIVE_INFINITY;
+  for (let row = 1; row <= one.length; row += 1) {
+    rows.push([row]);
+    for (let column = 1; column <= other.length; column += 1) {
+      const same = one[row - 1] === other[column - 1];
+      const swapped = one[row - 1] === other[column - 2] && one[row - 2] === other[column - 1];
+      const ways = [at(row - 1, column) + 1, at(row, column - 1) + 1, at(row - 1, column - 1) + (same ? 0 : 1)];
+      rows[row]?.push(Math.min(...ways, swapped ? at(row - 2, column - 2) + 1 : Number.POSITIVE_INFINITY));
+    }
+  }
+  return at(one.length, other.length);
+}
