@@ -28,8 +28,8 @@ export class QueueNotFoundError extends DurableSqsError {
 
   constructor(queue: string, region: string, options?: ErrorOptions) {
     super(
-      `SQS queue "${queue}" does not exist in region ${region} (or these credentials may not see it). Create it, pass autoCreate: true, ` +
-        'or give its URL with taskQueueUrl / resultsQueueUrl; a queue of another account needs its URL.',
+      `no SQS queue "${queue}" in region ${region} (or hidden from the credentials): check prefix, deployment, region, account; ` +
+        'give its URL or autoCreate',
       options,
     );
     this.queue = queue;

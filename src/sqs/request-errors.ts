@@ -53,9 +53,14 @@ export function entryPasses(code: string, senderFault: boolean): boolean {
   return !senderFault || TRANSIENT_CODES.has(shortCode(code));
 }
 
-/** Whether an error of the SDK says that the queue is not there. */
-export function isMissingQueue(error: unknown): boolean {
-  return error instanceof Error && MISSING_QUEUE_CODES.has(shortCode(error.name));
+/**
+ * Whether an error of the SDK says that the queue is not there. A look-up that is refused says no more: IAM does not tell whether a queue
+ * exists that no policy of the caller covers.
+ */
+export function isMissingQueue(error: unknown, operation?: string): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = shortCode(error.name);
+  return MISSING_QUEUE_CODES.has(code) || (operation === 'GetQueueUrl' && code.startsWith('AccessDenied'));
 }
 
 /** An error of the SDK as ours. What has no HTTP status never got an answer: a network fault, which passes. */

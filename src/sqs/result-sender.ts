@@ -46,7 +46,7 @@ export function resultSender(calls: SenderCalls): ResultSender {
 /** What a call that failed as a whole rejects with. */
 export function callError(operation: string, queue: string, region: string, error: unknown): SqsRequestError | QueueNotFoundError {
   if (error instanceof QueueNotFoundError) return error;
-  return isMissingQueue(error) ? new QueueNotFoundError(queue, region, { cause: error }) : requestError(operation, error);
+  return isMissingQueue(error, operation) ? new QueueNotFoundError(queue, region, { cause: error }) : requestError(operation, error);
 }
 
 function messageFields({ body, attributes, groupId, deduplicationId }: OutgoingMessage) {

@@ -10,7 +10,7 @@ import { withinTime } from '../time.ts';
 import { type MessageAttributes, type TypedAttribute, typedAttribute } from '../wire/limits.ts';
 import { entryOutcomes } from './entry-outcomes.ts';
 import { type CallLimits, callLimits, type MessageCalls, type SdkClients, sdkCalls } from './message-calls.ts';
-import { isMissingQueue, requestError } from './request-errors.ts';
+import { callError } from './result-sender.ts';
 import { isIntact } from './signed-checksums.ts';
 import type { OutgoingMessage, ReceivedMessage, ReceiveOptions, SqsApi, VisibilityChange } from './sqs-api.ts';
 
@@ -50,8 +50,7 @@ export function sdkApi(clients: SdkClients, otherCalls?: MessageCalls): SqsApi {
         (cause) => new SqsRequestError(operation, 'TimeoutError', true, { cause }),
       );
     } catch (error) {
-      if (isMissingQueue(error)) throw new QueueNotFoundError(queueUrl, await region(), { cause: error });
-      throw requestError(operation, error);
+      throw callError(operation, queueUrl, await region(), error);
     }
   }
 

@@ -10,7 +10,7 @@ export interface SqsApi extends ResultSender {
   receiveMessages(queueUrl: string, options: ReceiveOptions, signal?: AbortSignal): Promise<ReceivedMessage[]>;
   /** @param receiptHandles at most ten */
   deleteMessages(queueUrl: string, receiptHandles: readonly string[]): Promise<EntryOutcome[]>;
-  /** Gives undefined where there is no queue of that name. */
+  /** Gives undefined where there is no queue of that name, or none that these credentials may know of. */
   findQueueUrl(queueName: string): Promise<string | undefined>;
   /** Creates the queue, or finds the one that was created in the meantime. Gives its URL. */
   createQueue(queueName: string, attributes: Readonly<Record<string, string>>): Promise<string>;

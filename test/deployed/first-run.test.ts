@@ -8,6 +8,7 @@ import { expectedStatus, makeOrders } from '../../bench/demo/checkout.ts';
 import { createUser, depthOf, outputsOf, queueNames, queueUrlOf, required, sendTo, untilDepth } from './account.ts';
 import { layOut } from './deploy.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
+import type { Credentials } from './server/aws-server.ts';
 import { clientsOf } from './server/clients.ts';
 
 const STACK = 'durable-example-dev';
@@ -21,13 +22,14 @@ const json = async (...args: readonly string[]) => JSON.parse((await service.don
 
 let engine: Engine;
 let policyArn: string;
+let user: Credentials;
 
 beforeAll(async () => {
   await service.done(['deploy']);
   const outputs = await outputsOf(clients, STACK);
   policyArn = required(outputs['DurableEnginePolicyArn'], 'the output DurableEnginePolicyArn');
-  const credentials = await createUser(clients, 'first-engine', [policyArn]);
-  engine = await startEngine(aws, credentials, { prefix: required(outputs['DurablePrefix'], 'the output DurablePrefix') });
+  user = await createUser(clients, 'first-engine', [policyArn]);
+  engine = await startEngine(aws, user, { prefix: required(outputs['DurablePrefix'], 'the output DurablePrefix') });
 });
 
 afterAll(async () => {
@@ -54,6 +56,17 @@ describe("this repository's service", () => {
 
   it('has nothing that doctor --live --strict warns of', async () => {
     expect(await json('doctor', '--live', '--strict')).toMatchObject({ findings: [], notes: [] });
+  });
+
+  it.each([
+    ['another prefix', { prefix: 'durable-prod' }, {}, 'durable-prod-tasks-payments--charge-card', 'eu-central-1'],
+    ['another region', { prefix: 'durable-dev' }, { AWS_REGION: 'eu-west-1' }, 'durable-dev-tasks-payments--charge-card', 'eu-west-1'],
+  ])('tells an engine with %s which queue it looks for, and where', async (_what, settings, environment, queue, region) => {
+    const lost = await startEngine(aws, user, settings, environment);
+    const [order] = makeOrders(1);
+    const [end] = await lost.runs([{ workflow: 'checkout', runId: 'lost', input: required(order, 'an order') }]);
+    await lost.stop();
+    expect(end?.message).toContain(`no SQS queue "${queue}" in region ${region}`);
   });
 
   it('shows every queue with its depth', async () => {

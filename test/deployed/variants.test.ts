@@ -160,6 +160,11 @@ describe('alarms and dashboard', () => {
 });
 
 describe('a FIFO tasks queue', () => {
+  it('is named to an engine that looks for a standard one', async () => {
+    const [end] = await run('ledger.append', [{ account: 'a' }], 'standard');
+    expect(end?.message).toContain('no SQS queue "variants-tasks-ledger--append" in region eu-central-1');
+  });
+
   it('runs the tasks of an engine that is set to FIFO', async () => {
     await engine.stop();
     engine = await startEngine(aws, user, { prefix: 'variants', fifo: { tasks: true, results: true } });

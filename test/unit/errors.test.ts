@@ -76,7 +76,7 @@ describe('messages', () => {
     expect(error).toMatchObject({ queue: 'durable-tasks-a', region: 'eu-west-1' });
     expect(error.message).toContain('"durable-tasks-a"');
     expect(error.message).toContain('region eu-west-1');
-    expect(error.message).toMatch(/Create it.*autoCreate: true.*taskQueueUrl.*resultsQueueUrl/);
+    expect(error.message).toMatch(/hidden from the credentials.*prefix, deployment, region.*URL.*autoCreate/);
   });
 
   it('InvalidMessageError says what was expected', () => {

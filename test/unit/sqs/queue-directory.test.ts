@@ -228,6 +228,6 @@ describe('forget', () => {
     const failing = setUp();
     const failed = failing.directory.resultsQueueUrl();
     failing.directory.forget(url('durable-results'));
-    await expect(failed).rejects.toThrow('does not exist');
+    await expect(failed).rejects.toThrow('no SQS queue');
   });
 });

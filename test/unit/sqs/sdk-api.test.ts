@@ -283,12 +283,21 @@ describe('findQueueUrl', () => {
   });
 
   it('does not take another failure for a missing queue', async () => {
-    const { api } = setUp({ status: 403, body: { __type: 'AccessDeniedException', message: 'no' } });
+    const { api } = setUp({ status: 403, body: { __type: 'InvalidSecurity', message: 'no' } });
     expect(await rejection(api.findQueueUrl('q'))).toMatchObject({
       name: 'SqsRequestError',
-      sqsCode: 'AccessDeniedException',
+      sqsCode: 'InvalidSecurity',
       transient: false,
     });
+  });
+
+  it.each(['AccessDenied', 'AccessDeniedException'])('gives undefined where IAM hides the queue (%s)', async (__type) => {
+    expect(await setUp({ status: 403, body: { __type, message: 'no' } }).api.findQueueUrl('q')).toBeUndefined();
+  });
+
+  it('takes a refusal of any other call for a refusal', async () => {
+    const { api } = setUp({ status: 403, body: { __type: 'AccessDenied', message: 'no' } });
+    expect(await rejection(api.queueAttributes(QUEUE, ['QueueArn']))).toMatchObject({ name: 'SqsRequestError', sqsCode: 'AccessDenied' });
   });
 });
 

@@ -171,9 +171,10 @@ describe('the other calls', () => {
     expect(await sender.region()).toBe('cn-north-1');
   });
 
-  it('find nothing where there is no such queue', async () => {
-    const { sender } = setUp({ answers: [refused(400, 'QueueDoesNotExist')] });
+  it('find nothing where there is no such queue, or IAM hides it', async () => {
+    const { sender } = setUp({ answers: [refused(400, 'QueueDoesNotExist'), refused(403, 'AccessDenied')] });
     expect(await sender.findQueueUrl('durable-results')).toBeUndefined();
+    expect(await sender.findQueueUrl('durable-results.fifo')).toBeUndefined();
   });
 });
 
