@@ -18,6 +18,7 @@ export type LogFields = Record<string, string | number | boolean | undefined>;
 
 type Level = 'debug' | 'info' | 'warn' | 'error';
 
+/** Characters of a field that are logged. */
 const MAX_FIELD_LENGTH = 1_000;
 
 const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error'];
@@ -29,11 +30,14 @@ const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error'];
 export function defaultLogger(fallback: Level = 'info', env: NodeJS.ProcessEnv = process.env): Logger {
   const minimum = minimumOf(env['AWS_LAMBDA_LOG_LEVEL'], fallback);
   const format = env['AWS_LAMBDA_FUNCTION_NAME'] === undefined ? textLine : jsonLine;
-  const write = (level: Level) => {
+  return perLevel((level) => {
     if (LEVELS.indexOf(level) < minimum) return unwritten;
     // biome-ignore lint/suspicious/noConsole: the default sink of log lines; everything else goes through a Logger
-    return (message: string, fields: LogFields) => console[level](format(level, message, fields));
-  };
+    return (message, fields) => console[level](format(level, message, fields));
+  });
+}
+
+function perLevel(write: (level: Level) => Logger[Level]): Logger {
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 }
 
@@ -45,19 +49,32 @@ export function writes(logger: Logger, level: Level): boolean {
   return logger[level] !== unwritten;
 }
 
-/** A logger whose failures stay its own: a line that cannot be written must not cost a record its result, or a run its dispatch. */
+/**
+ * What every line of ours goes through: a line that cannot be written must not cost a record its result, or a run its dispatch, and no
+ * field may be of any length.
+ */
 export function safeLogger(logger: Logger): Logger {
-  const safely = (level: Level) => {
+  return perLevel((level) => {
     if (!writes(logger, level)) return unwritten;
-    return (message: string, fields: LogFields) => {
+    return (message, fields) => {
       try {
-        logger[level](message, fields);
+        logger[level](message, shortened(fields));
       } catch {
         // There is nobody left to tell.
       }
     };
-  };
-  return { debug: safely('debug'), info: safely('info'), warn: safely('warn'), error: safely('error') };
+  });
+}
+
+/** Ids are free text: whoever can send to a queue chooses them. */
+function shortened(fields: LogFields): LogFields {
+  const short = { ...fields };
+  for (const name in short) {
+    const value = short[name];
+    if (typeof value !== 'string' || value.length <= MAX_FIELD_LENGTH) continue;
+    short[name] = `${value.slice(0, MAX_FIELD_LENGTH)}… (${value.length - MAX_FIELD_LENGTH} more)`;
+  }
+  return short;
 }
 
 /**
@@ -80,20 +97,13 @@ function minimumOf(lambdaLevel: string | undefined, fallback: Level): number {
 }
 
 function jsonLine(level: Level, message: string, fields: LogFields): string {
-  const line: LogFields = { ...fields, level, message, timestamp: new Date().toISOString() };
-  for (const name in line) line[name] = shortened(line[name]);
-  return JSON.stringify(line).replace(HIDDEN, unicodeEscape);
+  return JSON.stringify({ ...fields, level, message, timestamp: new Date().toISOString() }).replace(HIDDEN, unicodeEscape);
 }
 
 /** A run id is free text: quoted where it could pass for another field, start another line or steer the terminal. */
 function plain(value: string | number | boolean): string {
-  const text = String(shortened(value));
+  const text = String(value);
   return /^$|[\s"=]/.test(text) || text.search(HIDDEN) !== -1 ? JSON.stringify(text) : text;
-}
-
-/** Any id that the engine or another worker chooses may come here, of any length. */
-function shortened<T>(value: T): T | string {
-  return typeof value === 'string' && value.length > MAX_FIELD_LENGTH ? `${value.slice(0, MAX_FIELD_LENGTH)}…` : value;
 }
 
 function textLine(level: Level, message: string, fields: LogFields): string {

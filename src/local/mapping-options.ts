@@ -1,7 +1,7 @@
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import type { Context, SQSEvent } from 'aws-lambda';
 import { ConfigurationError } from '../errors.ts';
-import { defaultLogger, type Logger } from '../logger.ts';
+import { defaultLogger, type Logger, safeLogger } from '../logger.ts';
 import { checkOptions, is, mismatch, type OptionRule } from '../options.ts';
 import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
 
@@ -139,7 +139,7 @@ export function mappingSettings(options: EventSourceMappingOptions): MappingSett
     enabled: options.enabled ?? true,
     waitTimeSeconds: options.waitTimeSeconds ?? 1,
     onInvocation: options.onInvocation ?? (() => {}),
-    logger: options.logger ?? defaultLogger(),
+    logger: safeLogger(options.logger ?? defaultLogger()),
   };
   checkBatching(settings);
   return settings;
