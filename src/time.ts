@@ -72,7 +72,7 @@ const GRACE_MS = 1_000;
 
 /**
  * Runs one call, tells it to end when its time is up or `signal` aborts, and then waits for it no longer: a call that is still getting
- * credentials, say, hears nothing of its signal.
+ * credentials, say, hears nothing of its signal. Time in which the process stood still does not count.
  * @param timedOut what is thrown where the time was up, for what the call threw then
  */
 export async function withinTime<T>(
@@ -84,17 +84,17 @@ export async function withinTime<T>(
   // Not AbortSignal.any: the outer signal lives as long as its poller, and would collect one dependant per call.
   const controller = new AbortController();
   const { promise: givenUp, reject } = Promise.withResolvers<never>();
-  let timer: NodeJS.Timeout | undefined;
   let late = false;
+  let grace: NodeJS.Timeout | undefined;
   const abort = () => {
     controller.abort();
-    clearTimeout(timer);
-    timer = setTimeout(() => reject(unheard()), GRACE_MS);
+    limit.clear();
+    grace = setTimeout(() => reject(unheard()), GRACE_MS);
   };
-  timer = setTimeout(() => {
+  const limit = runningLimit(timeoutMs, () => {
     late = true;
     abort();
-  }, timeoutMs);
+  });
   signal?.addEventListener('abort', abort, { once: true });
   if (signal?.aborted) abort();
   try {
@@ -102,7 +102,8 @@ export async function withinTime<T>(
   } catch (error) {
     throw late ? timedOut(error) : error;
   } finally {
-    clearTimeout(timer);
+    limit.clear();
+    clearTimeout(grace);
     signal?.removeEventListener('abort', abort);
   }
 }
@@ -126,11 +127,12 @@ const STOOD_STILL_MS = 500;
  * nothing of the other side, which is given the time once more.
  */
 export function runningLimit(ms: number, over: () => void): RunningLimit {
-  let timer: NodeJS.Timeout;
-  const start = () => {
-    const due = Date.now() + ms;
-    timer = setTimeout(() => (Date.now() - due > STOOD_STILL_MS ? start() : over()), ms);
+  let due = Date.now() + ms;
+  const fired = () => {
+    if (Date.now() - due <= STOOD_STILL_MS) return over();
+    due = Date.now() + ms;
+    timer = setTimeout(fired, ms);
   };
-  start();
+  let timer = setTimeout(fired, ms);
   return { clear: () => clearTimeout(timer) };
 }

@@ -105,7 +105,7 @@ export class TaskWorker {
       const handled = handleInOrder(
         group,
         (message) => this.#handle(message, inFlight),
-        (message, delaySeconds) => inFlight.makeVisible(message.receiptHandle, delaySeconds),
+        (message, delaySeconds) => inFlight.release(message.receiptHandle, delaySeconds),
       ).finally(() => {
         this.#running.delete(handled);
         this.#poller.wake();
@@ -222,7 +222,7 @@ export class TaskWorker {
 }
 
 async function again({ receiptHandle }: ReceivedMessage, inFlight: InFlightMessages, delaySeconds: number): Promise<Disposition> {
-  await inFlight.makeVisible(receiptHandle, delaySeconds);
+  await inFlight.release(receiptHandle, delaySeconds);
   return { redeliveredInSeconds: delaySeconds };
 }
 

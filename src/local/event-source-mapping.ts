@@ -3,7 +3,7 @@ import { DELETE_LINGER_MS } from '../sqs/in-flight-messages.ts';
 import { systemTiming } from '../time.ts';
 import { MappingLoop } from './mapping-loop.ts';
 import { type EventSourceMappingOptions, type MappingSettings, mappingSettings } from './mapping-options.ts';
-import { type SourceQueue, sdkSourceQueue } from './source-queue.ts';
+import { openSourceQueue, type SourceQueue } from './source-queue.ts';
 
 /**
  * Invokes a handler with the messages of a queue, in this process, as Lambda's event source mapping does on AWS.
@@ -21,7 +21,7 @@ export class LocalEventSourceMapping {
   /** @throws ConfigurationError */
   constructor(options: EventSourceMappingOptions) {
     this.#settings = mappingSettings(options);
-    this.#queue = sdkSourceQueue(options.queueUrl, options);
+    this.#queue = openSourceQueue(options.queueUrl, options);
     this.#loop = new MappingLoop(this.#settings, this.#queue, systemTiming, DELETE_LINGER_MS);
   }
 

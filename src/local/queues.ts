@@ -1,7 +1,8 @@
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { sanitizeQueueToken, tenantGroup } from '@dudousxd/nestjs-durable-core';
 import { checkOptions, is, type OptionRule } from '../options.ts';
-import { openClients } from '../sqs/clients.ts';
+import { sqsApi } from '../sqs/api-calls.ts';
+import { openSqs } from '../sqs/open-sqs.ts';
 import { QueueDirectory } from '../sqs/queue-directory.ts';
 import { type FifoOption, fifoQueues, fifoRule } from '../topology/fifo-queues.ts';
 import { effectivePrefix } from '../topology/queue-names.ts';
@@ -46,9 +47,9 @@ const RULES: Readonly<Record<keyof CreateQueuesOptions, OptionRule>> = {
 export async function createQueues(options: CreateQueuesOptions): Promise<CreatedQueues> {
   checkOptions(OWNER, options, RULES, ['clientConfig', 'steps']);
   const { clientConfig, steps, prefix, namespace, partition, functionTimeoutSeconds = 3, fifo } = options;
-  const clients = openClients({ clientConfig });
+  const sqs = openSqs({ clientConfig });
   const queues = new QueueDirectory({
-    api: clients.api,
+    api: sqsApi(sqs),
     prefix: effectivePrefix(prefix, namespace),
     autoCreate: true,
     stepTimeoutSeconds: functionTimeoutSeconds,
@@ -58,6 +59,6 @@ export async function createQueues(options: CreateQueuesOptions): Promise<Create
     const tasks = steps.map(async (step) => [step, await queues.tasksQueueUrl(tenantGroup(sanitizeQueueToken(step), partition))] as const);
     return { resultsQueueUrl: await queues.resultsQueueUrl(), tasksQueueUrls: new Map(await Promise.all(tasks)) };
   } finally {
-    clients.destroy();
+    sqs.destroy();
   }
 }

@@ -1,8 +1,8 @@
-import { GetQueueAttributesCommand, type Message } from '@aws-sdk/client-sqs';
-import { type ClientOptions, openCalls } from '../sqs/clients.ts';
-import { callLimits, sdkCalls } from '../sqs/message-calls.ts';
-import { sdkApi } from '../sqs/sdk-api.ts';
+import type { Message, MessageAttributeValue } from '@aws-sdk/client-sqs';
+import { call, POLL_MARGIN_MS, sqsApi } from '../sqs/api-calls.ts';
+import { type ClientOptions, openSqs } from '../sqs/open-sqs.ts';
 import type { EntryOutcome } from '../sqs/sqs-api.ts';
+import { isRecord } from '../wire/shape.ts';
 
 /** The SQS calls of one mapping. */
 export interface SourceQueue {
@@ -18,10 +18,9 @@ export interface SourceQueue {
 }
 
 /** {@link SourceQueue} on SQS. Long polls use connections of their own. */
-export function sdkSourceQueue(queueUrl: string, options: ClientOptions): SourceQueue {
-  const { client, calls: direct, pollClient, destroy } = openCalls(options);
-  const calls = direct ?? sdkCalls({ client, pollClient: pollClient() });
-  const api = sdkApi({ client }, calls);
+export function openSourceQueue(queueUrl: string, options: ClientOptions): SourceQueue {
+  const operations = openSqs(options);
+  const api = sqsApi(operations);
   return {
     queueUrl,
 
@@ -33,29 +32,42 @@ export function sdkSourceQueue(queueUrl: string, options: ClientOptions): Source
         MessageSystemAttributeNames: ['All' as const],
         MessageAttributeNames: ['All'],
       };
-      // Longer than the poll itself, or every poll of an empty queue would time out.
-      const timeoutMs = (waitTimeSeconds + 15) * 1000;
-      const answer = await calls.receiveMessage(input, callLimits(timeoutMs));
-      // SQS always sets both; a message without them could not be deleted or named in a batch.
-      return (answer.Messages ?? []).filter(({ MessageId, ReceiptHandle }) => MessageId !== undefined && ReceiptHandle !== undefined);
+      const limits = { timeoutMs: waitTimeSeconds * 1000 + POLL_MARGIN_MS };
+      const { Messages } = await call(operations, 'ReceiveMessage', queueUrl, input, limits);
+      return Array.isArray(Messages) ? Messages.filter(isMessage).map(withBytes) : [];
     },
 
     deleteMessages: (receiptHandles) => api.deleteMessages(queueUrl, receiptHandles),
 
     async visibilityTimeoutSeconds() {
-      const command = new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ['VisibilityTimeout'] });
-      return Number((await client.send(command)).Attributes?.VisibilityTimeout);
+      return Number((await api.queueAttributes(queueUrl, ['VisibilityTimeout']))['VisibilityTimeout']);
     },
 
     async region() {
       // With an endpoint the region may be missing. It is used for ARNs only.
       try {
-        return await client.config.region();
+        return (await operations.region()) || 'us-east-1';
       } catch {
         return 'us-east-1';
       }
     },
 
-    destroy,
+    destroy: () => operations.destroy(),
   };
+}
+
+/** SQS always sets both ids; a message without them could not be deleted or named in a batch. */
+function isMessage(value: unknown): value is Message {
+  return isRecord(value) && typeof value['MessageId'] === 'string' && typeof value['ReceiptHandle'] === 'string';
+}
+
+/** The same with binary attributes as the SDK has them: signed requests leave them in base64. */
+function withBytes(message: Message): Message {
+  const { MessageAttributes } = message;
+  if (MessageAttributes === undefined) return message;
+  const decoded = Object.entries(MessageAttributes).map(([name, attribute]): [string, MessageAttributeValue] => {
+    const bytes: unknown = attribute.BinaryValue;
+    return [name, typeof bytes === 'string' ? { ...attribute, BinaryValue: Buffer.from(bytes, 'base64') } : attribute];
+  });
+  return { ...message, MessageAttributes: Object.fromEntries(decoded) };
 }

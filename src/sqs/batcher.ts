@@ -1,7 +1,6 @@
 /**
  * Group commit: the first item leaves at once, what arrives while a request is in flight leaves together with the next.
- * There is no timer: idle traffic waits for nothing, busy traffic fills its batches by itself. Only items that nobody waits for are
- * given a `lingerMs`.
+ * There is no timer: idle traffic waits for nothing, busy traffic fills its batches by itself.
  */
 export interface BatcherOptions<Item, Outcome> {
   /** Sends one batch; gives one outcome per item, in order. A rejection rejects every item of the batch. */
@@ -11,8 +10,6 @@ export interface BatcherOptions<Item, Outcome> {
   readonly maxBytes?: number;
   /** Requests at the same time. 1 keeps the order of items. */
   readonly maxInFlight: number;
-  /** How long a batch that is not full waits for company. @default 0 */
-  readonly lingerMs?: number;
 }
 
 interface Waiting<Item, Outcome> {
@@ -29,9 +26,6 @@ export class Batcher<Item, Outcome> {
   #next = 0;
   #inFlight = 0;
   #flushPlanned = false;
-  #lingering: NodeJS.Timeout | undefined;
-  /** What waits has waited long enough, or is wanted done now. */
-  #due = false;
   #idleListeners: (() => void)[] = [];
 
   constructor(options: BatcherOptions<Item, Outcome>) {
@@ -46,52 +40,23 @@ export class Batcher<Item, Outcome> {
     });
   }
 
-  /** Items that were added and have not been settled, those in flight not counted. */
-  get waiting(): number {
-    return this.#waiting.length - this.#next;
-  }
-
-  /** What waits now waits no longer for company. */
-  hurry(): void {
-    this.#due = this.waiting > 0;
-    this.#planFlush();
-  }
-
-  /** Resolves when nothing waits and nothing is in flight. Nothing lingers meanwhile. */
+  /** Resolves when nothing waits and nothing is in flight. */
   idle(): Promise<void> {
-    if (this.#isIdle()) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#idleListeners.push(resolve);
-      this.#planFlush();
-    });
+    if (this.#waiting.length === 0 && this.#inFlight === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idleListeners.push(resolve));
   }
 
   // One microtask later, so that items added in the same turn of the event loop share a request.
   #planFlush(): void {
-    if (this.#flushPlanned || this.#inFlight >= this.#options.maxInFlight || this.waiting === 0) return;
-    if (this.#lingers()) return;
+    if (this.#flushPlanned || this.#inFlight >= this.#options.maxInFlight || this.#waiting.length === 0) return;
     this.#flushPlanned = true;
-    queueMicrotask(() => {
-      this.#flushPlanned = false;
-      this.#flush();
-      this.#tellIdle();
-    });
+    queueMicrotask(this.#flush);
   }
 
-  #flush(): void {
-    while (this.waiting > 0 && this.#inFlight < this.#options.maxInFlight && !this.#lingers()) void this.#send(this.#takeBatch());
-  }
-
-  /** Whether what waits goes on waiting for company; then a timer is running. */
-  #lingers(): boolean {
-    const { lingerMs = 0, maxEntries } = this.#options;
-    if (lingerMs === 0 || this.#due || this.waiting >= maxEntries || this.#idleListeners.length > 0) return false;
-    this.#lingering ??= setTimeout(() => {
-      this.#lingering = undefined;
-      this.hurry();
-    }, lingerMs);
-    return true;
-  }
+  readonly #flush = (): void => {
+    this.#flushPlanned = false;
+    while (this.#waiting.length > 0 && this.#inFlight < this.#options.maxInFlight) void this.#send(this.#takeBatch());
+  };
 
   #takeBatch(): Waiting<Item, Outcome>[] {
     const { maxEntries, maxBytes = Number.POSITIVE_INFINITY } = this.#options;
@@ -104,8 +69,11 @@ export class Batcher<Item, Outcome> {
       bytes += entry.bytes;
       this.#next += 1;
     }
-    if (this.waiting === 0) this.#due = false;
-    this.#compact();
+    // Only when at least half is done with: then a copy costs no more than what was taken since the last one.
+    if (this.#next * 2 >= this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#next);
+      this.#next = 0;
+    }
     return batch;
   }
 
@@ -123,23 +91,8 @@ export class Batcher<Item, Outcome> {
     } finally {
       this.#inFlight -= 1;
       // Planned, not called: a flush that throws at once would otherwise recurse through the whole backlog.
-      if (this.waiting > 0) this.#planFlush();
-      this.#tellIdle();
+      this.#planFlush();
+      if (this.#waiting.length === 0 && this.#inFlight === 0) for (const resolve of this.#idleListeners.splice(0)) resolve();
     }
-  }
-
-  #tellIdle(): void {
-    if (this.#isIdle()) for (const resolve of this.#idleListeners.splice(0)) resolve();
-  }
-
-  // Only when at least half is done with: then a copy costs no more than what was taken since the last one.
-  #compact(): void {
-    if (this.#next * 2 < this.#waiting.length) return;
-    this.#waiting = this.#waiting.slice(this.#next);
-    this.#next = 0;
-  }
-
-  #isIdle(): boolean {
-    return this.waiting === 0 && this.#inFlight === 0 && !this.#flushPlanned;
   }
 }

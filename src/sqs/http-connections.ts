@@ -1,5 +1,5 @@
-import type { Agent, IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { type RunningLimit, runningLimit } from '../time.ts';
+import type { Agent, ClientRequest, IncomingHttpHeaders } from 'node:http';
+import { runningLimit } from '../time.ts';
 
 export interface HttpPost {
   readonly url: URL;
@@ -13,14 +13,19 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** Sends one request and gives its answer, whatever its status. Rejects with Node's own error where there is none, or when `signal` ends it. */
-export type Post = (request: HttpPost, signal?: AbortSignal) => Promise<HttpAnswer>;
-
-export interface HttpTimes {
-  /** Until the connection stands, TLS included. */
-  readonly connectMs: number;
+export interface HttpLimits {
   /** Until the answer is there as a whole. @default no limit but the signal */
-  readonly answerMs?: number;
+  readonly answerMs?: number | undefined;
+  /** Of one call: it keeps a listener for each request. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The network, as {@link HttpConnections} has it; tests need none. */
+export interface Connections {
+  /** Sends one request and gives its answer, whatever its status. Rejects with Node's own error where there is none, or a limit ends it. */
+  post(request: HttpPost, limits: HttpLimits): Promise<HttpAnswer>;
+  /** Closes the connections that are idle. */
+  destroy(): void;
 }
 
 /**
@@ -28,8 +33,19 @@ export interface HttpTimes {
  * between here and SQS forgets connections without a word.
  */
 const IDLE_FOR_MS = 20_000;
-/** Stale connections can fail one after another; a fresh one always comes in the end. */
-const STALE_CONNECTIONS = 5;
+/** Ten messages of 1 MiB, each character of them escaped in six, are the longest answer that SQS can give. */
+const MAX_ANSWER_CHARACTERS = 64 * 1_048_576;
+
+/**
+ * A fault after which the same request has every chance at once: the connection had been idle, and the other side had closed it; or the
+ * answer did not come within {@link HttpLimits.answerMs}.
+ */
+type Fault = 'idle connection' | 'no answer';
+
+/** Whether a request failed for this fault. */
+export function hasFault(error: unknown, fault: Fault): boolean {
+  return error instanceof Error && 'fault' in error && error.fault === fault;
+}
 
 interface Opened {
   readonly agent: Agent;
@@ -37,88 +53,85 @@ interface Opened {
 }
 
 /** Kept-alive connections over `node:https`, or `node:http` for an endpoint without TLS. */
-export class HttpConnections {
-  readonly #times: HttpTimes;
+export class HttpConnections implements Connections {
+  readonly #connectMs: number;
   readonly #opened = new Map<string, Opened>();
   readonly #usedLast = new WeakMap<object, number>();
 
-  constructor(times: HttpTimes) {
-    this.#times = times;
+  /** @param connectMs until a connection stands, TLS included */
+  constructor(connectMs: number) {
+    this.#connectMs = connectMs;
   }
 
-  /** A request that fails on a connection that had been idle goes out again at once on another one: it was the connection that was old. */
-  async post(request: HttpPost, signal?: AbortSignal): Promise<HttpAnswer> {
-    const opened = this.#open(request.url.protocol);
-    this.#dropIdle(opened.agent);
-    for (let stale = 0; ; stale += 1) {
-      const attempt = { reused: false, answering: false };
-      try {
-        return await this.#once(opened, request, attempt, signal);
-      } catch (error) {
-        if (!attempt.reused || attempt.answering || !isClosedConnection(error) || stale === STALE_CONNECTIONS) throw error;
-      }
-    }
+  post({ url, headers, body }: HttpPost, { answerMs, signal }: HttpLimits = {}): Promise<HttpAnswer> {
+    const { agent, request: open } = this.#agentFor(url.protocol);
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(aborted());
+      const request = open(url, { method: 'POST', agent, headers: { ...headers } });
+      // Never removed: the signal is of one call, and goes with it.
+      signal?.addEventListener('abort', () => request.destroy(aborted()));
+      let answering = false;
+      const connecting = runningLimit(this.#connectMs, () => {
+        if (isConnecting(request)) request.destroy(timeout(`no connection within ${this.#connectMs} ms`));
+      });
+      const answered =
+        answerMs === undefined
+          ? undefined
+          : runningLimit(answerMs, () => request.destroy(withFault(timeout(`no answer within ${answerMs} ms`), 'no answer')));
+      const clear = () => {
+        connecting.clear();
+        answered?.clear();
+      };
+      const fail = (error: Error) => {
+        clear();
+        reject(request.reusedSocket && !answering && isClosedConnection(error) ? withFault(error, 'idle connection') : error);
+      };
+      // Not `once`: a second error without a listener would end the process.
+      request.on('error', fail);
+      // Without this listener an HTTP 101 neither answers nor fails.
+      request.once('upgrade', (_response, socket) => {
+        socket.destroy();
+        fail(new Error('the server answered with HTTP status 101'));
+      });
+      request.once('response', (response) => {
+        answering = true;
+        // Noted before the connection is handed back, which happens at the answer's end.
+        this.#usedLast.set(response.socket, Date.now());
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => {
+          text += chunk;
+          if (text.length > MAX_ANSWER_CHARACTERS)
+            request.destroy(new Error(`the answer is longer than ${MAX_ANSWER_CHARACTERS} characters`));
+        });
+        // Where an answer is cut off in the middle there is an error, and no end.
+        response.on('error', fail);
+        response.once('end', () => {
+          clear();
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text });
+        });
+      });
+      request.end(body);
+    });
   }
 
-  /** Closes the connections that are idle. */
   destroy(): void {
     for (const { agent } of this.#opened.values()) agent.destroy();
   }
 
-  #open(protocol: string): Opened {
+  /** The agent of a protocol, rid of connections that have been idle for too long. */
+  #agentFor(protocol: string): Opened {
     let opened = this.#opened.get(protocol);
     if (opened === undefined) {
       const { Agent, request } = httpModule(protocol);
       opened = { agent: new Agent({ keepAlive: true }), request };
       this.#opened.set(protocol, opened);
     }
-    return opened;
-  }
-
-  #dropIdle(agent: Agent): void {
     const before = Date.now() - IDLE_FOR_MS;
-    for (const socket of Object.values(agent.freeSockets).flat()) {
-      if (socket !== undefined && (this.#usedLast.get(socket) ?? 0) <= before) socket.destroy();
+    for (const sockets of Object.values(opened.agent.freeSockets)) {
+      for (const socket of sockets ?? []) if ((this.#usedLast.get(socket) ?? 0) <= before) socket.destroy();
     }
-  }
-
-  #once(opened: Opened, post: HttpPost, attempt: { reused: boolean; answering: boolean }, signal?: AbortSignal): Promise<HttpAnswer> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(aborted());
-      const limits: RunningLimit[] = [];
-      const request = opened.request(post.url, { method: 'POST', agent: opened.agent, headers: { ...post.headers } });
-      const abort = () => request.destroy(aborted());
-      signal?.addEventListener('abort', abort);
-      const settled = <T>(settle: (value: T) => void) => {
-        return (value: T) => {
-          signal?.removeEventListener('abort', abort);
-          for (const limit of limits) limit.clear();
-          settle(value);
-        };
-      };
-      const fail = settled(reject);
-
-      const { answerMs, connectMs } = this.#times;
-      if (answerMs !== undefined) limits.push(runningLimit(answerMs, () => request.destroy(timeout('no answer', answerMs))));
-      let used: () => void = () => undefined;
-      request.once('socket', (socket) => {
-        used = () => this.#usedLast.set(socket, Date.now());
-        attempt.reused = request.reusedSocket;
-        if (!socket.connecting) return;
-        const connecting = runningLimit(connectMs, () => request.destroy(timeout('no connection', connectMs)));
-        limits.push(connecting);
-        socket.once(post.url.protocol === 'http:' ? 'connect' : 'secureConnect', () => connecting.clear());
-      });
-      // Not `once`: a second error without a listener would end the process.
-      request.on('error', fail);
-      request.once('response', (response) => {
-        attempt.answering = true;
-        // Noted before the connection is handed back, which happens at the answer's end.
-        used();
-        readAnswer(response, settled(resolve), fail);
-      });
-      request.end(post.body);
-    });
+    return opened;
   }
 }
 
@@ -139,25 +152,23 @@ function httpModule(protocol: string) {
   return protocol === 'http:' ? process.getBuiltinModule('node:http') : process.getBuiltinModule('node:https');
 }
 
-function readAnswer(response: IncomingMessage, resolve: (answer: HttpAnswer) => void, reject: (error: Error) => void): void {
-  const chunks: Buffer[] = [];
-  response.on('data', (chunk: Buffer) => chunks.push(chunk));
-  // Where an answer is cut off in the middle there is an error, and no end.
-  response.on('error', reject);
-  response.once('end', () => {
-    resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString() });
-  });
+function isConnecting({ socket }: ClientRequest): boolean {
+  return socket === null || socket.connecting || ('secureConnecting' in socket && socket.secureConnecting === true);
 }
 
 /** What a request meets whose connection the other side has closed in the meantime. */
-function isClosedConnection(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+function isClosedConnection(error: Error): boolean {
+  return 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
 }
 
 function aborted(): Error {
   return Object.assign(new Error('the request was aborted'), { name: 'AbortError' });
 }
 
-function timeout(what: string, ms: number): Error {
-  return Object.assign(new Error(`${what} within ${ms} ms`), { name: 'TimeoutError' });
+function timeout(message: string): Error {
+  return Object.assign(new Error(message), { name: 'TimeoutError' });
+}
+
+function withFault(error: Error, fault: Fault): Error {
+  return Object.assign(error, { fault });
 }

@@ -4,7 +4,7 @@ import { isFifoQueue } from '../topology/fifo-queues.ts';
 import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
 import { Batcher } from './batcher.ts';
 import { PendingCount } from './pending-count.ts';
-import { retry } from './retry.ts';
+import { retry, SETTLE_RETRIES } from './retry.ts';
 import type { EntryOutcome, SqsApi, VisibilityChange } from './sqs-api.ts';
 
 export interface InFlightOptions {
@@ -25,14 +25,13 @@ export interface InFlightOptions {
 /** A `deleteLingerMs` for deletes that nobody waits for: ten in a request cost as much as one. */
 export const DELETE_LINGER_MS = 20;
 
-const BACKOFF = { firstMs: 100, maxMs: 5_000 };
-const GIVE_UP_AFTER_MS = 30_000;
 const REQUESTS_IN_FLIGHT = 2;
 
 /** The messages of one queue that were received and are not deleted: keeps them hidden, deletes them, makes them visible again. */
 export class InFlightMessages {
   readonly queueUrl: string;
   readonly #options: InFlightOptions;
+  readonly #lingerMs: number;
   readonly #deletes: Batcher<string, EntryOutcome>;
   readonly #changes: Batcher<VisibilityChange, EntryOutcome>;
   /** Receipt handle → when its visibility is to be extended next, by `timing`. */
@@ -40,16 +39,19 @@ export class InFlightMessages {
   /** Deletes and releases that have not settled, those between two tries included. */
   readonly #settling = new PendingCount();
   #timer: NodeJS.Timeout | undefined;
+  /** Deletes that wait for each other. */
+  readonly #lingering: (() => void)[] = [];
+  #lingerTimer: NodeJS.Timeout | undefined;
 
   constructor(options: InFlightOptions) {
     const { api, queueUrl, deleteLingerMs = 0 } = options;
     this.queueUrl = queueUrl;
     this.#options = options;
+    this.#lingerMs = isFifoQueue(queueUrl) ? 0 : deleteLingerMs;
     this.#deletes = new Batcher({
       flush: (handles) => api.deleteMessages(queueUrl, handles),
       maxEntries: MAX_BATCH_ENTRIES,
       maxInFlight: REQUESTS_IN_FLIGHT,
-      lingerMs: isFifoQueue(queueUrl) ? 0 : deleteLingerMs,
     });
     this.#changes = new Batcher({
       flush: (changes) => api.changeVisibility(queueUrl, changes),
@@ -58,23 +60,28 @@ export class InFlightMessages {
     });
   }
 
-  /** Extends the visibility timeout of a message until it is deleted, made visible or left to expire. */
+  /** Extends the visibility timeout of a message until it is deleted, released or left to expire. */
   keepHidden(receiptHandle: string): void {
     this.#hidden.set(receiptHandle, this.#options.timing.now() + this.#extendEveryMs);
     this.#timer ??= setInterval(() => this.#extendDue(), Math.min(this.#extendEveryMs / 2, 5_000)).unref();
   }
 
   /** Resolves when SQS has deleted the message, or when that was given up. */
-  delete(receiptHandle: string): Promise<void> {
+  async delete(receiptHandle: string): Promise<void> {
     this.letExpire(receiptHandle);
-    return this.#settle('DeleteMessageBatch', () => this.#deletes.add(receiptHandle));
+    this.#settling.begin();
+    if (this.#lingerMs > 0) await this.#linger();
+    await this.#tryUntilDone('DeleteMessageBatch', () => this.#deletes.add(receiptHandle));
+    this.#settling.end();
   }
 
   /** Ends the message's visibility timeout after `delaySeconds`, so that SQS delivers it again. */
-  makeVisible(receiptHandle: string, delaySeconds: number): Promise<void> {
+  async release(receiptHandle: string, delaySeconds: number): Promise<void> {
     this.letExpire(receiptHandle);
+    this.#settling.begin();
     const change = { receiptHandle, timeoutSeconds: delaySeconds };
-    return this.#settle('ChangeMessageVisibilityBatch', () => this.#changes.add(change));
+    await this.#tryUntilDone('ChangeMessageVisibilityBatch', () => this.#changes.add(change));
+    this.#settling.end();
   }
 
   /** Extends the visibility of a message no further: SQS delivers it again when its timeout ends. */
@@ -90,11 +97,26 @@ export class InFlightMessages {
     this.#timer = undefined;
   }
 
-  /** Resolves when no delete and no visibility change is pending. */
+  /** Resolves when no delete and no visibility change is pending. Deletes that linger leave now. */
   async idle(): Promise<void> {
-    this.#deletes.hurry();
+    this.#endLinger();
     await this.#settling.idle();
-    await Promise.all([this.#deletes.idle(), this.#changes.idle()]);
+    await this.#changes.idle();
+  }
+
+  /** Resolves when ten deletes wait, which fill a request, or the first of them has waited for long enough. */
+  #linger(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#lingering.push(resolve);
+      if (this.#lingering.length === MAX_BATCH_ENTRIES) this.#endLinger();
+      else this.#lingerTimer ??= setTimeout(() => this.#endLinger(), this.#lingerMs);
+    });
+  }
+
+  #endLinger(): void {
+    clearTimeout(this.#lingerTimer);
+    this.#lingerTimer = undefined;
+    for (const resolve of this.#lingering.splice(0)) resolve();
   }
 
   /** Twice within the timeout, so that one lost request does not make the message reappear. */
@@ -108,36 +130,27 @@ export class InFlightMessages {
       if (due > now) continue;
       this.#hidden.set(receiptHandle, now + this.#extendEveryMs);
       const change = { receiptHandle, timeoutSeconds: this.#options.visibilityTimeoutSeconds };
-      // Once the message is deleted or made visible, one more try would only hide it again, and its failure is no news.
+      // Once the message is deleted or released, one more try would only hide it again, and its failure is no news.
       const wanted = () => this.#hidden.has(receiptHandle);
       void this.#tryUntilDone('ChangeMessageVisibilityBatch', () => this.#changes.add(change), wanted);
     }
   }
 
-  async #settle(operation: string, add: () => Promise<EntryOutcome>): Promise<void> {
-    this.#settling.begin();
-    await this.#tryUntilDone(operation, add, always);
-    this.#settling.end();
-  }
-
-  /** Never rejects: what is given up goes to `onGivenUp`. */
-  async #tryUntilDone(operation: string, add: () => Promise<EntryOutcome>, wanted: () => boolean): Promise<void> {
+  /** Never rejects: what is given up goes to `onGivenUp`. @param wanted whether it is still to be done @default it is */
+  async #tryUntilDone(operation: string, add: () => Promise<EntryOutcome>, wanted?: () => boolean): Promise<void> {
+    const { timing } = this.#options;
+    const isTransient = (error: unknown) => error instanceof SqsRequestError && error.transient;
     try {
       await retry(
         async () => {
-          if (!wanted()) return;
+          if (wanted?.() === false) return;
           const outcome = await add();
           if (!outcome.ok) throw new SqsRequestError(operation, outcome.sqsCode, outcome.transient);
         },
-        {
-          backoff: BACKOFF,
-          timing: this.#options.timing,
-          timeoutMs: GIVE_UP_AFTER_MS,
-          isTransient: (error) => error instanceof SqsRequestError && error.transient,
-        },
+        { ...SETTLE_RETRIES, timing, isTransient },
       );
     } catch (error) {
-      if (wanted()) this.#report(error);
+      if (wanted?.() !== false) this.#report(error);
     }
   }
 
@@ -148,8 +161,4 @@ export class InFlightMessages {
       // A listener that throws must not become an unhandled rejection, and there is nobody left to tell.
     }
   }
-}
-
-function always(): boolean {
-  return true;
 }

@@ -47,7 +47,7 @@ export function byMessageGroup(messages: readonly ReceivedMessage[], queueUrl: s
 }
 
 /**
- * Handles the messages of one group in order, up to the first that SQS is to deliver again. The messages behind that one are made visible
+ * Handles the messages of one group in order, up to the first that SQS is to deliver again. The messages behind that one are released
  * unhandled, after the same time: SQS keeps a group shut while its first message is hidden, so they come again in their order.
  *
  * A skipped message does not stop its group: the messages behind it would be received as often as it is, and become dead letters with it.
@@ -55,12 +55,12 @@ export function byMessageGroup(messages: readonly ReceivedMessage[], queueUrl: s
 export async function handleInOrder(
   messages: readonly ReceivedMessage[],
   handle: (message: ReceivedMessage) => Promise<Disposition>,
-  makeVisible: (message: ReceivedMessage, delaySeconds: number) => Promise<void>,
+  release: (message: ReceivedMessage, delaySeconds: number) => Promise<void>,
 ): Promise<void> {
   for (const [index, message] of messages.entries()) {
     const disposition = await handle(message);
     if (disposition === 'deleted' || disposition === 'skipped') continue;
-    await Promise.all(messages.slice(index + 1).map((follower) => makeVisible(follower, disposition.redeliveredInSeconds)));
+    await Promise.all(messages.slice(index + 1).map((follower) => release(follower, disposition.redeliveredInSeconds)));
     return;
   }
 }

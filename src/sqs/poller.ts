@@ -16,7 +16,7 @@ export interface PollerOptions {
   readonly maxReceivers: number;
   /** How many more messages may be held now. Receiving waits while it is 0; call {@link Poller.wake} when that changes. */
   readonly room: () => number;
-  /** Called with what one receive brought. The messages stay hidden until each is deleted, made visible or left to expire. */
+  /** Called with what one receive brought. The messages stay hidden until each is deleted, released or left to expire. */
   readonly onMessages: (messages: readonly ReceivedMessage[], inFlight: InFlightMessages) => void;
   /** A receive or look-up failed and is tried again in `retryInMs`. `queueUrl` is undefined where the look-up failed. */
   readonly onError: (error: unknown, retryInMs: number, queueUrl: string | undefined) => void;
@@ -78,7 +78,7 @@ export class Poller {
     await cut;
   }
 
-  /** Resolves when SQS has been told of every message that was deleted or made visible. */
+  /** Resolves when SQS has been told of every message that was deleted or released. */
   async settled(): Promise<void> {
     await this.#inFlight?.idle();
   }

@@ -1,88 +1,110 @@
-import { SqsRequestError } from '../errors.ts';
+import { QueueNotFoundError, SqsRequestError } from '../errors.ts';
 
 /**
  * Codes of transient refusals: throttling in its several spellings, KMS throttling behind an encrypted queue, clock skew and
  * expired credentials (both are renewed by the client), and a queue being created again within a minute of its deletion.
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
  */
-const TRANSIENT_CODES: ReadonlySet<string> = new Set([
-  'Throttling',
-  'ThrottlingException',
-  'ThrottledException',
-  'RequestThrottled',
-  'RequestThrottledException',
-  'RequestLimitExceeded',
-  'TooManyRequestsException',
-  'SlowDown',
-  'OverLimit',
-  'KmsThrottled',
-  'KMS.ThrottlingException',
-  'InternalError',
-  'InternalFailure',
-  'InternalServerError',
-  'ServiceUnavailable',
-  'RequestTimeout',
-  'RequestTimeoutException',
-  'RequestExpired',
-  'RequestTimeTooSkewed',
-  'ExpiredToken',
-  'ExpiredTokenException',
-  'QueueDeletedRecently',
-]);
+const TRANSIENT_CODES = new RegExp(
+  '^(Throttl(ing|ed)|RequestThrottled|TooManyRequests|RequestTimeout|ExpiredToken|KMS.Throttling)(Exception)?$|' +
+    '^(RequestLimitExceeded|SlowDown|OverLimit|KmsThrottled|ServiceUnavailable|QueueDeletedRecently)$|' +
+    '^Request(Expired|TimeTooSkewed)$|^Internal(Server)?(Error|Failure)$',
+);
 
-/**
- * What to look at where AWS refuses whoever asks. Its own text is not used: that of a wrong signature quotes the request, session token
- * included.
- */
+const WRONG_SIGNATURE = 'the queue is in another region than the client, or the secret key is wrong';
+/** What to look at where AWS refuses whoever asks. */
 const HINTS: ReadonlyMap<string, string> = new Map([
-  ['SignatureDoesNotMatch', 'the queue is in another region than the client, or the secret key is wrong'],
-  ['InvalidSignatureException', 'the queue is in another region than the client, or the secret key is wrong'],
+  ['SignatureDoesNotMatch', WRONG_SIGNATURE],
+  ['InvalidSignatureException', WRONG_SIGNATURE],
   ['InvalidClientTokenId', 'AWS does not know the access key'],
   ['UnrecognizedClientException', 'AWS does not know the access key, or its session token is wrong'],
 ]);
 
 const MISSING_QUEUE_CODES: ReadonlySet<string> = new Set(['QueueDoesNotExist', 'NonExistentQueue']);
 
-/** SQS names its errors with or without a service prefix, by protocol and emulator. */
-export function shortCode(code: string): string {
-  return code.replace(/^AWS\.SimpleQueueService\./, '').replace(/^com\.amazonaws\.sqs#/, '');
-}
+/** Header of an answer that has SQS's error code as the older query protocol spells it, e.g. `AWS.SimpleQueueService.NonExistentQueue;Sender`. */
+export const QUERY_ERROR = 'x-amzn-query-error';
 
-/** Whether a failed entry of a batch is worth another try. `senderFault` false means that SQS itself failed. */
-export function entryPasses(code: string, senderFault: boolean): boolean {
-  return !senderFault || TRANSIENT_CODES.has(shortCode(code));
+/**
+ * SQS's own refusal of a request. AWS's text is left out, here and of every `cause`: that of a wrong signature quotes the request, session
+ * token included.
+ */
+export class SqsRefusal extends Error {
+  override readonly name = 'SqsRefusal';
+  readonly sqsCode: string;
+  readonly status: number;
+
+  constructor(code: string, status: number, requestId: unknown) {
+    const sqsCode = shortCode(code);
+    super(`${sqsCode}, HTTP status ${status}${typeof requestId === 'string' ? `, request id ${requestId}` : ''}`);
+    this.sqsCode = sqsCode;
+    this.status = status;
+  }
 }
 
 /**
- * Whether an error of the SDK says that the queue is not there. A look-up that is refused says no more: IAM does not tell whether a queue
- * exists that no policy of the caller covers.
+ * An answer that is not SQS's: of a proxy or gateway on the way, cut off, or of another service, where credentials come from. It says
+ * nothing of the request, which is worth another try. Its text is left out: it may quote the request.
+ */
+export class UnknownAnswer extends Error {
+  override readonly name: string;
+
+  constructor(code: string, status: number) {
+    super(`HTTP status ${status}, from a proxy on the way or where credentials come from, not from SQS`);
+    this.name = code;
+  }
+}
+
+/** SQS names its errors with or without a service prefix, by protocol and emulator. */
+export function shortCode(code: string): string {
+  return code.replace(/^AWS\.SimpleQueueService\./, '').replace(/^.*#/, '');
+}
+
+/** Whether a failed entry of a batch is worth another try. `senderFault` false means that SQS itself failed. */
+export function isTransientEntry(code: string, senderFault: boolean): boolean {
+  return !senderFault || TRANSIENT_CODES.test(shortCode(code));
+}
+
+/** Whether the same request may succeed later. Only SQS itself, or what is found before anything is sent, can say that it never will. */
+export function isTransient(error: unknown): boolean {
+  if (error instanceof SqsRequestError) return error.transient;
+  if (error instanceof SqsRefusal) return error.status >= 500 || error.status === 429 || TRANSIENT_CODES.test(error.sqsCode);
+  // Missing credentials are transient: the service that hands them out to a container or instance has its bad seconds too.
+  return !(error instanceof Error && (error.name === 'TypeError' || error.message === 'Region is missing'));
+}
+
+/**
+ * Whether SQS says that the queue is not there. A look-up that is refused says no more: IAM does not tell whether a queue exists that no
+ * policy of the caller covers.
  */
 export function isMissingQueue(error: unknown, operation?: string): boolean {
-  if (!(error instanceof Error)) return false;
-  const code = shortCode(error.name);
-  return MISSING_QUEUE_CODES.has(code) || (operation === 'GetQueueUrl' && code.startsWith('AccessDenied'));
+  if (!(error instanceof SqsRefusal)) return false;
+  return MISSING_QUEUE_CODES.has(error.sqsCode) || (operation === 'GetQueueUrl' && error.sqsCode.startsWith('AccessDenied'));
 }
 
-/** An error of the SDK as ours. What has no HTTP status never got an answer: a network fault, which passes. */
+/** What a call rejects with, as an error of ours. */
 export function requestError(operation: string, error: unknown): SqsRequestError {
   if (error instanceof SqsRequestError) return error;
-  const name = error instanceof Error ? error.name : typeof error;
-  const status = httpStatus(error);
-  const networkCode = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-  const code = shortCode(name === 'Error' && networkCode !== undefined ? networkCode : name);
-  const answered = status !== undefined;
-  // Found before anything is sent, and the same the next time. Missing credentials are not among them: the service that hands
-  // them out to a container or instance has its bad seconds too.
-  const ours = name === 'TypeError' || (error instanceof Error && error.message === 'Region is missing');
-  const transient = TRANSIENT_CODES.has(code) || (answered ? status >= 500 || status === 429 : !ours);
-  // What never reached SQS has a text about hosts, sockets and configuration: it says what to mend, and it has seen no body.
-  const detail = !answered && error instanceof Error ? error.message : HINTS.get(code);
-  return new SqsRequestError(operation, code, transient, { cause: error, detail });
+  const code = codeOf(error);
+  // What never reached SQS has a text about hosts, sockets and configuration: it says what to change, and it has seen no body.
+  const detail = error instanceof SqsRefusal ? HINTS.get(code) : error instanceof Error ? error.message : undefined;
+  return new SqsRequestError(operation, code, isTransient(error), { cause: error, detail });
 }
 
-function httpStatus(error: unknown): number | undefined {
-  if (typeof error !== 'object' || error === null || !('$metadata' in error)) return undefined;
-  const metadata = error.$metadata;
-  if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return undefined;
-  return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined;
+/** As {@link requestError}; where the queue is missing, an error that says so. */
+export async function callError(
+  operation: string,
+  queue: string,
+  error: unknown,
+  region: () => Promise<string>,
+): Promise<SqsRequestError | QueueNotFoundError> {
+  return isMissingQueue(error, operation)
+    ? new QueueNotFoundError(queue, await region(), { cause: error })
+    : requestError(operation, error);
+}
+
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  if (error instanceof SqsRefusal) return error.sqsCode;
+  return error.name === 'Error' && 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }

@@ -1,11 +1,37 @@
 import type { Timing } from '../time.ts';
 
-/** Delays between tries, and the loop that uses them. */
+/**
+ * All retries of this package: who tries what again, for how long. Each layer retries what outlasts the one below it.
+ *
+ * | layer | tries again | for |
+ * | --- | --- | --- |
+ * | `SignedOperations` | one request: at once on another connection, with a corrected clock or with more time, else after a pause | 1.5 s |
+ * | `SdkOperations` | one request, as the client is configured: by default three tries | 1 s |
+ * | `Sender` | each message alone, once, of a batch that SQS refused as a whole | |
+ * | `InFlightMessages` | a delete or a visibility change | 30 s |
+ * | `Poller` | a receive or the look-up of its queue | ever |
+ * | `ResultChannel` (Lambda) | a result's look-up and send | 5 s, half of the time that is left at most |
+ * | `TaskWorker` (container) | a result's look-up and send | until it closes |
+ * | `Dispatcher` | a task's look-up and send | `dispatchTimeoutMs` |
+ *
+ * What becomes of a message that is not settled is not a matter of retries: SQS delivers it again.
+ */
 
 export interface BackoffLimits {
   readonly firstMs: number;
   readonly maxMs: number;
 }
+
+/** How a layer retries. */
+export interface RetryPolicy {
+  readonly backoff: BackoffLimits;
+  /** No try starts later than this after the first. */
+  readonly timeoutMs: number;
+}
+
+export const REQUEST_RETRIES: RetryPolicy = { backoff: { firstMs: 50, maxMs: 400 }, timeoutMs: 1_500 };
+export const SETTLE_RETRIES: RetryPolicy = { backoff: { firstMs: 100, maxMs: 5_000 }, timeoutMs: 30_000 };
+export const RECEIVE_BACKOFF: BackoffLimits = { firstMs: 100, maxMs: 10_000 };
 
 /**
  * Exponential with jitter: half of the step at least, the whole of it at most, so that callers that failed together do not come
@@ -18,25 +44,28 @@ export function backoffMs(failures: number, { firstMs, maxMs }: BackoffLimits, r
   return Math.round(ceiling / 2 + (ceiling / 2) * random());
 }
 
-export interface RetryOptions {
-  readonly backoff: BackoffLimits;
+export interface RetryOptions extends RetryPolicy {
   readonly timing: Timing;
   /** Whether this error is worth another try. */
   readonly isTransient: (error: unknown) => boolean;
-  /** No try starts later than this after the first. */
-  readonly timeoutMs: number;
+  /** Whether the next try starts at once and whatever the time: what this error complains of is mended. @default never */
+  readonly isMended?: (error: unknown) => boolean;
   readonly signal?: AbortSignal;
 }
 
 /** Calls until it works, fails for good, or its time is up; then throws the last error. */
-export async function retry<T>(call: () => Promise<T>, { backoff, timing, isTransient, timeoutMs, signal }: RetryOptions): Promise<T> {
+export async function retry<T>(call: () => Promise<T>, options: RetryOptions): Promise<T> {
+  const { backoff, timing, isTransient, isMended, timeoutMs, signal } = options;
   const deadline = timing.now() + timeoutMs;
-  for (let failures = 1; ; failures += 1) {
+  for (let failures = 1; ; ) {
     try {
       return await call();
     } catch (error) {
+      if (signal?.aborted) throw error;
+      if (isMended?.(error)) continue;
       const delay = backoffMs(failures, backoff, timing.random);
-      if (!isTransient(error) || signal?.aborted || timing.now() + delay > deadline) throw error;
+      if (!isTransient(error) || timing.now() + delay > deadline) throw error;
+      failures += 1;
       await timing.sleep(delay, signal);
       if (signal?.aborted) throw error;
     }

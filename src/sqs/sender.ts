@@ -8,6 +8,12 @@ import type { EntryOutcome, OutgoingMessage, ResultSender } from './sqs-api.ts';
 /** Requests in flight to one queue: the second hides the first one's round trip; a third only makes batches smaller. */
 const SENDS_IN_FLIGHT = 2;
 
+interface Outbox {
+  readonly batcher: Batcher<OutgoingMessage, EntryOutcome>;
+  /** Of a FIFO queue. */
+  readonly groups: MessageGroups | undefined;
+}
+
 /**
  * Sends messages through one group-committing batcher per queue.
  *
@@ -16,7 +22,7 @@ const SENDS_IN_FLIGHT = 2;
  */
 export class Sender {
   readonly #api: Pick<ResultSender, 'sendMessages'>;
-  readonly #queues = new Map<string, Outbox>();
+  readonly #outboxes = new Map<string, Outbox>();
 
   constructor(api: Pick<ResultSender, 'sendMessages'>) {
     this.#api = api;
@@ -27,39 +33,37 @@ export class Sender {
    * @throws SqsRequestError with `transient` saying whether another try makes sense; QueueNotFoundError.
    */
   async send(queueUrl: string, message: OutgoingMessage): Promise<void> {
-    const { batcher, groups } = this.#queue(queueUrl);
-    const add = () => batcher.add(message, messageBytes(message.body, message.attributes));
-    const { groupId } = message;
-    const outcome = await (groups === undefined || groupId === undefined ? add() : groups.run([groupId], add));
+    const { batcher, groups } = this.#outboxes.get(queueUrl) ?? this.#open(queueUrl);
+    const { body, attributes, groupId } = message;
+    const bytes = messageBytes(body, attributes);
+    const inGroup = groups !== undefined && groupId !== undefined;
+    const outcome = await (inGroup ? groups.run([groupId], () => batcher.add(message, bytes)) : batcher.add(message, bytes));
     if (!outcome.ok) throw new SqsRequestError('SendMessageBatch', outcome.sqsCode, outcome.transient);
   }
 
   /** Resolves when nothing is left to send. */
   async idle(): Promise<void> {
     await Promise.all(
-      [...this.#queues.values()].map(async ({ batcher, groups }) => {
+      [...this.#outboxes.values()].map(async ({ batcher, groups }) => {
         await groups?.idle();
         await batcher.idle();
       }),
     );
   }
 
-  #queue(queueUrl: string): Outbox {
-    let queue = this.#queues.get(queueUrl);
-    if (queue === undefined) {
-      const batcher = new Batcher({
-        flush: (messages: readonly OutgoingMessage[]) => this.#flush(queueUrl, messages),
-        maxEntries: MAX_BATCH_ENTRIES,
-        maxBytes: MAX_MESSAGE_BYTES,
-        maxInFlight: SENDS_IN_FLIGHT,
-      });
-      queue = { batcher, groups: isFifoQueue(queueUrl) ? new MessageGroups() : undefined };
-      this.#queues.set(queueUrl, queue);
-    }
-    return queue;
+  #open(queueUrl: string): Outbox {
+    const batcher = new Batcher<OutgoingMessage, EntryOutcome>({
+      flush: (messages) => this.#sendBatch(queueUrl, messages),
+      maxEntries: MAX_BATCH_ENTRIES,
+      maxBytes: MAX_MESSAGE_BYTES,
+      maxInFlight: SENDS_IN_FLIGHT,
+    });
+    const outbox = { batcher, groups: isFifoQueue(queueUrl) ? new MessageGroups() : undefined };
+    this.#outboxes.set(queueUrl, outbox);
+    return outbox;
   }
 
-  async #flush(queueUrl: string, messages: readonly OutgoingMessage[]): Promise<readonly EntryOutcome[]> {
+  async #sendBatch(queueUrl: string, messages: readonly OutgoingMessage[]): Promise<readonly EntryOutcome[]> {
     try {
       return await this.#api.sendMessages(queueUrl, messages);
     } catch (error) {
@@ -78,10 +82,4 @@ export class Sender {
       return { ok: false, sqsCode: error.sqsCode, transient: error.transient };
     }
   }
-}
-
-interface Outbox {
-  readonly batcher: Batcher<OutgoingMessage, EntryOutcome>;
-  /** Of a FIFO queue. */
-  readonly groups: MessageGroups | undefined;
 }

@@ -1,3 +1,4 @@
+import type { QueueAttributeName } from '@aws-sdk/client-sqs';
 import type { MessageAttributes } from '../wire/limits.ts';
 
 /**
@@ -14,7 +15,7 @@ export interface SqsApi extends ResultSender {
   findQueueUrl(queueName: string): Promise<string | undefined>;
   /** Creates the queue, or finds the one that was created in the meantime. Gives its URL. */
   createQueue(queueName: string, attributes: Readonly<Record<string, string>>): Promise<string>;
-  queueAttributes(queueUrl: string, names: readonly string[]): Promise<Readonly<Record<string, string>>>;
+  queueAttributes(queueUrl: string, names: readonly QueueAttributeName[]): Promise<Readonly<Record<string, string>>>;
   /** For error messages. */
   region(): Promise<string>;
 }

@@ -3,7 +3,11 @@ import { QueueNotFoundError } from '../errors.ts';
 import type { QueueDirectory } from '../sqs/queue-directory.ts';
 import type { SqsApi } from '../sqs/sqs-api.ts';
 
-const DEPTH_ATTRIBUTES = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible', 'ApproximateNumberOfMessagesDelayed'];
+const DEPTH_ATTRIBUTES = [
+  'ApproximateNumberOfMessages',
+  'ApproximateNumberOfMessagesNotVisible',
+  'ApproximateNumberOfMessagesDelayed',
+] as const;
 
 /**
  * Depth of a tasks queue, and one worker that stands for Lambda: an empty list would show as "nobody consumes". No depth and no worker

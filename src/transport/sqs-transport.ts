@@ -11,10 +11,13 @@ import { type ContainerStepFunction, type FromJson, isStepFunction } from '../co
 import { TaskWorker } from '../container/task-worker.ts';
 import { ConfigurationError, QueueNotFoundError } from '../errors.ts';
 import { defaultLogger, errorFields, type Logger, safeLogger } from '../logger.ts';
-import { type OpenedClients, openClients } from '../sqs/clients.ts';
+import { sqsApi } from '../sqs/api-calls.ts';
 import { DELETE_LINGER_MS } from '../sqs/in-flight-messages.ts';
+import { openSqs } from '../sqs/open-sqs.ts';
 import { QueueDirectory } from '../sqs/queue-directory.ts';
 import { Sender } from '../sqs/sender.ts';
+import type { SqsApi } from '../sqs/sqs-api.ts';
+import type { SqsOperations } from '../sqs/sqs-operations.ts';
 import type { ServedStep } from '../step/run-task.ts';
 import type { StepContext } from '../step/step-context.ts';
 import { systemTiming } from '../time.ts';
@@ -47,7 +50,8 @@ const FIFO_NOT_ATTACHED =
  */
 export class SqsTransport implements Transport {
   readonly #options: ReturnType<typeof readTransportOptions>;
-  readonly #clients: OpenedClients;
+  readonly #operations: SqsOperations;
+  readonly #api: SqsApi;
   readonly #queues: QueueDirectory;
   readonly #sender: Sender;
   readonly #dispatcher: Dispatcher;
@@ -61,8 +65,9 @@ export class SqsTransport implements Transport {
     this.#options = readTransportOptions(options);
     const { client, clientConfig, visibilityTimeoutSec, dispatchTimeoutMs } = this.#options;
     this.#logger = safeLogger(options.logger ?? defaultLogger('warn'));
-    this.#clients = openClients({ client, clientConfig });
-    const { api } = this.#clients;
+    this.#operations = openSqs({ client, clientConfig });
+    const api = sqsApi(this.#operations);
+    this.#api = api;
     this.#sender = new Sender(api);
     this.#queues = new QueueDirectory({ ...this.#options, api, stepTimeoutSeconds: visibilityTimeoutSec });
     this.#dispatcher = new Dispatcher({
@@ -124,7 +129,7 @@ export class SqsTransport implements Transport {
     session.serve(handler);
     const receiver = new ResultReceiver({
       ...this.#options,
-      api: this.#clients.api,
+      api: this.#api,
       queues: this.#queues,
       // A result that is redelivered because its delete was lost does the engine no harm.
       deleteLingerMs: DELETE_LINGER_MS,
@@ -164,7 +169,7 @@ export class SqsTransport implements Transport {
 
   /** Depth of a tasks queue, and one worker that stands for Lambda; no depth and no worker where there is no such queue. Creates none. */
   groupHealth(group: string): Promise<GroupHealth> {
-    return groupHealth(group, this.#queues, this.#clients.api);
+    return groupHealth(group, this.#queues, this.#api);
   }
 
   /**
@@ -179,7 +184,7 @@ export class SqsTransport implements Transport {
   async #close(timeoutMs: number): Promise<void> {
     if (!(await this.#session.close(timeoutMs, () => this.#sender.idle())))
       this.#logger.warn('closed before everything was finished; what was not will be redelivered', { timeoutMs });
-    this.#clients.destroy();
+    this.#operations.destroy();
   }
 
   #taskWorker(token: string): TaskWorker {
@@ -190,7 +195,7 @@ export class SqsTransport implements Transport {
       visibilityTimeoutSeconds: visibilityTimeoutSec,
       marker,
       payloadStore,
-      api: this.#clients.api,
+      api: this.#api,
       sender: this.#sender,
       queueUrl: () => this.#queues.tasksQueueUrl(token),
       resultsQueueUrl: () => this.#queues.resultsQueueUrl(),

@@ -2,7 +2,8 @@ import { InMemoryStateStore, WorkflowEngine } from '@dudousxd/nestjs-durable-cor
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SqsTransport, type SqsTransportOptions, sqsStepHandler } from '../../src/index.ts';
 import { createQueues, LocalEventSourceMapping, type LocalSqs, startLocalSqs } from '../../src/local/index.ts';
-import { openClients } from '../../src/sqs/clients.ts';
+import { sqsApi } from '../../src/sqs/api-calls.ts';
+import { openSqs } from '../../src/sqs/open-sqs.ts';
 import { silentLogger, stepsInARow } from '../support/local-cloud.ts';
 import { slowStore } from '../support/slow-store.ts';
 
@@ -69,12 +70,12 @@ const register = (engine: WorkflowEngine) => engine.register('workflow', '1', st
 
 /** Messages on a queue, hidden ones counted. */
 async function depth(queueUrl: string): Promise<number> {
-  const clients = openClients({ clientConfig: sqs.clientConfig });
+  const operations = openSqs({ clientConfig: sqs.clientConfig });
   try {
-    const names = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'];
-    return Object.values(await clients.api.queueAttributes(queueUrl, names)).reduce((sum, count) => sum + Number(count), 0);
+    const names = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'] as const;
+    return Object.values(await sqsApi(operations).queueAttributes(queueUrl, names)).reduce((sum, count) => sum + Number(count), 0);
   } finally {
-    clients.destroy();
+    operations.destroy();
   }
 }
 

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SendMessageBatchCommand, SetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { InMemoryStateStore } from '@dudousxd/nestjs-durable-core';
 import { createQueues, LocalEventSourceMapping } from '../../src/local/index.ts';
-import { openClients } from '../../src/sqs/clients.ts';
+import { sqsApi } from '../../src/sqs/api-calls.ts';
+import { openSqs } from '../../src/sqs/open-sqs.ts';
 import { silentLogger } from '../support/local-cloud.ts';
 import { seededRandom } from '../support/slow-store.ts';
 import { EngineInstance } from './engine-instance.ts';
@@ -117,7 +118,7 @@ export async function runHostile(
 
 /** A redrive policy that does not take minutes. Gives the dead-letter queue's URL. */
 async function shortRedrive(client: SQSClient, queueUrl: string, deadLetterQueue: string): Promise<string> {
-  const { api } = openClients({ client });
+  const api = sqsApi(openSqs({ client }));
   const deadLetterQueueUrl = (await api.findQueueUrl(deadLetterQueue)) ?? '';
   const { QueueArn } = await api.queueAttributes(deadLetterQueueUrl, ['QueueArn']);
   const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: QueueArn, maxReceiveCount: MAX_RECEIVE_COUNT });

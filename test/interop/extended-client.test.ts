@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readBody, storeLargeBody } from '../../src/payloads/message-body.ts';
 import type { PayloadStore } from '../../src/payloads/payload-store.ts';
 import { s3PayloadStore } from '../../src/payloads/s3-payload-store.ts';
-import { sdkApi } from '../../src/sqs/sdk-api.ts';
+import { sqsApi } from '../../src/sqs/api-calls.ts';
+import { openSqs } from '../../src/sqs/open-sqs.ts';
 import { createQueue, depth } from '../integration/local/queues.ts';
 import { type Moto, startMoto } from './moto.ts';
 import { awsEnvironment, runPython } from './python.ts';
@@ -41,7 +42,7 @@ describe('the extended client for Python', () => {
   it('reads the body that our pointer stands for, and deletes message and object', async () => {
     const queueUrl = await createQueue(sqs);
     const message = await storeLargeBody({ body: BODY, attributes: { durable: '1' } }, ABOUT, store);
-    expect(await sdkApi({ client: sqs }).sendMessages(queueUrl, [message])).toEqual([{ ok: true }]);
+    expect(await sqsApi(openSqs({ client: sqs })).sendMessages(queueUrl, [message])).toEqual([{ ok: true }]);
     expect(await objects()).toBe(1);
 
     const read: { body: string; attributes: object } = JSON.parse(await extended('receive', queueUrl));
@@ -68,7 +69,7 @@ describe('the extended client for Python', () => {
   it('leaves alone a body that is small', async () => {
     const queueUrl = await createQueue(sqs);
     const message = await storeLargeBody({ body: '{}' }, ABOUT, store);
-    await sdkApi({ client: sqs }).sendMessages(queueUrl, [message]);
+    await sqsApi(openSqs({ client: sqs })).sendMessages(queueUrl, [message]);
     expect(JSON.parse(await extended('receive', queueUrl))).toEqual({ body: '{}', attributes: {} });
   });
 });

@@ -14,12 +14,14 @@ export interface SdkRequest {
 export interface SdkAnswer {
   /** @default 200 */
   readonly status?: number;
+  /** Text as it is, anything else as JSON. */
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
   /** SQS's error code in the query protocol's spelling. */
   readonly queryError?: string;
 }
 
-type Respond = (request: SdkRequest) => SdkAnswer | Error | Promise<SdkAnswer | Error>;
+export type Respond = (request: SdkRequest) => SdkAnswer | Error | Promise<SdkAnswer | Error>;
 
 /**
  * A real SQS client of the AWS SDK whose requests end in `respond` instead of the network: serialisation, signing, error
@@ -40,9 +42,10 @@ export function answeringClient(respond: Respond, config: SQSClientConfig = {}):
         abortSignal,
       });
       if (answer instanceof Error) throw answer;
-      const headers: Record<string, string> = { 'content-type': 'application/x-amz-json-1.0' };
+      const headers: Record<string, string> = { 'content-type': 'application/x-amz-json-1.0', ...answer.headers };
       if (answer.queryError !== undefined) headers['x-amzn-query-error'] = `${answer.queryError};Sender`;
-      const body = Buffer.from(JSON.stringify(answer.body ?? {}));
+      const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body ?? {});
+      const body = Buffer.from(text);
       return { response: { statusCode: answer.status ?? 200, headers, body } };
     },
     updateHttpClientConfig: () => undefined,

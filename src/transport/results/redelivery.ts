@@ -19,13 +19,13 @@ export function redeliverySeconds({ receiveCount }: ReceivedMessage, random: () 
 }
 
 export async function redeliver(message: ReceivedMessage, inFlight: InFlightMessages, delaySeconds: number): Promise<Disposition> {
-  await inFlight.makeVisible(message.receiptHandle, delaySeconds);
+  await inFlight.release(message.receiptHandle, delaySeconds);
   return { redeliveredInSeconds: delaySeconds };
 }
 
 /** It is redelivered, and holds up nothing of its group meanwhile. */
 export async function skip(message: ReceivedMessage, inFlight: InFlightMessages, delaySeconds: number): Promise<Disposition> {
-  await inFlight.makeVisible(message.receiptHandle, delaySeconds);
+  await inFlight.release(message.receiptHandle, delaySeconds);
   return 'skipped';
 }
 

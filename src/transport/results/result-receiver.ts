@@ -135,7 +135,7 @@ export class ResultReceiver implements ResultSource {
       await handleInOrder(
         group,
         (message) => this.#handle(message, inFlight),
-        (message, delaySeconds) => inFlight.makeVisible(message.receiptHandle, delaySeconds),
+        (message, delaySeconds) => inFlight.release(message.receiptHandle, delaySeconds),
       );
     } finally {
       const wasFull = this.#underWay.size >= MAX_UNDER_WAY;

@@ -1,6 +1,6 @@
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { openSender, prepareSender, signedSenderOptions } from '../../../src/lambda/open-sender.ts';
+import { openSender, prepareSender, signedSettings } from '../../../src/lambda/open-sender.ts';
 import { stubbedClient } from '../../support/stub-request-handler.ts';
 
 const LAMBDA = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: 'secret' };
@@ -17,7 +17,7 @@ describe('the sender of our own', () => {
     ['an endpoint', { endpoint: 'http://127.0.0.1:1' }, LAMBDA, { endpoint: 'http://127.0.0.1:1' }],
     ['fixed credentials', { region: 'us-east-1', credentials: keys }, {}, { region: 'us-east-1', credentials: keys }],
   ])('is enough for %s', (_what, clientConfig, env, expected) => {
-    expect(signedSenderOptions({ clientConfig }, env)).toEqual(expected);
+    expect(signedSettings({ clientConfig }, env)).toEqual(expected);
   });
 
   it.each<[string, SQSClientConfig, NodeJS.ProcessEnv]>([
@@ -33,12 +33,12 @@ describe('the sender of our own', () => {
     ['credentials that expire', { credentials: { ...keys, expiration: new Date() } }, LAMBDA],
     ['anything else in the configuration', { maxAttempts: 5 }, LAMBDA],
   ])('is not enough for %s', (_what, clientConfig, env) => {
-    expect(signedSenderOptions({ clientConfig }, env)).toBeUndefined();
+    expect(signedSettings({ clientConfig }, env)).toBeUndefined();
   });
 
   it('is not used where a client is given', async () => {
     const { client, requests } = stubbedClient(() => ({ body: { QueueUrl: 'https://sqs.eu-west-1.amazonaws.com/1/q' } }));
-    expect(signedSenderOptions({ client }, LAMBDA)).toBeUndefined();
+    expect(signedSettings({ client }, LAMBDA)).toBeUndefined();
     const sender = await openSender({ client }, LAMBDA);
     expect(await sender.findQueueUrl('q')).toBe('https://sqs.eu-west-1.amazonaws.com/1/q');
     expect(requests).toHaveLength(1);

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Batcher, type BatcherOptions } from '../../../src/sqs/batcher.ts';
 import { type Deferred, deferred, stateOf } from '../../support/deferred.ts';
 import { settle } from '../../support/fake-timing.ts';
@@ -45,10 +45,8 @@ describe('group commit', () => {
   it('sends items of one turn of the event loop together', async () => {
     const { batcher, batches } = manual({ maxInFlight: 2 });
     for (const item of 'abc') void batcher.add(item);
-    expect(batcher.waiting).toBe(3);
     await settle();
     expect(batches()).toEqual(['abc']);
-    expect(batcher.waiting).toBe(0);
   });
 
   it('sends what arrives while a request is in flight together with the next', async () => {
@@ -266,65 +264,10 @@ describe('any traffic', () => {
       expect(outcomes[count - 1]).toBe(count - 1);
       return performance.now() - start;
     };
-    await timeFor(10_000);
-    const small = Math.max(10, await timeFor(10_000));
-    // Linear is a factor of 10; quadratic would be 100. The rest is room for a busy machine.
-    expect(await timeFor(100_000)).toBeLessThan(small * 50);
-  });
-});
-
-describe('items that nobody waits for', () => {
-  const LINGER_MS = 20;
-
-  function lingering() {
-    return manual({ lingerMs: LINGER_MS, maxEntries: 3, maxInFlight: 2 });
-  }
-
-  beforeEach(() => {
-    vi.useFakeTimers();
-  });
-  afterEach(() => {
-    vi.useRealTimers();
-  });
-
-  it('wait for each other for as long as they may', async () => {
-    const { batcher, batches } = lingering();
-    void batcher.add('a');
-    await vi.advanceTimersByTimeAsync(LINGER_MS - 1);
-    void batcher.add('b');
-    await settle();
-    expect(batches()).toEqual([]);
-    await vi.advanceTimersByTimeAsync(1);
-    expect(batches()).toEqual(['ab']);
-    void batcher.add('c');
-    await vi.advanceTimersByTimeAsync(LINGER_MS - 1);
-    expect(batches()).toEqual(['ab']);
-    await vi.advanceTimersByTimeAsync(1);
-    expect(batches()).toEqual(['ab', 'c']);
-    expect(vi.getTimerCount()).toBe(0);
-  });
-
-  it('leave at once where they fill a request; only the rest waits', async () => {
-    const { batcher, batches } = lingering();
-    for (const item of 'abcd') void batcher.add(item);
-    await settle();
-    expect(batches()).toEqual(['abc']);
-    await vi.advanceTimersByTimeAsync(LINGER_MS);
-    expect(batches()).toEqual(['abc', 'd']);
-  });
-
-  it('wait no longer where they are wanted done', async () => {
-    const { batcher, batches, accept } = lingering();
-    void batcher.add('a');
-    batcher.hurry();
-    await settle();
-    expect(batches()).toEqual(['a']);
-    void batcher.add('b');
-    const idle = batcher.idle();
-    await settle();
-    expect(batches()).toEqual(['a', 'b']);
-    await accept(0);
-    await accept(1);
-    expect(await stateOf(idle)).toBe('fulfilled');
+    // The best of three: other programs take their share of the machine.
+    const best = async (count: number) => Math.min(await timeFor(count), await timeFor(count), await timeFor(count));
+    const small = Math.max(10, await best(10_000));
+    // Linear is a factor of 10; quadratic would be 100.
+    expect(await best(100_000)).toBeLessThan(small * 50);
   });
 });

@@ -144,6 +144,16 @@ describe('delete', () => {
     expect(deletes).toEqual([['a', 'b'], ['c']]);
   });
 
+  it('waits no longer where ten deletes fill a request; only the rest waits', async () => {
+    const { inFlight, deletes } = setUp([], { deleteLingerMs: 20 });
+    for (let index = 0; index < 11; index += 1) void inFlight.delete(String(index));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(deletes.map(({ length }) => length)).toEqual([10]);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(deletes.map(({ length }) => length)).toEqual([10, 1]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('never waits on a FIFO queue, where its group would', async () => {
     const { inFlight, deletes } = setUp([], { deleteLingerMs: 20, queueUrl: `${QUEUE}.fifo` });
     await inFlight.delete('a');
@@ -215,18 +225,18 @@ describe('delete', () => {
   });
 });
 
-describe('makeVisible', () => {
+describe('release', () => {
   it('changes the visibility to the delay and stops extending', async () => {
     const { inFlight, changes } = setUp();
     inFlight.keepHidden('a');
-    await inFlight.makeVisible('a', 7);
+    await inFlight.release('a', 7);
     await seconds(60);
     expect(changes).toEqual([[0, [{ receiptHandle: 'a', timeoutSeconds: 7 }]]]);
   });
 
   it('tries again, and gives up loudly', async () => {
     const { inFlight, changes, errors } = setUp([THROTTLED, GONE]);
-    const released = inFlight.makeVisible('a', 0);
+    const released = inFlight.release('a', 0);
     await seconds(1);
     await released;
     expect(changes).toHaveLength(2);
@@ -262,11 +272,11 @@ describe('an extension that fails', () => {
     expect(errors).toEqual([new SqsRequestError('ChangeMessageVisibilityBatch', 'ReceiptHandleIsInvalid', false)]);
   });
 
-  it('is not tried again after the message was made visible: that would hide it again', async () => {
+  it('is not tried again after the message was released: that would hide it again', async () => {
     const { inFlight, changes } = setUp([THROTTLED]);
     inFlight.keepHidden('a');
     await seconds(15);
-    await inFlight.makeVisible('a', 0);
+    await inFlight.release('a', 0);
     await seconds(60);
     expect(changes.map(([, entries]) => entries[0]?.timeoutSeconds)).toEqual([VISIBILITY_SECONDS, 0]);
   });
@@ -299,7 +309,7 @@ describe('the timer', () => {
     expect(vi.getTimerCount()).toBe(1);
     await inFlight.delete('a');
     expect(vi.getTimerCount()).toBe(1);
-    await inFlight.makeVisible('b', 0);
+    await inFlight.release('b', 0);
     expect(vi.getTimerCount()).toBe(0);
     inFlight.keepHidden('c');
     expect(vi.getTimerCount()).toBe(1);
@@ -324,7 +334,7 @@ describe('idle', () => {
     const { inFlight, deletes } = setUp([THROTTLED, THROTTLED]);
     expect(await stateOf(inFlight.idle())).toBe('fulfilled');
     void inFlight.delete('a');
-    void inFlight.makeVisible('b', 0);
+    void inFlight.release('b', 0);
     const idle = inFlight.idle();
     await vi.advanceTimersByTimeAsync(50);
     expect(await stateOf(idle)).toBe('pending');

@@ -114,11 +114,11 @@ describe('handleInOrder', () => {
           const kind = plan[indexOf(message)]?.kind ?? 'deleted';
           return kind === 'redelivered' ? { redeliveredInSeconds: 7 } : kind;
         };
-        const makeVisible = async (message: ReceivedMessage, delaySeconds: number) => {
+        const release = async (message: ReceivedMessage, delaySeconds: number) => {
           expect(delaySeconds).toBe(7);
           madeVisible.push(indexOf(message));
         };
-        await Promise.all(byMessageGroup(messages, FIFO).map((group) => handleInOrder(group, handle, makeVisible)));
+        await Promise.all(byMessageGroup(messages, FIFO).map((group) => handleInOrder(group, handle, release)));
         expect([...handled, ...madeVisible].sort((a, b) => a - b)).toEqual(plan.map((_, index) => index));
         for (const group of ['a', 'b', 'c']) {
           const own = plan.flatMap((one, index) => (one.group === group ? [{ ...one, index }] : []));

@@ -12,8 +12,10 @@ import {
   type SendMessageCommandInput,
   SQSClient,
   type SQSClientConfig,
+  SQSServiceException,
 } from '@aws-sdk/client-sqs';
 import { isMissingQueue, requestError } from '../../../sqs/request-errors.ts';
+import { sdkFailure } from '../../../sqs/sdk-operations.ts';
 import { boundedRequests } from './requests.ts';
 
 /** Requests at the same time: AWS would throttle `GetQueueAttributes` in a large account otherwise. */
@@ -44,7 +46,7 @@ export interface AdminSqs {
 /** {@link AdminSqs} on the AWS SDK. */
 export function sdkAdminSqs(config: SQSClientConfig): AdminSqs {
   const client = new SQSClient(config);
-  const request = boundedRequests(REQUESTS_AT_ONCE, requestError);
+  const request = boundedRequests(REQUESTS_AT_ONCE, (operation, error) => requestError(operation, sdkFailure(error, SQSServiceException)));
 
   return {
     async findQueueUrl(queueName) {
@@ -115,6 +117,6 @@ export function sdkAdminSqs(config: SQSClientConfig): AdminSqs {
 }
 
 function undefinedWhereMissing(error: unknown): undefined {
-  if (isMissingQueue(error)) return undefined;
+  if (isMissingQueue(sdkFailure(error, SQSServiceException))) return undefined;
   throw error;
 }

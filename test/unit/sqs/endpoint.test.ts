@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { endpointOf } from '../../../src/sqs/signed-endpoint.ts';
+import { endpointOf } from '../../../src/sqs/endpoint.ts';
 
 describe('where a request goes', () => {
   it('is the host of the queue URL, whose region wins over the one that was configured', () => {

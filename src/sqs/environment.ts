@@ -1,5 +1,5 @@
 import { isRecord } from '../wire/shape.ts';
-import type { Credentials } from './signed-request.ts';
+import type { Credentials } from './signature.ts';
 
 /** What a request takes from the process at the moment it is sent: nothing of it is kept from one request to the next. */
 
@@ -19,19 +19,26 @@ export function environmentCredentials(env: NodeJS.ProcessEnv): Credentials | un
  * @see https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
  */
 export function invocationTraceId(env: NodeJS.ProcessEnv, runtime: unknown = Reflect.get(globalThis, 'awslambda')): string | undefined {
-  return storedTraceId(runtime) || env['_X_AMZN_TRACE_ID'] || undefined;
-}
-
-function storedTraceId(runtime: unknown): string | undefined {
+  const ofProcess = env['_X_AMZN_TRACE_ID'] || undefined;
   const store: unknown = isRecord(runtime) ? runtime['InvokeStore'] : undefined;
   if (typeof store !== 'object' || store === null || !('getXRayTraceId' in store) || typeof store.getXRayTraceId !== 'function')
-    return undefined;
+    return ofProcess;
   const traceId: unknown = store.getXRayTraceId();
-  return typeof traceId === 'string' ? traceId : undefined;
+  return typeof traceId === 'string' && traceId !== '' ? traceId : ofProcess;
 }
 
 /** The endpoint that AWS's own environment variables name. */
 export function environmentEndpoint(env: NodeJS.ProcessEnv): string | undefined {
   const endpoint = env['AWS_ENDPOINT_URL_SQS'] || env['AWS_ENDPOINT_URL'];
   return endpoint && env['AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'] !== 'true' ? endpoint : undefined;
+}
+
+/**
+ * The same as a part of a configuration of the SDK, which reads these variables too, but then sends to the host of the queue URL all the
+ * same; for an emulator that may not resolve.
+ * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+ */
+export function endpointOfEnvironment(env: NodeJS.ProcessEnv): { readonly endpoint?: string } {
+  const endpoint = environmentEndpoint(env);
+  return endpoint === undefined ? {} : { endpoint };
 }

@@ -2,9 +2,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openSigned } from '../../src/lambda/open-sender.ts';
 import { createQueues, startLocalSqs } from '../../src/local/index.ts';
-import { type HttpAnswer, HttpConnections, type HttpTimes } from '../../src/sqs/http-connections.ts';
-import { signedSender } from '../../src/sqs/signed-sender.ts';
+import { resultSender } from '../../src/sqs/api-calls.ts';
+import { type HttpAnswer, HttpConnections, type HttpLimits, type HttpPost } from '../../src/sqs/http-connections.ts';
+import { systemTiming } from '../../src/time.ts';
 import { accepted, type StubSqs, startStubSqs } from '../support/stub-sqs.ts';
 
 const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' };
@@ -12,9 +14,12 @@ const ok = [{ ok: true }];
 
 let sqs: StubSqs;
 let connections: HttpConnections;
+/** Pauses between two tries, which take no time here. */
+let pauses: number[];
 
 beforeEach(async () => {
   sqs = await startStubSqs();
+  pauses = [];
 });
 afterEach(async () => {
   vi.restoreAllMocks();
@@ -22,13 +27,19 @@ afterEach(async () => {
   await sqs.stop();
 });
 
-function senderWith(times: HttpTimes = { connectMs: 5_000, answerMs: 5_000 }) {
-  connections = new HttpConnections(times);
-  return signedSender({ region: 'us-east-1', credentials, post: (request) => connections.post(request) });
+function senderWith(limits: HttpLimits = {}) {
+  connections = new HttpConnections(5_000);
+  const { endpoint } = sqs;
+  const limited = {
+    post: (request: HttpPost, given: HttpLimits) => connections.post(request, { ...given, ...limits }),
+    destroy: () => connections.destroy(),
+  };
+  const sleep = async (ms: number) => void pauses.push(ms);
+  return resultSender(openSigned({ endpoint, region: 'us-east-1', credentials }, {}, limited, { ...systemTiming, sleep }));
 }
 
-function post(body = '{}'): Promise<HttpAnswer> {
-  return connections.post({ url: new URL(sqs.endpoint), headers: { 'x-amz-target': 'AmazonSQS.Odd' }, body });
+function post(body = '{}', limits: HttpLimits = { answerMs: 5_000 }): Promise<HttpAnswer> {
+  return connections.post({ url: new URL(sqs.endpoint), headers: { 'x-amz-target': 'AmazonSQS.Odd' }, body }, limits);
 }
 
 async function rejection(promise: Promise<unknown>): Promise<unknown> {
@@ -51,22 +62,21 @@ describe('connections', () => {
     expect(sqs.connections.size).toBe(2);
     // As after a freeze: closed on the other side, and this process finds out by writing.
     for (const socket of sqs.connections) socket.resetAndDestroy();
-    const sends = vi.spyOn(connections, 'post');
     expect(await sender.sendMessages(sqs.queueUrl, [{ body: 'c' }])).toEqual(ok);
-    expect(sends).toHaveBeenCalledTimes(1);
+    expect(pauses).toEqual([]);
     expect(sqs.requests.at(-1)?.connection).toBeGreaterThan(2);
   });
 
   it('a connection that breaks during the request counts as a fault only when it was new', async () => {
-    connections = new HttpConnections({ connectMs: 5_000, answerMs: 5_000 });
+    connections = new HttpConnections(5_000);
     sqs.answer((response) => response.socket?.destroy());
     expect(await rejection(post())).toMatchObject({ code: 'ECONNRESET' });
     expect(sqs.requests).toHaveLength(1);
 
     await post();
     sqs.answer((response) => response.socket?.destroy());
-    expect(await post()).toMatchObject({ status: 200 });
-    expect(sqs.requests.map(({ connection }) => connection)).toEqual([1, 2, 2, 3]);
+    expect(await rejection(post())).toMatchObject({ code: 'ECONNRESET', fault: 'idle connection' });
+    expect(sqs.requests.map(({ connection }) => connection)).toEqual([1, 2, 2]);
   });
 
   it('a half-closed connection is replaced by a new one', async () => {
@@ -91,7 +101,7 @@ describe('connections', () => {
 
 describe('an answer', () => {
   it('an answer that is cut off counts as a broken connection, not as a shorter answer', async () => {
-    connections = new HttpConnections({ connectMs: 5_000, answerMs: 5_000 });
+    connections = new HttpConnections(5_000);
     sqs.answer((response) => {
       response.writeHead(200, { 'content-length': '100' }).write('{"Successful":[]}');
       setTimeout(() => response.socket?.destroy(), 20);
@@ -100,16 +110,16 @@ describe('an answer', () => {
   });
 
   it('an answer that is late ends the request; the next try may succeed', async () => {
-    const sender = senderWith({ connectMs: 5_000, answerMs: 150 });
+    const sender = senderWith({ answerMs: 150 });
     sqs.answer({ afterMs: 60_000 });
     expect(await sender.sendMessages(sqs.queueUrl, [{ body: 'a' }])).toEqual(ok);
     expect(sqs.requests.map(({ connection }) => connection)).toEqual([1, 2]);
   });
 
   it('an answer that never ends is given up too', async () => {
-    connections = new HttpConnections({ connectMs: 5_000, answerMs: 150 });
+    connections = new HttpConnections(5_000);
     sqs.answer((response) => response.writeHead(200).write('{'));
-    expect(await rejection(post())).toMatchObject({ name: 'TimeoutError', message: 'no answer within 150 ms' });
+    expect(await rejection(post('{}', { answerMs: 150 }))).toMatchObject({ name: 'TimeoutError', message: 'no answer within 150 ms' });
   });
 
   it('an answer may be slow within its time limit', async () => {
@@ -124,6 +134,31 @@ describe('an answer', () => {
   });
 });
 
+describe("an answer that is not SQS's", () => {
+  it('an HTTP 101 fails the request; the next try may succeed', async () => {
+    const sender = senderWith();
+    sqs.answer((response) => response.socket?.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'));
+    expect(await sender.sendMessages(sqs.queueUrl, [{ body: 'a' }])).toEqual(ok);
+    expect(sqs.requests.map(({ connection }) => connection)).toEqual([1, 2]);
+  });
+
+  it('an answer without an end is given up before it fills the memory', async () => {
+    connections = new HttpConnections(5_000);
+    const chunk = 'x'.repeat(1 << 20);
+    let sent = 0;
+    sqs.answer((response) => {
+      response.writeHead(200);
+      const more = () => {
+        while (!response.destroyed && response.write(chunk)) sent += 1;
+      };
+      response.on('drain', more);
+      more();
+    });
+    expect(await rejection(post())).toMatchObject({ message: expect.stringMatching(/^the answer is longer than \d+ characters$/) });
+    expect(sent).toBeLessThan(100);
+  });
+});
+
 describe('connecting', () => {
   it('a connection that is not made in time is a transient fault', async () => {
     // TLS towards a server that never greets back.
@@ -133,7 +168,7 @@ describe('connecting', () => {
     const address = silent.address();
     const url = new URL('https://127.0.0.1');
     url.port = String(typeof address === 'object' && address !== null ? address.port : 0);
-    connections = new HttpConnections({ connectMs: 100, answerMs: 5_000 });
+    connections = new HttpConnections(100);
     const error = await rejection(connections.post({ url, headers: {}, body: '{}' }));
     expect(error).toMatchObject({ name: 'TimeoutError', message: 'no connection within 100 ms' });
     silent.close();
@@ -156,7 +191,7 @@ describe('a fault', () => {
   it('a server that is not there gives the code of its refusal', async () => {
     const { endpoint } = sqs;
     await sqs.stop();
-    connections = new HttpConnections({ connectMs: 5_000, answerMs: 5_000 });
+    connections = new HttpConnections(5_000);
     const gone = connections.post({ url: new URL(endpoint), headers: {}, body: '{}' });
     expect(await rejection(gone)).toMatchObject({ code: 'ECONNREFUSED' });
     sqs = await startStubSqs();
@@ -169,7 +204,7 @@ describe('an SQS server', () => {
     const client = new SQSClient(local.clientConfig);
     try {
       const { resultsQueueUrl } = await createQueues({ clientConfig: local.clientConfig, steps: [] });
-      const sender = signedSender({ endpoint: local.endpoint, region: local.region, credentials });
+      const sender = resultSender(openSigned({ endpoint: local.endpoint, region: local.region, credentials }, {}));
       expect(new URL((await sender.findQueueUrl('durable-results')) ?? '').pathname).toBe(new URL(resultsQueueUrl).pathname);
       expect(await sender.findQueueUrl('nobody-has-made-it')).toBeUndefined();
 

@@ -3,7 +3,7 @@ import { SignatureV4 } from '@smithy/signature-v4';
 import aws4 from 'aws4';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type SignedRequest, signedRequest, type UnsignedRequest } from '../../../src/sqs/signed-request.ts';
+import { type SignedRequest, signedRequest, type UnsignedRequest } from '../../../src/sqs/signature.ts';
 
 /** What the AWS SDK's signer hashes with. */
 class Sha256 {

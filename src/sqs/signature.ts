@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
-import type { SqsEndpoint } from './signed-endpoint.ts';
+import type { SqsEndpoint } from './endpoint.ts';
 
 export interface Credentials {
   readonly accessKeyId: string;
@@ -37,6 +37,7 @@ const ALGORITHM = 'AWS4-HMAC-SHA256';
  */
 export function signedRequest({ operation, body, endpoint, credentials, at, traceId }: UnsignedRequest): SignedRequest {
   const { url, region } = endpoint;
+  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
   const time = at.toISOString().replace(/[:-]|\.\d{3}/g, '');
   const scope = `${time.slice(0, 8)}/${region}/sqs/aws4_request`;
   // In the order of their names, as they are signed.
@@ -44,21 +45,23 @@ export function signedRequest({ operation, body, endpoint, credentials, at, trac
     'content-type': 'application/x-amz-json-1.0',
     host: url.host,
     'x-amz-date': time,
-    ...(credentials.sessionToken === undefined ? {} : { 'x-amz-security-token': credentials.sessionToken }),
+    ...(sessionToken === undefined ? {} : { 'x-amz-security-token': sessionToken }),
     'x-amz-target': `AmazonSQS.${operation}`,
   };
   const names = Object.keys(signed).join(';');
-  const lines = Object.entries(signed).map(([name, value]) => `${name}:${value}\n`);
-  const canonical = ['POST', canonicalPath(url.pathname), '', lines.join(''), names, sha256(body)].join('\n');
-  const signature = hmac(signingKey(credentials.secretAccessKey, scope), [ALGORITHM, time, scope, sha256(canonical)].join('\n')).toString(
-    'hex',
-  );
+  let lines = '';
+  for (const [name, value] of Object.entries(signed)) lines += `${name}:${value}\n`;
+  const path = url.pathname === '/' ? '/' : canonicalPath(url.pathname);
+  const canonical = `POST\n${path}\n\n${lines}\n${names}\n${hash('sha256', body)}`;
+  const signature = createHmac('sha256', signingKey(secretAccessKey, scope))
+    .update(`${ALGORITHM}\n${time}\n${scope}\n${hash('sha256', canonical)}`)
+    .digest('hex');
   return {
     url,
     headers: {
       ...signed,
       'content-length': String(Buffer.byteLength(body)),
-      authorization: `${ALGORITHM} Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`,
+      authorization: `${ALGORITHM} Credential=${accessKeyId}/${scope}, SignedHeaders=${names}, Signature=${signature}`,
       // Not signed: tracing proxies write into it on the way.
       ...(traceId === undefined ? {} : { 'x-amzn-trace-id': traceId }),
     },
@@ -68,7 +71,6 @@ export function signedRequest({ operation, body, endpoint, credentials, at, trac
 
 /** The path of an endpoint, encoded once more than in the request itself, as every service but S3 has it. */
 function canonicalPath(pathname: string): string {
-  if (pathname === '/') return pathname;
   return pathname
     .split('/')
     .map((part) => encodeURIComponent(part).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`))
@@ -80,16 +82,9 @@ let lastKey: { readonly secretAccessKey: string; readonly scope: string; readonl
 /** Made of each part of the scope in turn. The same for a day's requests, so the last one is kept. */
 function signingKey(secretAccessKey: string, scope: string): KeyObject {
   if (lastKey?.secretAccessKey !== secretAccessKey || lastKey.scope !== scope) {
-    const bytes = scope.split('/').reduce<Buffer>((key, part) => hmac(key, part), Buffer.from(`AWS4${secretAccessKey}`));
+    let bytes = Buffer.from(`AWS4${secretAccessKey}`);
+    for (const part of scope.split('/')) bytes = createHmac('sha256', bytes).update(part).digest();
     lastKey = { secretAccessKey, scope, key: createSecretKey(bytes) };
   }
   return lastKey.key;
-}
-
-function hmac(key: Buffer | KeyObject, text: string): Buffer {
-  return createHmac('sha256', key).update(text).digest();
-}
-
-function sha256(content: string): string {
-  return hash('sha256', content);
 }

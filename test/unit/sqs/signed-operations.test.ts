@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { QueueNotFoundError, SqsRequestError } from '../../../src/errors.ts';
-import type { HttpAnswer, HttpPost } from '../../../src/sqs/http-connections.ts';
-import { invocationTraceId } from '../../../src/sqs/signed-environment.ts';
-import { signedSender } from '../../../src/sqs/signed-sender.ts';
+import { openSigned } from '../../../src/lambda/open-sender.ts';
+import { resultSender } from '../../../src/sqs/api-calls.ts';
+import { invocationTraceId } from '../../../src/sqs/environment.ts';
+import type { HttpAnswer, HttpLimits, HttpPost } from '../../../src/sqs/http-connections.ts';
 import { FakeTiming, settle } from '../../support/fake-timing.ts';
 import { md5 } from '../../support/stub-request-handler.ts';
 import { accepted } from '../../support/stub-sqs.ts';
@@ -20,12 +21,14 @@ interface Entries {
   readonly Entries: readonly { readonly Id: string; readonly MessageBody: string }[];
 }
 
-/** A sender whose requests end here: each meets the next of `answers`, and is accepted where there is none. */
-function setUp({ answers = [], env = {}, ...options }: { answers?: (Answer | Error)[]; env?: NodeJS.ProcessEnv; region?: string } = {}) {
+/** A worker's sender whose requests end here: each meets the next of `answers`, and is accepted where there is none. */
+function setUp({ answers = [], env = {} }: { answers?: (Answer | Error)[]; env?: NodeJS.ProcessEnv } = {}) {
   const requests: HttpPost[] = [];
+  const answerMs: (number | undefined)[] = [];
   const timing = new FakeTiming();
-  const post = async (request: HttpPost): Promise<HttpAnswer> => {
+  const post = async (request: HttpPost, limits: HttpLimits): Promise<HttpAnswer> => {
     requests.push(request);
+    answerMs.push(limits.answerMs);
     const input = JSON.parse(request.body.toString());
     const operation = String(request.headers['x-amz-target']).replace('AmazonSQS.', '');
     const answer: Answer | Error = answers.shift() ?? { body: accepted({ operation, input }) };
@@ -34,13 +37,14 @@ function setUp({ answers = [], env = {}, ...options }: { answers?: (Answer | Err
     return { status, headers, body: typeof body === 'string' ? body : JSON.stringify(body) };
   };
   const environment = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: 'secret', ...env };
-  return { sender: signedSender({ post, timing, env: environment, ...options }), requests, timing, env: environment };
+  const sender = resultSender(openSigned({}, environment, { post, destroy: () => undefined }, timing));
+  return { sender, requests, answerMs, timing, env: environment };
 }
 
 const refused = (status: number, code: string, headers: Readonly<Record<string, string>> = {}): Answer => {
   return { status, body: { __type: `com.amazonaws.sqs#${code}`, message: 'why' }, headers };
 };
-const broken = (code: string) => Object.assign(new Error(`read ${code}`), { code });
+const broken = (code: string, fault?: string) => Object.assign(new Error(`read ${code}`), { code }, fault === undefined ? {} : { fault });
 const inputOf = (request: HttpPost | undefined): Entries => JSON.parse(request?.body.toString() ?? '{}');
 
 async function rejection(promise: Promise<unknown>): Promise<unknown> {
@@ -178,12 +182,12 @@ describe('the other calls', () => {
   });
 });
 
-describe('what an answer says of a failure', () => {
+describe('a failure', () => {
   it.each<[string, Answer]>([
     ['the JSON protocol', refused(400, 'QueueDoesNotExist')],
     ['the older protocol', { status: 400, body: { __type: 'AWS.SimpleQueueService.NonExistentQueue', message: 'gone' } }],
     ['a header', { status: 400, body: '', headers: { 'x-amzn-query-error': 'AWS.SimpleQueueService.NonExistentQueue;Sender' } }],
-  ])('a missing queue, in %s', async (_how, answer) => {
+  ])('names a missing queue, said by %s', async (_how, answer) => {
     const { sender, requests } = setUp({ answers: [answer] });
     const error = await rejection(sender.sendMessages(QUEUE, [{ body: 'a' }]));
     expect(error).toBeInstanceOf(QueueNotFoundError);
@@ -191,14 +195,14 @@ describe('what an answer says of a failure', () => {
     expect(requests).toHaveLength(1);
   });
 
-  it('a refusal for good is told at once, and its text stays out of the message', async () => {
+  it('tells a definite refusal at once, and keeps its text nowhere', async () => {
     const { sender, requests } = setUp({ answers: [refused(403, 'AccessDeniedException')] });
     expect(await rejection(sender.sendMessages(QUEUE, [{ body: 'a' }]))).toMatchObject({
       name: 'SqsRequestError',
       message: 'SQS SendMessageBatch failed: AccessDeniedException',
       sqsCode: 'AccessDeniedException',
       transient: false,
-      cause: { message: 'why' },
+      cause: { message: 'AccessDeniedException, HTTP status 403' },
     });
     expect(requests).toHaveLength(1);
   });
@@ -208,10 +212,12 @@ describe('what an answer says of a failure', () => {
     ['503 of a proxy', { status: 503, body: '<html>busy</html>' }],
     ['throttling', refused(400, 'ThrottlingException')],
     ['429', { status: 429, body: '' }],
+    ['403 of a proxy', { status: 403, body: '<html>' }],
+    ['302 of a portal', { status: 302, body: '<html>' }],
     ['an answer that is no JSON', { body: 'OK' }],
     ['a broken connection', broken('ECONNRESET')],
     ['a name that does not resolve', broken('EAI_AGAIN')],
-  ])('%s passes: the request is sent again, after a delay', async (_what, answer) => {
+  ])('%s is transient: the request is sent again, after a delay', async (_what, answer) => {
     const { sender, requests, timing } = setUp({ answers: [answer, answer] });
     expect(await played(timing, sender.sendMessages(QUEUE, [{ body: 'a' }]))).toEqual([{ ok: true }]);
     expect(requests).toHaveLength(3);
@@ -228,9 +234,27 @@ describe('what an answer says of a failure', () => {
     expect(inTotal).toBeGreaterThan(1_000);
   });
 
-  it('names no proxy page as its code', async () => {
-    const { sender } = setUp({ answers: [{ status: 407, body: '<html>' }] });
-    expect(await rejection(sender.sendMessages(QUEUE, [{ body: 'a' }]))).toMatchObject({ sqsCode: 'Http407', transient: false });
+  it('names a proxy by its status', async () => {
+    const { sender, timing } = setUp({ answers: Array.from({ length: 50 }, () => ({ status: 407, body: '<html>' })) });
+    const error = await rejection(played(timing, sender.sendMessages(QUEUE, [{ body: 'a' }])));
+    expect(error).toMatchObject({ sqsCode: 'Http407', transient: true });
+  });
+
+  it('of an idle connection costs no delay, up to six times in a row', async () => {
+    const idle = () => broken('ECONNRESET', 'idle connection');
+    const { sender, requests, timing } = setUp({ answers: Array.from({ length: 7 }, idle) });
+    expect(await played(timing, sender.sendMessages(QUEUE, [{ body: 'a' }]))).toEqual([{ ok: true }]);
+    expect(requests).toHaveLength(8);
+    expect(timing.slept).toEqual([50]);
+  });
+
+  it('for want of an answer gives the next try twice the time, at once', async () => {
+    const unanswered = () => broken('TimeoutError', 'no answer');
+    const { sender, answerMs, timing } = setUp({ answers: [unanswered(), unanswered(), unanswered()] });
+    expect(await sender.sendMessages(QUEUE, [{ body: 'a' }])).toEqual([{ ok: true }]);
+    await sender.sendMessages(QUEUE, [{ body: 'b' }]);
+    expect(answerMs).toEqual([3_000, 6_000, 12_000, 24_000, 3_000]);
+    expect(timing.slept).toEqual([]);
   });
 });
 
@@ -265,6 +289,17 @@ describe('a clock that is wrong', () => {
     expect(requests.slice(2).map(({ headers }) => headers['x-amz-date'])).toEqual(['20261124T020203Z', '20261124T010203Z']);
   });
 
+  it.each([
+    ["SQS's date is none that can be signed", { ...late('InvalidSignatureException'), headers: { date: '+275760-09-13T00:00:00Z' } }],
+    ["the answer is not SQS's", { status: 403, body: '<html>', headers: { date: new Date(serverTime).toUTCString() } }],
+  ])('is not corrected where %s', async (_why, answer) => {
+    vi.useFakeTimers({ now: new Date('2026-11-24T00:02:03Z'), toFake: ['Date'] });
+    const { sender, requests, timing } = setUp({ answers: [answer] });
+    await played(timing, sender.sendMessages(QUEUE, [{ body: 'a' }])).catch(() => undefined);
+    await sender.sendMessages(QUEUE, [{ body: 'b' }]);
+    expect(requests.at(-1)?.headers['x-amz-date']).toBe('20261124T000203Z');
+  });
+
   it('is not the cause of every refusal', async () => {
     const { sender, requests } = setUp({ answers: [late('AccessDeniedException')] });
     expect(await rejection(sender.sendMessages(QUEUE, [{ body: 'a' }]))).toMatchObject({ sqsCode: 'AccessDeniedException' });
@@ -293,7 +328,7 @@ describe('what a request takes from the environment', () => {
     expect(second).toMatchObject({ 'x-amz-security-token': 'token', 'x-amzn-trace-id': 'Root=1-2-3' });
   });
 
-  it('may be missing: no credentials passes, no region does not, and nothing is sent', async () => {
+  it('may be missing: credentials for a while, a region for good; nothing is sent', async () => {
     const keyless = setUp({ env: { AWS_SECRET_ACCESS_KEY: '' }, answers: [] });
     const error = rejection(played(keyless.timing, keyless.sender.sendMessages(QUEUE, [{ body: 'a' }])));
     expect(await error).toMatchObject({ sqsCode: 'CredentialsError', transient: true });

@@ -1,0 +1,149 @@
+import {
+  ChangeMessageVisibilityBatchCommand,
+  CreateQueueCommand,
+  DeleteMessageBatchCommand,
+  GetQueueAttributesCommand,
+  GetQueueUrlCommand,
+  ReceiveMessageCommand,
+  SendMessageBatchCommand,
+  SQSClient,
+  type SQSClientConfig,
+  SQSServiceException,
+} from '@aws-sdk/client-sqs';
+import { ConfigurationError } from '../errors.ts';
+import { is } from '../options.ts';
+import { checkReceived } from './checksums.ts';
+import { endpointOf } from './endpoint.ts';
+import { endpointOfEnvironment } from './environment.ts';
+import { type Connections, HttpConnections } from './http-connections.ts';
+import { dropIdleConnections, type SdkCommands, SdkOperations } from './sdk-operations.ts';
+import { SignedOperations } from './signed-operations.ts';
+import type { Operation, SqsOperations } from './sqs-operations.ts';
+
+export interface ClientOptions {
+  /** An SQS client to use; stays the caller's and is not destroyed. */
+  readonly client?: SQSClient | undefined;
+  /** Configuration for clients of our own, where no `client` is given. */
+  readonly clientConfig?: SQSClientConfig | undefined;
+}
+
+const COMMANDS: SdkCommands<Operation> = {
+  SendMessageBatch: (client, input, options) => client.send(new SendMessageBatchCommand(input), options),
+  ReceiveMessage: (client, input, options) => client.send(new ReceiveMessageCommand(input), options),
+  DeleteMessageBatch: (client, input, options) => client.send(new DeleteMessageBatchCommand(input), options),
+  ChangeMessageVisibilityBatch: (client, input, options) => client.send(new ChangeMessageVisibilityBatchCommand(input), options),
+  GetQueueUrl: (client, input, options) => client.send(new GetQueueUrlCommand(input), options),
+  CreateQueue: (client, input, options) => client.send(new CreateQueueCommand(input), options),
+  GetQueueAttributes: (client, input, options) => client.send(new GetQueueAttributesCommand(input), options),
+};
+
+/** A long poll keeps its connection for up to 20 s: with the SDK's 50, the polls of whoever serves more queues would wait for each other. */
+const UNLIMITED = { httpAgent: { maxSockets: Number.POSITIVE_INFINITY }, httpsAgent: { maxSockets: Number.POSITIVE_INFINITY } };
+const CONNECT_MS = 5_000;
+/** Configuration under which signed requests of our own come out as the SDK's do: it says whom to ask and who asks, not how. */
+const HANDLED_HERE: ReadonlySet<string> = new Set(['region', 'endpoint', 'credentials']);
+
+/**
+ * Opens SQS for an engine: through the SDK where a client was given, or configured in more than whom to ask and as whom. Else by signed
+ * requests, with the region and credentials that a client of the SDK finds; only a queue without a URL is asked for through the SDK, which
+ * knows all the places where the address of SQS may be configured.
+ * @param connections the network of signed requests; a parameter so that tests need none
+ * @throws ConfigurationError for an endpoint without a scheme.
+ */
+export function openSqs({ client, clientConfig = {} }: ClientOptions, connections?: Connections): SqsOperations {
+  if (client !== undefined) return sdkOperations(client, () => separateConnections(client));
+  const config = { ...endpointOfEnvironment(process.env), ...clientConfig };
+  checkEndpoint(config.endpoint);
+  const own = new SQSClient(config);
+  const pollClient = () => new SQSClient({ ...config, requestHandler: config.requestHandler ?? UNLIMITED });
+  const sdk = sdkOperations(own, pollClient, () => own.destroy());
+  if (!isPlain(clientConfig)) return sdk;
+  const signed = signedOperations(own, connections ?? new HttpConnections(CONNECT_MS));
+  return {
+    async call(operation, input, signal) {
+      if (!('QueueUrl' in input)) return sdk.call(operation, input, signal);
+      const answer = await signed.call(operation, input, signal);
+      if (operation === 'ReceiveMessage') checkReceived(answer);
+      return answer;
+    },
+    region: () => sdk.region(),
+    destroy() {
+      signed.destroy();
+      sdk.destroy();
+    },
+  };
+}
+
+/** @param makePollClient called at the first receive: who only sends does without */
+function sdkOperations(client: SQSClient, makePollClient: () => SQSClient, destroy?: () => void): SqsOperations {
+  let poll: SQSClient | undefined;
+  return new SdkOperations({
+    commands: COMMANDS,
+    exception: SQSServiceException,
+    client,
+    onAbort: dropIdleConnections,
+    pollClient() {
+      poll ??= makePollClient();
+      return poll;
+    },
+    destroy() {
+      destroy?.();
+      if (poll !== client) poll?.destroy();
+    },
+  });
+}
+
+function signedOperations({ config }: SQSClient, connections: Connections): SqsOperations {
+  // Now, as the SDK does: later it puts there what the environment or a profile says, which does not win over the host of a queue URL.
+  const { endpoint: configured } = config;
+  return new SignedOperations({
+    credentials: () => config.credentials(),
+    endpoint: async (queueUrl) => endpointOf(queueUrl, { endpoint: textOf(await configured?.()), region: await config.region() }),
+    region: () => config.region(),
+    connections,
+  });
+}
+
+/** Whether calls under this configuration come out the same without the SDK's own way to SQS. */
+function isPlain(clientConfig: object): boolean {
+  return Object.entries(clientConfig).every(([name, value]) => value === undefined || HANDLED_HERE.has(name));
+}
+
+/** The SDK takes `localhost:9324` for a protocol, asks some other host, and its error names nothing. */
+function checkEndpoint(endpoint: SQSClientConfig['endpoint']): void {
+  if (typeof endpoint !== 'string' || is.url.accepts(endpoint)) return;
+  throw new ConfigurationError(
+    `expected the endpoint of SQS (clientConfig.endpoint, AWS_ENDPOINT_URL_SQS or AWS_ENDPOINT_URL) to be a URL with http:// or https://, got "${endpoint}"`,
+  );
+}
+
+type Endpoint = Awaited<ReturnType<NonNullable<SQSClient['config']['endpoint']>>>;
+
+function textOf(endpoint: Endpoint | undefined): string | undefined {
+  if (endpoint === undefined) return undefined;
+  const { protocol, hostname, port, path } = endpoint;
+  return `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}${path}`;
+}
+
+/**
+ * `client` itself, its middlewares, retries and all, but on a connection pool of its own.
+ *
+ * The SDK's default pool has 50 sockets; long polls that fill it would stall every send. A request handler that is not the
+ * SDK's default, or that was given its own agents (a proxy, say), knows better than we do, and so does whoever
+ * gave the client another `send`: then the client itself is used. An agent for plain HTTP is not seen before its first request: it is
+ * used for all calls but long polls.
+ */
+export function separateConnections(client: SQSClient): SQSClient {
+  if (!hasDefaultConnections(client) || client.send !== SQSClient.prototype.send) return client;
+  // The SDK has no copy of a client, and one made of its configuration would do without the middlewares that were added to it.
+  const { requestHandler } = new SQSClient({ region: client.config.region, requestHandler: UNLIMITED }).config;
+  const separate: SQSClient = Object.create(client, { config: { value: { ...client.config, requestHandler } } });
+  return separate;
+}
+
+function hasDefaultConnections(client: SQSClient): boolean {
+  const handler: unknown = client.config?.requestHandler;
+  if (typeof handler !== 'object' || handler === null || handler.constructor.name !== 'NodeHttpHandler') return false;
+  // Private to the SDK, true where it was given agents. Where a release lacks it, sharing the client is the safe answer.
+  return Reflect.get(handler, 'externalAgent') === false;
+}
