@@ -1,4 +1,5 @@
 import type { DurableService } from './durable-service.ts';
+import type { Tags } from './resources/tags.ts';
 
 /** A service, with the settings that only its resources need. */
 export interface DurableDeployment extends DurableService {
@@ -6,6 +7,8 @@ export interface DurableDeployment extends DurableService {
   readonly payloadBucket: PayloadBucket | undefined;
   readonly alarms: AlarmSettings | undefined;
   readonly dashboard: boolean;
+  /** On everything that can have tags. */
+  readonly tags: Tags;
   /** How the function of `durableDeadLetters` is mapped; present where `deadLetters` is. */
   readonly deadLetterMapping: DeadLetterMapping | undefined;
   /** The role that gets the rights of each durable function, by function key. */

@@ -7,6 +7,7 @@ import { readDeadLetters, readStep } from './config/read-steps.ts';
 import { entriesOf, Problems } from './config/section.ts';
 import type { DeadLetterMapping, DurableDeployment, FunctionRole } from './deployment.ts';
 import type { DurableFunction, DurableStep } from './durable-service.ts';
+import { readTags } from './resources/tags.ts';
 
 /**
  * Reads the durable steps of a serverless.yml whose variables are resolved, and fills in every default.
@@ -37,6 +38,7 @@ export function readDurableService(config: unknown): DurableDeployment {
     payloadBucket,
     alarms,
     dashboard,
+    tags: readTags(provider),
     roles: events.roles,
   };
 }

@@ -105,6 +105,18 @@ describe('a service that uses every option', () => {
     expect(JSON.parse(String(body))).toMatchObject({ widgets: expect.any(Array) });
   });
 
+  it('queues, alarms, key and bucket have the tags of stack and functions', () => {
+    const tags = [
+      { Key: 'team', Value: 'payments' },
+      { Key: 'stage', Value: 'blue' },
+    ];
+    const parked = stepLogicalId(charge, 'ParkedQueue');
+    for (const id of ['DurableResultsQueue', parked, 'DurableKey', 'DurablePayloadBucket', 'DurableResultsAgeAlarm']) {
+      expect(resourceOf(template, id).Properties['Tags']).toEqual(tags);
+    }
+    expect(resourceOf(template, 'ChargeLambdaFunction').Properties['Tags']).toEqual([{ Key: 'team', Value: 'payments' }]);
+  });
+
   it('alarms go to the topic, with their thresholds', () => {
     const alarms = Object.values(template.Resources).filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm');
     // Three for each of four steps, two for each of four functions, two for the results queue.
@@ -121,7 +133,7 @@ describe('a service that shares a results queue', () => {
     const template = templateOf(dir);
     expect(Object.keys(template.Resources).filter((id) => /^Durable(Results|Key|Payload)/.test(id))).toEqual([]);
     const rights = JSON.stringify(resourceOf(template, 'IamRoleLambdaExecution'));
-    for (const part of ['arn:aws:sqs:eu-central-1:123456789012:shop-results', 'kms:GenerateDataKey', ':s3:::shop-payloads/*']) {
+    for (const part of ['arn:aws:sqs:eu-central-1:123456789012:shop-results', 'kms:GenerateDataKey', ':s3:::shop-payloads/durable/*']) {
       expect(rights).toContain(part);
     }
     // The key that the file spells out.

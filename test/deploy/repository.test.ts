@@ -95,7 +95,7 @@ describe('the service of this repository', () => {
       },
     });
     expect(resourceOf(template, id('DeadLetterQueue'))).toMatchObject({
-      DeletionPolicy: 'Retain',
+      DeletionPolicy: 'RetainExceptOnCreate',
       UpdateReplacePolicy: 'Retain',
       Properties: {
         MessageRetentionPeriod: 1_209_600,
@@ -103,7 +103,7 @@ describe('the service of this repository', () => {
       },
     });
     expect(resourceOf(template, 'DurableResultsQueue')).toMatchObject({
-      DeletionPolicy: 'Retain',
+      DeletionPolicy: 'RetainExceptOnCreate',
       Properties: {
         QueueName: 'durable-dev-results',
         MessageRetentionPeriod: 864_000,

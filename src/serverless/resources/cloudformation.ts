@@ -4,7 +4,7 @@ export type Value = string | number | boolean | readonly Value[] | { readonly [k
 export interface Resource {
   readonly Type: string;
   readonly DependsOn?: readonly string[];
-  readonly DeletionPolicy?: 'Retain';
+  readonly DeletionPolicy?: 'RetainExceptOnCreate';
   readonly UpdateReplacePolicy?: 'Retain';
   readonly Properties: Readonly<Record<string, Value>>;
 }
@@ -21,8 +21,12 @@ export interface Statement {
   readonly Condition?: Value;
 }
 
-/** What outlives its stack: it may hold the only copy of a message. */
-export const RETAINED = { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' } as const;
+/**
+ * What outlives its stack: it may hold the only copy of a message. Not where the deployment that creates it fails: nothing is in it yet, and
+ * the next deployment would fail because it exists.
+ * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
+ */
+export const RETAINED = { DeletionPolicy: 'RetainExceptOnCreate', UpdateReplacePolicy: 'Retain' } as const;
 
 export function ref(logicalId: string): Value {
   return { Ref: logicalId };

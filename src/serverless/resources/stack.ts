@@ -8,13 +8,14 @@ import { ENGINE_POLICY, RESULTS_QUEUE, stepLogicalId } from './logical-ids.ts';
 import { ownKeyPrefix, payloadBucketName, payloadBucketResources } from './payload-bucket.ts';
 import { queueResources } from './queues.ts';
 import { type RoleContext, roleResources } from './roles.ts';
+import { tagged } from './tags.ts';
 
 /** @see https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html */
 export const MAX_RESOURCES = 500;
 
 /** Everything of a service but its functions and mappings, which serverless makes. */
 export function stackResources(deployment: DurableDeployment, contextOf: (functionKey: string) => RoleContext): Resources {
-  return {
+  const resources = {
     ...keyResources(deployment),
     ...queueResources(deployment),
     ...payloadBucketResources(deployment),
@@ -23,6 +24,7 @@ export function stackResources(deployment: DurableDeployment, contextOf: (functi
     ...dashboardResources(deployment),
     ...enginePolicy(deployment),
   };
+  return tagged(resources, deployment.tags);
 }
 
 /** What an engine's deployment asks of this stack. */

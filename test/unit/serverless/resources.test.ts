@@ -220,7 +220,7 @@ describe('queues', () => {
   it('outlive the stack where they may hold the only copy of a message, and their key and bucket with them', () => {
     const resources = resourcesOf(two({ kmsKey: true, payloadBucket: true }));
     const kept = Object.entries(resources).filter(
-      ([, { DeletionPolicy, UpdateReplacePolicy }]) => DeletionPolicy === 'Retain' && UpdateReplacePolicy === 'Retain',
+      ([, { DeletionPolicy, UpdateReplacePolicy }]) => DeletionPolicy === 'RetainExceptOnCreate' && UpdateReplacePolicy === 'Retain',
     );
     const expected = ['charge', 'ship'].flatMap((token) => [stepLogicalId(token, 'DeadLetterQueue'), stepLogicalId(token, 'ParkedQueue')]);
     const ids = [...expected, 'DurableResultsQueue', 'DurableResultsDeadLetterQueue', 'DurableKey', 'DurablePayloadBucket'];
