@@ -44,7 +44,7 @@ const ofFunction = (MetricName: string, logicalId: string, Threshold: number) =>
 });
 
 describe('alarms', () => {
-  it('look at metrics that exist, of the queue or function they are about', () => {
+  it('alarms look at metrics that exist, of the queue or function they are about', () => {
     expect(watched({}, true)).toEqual({
       [id('pay', 'TasksAgeAlarm')]: ofQueue('ApproximateAgeOfOldestMessage', id('pay', 'TasksQueue'), 900),
       [id('pay', 'DeadLettersAlarm')]: ofQueue('ApproximateAgeOfOldestMessage', id('pay', 'DeadLetterQueue'), 900),
@@ -58,13 +58,13 @@ describe('alarms', () => {
     });
   });
 
-  it('of a dead-letter queue that nobody empties look at its depth', () => {
+  it('the alarm of a dead-letter queue that nobody empties looks at its depth', () => {
     expect(watched({}, false)[id('pay', 'DeadLettersAlarm')]).toEqual(
       ofQueue('ApproximateNumberOfMessagesVisible', id('pay', 'DeadLetterQueue'), 1),
     );
   });
 
-  it('have each its own threshold', () => {
+  it('each alarm has its own threshold', () => {
     const alarms = { tasksAgeSeconds: 101, deadLettersAgeSeconds: 102, resultsAgeSeconds: 103, throttles: 104, errors: 105 };
     const all = watched({ alarms }, true);
     expect(all).toMatchObject({
@@ -76,7 +76,7 @@ describe('alarms', () => {
     });
   });
 
-  it('tell a topic when they begin and when they end; without one they only show', () => {
+  it('alarms tell a topic when they begin and end; without a topic they only show in the console', () => {
     const withTopic = Object.values(alarmResources(deploymentWith({ alarms: { snsTopicArn: TOPIC } }, { handled: true })));
     for (const { Properties } of withTopic) expect(Properties).toMatchObject({ AlarmActions: [TOPIC], OKActions: [TOPIC] });
     const without = Object.values(alarmResources(deploymentWith({}, { handled: true })));

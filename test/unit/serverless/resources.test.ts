@@ -49,7 +49,7 @@ describe('logical ids', () => {
     fc.string({ minLength: 1, maxLength: 200, unit: 'grapheme' }).filter((text) => text.isWellFormed()),
   );
 
-  it('are legal and never collide, whatever the steps are called', () => {
+  it('logical ids are legal and never collide, whatever the steps are called', () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(fc.tuple(token, fc.constantFrom(...kinds)), { selector: ([name, kind]) => `${kind} ${name}` }),
@@ -62,12 +62,12 @@ describe('logical ids', () => {
     );
   });
 
-  it('of names that differ in punctuation or case only differ too', () => {
+  it('logical ids differ where names differ in punctuation or case only', () => {
     const ids = ['a.b', 'a-b', 'a_b', 'aB', 'A.b', 'ab'].map((name) => stepLogicalId(name, 'TasksQueue'));
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it('tell the resources of a whole service apart', () => {
+  it('logical ids tell the resources of a whole service apart', () => {
     const names = fc.uniqueArray(fc.stringMatching(/^[a-c.@_-]{1,5}$/), { minLength: 1, maxLength: 8 });
     fc.assert(
       fc.property(names, (steps) => {
@@ -88,7 +88,7 @@ describe('rights', () => {
     statements.flatMap(({ Action, Resource }) => (JSON.stringify(Resource).includes(id) ? Action : [])).sort();
   const id = stepLogicalId;
 
-  it('let a worker poll its own queue, change its visibility and send results, and nothing else', () => {
+  it('a worker may poll its own queue, change its visibility and send results, and nothing else', () => {
     const deployment = two();
     const [charge] = durableFunctions(deployment);
     if (charge === undefined) throw new Error('no function');
@@ -103,7 +103,7 @@ describe('rights', () => {
     expect(statements.flatMap(({ Resource }) => Resource)).toHaveLength(3);
   });
 
-  it('let the dead-letter function poll every dead-letter queue, park and send results, and read no tasks', () => {
+  it('the dead-letter function may poll every dead-letter queue, park and send results, and read no tasks', () => {
     const deployment = two();
     if (deployment.deadLetters === undefined) throw new Error('no dead-letter function');
     const statements = functionStatements(deployment, deployment.deadLetters, { poll: true });
@@ -119,7 +119,7 @@ describe('rights', () => {
     expect(actionsOn(statements, 'DurableResultsQueue')).toEqual(['sqs:SendMessage']);
   });
 
-  it('with a key and a bucket hold these too, for workers and the engine', () => {
+  it('a key and a bucket add their rights, for workers and the engine', () => {
     const deployment = two({ kmsKey: true, payloadBucket: true });
     const engine = JSON.stringify(resourcesOf(deployment)['DurableEnginePolicy']);
     for (const rights of [JSON.stringify(serviceRoleStatements(deployment)), engine]) {
@@ -127,7 +127,7 @@ describe('rights', () => {
     }
   });
 
-  it('are never on everything', () => {
+  it('no right is on everything', () => {
     for (const durable of [{}, { kmsKey: true, payloadBucket: true, perFunctionRoles: true }]) {
       const deployment = two(durable);
       const iam = Object.values(resourcesOf(deployment)).filter(({ Type }) => Type.startsWith('AWS::IAM::'));
@@ -136,7 +136,7 @@ describe('rights', () => {
     }
   });
 
-  it('of several functions with the same actions become one statement, each resource once', () => {
+  it('statements with the same actions and condition become one, each resource once', () => {
     const statement = (...Resource: string[]): Statement => ({ Effect: 'Allow', Action: ['a'], Resource });
     expect(mergeStatements([statement('x', 'y'), statement('y', 'z')])).toEqual([statement('x', 'y', 'z')]);
     const limited = { ...statement('x'), Condition: { Bool: { 'aws:SecureTransport': 'true' } } };
@@ -149,7 +149,7 @@ describe('a role of its own', () => {
   // The tool has put `vpc: {}` into both by then.
   const provider = { vpc: {} };
 
-  it('is in no VPC where neither function nor provider has subnets', () => {
+  it('roleContext finds no VPC where neither function nor provider has subnets', () => {
     expect(roleContext({ provider, functions: { charge: { ...charge, vpc: {} } } }, 'charge').vpc).toBe(false);
     const inside = { subnetIds: ['subnet-1'], securityGroupIds: ['sg-1'] };
     expect(roleContext({ provider: { vpc: inside }, functions: { charge: { ...charge, vpc: {} } } }, 'charge').vpc).toBe(true);
@@ -157,7 +157,7 @@ describe('a role of its own', () => {
     expect(roleContext({ provider: { vpc: inside }, functions: { charge: { ...charge, vpc: false } } }, 'charge').vpc).toBe(false);
   });
 
-  it('takes over what the service says by the older names of the settings', () => {
+  it('roleContext takes over settings by their older names', () => {
     const statement = { Effect: 'Allow', Action: 'a:B', Resource: 'c' };
     const older = { iamRoleStatements: [statement], iamManagedPolicies: ['arn:policy'], rolePermissionsBoundary: 'arn:boundary' };
     expect(roleContext({ provider: older, functions: { charge } }, 'charge')).toMatchObject({
@@ -169,7 +169,7 @@ describe('a role of its own', () => {
     expect(roleContext({ provider: tagged, functions: { charge } }, 'charge').tags).toEqual([{ Key: 'team', Value: 'shop' }]);
   });
 
-  it('has the rights that settings of its function ask for', () => {
+  it('roleContext has the rights that settings of its function ask for', () => {
     const fn = { ...charge, onError: 'arn:topic', fileSystemConfig: { arn: 'arn:files', localMountPath: '/mnt/a' } };
     const { statements } = roleContext({ provider: { kmsKeyArn: 'arn:key' }, functions: { charge: fn } }, 'charge');
     expect(statements).toEqual([
@@ -179,7 +179,7 @@ describe('a role of its own', () => {
     ]);
   });
 
-  it('may read the queues of plain sqs events of its function, each named once', () => {
+  it('a role may read the queues of plain sqs events of its function, each named once', () => {
     const other = 'arn:aws:sqs:eu-west-1:1:other';
     const own = { 'Fn::GetAtt': [stepLogicalId('charge', 'TasksQueue'), 'Arn'] };
     const events = [{ sqs: other }, { sqs: { arn: { 'Fn::ImportValue': 'queue' } } }, { sqs: { arn: own } }, { schedule: 'rate(1 hour)' }];
@@ -195,7 +195,7 @@ describe('a role of its own', () => {
     ]);
   });
 
-  it('that exists keeps its policies apart by stack: two stages may share it', () => {
+  it('an existing role has one policy per stack: two stages may share it', () => {
     const service = readDurableService(serviceOf({ step: 'a', fn: { role: 'arn:aws:iam::123456789012:role/shared' } }));
     expect(resourcesOf(service)['DurableFunctionPolicyCharge']?.Properties).toMatchObject({
       Roles: ['shared'],
@@ -204,20 +204,20 @@ describe('a role of its own', () => {
   });
 });
 
-it('a dashboard is called after its stack: services of one prefix may each have one', () => {
+it('a dashboard is named after its stack: services of one prefix may each have one', () => {
   expect(resourcesOf(two({ dashboard: true }))['DurableDashboard']?.Properties['DashboardName']).toEqual({
     'Fn::Sub': `\${AWS::StackName}-\${AWS::Region}`,
   });
 });
 
 describe('queues', () => {
-  it('exist, all three, without a dead-letter function too', () => {
+  it('a service without a dead-letter function has all three queues of a step', () => {
     const resources = resourcesOf(readDurableService(serviceOf({ step: 'a' })));
     for (const kind of ['TasksQueue', 'DeadLetterQueue', 'ParkedQueue'] as const)
       expect(resources).toHaveProperty(stepLogicalId('a', kind));
   });
 
-  it('outlive the stack where they may hold the only copy of a message, and their key and bucket with them', () => {
+  it('queues that may hold the only copy of a message outlive the stack, and so do key and bucket', () => {
     const resources = resourcesOf(two({ kmsKey: true, payloadBucket: true }));
     const kept = Object.entries(resources).filter(
       ([, { DeletionPolicy, UpdateReplacePolicy }]) => DeletionPolicy === 'RetainExceptOnCreate' && UpdateReplacePolicy === 'Retain',
@@ -227,7 +227,7 @@ describe('queues', () => {
     expect(kept.map(([logicalId]) => logicalId).sort()).toEqual(ids.sort());
   });
 
-  it('are all closed to whoever comes without TLS', () => {
+  it('every queue has a policy that refuses requests without TLS', () => {
     const resources = resourcesOf(two());
     const queues = Object.entries(resources).filter(([, { Type }]) => Type === 'AWS::SQS::Queue');
     const closed = Object.values(resources).flatMap(({ Type, Properties }) =>
@@ -238,14 +238,14 @@ describe('queues', () => {
 });
 
 describe('alarms', () => {
-  it('watch the depth of a dead-letter queue without a handler, and the age in one with a handler', () => {
+  it('alarms watch the depth of a dead-letter queue without a handler, and the age in one with a handler', () => {
     const metric = (deployment: DurableDeployment, token: string) =>
       resourcesOf(deployment)[stepLogicalId(token, 'DeadLettersAlarm')]?.Properties['MetricName'];
     expect(metric(readDurableService(serviceOf({ step: 'a' })), 'a')).toBe('ApproximateNumberOfMessagesVisible');
     expect(metric(two(), 'charge')).toBe('ApproximateAgeOfOldestMessage');
   });
 
-  it('are none where none are wanted', () => {
+  it('alarms: false makes none', () => {
     const types = Object.values(resourcesOf(two({ alarms: false }))).map(({ Type }) => Type);
     expect(types).not.toContain('AWS::CloudWatch::Alarm');
   });
@@ -257,7 +257,7 @@ describe('a results queue that another service owns', () => {
     payloadBucket: { name: 'shop-payloads' },
   });
 
-  it('is neither made nor watched here, but sent to', () => {
+  it('a results queue of another service is neither made nor watched, but sent to', () => {
     const resources = resourcesOf(shared);
     expect(Object.keys(resources).filter((id) => id.startsWith('DurableResults'))).toEqual([]);
     expect(workerEnvironment(shared)).toEqual({
@@ -272,11 +272,11 @@ describe('a results queue that another service owns', () => {
     });
   });
 
-  it('is told to the engine all the same', () => {
+  it('the outputs name the results queue, whoever owns it', () => {
     expect(stackOutputs(shared)['DurableResultsQueueUrl']?.Value).toBe('https://sqs.eu-west-1.amazonaws.com/1/shop-results');
   });
 
-  it('is found by its outputs: URL, ARN, and the key without which SQS refuses every result', () => {
+  it('outputs give the URL and ARN of a results queue, and the key without which SQS refuses every result', () => {
     expect(stackOutputs(two({ kmsKey: true }))).toMatchObject({
       DurableResultsQueueUrl: { Value: { Ref: 'DurableResultsQueue' } },
       DurableResultsQueueArn: { Value: { 'Fn::GetAtt': ['DurableResultsQueue', 'Arn'] } },
@@ -287,7 +287,7 @@ describe('a results queue that another service owns', () => {
 });
 
 describe('mappings', () => {
-  it('report batch item failures, every one of them', () => {
+  it('every mapping reports batch item failures', () => {
     const all = mappings(two());
     expect(all).toHaveLength(4);
     for (const { sqs } of all) expect(sqs['functionResponseType']).toBe('ReportBatchItemFailures');
@@ -303,13 +303,13 @@ describe('NODE_OPTIONS', () => {
     expect(nodeOptions(given)).toBe(expected);
   });
 
-  it('that CloudFormation fills in is left alone', () => {
+  it('a NODE_OPTIONS that CloudFormation fills in is left alone', () => {
     expect(nodeOptions({ Ref: 'Options' })).toEqual({ Ref: 'Options' });
   });
 });
 
 describe('a stack', () => {
-  it('of more than 500 resources is refused with what to do', () => {
+  it('a stack of more than 500 resources is refused with what to do', () => {
     expect(stackSizeProblem(500, 40)).toBeUndefined();
     expect(stackSizeProblem(501, 40)).toBe(
       "resources: expected at most 500 in one stack (CloudFormation's limit), got 501, with 40 durable steps; " +
@@ -317,7 +317,7 @@ describe('a stack', () => {
     );
   });
 
-  it('whose engine policy would be refused in the middle of a deployment is refused before it', () => {
+  it('an engine policy that IAM would refuse during the deployment is refused before it', () => {
     const withSteps = (count: number) => {
       const steps = Array.from({ length: count }, (_, index) => ({ durableStep: `notifications.send-the-monthly-letter-${index}` }));
       const deployment = readDurableService(serviceOf({ durable: { alarms: false }, functions: { fn: functionWith(...steps) } }));
@@ -332,7 +332,7 @@ describe('a stack', () => {
     );
   });
 
-  it('whose role would be refused in the middle of a deployment is refused before it', () => {
+  it('a role that IAM would refuse during the deployment is refused before it', () => {
     const queues = Array.from({ length: 30 }, (_, index): [string, TemplateResource] => [
       `Queue${index}`,
       { Type: 'AWS::SQS::Queue', Properties: { QueueName: `shop-production-tasks-notifications--send-step-number-${index}` } },
@@ -349,7 +349,7 @@ describe('a stack', () => {
     );
   });
 
-  it('whose functions share an existing role that cannot hold all their policies is refused before it, too', () => {
+  it('an existing role that cannot hold the policies of all its functions is refused before the deployment', () => {
     const withSteps = (count: number, role: string) => {
       const functions = ['one', 'two', 'three'].map((key): [string, object] => {
         const steps = Array.from({ length: count }, (_, index) => ({ durableStep: `notifications.send-letter-${key}-${index}` }));

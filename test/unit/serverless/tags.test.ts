@@ -29,7 +29,7 @@ function tagsByType(resources: Resources): Record<string, unknown> {
 }
 
 describe('tags', () => {
-  it('stand on queues, alarms, key and bucket, those of the functions over those of the stack', () => {
+  it('queues, alarms, key and bucket carry the tags of the functions over those of the stack', () => {
     const provider = { stackTags: { team: 'shop', stage: 'blue' }, tags: { team: 'payments', cost: '12' } };
     const tags = [
       { Key: 'team', Value: 'payments' },
@@ -49,12 +49,12 @@ describe('tags', () => {
     });
   });
 
-  it('stand on every queue, not on one of them', () => {
+  it('every queue carries the tags', () => {
     const queues = Object.values(resourcesUnder({ tags: { team: 'payments' } })).filter(({ Type }) => Type === 'AWS::SQS::Queue');
     expect(queues.map(({ Properties }) => Properties['Tags'])).toEqual(queues.map(() => [{ Key: 'team', Value: 'payments' }]));
   });
 
-  it.each([{}, { tags: {} }, { tags: null, stackTags: { team: null } }])('are left out where the provider is %j', (provider) => {
+  it.each([{}, { tags: {} }, { tags: null, stackTags: { team: null } }])('nothing carries tags where the provider is %j', (provider) => {
     for (const { Type, Properties } of Object.values(resourcesUnder(provider))) {
       if (Type !== 'AWS::IAM::Role') expect(Properties).not.toHaveProperty('Tags');
     }

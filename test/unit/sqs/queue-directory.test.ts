@@ -133,7 +133,7 @@ describe('queues by name', () => {
 });
 
 describe('FIFO queues', () => {
-  it('end in .fifo, each kind for itself', async () => {
+  it('FIFO queues end in .fifo, tasks and results each for themselves', async () => {
     const tasks = setUp({ fifo: { tasks: true, results: false } }, ['durable-tasks-charge.fifo', 'durable-results']);
     expect(await tasks.directory.tasksQueueUrl('charge')).toBe(url('durable-tasks-charge.fifo'));
     expect(await tasks.directory.resultsQueueUrl()).toBe(url('durable-results'));
@@ -142,7 +142,7 @@ describe('FIFO queues', () => {
     expect(await results.directory.resultsQueueUrl()).toBe(url('durable-results.fifo'));
   });
 
-  it('are made with dead-letter and parked queues that are FIFO too', async () => {
+  it('autoCreate makes the dead-letter and parked queues of a FIFO queue FIFO too', async () => {
     const { directory, queues } = setUp({ autoCreate: true, fifo: { tasks: true, results: true } });
     await directory.tasksQueueUrl('charge');
     await directory.resultsQueueUrl();
@@ -192,7 +192,7 @@ describe('autoCreate', () => {
     expect(await directory.resultsQueueUrl()).toBe(url('theirs-durable-results'));
   });
 
-  it('does not keep a creation that failed halfway', async () => {
+  it('a creation that failed halfway is not kept', async () => {
     const { directory, api, queues } = setUp({ autoCreate: true });
     api.queueAttributes.mockResolvedValueOnce({});
     await expect(directory.tasksQueueUrl('charge')).rejects.toMatchObject({ name: 'QueueNotFoundError', queue: 'durable-parked-charge' });
@@ -214,7 +214,7 @@ describe('forget', () => {
     expect(lookedUp).toEqual(['durable-tasks-a', 'durable-results']);
   });
 
-  it('does no harm to a look-up that is under way or has failed', async () => {
+  it('keeps a look-up that is under way, and bears one that has failed', async () => {
     const { directory, api } = setUp({}, ['durable-results']);
     const answer = deferred<string | undefined>();
     api.findQueueUrl.mockImplementationOnce(() => answer.promise);

@@ -31,12 +31,12 @@ function sdkUrl(region: string, dualStack: boolean): URL {
 describe.each(REGIONS)('region %s', (region, partition) => {
   const queue = { region, account: '123456789012', name: 'durable-results' };
 
-  it(`belongs to the partition ${partition}`, () => {
+  it(`the region belongs to the partition ${partition}`, () => {
     expect(partitionOf(region)[0]).toBe(partition);
     expect(queueArn(queue)).toBe(`arn:${partition}:sqs:${region}:123456789012:durable-results`);
   });
 
-  it('has the endpoint of the AWS SDK, for a new queue, for an ARN and for its own host', () => {
+  it('sqsUrl, queueUrlOfArn and regionOfHost agree with the AWS SDK', () => {
     const { href, hostname } = sdkUrl(region, false);
     expect(sqsUrl(region)).toBe(href);
     expect(queueUrlOfArn(queueArn(queue))).toBe(`${href}123456789012/durable-results`);
@@ -44,7 +44,7 @@ describe.each(REGIONS)('region %s', (region, partition) => {
     expect(regionOfHost(hostname)).toBe(region);
   });
 
-  it("has hosts of AWS's own", () => {
+  it('isAwsHost knows its hosts, dual-stack ones too', () => {
     expect(isAwsHost(sdkUrl(region, false).hostname)).toBe(true);
     expect(isAwsHost(sdkUrl(region, true).hostname)).toBe(true);
   });

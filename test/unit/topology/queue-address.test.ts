@@ -36,7 +36,7 @@ describe('the ARN of a queue', () => {
     'arn:aws:sqs:us-east-1:1/@evil.example:q',
     'arn:aws:sqs:us-east-1:1:../q',
     `arn:aws:sqs:${'a'.repeat(64)}:1:q`,
-  ])('is not %j', (arn) => {
+  ])('%j is none', (arn) => {
     expect(queueOfArn(arn)).toBeUndefined();
     expect(queueUrlOfArn(arn)).toBeUndefined();
   });

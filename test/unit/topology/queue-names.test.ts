@@ -113,7 +113,7 @@ describe('what is refused', () => {
     ['a-results-b', 'expected prefix to be free of "-results", which marks the kind of a queue, got "a-results-b"'],
     ['a-dead-letters', 'expected prefix to be free of "-dead-letters", which marks the kind of a queue, got "a-dead-letters"'],
     ['-parked', 'expected prefix to be free of "-parked", which marks the kind of a queue, got "-parked"'],
-  ])('the prefix %j, by every function', (prefix, message) => {
+  ])('the prefix %j is refused by every function', (prefix, message) => {
     const calls = [
       () => tasksQueueName('a', prefix),
       () => deadLetterQueueName('a', prefix),
@@ -126,7 +126,7 @@ describe('what is refused', () => {
     for (const call of calls) expect(call).toThrow(new ConfigurationError(message));
   });
 
-  it('an empty token, and one with half a surrogate pair: all such would share one hash', () => {
+  it('an empty token is refused, and one with half a surrogate pair: all such would share one hash', () => {
     for (const name of [tasksQueueName, deadLetterQueueName, parkedQueueName]) {
       expect(() => name('')).toThrow(new ConfigurationError('expected a routing token, got an empty string'));
       expect(() => name('a\uD83D')).toThrow(
@@ -135,7 +135,7 @@ describe('what is refused', () => {
     }
   });
 
-  it.each(['tasks', 'my_results', 'DEAD-letters', 'a-task', LONGEST_PREFIX, '_', '-'])('but not the prefix %j', (prefix) => {
+  it.each(['tasks', 'my_results', 'DEAD-letters', 'a-task', LONGEST_PREFIX, '_', '-'])('the prefix %j is accepted', (prefix) => {
     expect(resultsQueueName(prefix)).toBe(`${prefix}-results`);
   });
 });
@@ -148,7 +148,7 @@ describe('effectivePrefix', () => {
     ['shop', 'default', 'shop'],
     ['shop', 'eu', 'shop-eu'],
     [undefined, 'staging', 'durable-staging'],
-  ])('of prefix %j and namespace %j is %j', (prefix, namespace, expected) => {
+  ])('prefix %j and namespace %j give %j', (prefix, namespace, expected) => {
     expect(effectivePrefix(prefix, namespace)).toBe(expected);
   });
 
@@ -239,7 +239,7 @@ function reach(ofPrefix: string, ofToken: string, withOptions: QueueNameOptions)
 }
 
 describe('any token', () => {
-  it('gets names that AWS accepts, under any prefix', () => {
+  it('any token gets names that AWS accepts, under any prefix', () => {
     fc.assert(
       fc.property(token, prefix, options, (ofToken, ofPrefix, withOptions) => {
         for (const name of reach(ofPrefix, ofToken, withOptions)) {
@@ -284,7 +284,7 @@ describe('any token', () => {
     );
   });
 
-  it('is read back from its queue name where the name is readable, and never misread', () => {
+  it('a token is read back from its queue name where the name is readable, and never misread', () => {
     fc.assert(
       fc.property(token, prefix, options, (ofToken, ofPrefix, withOptions) => {
         const name = tasksQueueName(ofToken, ofPrefix, withOptions);

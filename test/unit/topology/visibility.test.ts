@@ -9,9 +9,12 @@ describe('advisedVisibilitySeconds', () => {
     [30, 5, 185],
     [900, 300, 5_700],
     [86_400, 0, 43_200],
-  ])('is six times %d s and a window of %d s: %d whole seconds, at most what SQS takes', (timeout, window, seconds) => {
-    expect(advisedVisibilitySeconds(timeout, window)).toBe(seconds);
-  });
+  ])(
+    'gives for %d s and a window of %d s six times the timeout and the window: %d whole seconds, at most what SQS takes',
+    (timeout, window, seconds) => {
+      expect(advisedVisibilitySeconds(timeout, window)).toBe(seconds);
+    },
+  );
 });
 
 it('leastVisibilitySeconds counts the batch window into the time that a message is hidden', () => {
