@@ -1,9 +1,9 @@
 /**
  * Every error this package throws, in one place.
  *
- * Each has a literal `name` (minifiers rename classes, so `instanceof` and `constructor.name` do not survive a bundle)
- * and a `code` to branch on. Messages carry identifiers (queue, message id, run id, step id) and never a body, an input
- * or an output: a payload may hold a card number.
+ * Each has a `code` to branch on, and a literal `name`: minifiers rename classes, so `constructor.name` does not survive a bundle.
+ * Messages carry identifiers (queue, message id, run id, step id) and never a body, an input or an output: a payload may hold a card
+ * number.
  */
 
 /** Base of the taxonomy: `error instanceof DurableSqsError` tells ours from everybody else's. */
@@ -91,7 +91,7 @@ export class SqsRequestError extends DurableSqsError {
   }
 }
 
-/** `dispatch` kept failing for transient reasons until its time was up. The step may still have been sent: sends are ambiguous. */
+/** `dispatch` failed for transient reasons until its time was up. A send without an answer is ambiguous: SQS may have the task. */
 export class DispatchTimeoutError extends DurableSqsError {
   override readonly name = 'DispatchTimeoutError';
   readonly code = 'dispatch_timeout';
@@ -99,31 +99,31 @@ export class DispatchTimeoutError extends DurableSqsError {
   readonly stepId: string;
 
   constructor(task: { runId: string; stepId: string }, timeoutMs: number, options?: ErrorOptions) {
-    super(`task of step ${task.stepId} was not accepted by SQS within ${timeoutMs} ms; it may or may not have been sent`, options);
+    super(`task of step ${task.stepId} was not accepted by SQS within ${timeoutMs} ms; SQS may have it all the same`, options);
     this.runId = task.runId;
     this.stepId = task.stepId;
   }
 }
 
-/** The transport was closed before a result was handed to the engine; the result goes back to its queue. */
+/** The transport was closed before the engine got a result. SQS redelivers the result. */
 export class TransportClosedError extends DurableSqsError {
   override readonly name = 'TransportClosedError';
   readonly code = 'transport_closed';
 }
 
-/** Another engine instance kept a run locked while its result was to be handed over; the result will be delivered again. */
+/** Another engine instance held the lock of a run for as long as its result could wait. SQS redelivers the result. */
 export class RunLockedError extends DurableSqsError {
   override readonly name = 'RunLockedError';
   readonly code = 'run_locked';
   readonly runId: string;
 
   constructor(runId: string) {
-    super(`run ${runId} is locked by another engine instance; its result will be delivered again`);
+    super(`run ${runId} is locked by another engine instance; its result will be redelivered`);
     this.runId = runId;
   }
 }
 
-/** SQS accepted no result of a whole batch. Thrown out of the Lambda handler so that Lambda's pollers slow down. */
+/** SQS accepted no result of a whole batch. The Lambda handler throws it, because Lambda's pollers slow down for a failed invocation. */
 export class ResultsNotAcceptedError extends DurableSqsError {
   override readonly name = 'ResultsNotAcceptedError';
   readonly code = 'results_not_accepted';
@@ -137,7 +137,10 @@ export class ResultsNotAcceptedError extends DurableSqsError {
 export class PayloadStoreError extends DurableSqsError {
   override readonly name = 'PayloadStoreError';
   readonly code = 'payload_store';
-  /** `missing`: no such object. `denied`: these credentials may not. `unavailable`: the store did not answer well. `not_configured`: no `payloadStore`. */
+  /**
+   * `missing`: no such object. `denied`: these credentials lack the right. `unavailable`: no answer, or a transient failure.
+   * `not_configured`: no `payloadStore`.
+   */
   readonly reason: 'missing' | 'denied' | 'unavailable' | 'not_configured';
   /** True where the same request may succeed later. */
   readonly transient: boolean;
@@ -155,7 +158,7 @@ export class InvalidEventError extends DurableSqsError {
   readonly code = 'invalid_event';
 }
 
-/** A replay by hand (`DURABLE_REPLAY=print`) in which records would be delivered again: it ends as a failed command, not as a list. */
+/** A replay by hand (`DURABLE_REPLAY=print`) in which a record would be redelivered. Thrown so that the command exits with 1. */
 export class ReplayFailedError extends DurableSqsError {
   override readonly name = 'ReplayFailedError';
   readonly code = 'replay_failed';
@@ -166,7 +169,7 @@ export class ReplayFailedError extends DurableSqsError {
 }
 
 /**
- * A failure of a step that the engine is told of: its fields become `StepResult.error`.
+ * A step failure: its fields become `StepResult.error`, from which the engine decides on a retry.
  *
  * `code` is one of {@link StepFailureCode}; `retryable: false` stops the engine's retries.
  */

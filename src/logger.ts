@@ -1,11 +1,12 @@
 import { DurableSqsError, StepFailedError } from './errors.ts';
-import { HIDDEN, unicodeEscape } from './hidden-characters.ts';
+import { HIDDEN } from './hidden-characters.ts';
+import { unicodeEscape } from './wire/json.ts';
 
 /**
- * Where log lines go. One line per event, with `runId` and `stepId` in the fields where there is a step; never a body, an
- * input, an output or a step's error message.
+ * Where log lines go: Powertools' `Logger`, `console`, or pino behind a two-line adapter.
  *
- * Powertools' `Logger`, pino behind a two-line adapter, and `console` all fit.
+ * One line per event. Its fields hold `runId` and `stepId` if it is about a step, and never a body, an input, an output or the
+ * message of a step's error.
  */
 export interface Logger {
   debug(message: string, fields: LogFields): void;
@@ -24,8 +25,8 @@ const MAX_FIELD_LENGTH = 1_000;
 const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error'];
 
 /**
- * JSON on Lambda, where CloudWatch and its Insights parse it; a readable line everywhere else. Writes `fallback` and up, or what
- * Lambda's own `AWS_LAMBDA_LOG_LEVEL` asks for.
+ * Writes to the console: JSON on Lambda, where CloudWatch parses it, and a readable line everywhere else.
+ * @param fallback the lowest level that is written where `AWS_LAMBDA_LOG_LEVEL` says nothing
  */
 export function defaultLogger(fallback: Level = 'info', env: NodeJS.ProcessEnv = process.env): Logger {
   const minimum = minimumOf(env['AWS_LAMBDA_LOG_LEVEL'], fallback);
@@ -41,17 +42,17 @@ function perLevel(write: (level: Level) => Logger[Level]): Logger {
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 }
 
-/** What the default logger has for each level that it does not write. */
+/** The method of each level that the default logger does not write. */
 const unwritten = (): void => undefined;
 
-/** False where a line of this level would not be written: then its fields need not be put together. */
+/** False if a line of this level is not written: then its fields need not be computed. */
 export function writes(logger: Logger, level: Level): boolean {
   return logger[level] !== unwritten;
 }
 
 /**
- * What every line of ours goes through: a line that cannot be written must not cost a record its result, or a run its dispatch, and no
- * field may be of any length.
+ * The way of every log line to a logger. A logger that throws must not cost a record its result or a run its dispatch, and long
+ * fields are cut.
  */
 export function safeLogger(logger: Logger): Logger {
   return perLevel((level) => {
@@ -78,8 +79,8 @@ function shortened(fields: LogFields): LogFields {
 }
 
 /**
- * The fields of an error that are safe to log: its name and code, and the message of our own errors, which hold ids only. Not anybody
- * else's message: it may quote the input. Nor that of a step failure: a schema library wrote part of it.
+ * The fields of an error that are safe to log: its name and code, and `reason`, the message of our own errors, which holds ids only.
+ * The message of any other error may quote the input. That of a step failure may too: a schema library wrote part of it.
  */
 export function errorFields(error: unknown): LogFields {
   if (!(error instanceof Error)) return { errorName: typeof error };
@@ -88,7 +89,7 @@ export function errorFields(error: unknown): LogFields {
   return { errorName: error.name, ...(code === undefined ? {} : { errorCode: code }), ...(reason === undefined ? {} : { reason }) };
 }
 
-/** Position in {@link LEVELS} of the lowest level that is written. Lambda also knows TRACE, below all of ours, and FATAL, above. */
+/** Position in {@link LEVELS} of the lowest level that is written. Lambda's TRACE is below all of ours, its FATAL above. */
 function minimumOf(lambdaLevel: string | undefined, fallback: Level): number {
   if (lambdaLevel === 'TRACE') return 0;
   if (lambdaLevel === 'FATAL') return LEVELS.length;

@@ -1,7 +1,7 @@
 import { ConfigurationError } from './errors.ts';
 import { kindOf } from './wire/json.ts';
 
-/** What one option must be: the words for the error message, and the test. */
+/** What one option must be: in words for the error message, and as a check. */
 export interface OptionRule {
   readonly expected: string;
   readonly accepts: (value: unknown) => boolean;
@@ -14,7 +14,7 @@ export const is = {
   object: rule('an object', (value) => isObject(value) && !Array.isArray(value)),
   logger: rule('a logger with debug, info, warn and error', hasLogMethods),
   sqsClient: rule('an SQSClient', isClient),
-  // Spread as a configuration, a client would give its region to nobody: requests would go where the environment says.
+  // A client spread as a configuration loses its region, and requests would go to the region of the environment.
   clientConfig: rule(
     'the configuration of a client, not a client',
     (value) => isObject(value) && !Array.isArray(value) && !isClient(value),
@@ -30,7 +30,7 @@ export const is = {
 };
 
 /**
- * Checks options once, where they come in: a typo or a wrong type stops the process at its start, not a message at night.
+ * Checks options where they come in, so that a typo or a wrong type stops the process at its start, not a message later.
  * @throws ConfigurationError naming the option, what was expected and what was got.
  */
 export function checkOptions(
@@ -59,7 +59,7 @@ export function mismatch(where: string, name: string, expected: string, value: u
   return new ConfigurationError(`${where}: expected ${name} to be ${expected}, got ${shown(value)}`);
 }
 
-/** A value short and harmless enough to print: numbers, booleans and short strings as they are, all else by kind. */
+/** A value as an error message may show it: numbers, booleans and short strings as they are, everything else by its kind. */
 function shown(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   if (typeof value === 'string' && value !== '' && value.length <= 80) return JSON.stringify(value);
@@ -78,7 +78,7 @@ function isClient(value: unknown): boolean {
   return isObject(value) && typeof Reflect.get(value, 'send') === 'function';
 }
 
-// An ARN is a URL to the parser, and the commonest thing to be pasted in place of one.
+// The parser takes an ARN for a URL, and an ARN is what people paste by mistake.
 function isUrl(value: unknown): boolean {
   return typeof value === 'string' && /^https?:/i.test(value) && URL.canParse(value);
 }

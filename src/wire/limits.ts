@@ -18,7 +18,7 @@ export interface TypedAttribute {
   readonly value: string | Uint8Array;
 }
 
-/** Attributes of a message, by name. */
+/** Message attributes by name. */
 export type MessageAttributes = Readonly<Record<string, MessageAttribute>>;
 
 /** What SQS counts for a message: UTF-8 bytes of the body and of each attribute's name, type and value. */
@@ -31,10 +31,10 @@ export function messageBytes(body: string, attributes: MessageAttributes = {}): 
   return bytes;
 }
 
-/** UTF-8 needs no more for one UTF-16 unit. */
+/** The most bytes that UTF-8 needs for one UTF-16 unit. */
 const MOST_BYTES_OF_A_UNIT = 3;
 
-/** Whether a message is within a limit of {@link messageBytes}; counts only where the length does not say it already. */
+/** Whether {@link messageBytes} is at most `limitBytes`. Counts only if the length of the body leaves it open. */
 export function fitsInBytes(body: string, attributes: MessageAttributes | undefined, limitBytes: number): boolean {
   if (attributes === undefined && body.length * MOST_BYTES_OF_A_UNIT <= limitBytes) return true;
   return messageBytes(body, attributes) <= limitBytes;

@@ -2,7 +2,7 @@ import { encodeJson } from './json.ts';
 import { optional, parseShape, type Rules, required } from './shape.ts';
 
 /**
- * Engine → worker: run one attempt of one step. The documented payload of every nestjs-durable transport.
+ * Engine → worker: one attempt of one step. The payload that nestjs-durable documents for every transport.
  * @see {@link https://www.npmjs.com/package/@dudousxd/nestjs-durable-core} `RemoteTask`
  */
 export interface RemoteTask {
@@ -11,14 +11,14 @@ export interface RemoteTask {
   seq: number;
   /** Name of the handler, e.g. `payments.charge-card`. */
   name: string;
-  /** Unique per run and position, the same for every attempt: an idempotency key. */
+  /** One per run and position. All attempts share it, so it serves as an idempotency key. */
   stepId: string;
   /** Routing token: the sanitized name, with `@<partition>` where there is one. */
   group: string;
   input: unknown;
   /** W3C trace context of the caller. */
   traceparent?: string | undefined;
-  /** Tenant, user, correlation ids; passed through unread. */
+  /** Tenant, user, correlation ids; passed to the step as they are. */
   context?: Record<string, unknown> | undefined;
   /** Id of the engine's transport in its pool. */
   transport?: string | undefined;
@@ -42,7 +42,7 @@ const RULES: Rules<RemoteTask> = {
 };
 
 /**
- * Reads a task from a message body. Fields it does not know are kept.
+ * Reads a task from a message body. Keeps fields that it does not know.
  * @throws InvalidMessageError naming the field, what was expected and the kind that was found.
  */
 export function decodeRemoteTask(body: string): RemoteTask {

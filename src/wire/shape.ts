@@ -1,18 +1,18 @@
 import { InvalidMessageError } from '../errors.ts';
 import { kindOf } from './json.ts';
 
-/** What one field of a message must be. `optional` fields may be absent or null (Python writes null). */
+/** What one field of a message must be. An `optional` field may be absent or null: Python writes null for an absent one. */
 export interface FieldRule {
   readonly expected: string;
   readonly matches: (value: unknown) => boolean;
   readonly optional: boolean;
 }
 
-/** One rule for each field of a type: a field that is added to the type does not compile without one. */
+/** One rule for each field of a type. A field that is added to the type does not compile without its rule. */
 export type Rules<T> = { readonly [Field in keyof T]-?: FieldRule };
 
 export const required = {
-  /** Present or not: what an input or output is, is between the workflow and the step. */
+  /** Absent, or any value: what an input or output is concerns only the workflow and the step. */
   anything: rule('anything', () => true),
   text: rule('a non-empty string', (value) => typeof value === 'string' && value !== ''),
   integer: rule('an integer', Number.isSafeInteger),
@@ -32,14 +32,17 @@ export const optional = {
 /**
  * Parses a body and checks the fields of the object it holds.
  *
- * Gives the parsed object itself, so fields that nobody here knows are kept; optional fields that are null are left out.
- * Keys such as `__proto__` come out of `JSON.parse` as plain own properties and stay that (a spread defines, never sets).
+ * Gives the parsed object itself, so unknown fields are kept. Optional fields that are null are left out. Keys such as `__proto__`
+ * are plain own properties for `JSON.parse`, and stay so: a spread defines properties, it does not set them.
  */
 export function parseShape<T extends object>(kind: 'RemoteTask' | 'StepResult', body: string, rules: Rules<T>): T {
   return checkedFields(kind, parseObject(kind, body), rules, '');
 }
 
-/** The object with its fields checked, and without those optional ones that are null; `path` leads to it and ends in a dot. */
+/**
+ * Checks the fields of an object, and gives it without the optional ones that are null.
+ * @param path the object's place in the message, for errors; empty, or ending in a dot
+ */
 export function checkedFields<T extends object>(
   kind: 'RemoteTask' | 'StepResult',
   value: Record<string, unknown>,
@@ -61,7 +64,7 @@ export function checkedFields(
   return hasNulls ? withoutNulls(value, rules) : value;
 }
 
-/** A copy without those optional fields that are null; the value itself where there are none. */
+/** A copy without the optional fields that are null, or the value itself if there are none. */
 export function withoutNulls<T extends Record<string, unknown>>(value: T, rules: Readonly<Record<string, FieldRule>>): T {
   const nulls = fieldsOf(rules).filter(({ field, optional: mayBeAbsent }) => mayBeAbsent && ownField(value, field) === null);
   if (nulls.length === 0) return value;
@@ -76,7 +79,7 @@ interface NamedRule extends FieldRule {
 
 const fieldsByRules = new WeakMap<object, readonly NamedRule[]>();
 
-/** Taken apart once for each type, not for each message. */
+/** The rules as a list, made once for each type and not for each message. */
 function fieldsOf(rules: Readonly<Record<string, FieldRule>>): readonly NamedRule[] {
   let fields = fieldsByRules.get(rules);
   if (fields === undefined) {
@@ -86,7 +89,7 @@ function fieldsOf(rules: Readonly<Record<string, FieldRule>>): readonly NamedRul
   return fields;
 }
 
-/** Not what a prototype holds: a body may name its fields as it likes. */
+/** Own fields only: a body may name a field `constructor`. */
 function ownField(value: Readonly<Record<string, unknown>>, field: string): unknown {
   return Object.hasOwn(value, field) ? value[field] : undefined;
 }
@@ -100,7 +103,7 @@ function parseObject(kind: 'RemoteTask' | 'StepResult', body: string): Record<st
   try {
     parsed = JSON.parse(body);
   } catch {
-    // The parser's own message quotes the body, so it is neither repeated nor kept as the cause.
+    // The parser's message quotes the body. So the error neither repeats it nor has it as its cause.
     throw new InvalidMessageError(kind, `expected JSON, got ${Buffer.byteLength(body)} bytes that do not parse`);
   }
   if (!isRecord(parsed)) throw new InvalidMessageError(kind, `expected an object, got ${kindOf(parsed)}`);

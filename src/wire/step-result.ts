@@ -3,7 +3,7 @@ import { encodeJson, kindOf } from './json.ts';
 import { checkedFields, type FieldRule, isRecord, optional, parseShape, type Rules, required, withoutNulls } from './shape.ts';
 
 /**
- * Worker → engine: how one attempt of one step ended. The documented payload of every nestjs-durable transport.
+ * Worker → engine: how one attempt of one step ended. The payload that nestjs-durable documents for every transport.
  * @see {@link https://www.npmjs.com/package/@dudousxd/nestjs-durable-core} `StepResult`
  */
 export interface StepResult {
@@ -13,7 +13,7 @@ export interface StepResult {
   status: 'completed' | 'failed';
   output?: unknown;
   error?: StepError | undefined;
-  /** Epoch milliseconds at which the worker began: the engine reports the wait in the queue from it. */
+  /** Epoch milliseconds at which the worker began. The engine derives the time in the queue from it. */
   startedAt?: number | undefined;
   /** What the step logged, and the outcomes of its sub-processes. */
   events?: StepEvent[] | undefined;
@@ -60,7 +60,7 @@ const ERROR_RULES: Rules<StepError> = {
   stack: optional.text,
 };
 
-/** Only which fields may be null. The rest of a log line is not checked: a bad line must not cost the step its result. */
+/** The fields that may be null. Nothing else of a log line is checked: a bad line must not cost the step its result. */
 const EVENT_RULES: Readonly<Record<string, FieldRule>> = {
   subId: optional.text,
   name: optional.text,
@@ -71,7 +71,7 @@ const EVENT_RULES: Readonly<Record<string, FieldRule>> = {
 };
 
 /**
- * Reads a result from a message body. Fields it does not know are kept.
+ * Reads a result from a message body. Keeps fields that it does not know.
  * @throws InvalidMessageError naming the field, what was expected and the kind that was found.
  */
 export function decodeStepResult(body: string): StepResult {

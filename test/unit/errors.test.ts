@@ -105,7 +105,7 @@ describe('messages', () => {
   it('DispatchTimeoutError says that the send is ambiguous', () => {
     const error = new DispatchTimeoutError(TASK, 30_000);
     expect(error).toMatchObject({ runId: 'run-1', stepId: 'run-1:2' });
-    expect(error.message).toBe('task of step run-1:2 was not accepted by SQS within 30000 ms; it may or may not have been sent');
+    expect(error.message).toBe('task of step run-1:2 was not accepted by SQS within 30000 ms; SQS may have it all the same');
   });
 
   it('ResultsNotAcceptedError counts the records', () => {

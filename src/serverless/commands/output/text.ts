@@ -1,4 +1,5 @@
-import { HIDDEN, unicodeEscape } from '../../../hidden-characters.ts';
+import { HIDDEN } from '../../../hidden-characters.ts';
+import { unicodeEscape } from '../../../wire/json.ts';
 
 /** Longer texts are cut where people read them; `--json` has them whole. */
 const MAX_LENGTH = 200;
