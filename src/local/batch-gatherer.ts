@@ -1,5 +1,4 @@
 import { errorFields } from '../logger.ts';
-import { PollingPace } from '../sqs/polling-pace.ts';
 import type { Timing } from '../time.ts';
 import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
 import type { MappingSettings } from './mapping-options.ts';
@@ -11,10 +10,10 @@ import { type EventSource, eventSource } from './sqs-event.ts';
 export class BatchGatherer {
   readonly #settings: MappingSettings;
   readonly #queue: SourceQueue;
-  readonly #timing: Pick<Timing, 'now' | 'sleep'>;
+  readonly #timing: Pick<Timing, 'now'>;
   #source: EventSource | undefined;
 
-  constructor(settings: MappingSettings, queue: SourceQueue, timing: Pick<Timing, 'now' | 'sleep'>) {
+  constructor(settings: MappingSettings, queue: SourceQueue, timing: Pick<Timing, 'now'>) {
     this.#settings = settings;
     this.#queue = queue;
     this.#timing = timing;
@@ -29,17 +28,12 @@ export class BatchGatherer {
     const { batchSize, batchWindowSeconds, waitTimeSeconds } = this.#settings;
     const batch = await this.#receive(batchSize, waitTimeSeconds);
     const windowEnd = this.#timing.now() + batchWindowSeconds * 1000;
-    const pace = new PollingPace();
     while (batch.length > 0 && batch.length < batchSize && payloadBytes(batch) < MAX_PAYLOAD_BYTES && !signal.aborted) {
       // SQS waits whole seconds. Rounded down, the last polls would not wait at all, and run in a tight loop.
       const leftSeconds = Math.ceil((windowEnd - this.#timing.now()) / 1000);
       if (leftSeconds <= 0) break;
-      const startedAt = this.#timing.now();
       try {
-        const more = await this.#receive(batchSize - batch.length, Math.min(waitTimeSeconds, leftSeconds));
-        batch.push(...more);
-        if (more.length > 0) pace.brought(false);
-        else await this.#timing.sleep(pace.empty(true, this.#timing.now() - startedAt), signal);
+        batch.push(...(await this.#receive(batchSize - batch.length, Math.min(waitTimeSeconds, leftSeconds))));
       } catch (error) {
         this.#settings.logger.warn('receive failed; invoking with the messages gathered so far', {
           queueUrl: this.#queue.queueUrl,

@@ -3,7 +3,6 @@ import type { Context, SQSEvent } from 'aws-lambda';
 import { ConfigurationError } from '../errors.ts';
 import { defaultLogger, type Logger, safeLogger } from '../logger.ts';
 import { checkOptions, is, mismatch, type OptionRule } from '../options.ts';
-import { isFifoQueue } from '../topology/fifo-queues.ts';
 import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
 
 /** An async Lambda handler of SQS events. Lambda's nodejs24.x has no callbacks any more, so there is no third parameter. */
@@ -129,7 +128,7 @@ export function mappingSettings(options: EventSourceMappingOptions): MappingSett
 
   const settings: MappingSettings = {
     queueUrl,
-    fifo: isFifoQueue(queueUrl),
+    fifo: queueUrl.endsWith('.fifo'),
     handler,
     functionName,
     timeoutMs: options.timeoutMs ?? 3_000,

@@ -7,7 +7,9 @@ export interface Framework {
   readonly configSchemaHandler: { defineFunctionEvent(provider: string, name: string, schema: object): void };
   /** An error that the tool prints without a stack. */
   readonly classes: { readonly Error: new (message: string, code: string) => Error };
-  getProvider(name: 'aws'): { getStage(): string; getRegion(): string };
+  getProvider(name: 'aws'): { getStage(): string; getRegion(): string; readonly naming: { getStackName(): string } };
+  /** Lines that the tool prints at the end of a deployment. */
+  addServiceOutputSection?(title: string, lines: readonly string[]): void;
 }
 
 export interface FrameworkService {
@@ -34,6 +36,7 @@ export interface FrameworkFunction {
 
 /** The template that grows while a service is packaged. */
 export interface Template {
+  readonly AWSTemplateFormatVersion?: string;
   readonly Resources: Record<string, TemplateResource>;
   Outputs?: Record<string, object>;
 }
@@ -41,5 +44,7 @@ export interface Template {
 export interface TemplateResource {
   readonly Type: string;
   DependsOn?: string | readonly string[];
+  readonly DeletionPolicy?: string;
+  readonly UpdateReplacePolicy?: string;
   readonly Properties?: Record<string, unknown>;
 }

@@ -1,9 +1,12 @@
 import { ConfigurationError } from '../errors.ts';
+import type { CommandContext } from './commands/context.ts';
 import { commandHooks, durableCommands } from './commands/index.ts';
 import { oslsContext } from './commands/osls-context.ts';
 import { addResources, extendFunctions, patchEvents, setEnvironment, templateProblem } from './compile.ts';
 import { entriesOf } from './config/section.ts';
 import { unreadSettings, usesDurableSteps } from './config/unread-settings.ts';
+import { engineSettings } from './deploying/engine-settings.ts';
+import { DROP_TASKS, keepWaitingTasks } from './deploying/keep-tasks.ts';
 import type { DurableDeployment } from './deployment.ts';
 import type { Framework, Template } from './framework.ts';
 import { bridgeModule, readReplay, replayEnvironment, whenLate } from './invoke-local.ts';
@@ -29,6 +32,9 @@ export class DurableSqsLambdaPlugin {
           options: { 'durable-send': { usage: 'Send the results to the results queue instead of printing them', type: 'boolean' } },
         },
       },
+    },
+    deploy: {
+      options: { [DROP_TASKS]: { usage: 'Deploy although tasks wait in queues that this deletes', type: 'boolean' } },
     },
     ...durableCommands,
   };
@@ -57,11 +63,13 @@ export class DurableSqsLambdaPlugin {
       'after:package:compileEvents': () => this.#whilePackaging(patchEvents),
       'after:aws:package:finalize:mergeCustomProviderResources': () =>
         this.#whilePackaging((deployment, template) => this.#check(deployment, template)),
+      'before:aws:deploy:deploy:createStack': () => this.#whilePackaging((_, template) => keepWaitingTasks(this.#context(), template)),
+      'after:deploy:deploy': () => this.#whilePackaging(() => this.#tellEngineSettings()),
       'before:invoke:local:invoke': () => this.#bridge(),
       'after:invoke:local:invoke': () => this.#undoBridge?.(),
       error: () => this.#endSoon(1),
       finalize: () => (this.#cancelEnd === undefined ? undefined : this.#endSoon(0)),
-      ...commandHooks(() => oslsContext(serverless, options, () => this.service())),
+      ...commandHooks(() => this.#context()),
     };
   }
 
@@ -88,9 +96,18 @@ export class DurableSqsLambdaPlugin {
     return this.#asUserError(() => readDurableService({ custom, provider, functions }));
   }
 
-  #whilePackaging(act: (deployment: DurableDeployment, template: Template) => void): void {
+  #context(): CommandContext {
+    return oslsContext(this.#serverless, this.#options, () => this.service());
+  }
+
+  #whilePackaging(act: (deployment: DurableDeployment, template: Template) => void | Promise<void>): void | Promise<void> {
     const template = this.#serverless.service.provider.compiledCloudFormationTemplate;
-    if (template !== undefined && this.#isUsed()) act(this.service(), template);
+    if (template !== undefined && this.#isUsed()) return act(this.service(), template);
+  }
+
+  async #tellEngineSettings(): Promise<void> {
+    const lines = await engineSettings(this.#context());
+    if (lines.length > 0) this.#serverless.addServiceOutputSection?.('durable engine', lines);
   }
 
   #check(deployment: DurableDeployment, template: Template): void {

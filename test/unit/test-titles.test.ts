@@ -9,6 +9,7 @@ const folder = fileURLToPath(new URL('../', import.meta.url));
 const DONE = [
   'consumer/**',
   'deploy/**',
+  'deployed/**',
   'e2e/**',
   'integration/*',
   'integration/local/**',

@@ -2,6 +2,7 @@ import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import type { DurableDeployment } from '../deployment.ts';
 import type { AdminLambda, LambdaSettings } from './aws/admin-lambda.ts';
 import type { AdminSqs } from './aws/admin-sqs.ts';
+import type { AdminStack, StackSettings } from './aws/admin-stack.ts';
 
 /** All that a command sees of the deploy tool, the terminal and AWS, so that tests need none of them. */
 export interface CommandContext {
@@ -13,6 +14,8 @@ export interface CommandContext {
   bundlerSettings(): unknown;
   readonly region: string;
   readonly stage: string;
+  /** Of the service in this stage. */
+  readonly stackName: string;
   readonly serviceDir: string;
   /** Options of the command line as the deploy tool parsed them; null or undefined where one was not given. */
   readonly options: Readonly<Record<string, unknown>>;
@@ -29,6 +32,8 @@ export interface CommandContext {
   openSqs(config: SQSClientConfig): AdminSqs;
   /** Undefined where the SDK's Lambda client is not installed. */
   openLambda(settings: LambdaSettings): AdminLambda | undefined;
+  /** Undefined where the SDK's CloudFormation client is not installed. */
+  openStack(settings: StackSettings): AdminStack | undefined;
   /** Credentials that the deploy tool found (`--aws-profile` included); undefined: the SDK's own default chain. */
   credentials(): SQSClientConfig['credentials'] | undefined;
   /** Milliseconds since the epoch. */

@@ -1,3 +1,4 @@
+import { adoptCommand } from './adopt/command.ts';
 import type { Command, CommandOption } from './command.ts';
 import { shownError } from './command-error.ts';
 import type { CommandContext } from './context.ts';
@@ -14,6 +15,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'dead-letters': deadLettersCommand,
   doctor: doctorCommand,
   queues: queuesCommand,
+  adopt: adoptCommand,
 };
 
 const JSON_OPTION: CommandOption = { usage: 'Print JSON, and nothing else, to stdout', type: 'boolean' };
@@ -21,7 +23,7 @@ const JSON_OPTION: CommandOption = { usage: 'Print JSON, and nothing else, to st
 /** The commands in the deploy tool's own terms: `serverless durable …`. */
 export const durableCommands = {
   durable: {
-    usage: 'Run the service on this machine, make events, look at queues and dead letters',
+    usage: 'Run the service on this machine, make events, look at queues and dead letters, adopt kept queues',
     type: 'container',
     commands: Object.fromEntries(
       Object.entries(COMMANDS).map(([name, { usage, options }]) => [

@@ -4,6 +4,7 @@ import { isRecord } from '../../wire/shape.ts';
 import type { DurableDeployment } from '../deployment.ts';
 import { loadLambdaSdk, sdkAdminLambda } from './aws/admin-lambda.ts';
 import { sdkAdminSqs } from './aws/admin-sqs.ts';
+import { loadCloudFormationSdk, sdkAdminStack } from './aws/admin-stack.ts';
 import type { CommandContext } from './context.ts';
 import { printable } from './output/text.ts';
 
@@ -17,6 +18,7 @@ export interface CommandHost {
 export interface CommandProvider {
   getRegion(): string;
   getStage(): string;
+  readonly naming: { getStackName(): string };
   getAwsSdkV3CredentialsProvider?(): SQSClientConfig['credentials'];
 }
 
@@ -41,6 +43,9 @@ export function oslsContext(
     get stage() {
       return provider().getStage();
     },
+    get stackName() {
+      return provider().naming.getStackName();
+    },
     serviceDir,
     options,
     env: process.env,
@@ -55,6 +60,10 @@ export function oslsContext(
     openLambda: (settings) => {
       const sdk = loadLambdaSdk(serviceDir, process.argv[1]);
       return sdk === undefined ? undefined : sdkAdminLambda(sdk, settings);
+    },
+    openStack: (settings) => {
+      const sdk = loadCloudFormationSdk(serviceDir, process.argv[1]);
+      return sdk === undefined ? undefined : sdkAdminStack(sdk, settings);
     },
     credentials,
     now: Date.now,

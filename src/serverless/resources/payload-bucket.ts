@@ -39,6 +39,7 @@ export function payloadBucketResources(deployment: DurableDeployment): Resources
     },
     [PAYLOAD_BUCKET_POLICY]: {
       Type: 'AWS::S3::BucketPolicy',
+      ...RETAINED,
       Properties: { Bucket: ref(PAYLOAD_BUCKET), PolicyDocument: policyDocument([tlsOnly()]) },
     },
   };

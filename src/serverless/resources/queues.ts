@@ -17,7 +17,7 @@ export function queueResources(deployment: DurableDeployment): Resources {
       const target = queue.redrive && idByName.get(queue.redrive.to);
       return [
         [id, queueResource(queue, target, keyArn(deployment))],
-        [queueLogicalId(queue, 'Policy'), tlsOnly(id)],
+        [queueLogicalId(queue, 'Policy'), { ...tlsOnly(id), ...retention(queue) }],
       ];
     }),
   );
@@ -28,7 +28,7 @@ function queueResource(queue: PlannedQueue, target: string | undefined, key: Val
   const policy = target === undefined ? undefined : redrivePolicy(queue, arnOf(target));
   return {
     Type: 'AWS::SQS::Queue',
-    ...(QUEUES[queue.kind].outlivesStack ? RETAINED : {}),
+    ...retention(queue),
     Properties: {
       QueueName: queue.name,
       ...plainAttributes(queue),
@@ -36,6 +36,11 @@ function queueResource(queue: PlannedQueue, target: string | undefined, key: Val
       ...(policy === undefined ? {} : { RedrivePolicy: policy }),
     },
   };
+}
+
+/** A queue that outlives its stack keeps its policy: what lies in it is worth no less. */
+function retention({ kind }: PlannedQueue) {
+  return QUEUES[kind].outlivesStack ? RETAINED : {};
 }
 
 function tlsOnly(queueId: string): Resource {

@@ -32,7 +32,7 @@ function loaded({ command, step = 'charge', custom = {}, plugins = [] }: Given) 
     processedInput: { commands: command.split(' '), options: {} },
     configSchemaHandler: { defineFunctionEvent: events },
     classes: { Error: ToolError },
-    getProvider: () => ({ getStage: () => 'dev', getRegion: () => 'eu-west-1' }),
+    getProvider: () => ({ getStage: () => 'dev', getRegion: () => 'eu-west-1', naming: { getStackName: () => 'shop-dev' } }),
   };
   const plugin = new DurableSqsLambdaPlugin(framework, { function: 'charge' });
   const run = async (hook: string) => plugin.hooks[hook]?.();

@@ -217,13 +217,16 @@ describe('queues', () => {
       expect(resources).toHaveProperty(stepLogicalId('a', kind));
   });
 
-  it('queues that may hold the only copy of a message outlive the stack, and so do key and bucket', () => {
+  it('queues that may hold the only copy of a message outlive the stack with their policy, and so do key and bucket', () => {
     const resources = resourcesOf(two({ kmsKey: true, payloadBucket: true }));
     const kept = Object.entries(resources).filter(
       ([, { DeletionPolicy, UpdateReplacePolicy }]) => DeletionPolicy === 'RetainExceptOnCreate' && UpdateReplacePolicy === 'Retain',
     );
-    const expected = ['charge', 'ship'].flatMap((token) => [stepLogicalId(token, 'DeadLetterQueue'), stepLogicalId(token, 'ParkedQueue')]);
-    const ids = [...expected, 'DurableResultsQueue', 'DurableResultsDeadLetterQueue', 'DurableKey', 'DurablePayloadBucket'];
+    const ofSteps = ['charge', 'ship'].flatMap((token) =>
+      (['DeadLetterQueue', 'DeadLetterQueuePolicy', 'ParkedQueue', 'ParkedQueuePolicy'] as const).map((kind) => stepLogicalId(token, kind)),
+    );
+    const ofService = ['DurableResultsQueue', 'DurableResultsDeadLetterQueue', 'DurablePayloadBucket'];
+    const ids = [...ofSteps, ...ofService.flatMap((id) => [id, `${id}Policy`]), 'DurableKey'];
     expect(kept.map(([logicalId]) => logicalId).sort()).toEqual(ids.sort());
   });
 

@@ -1,9 +1,7 @@
-import { existsSync, realpathSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import type { EventSourceMappingConfiguration } from '@aws-sdk/client-lambda';
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { CommandError } from '../command-error.ts';
+import { loadSdk } from './load-sdk.ts';
 import { boundedRequests } from './requests.ts';
 
 /** Requests at the same time: Lambda accepts 15 a second of most kinds from a whole account. */
@@ -38,23 +36,8 @@ export class LambdaRequestError extends CommandError {}
 
 type LambdaSdk = typeof import('@aws-sdk/client-lambda');
 
-/**
- * The SDK's Lambda client: the service's own, or the one that the deploy tool depends on. Only doctor needs it, so this package does not
- * depend on it.
- * @param toolFile the file that the deploy tool was started with
- */
 export function loadLambdaSdk(serviceDir: string, toolFile: string | undefined): LambdaSdk | undefined {
-  // A tool that is installed globally is started through a link.
-  const tool = toolFile === undefined || !existsSync(toolFile) ? [] : [realpathSync(toolFile)];
-  for (const from of [join(serviceDir, 'package.json'), ...tool]) {
-    try {
-      const sdk: LambdaSdk = createRequire(from)('@aws-sdk/client-lambda');
-      return sdk;
-    } catch {
-      // The next folder may have it.
-    }
-  }
-  return undefined;
+  return loadSdk<LambdaSdk>((require) => require('@aws-sdk/client-lambda'), serviceDir, toolFile);
 }
 
 /** {@link AdminLambda} on the AWS SDK. */

@@ -9,6 +9,7 @@ import { localEndpoint } from '../local/endpoint-file.ts';
 import { flagOption, textOption } from '../options.ts';
 import type { AdminLambda } from './admin-lambda.ts';
 import type { AdminSqs } from './admin-sqs.ts';
+import type { AdminStack } from './admin-stack.ts';
 
 /** The options that choose the SQS; every command that talks to SQS has them. */
 export const CONNECTION_OPTIONS = {
@@ -52,6 +53,21 @@ export function openLambda(context: CommandContext): LambdaConnection {
   }
   const lambda = context.openLambda(clientSettings(context, endpoint));
   return lambda === undefined ? { none: 'the package "@aws-sdk/client-lambda" is not installed' } : { lambda };
+}
+
+/** The stack of the service, or the reason why it cannot be asked. */
+export type StackConnection = { readonly stack: AdminStack } | { readonly none: string };
+
+/** Connects to the CloudFormation beside the chosen SQS, which has the stack that the deploy tool deploys. The caller destroys it. */
+export function openStack(context: CommandContext): StackConnection {
+  const { env, options, stackName } = context;
+  const endpoint = env['AWS_ENDPOINT_URL_CLOUDFORMATION'] || env['AWS_ENDPOINT_URL'] || undefined;
+  const sqsOnly = textOption(options, 'endpoint') ?? env['AWS_ENDPOINT_URL_SQS'];
+  if (flagOption(options, 'local') || (endpoint === undefined && sqsOnly && !isAws(sqsOnly))) {
+    return { none: 'an SQS outside AWS has no stack; AWS_ENDPOINT_URL_CLOUDFORMATION says where its CloudFormation is' };
+  }
+  const stack = context.openStack({ stackName, ...clientSettings(context, endpoint) });
+  return stack === undefined ? { none: 'the package "@aws-sdk/client-cloudformation" is not installed' } : { stack };
 }
 
 function clientSettings(context: CommandContext, endpoint: string | undefined) {

@@ -6,7 +6,10 @@ import { CommandError } from '../command-error.ts';
 /** The queues through which the dead letters of one step go. */
 export interface DeadLetterQueues {
   readonly step: DurableStep;
+  /** Of the tasks queue, whether it exists or not. */
   readonly tasksUrl: string;
+  /** False once the step or its stack was removed: its dead letters outlive both. */
+  readonly tasksQueueExists: boolean;
   readonly deadLetters: DeadLetterQueue;
   readonly parked: DeadLetterQueue;
 }
@@ -18,7 +21,7 @@ export interface DeadLetterQueue {
   readonly depth: QueueDepth;
 }
 
-/** Looks up the queues of some steps. @throws CommandError where one does not exist */
+/** Looks up the queues of some steps. @throws CommandError where one of dead letters does not exist */
 export async function findDeadLetterQueues(sqs: AdminSqs, steps: readonly DurableStep[]): Promise<DeadLetterQueues[]> {
   const find = async (kind: DeadLetterQueue['kind'], name: string): Promise<DeadLetterQueue> => {
     const found = await findQueue(sqs, name);
@@ -32,10 +35,15 @@ export async function findDeadLetterQueues(sqs: AdminSqs, steps: readonly Durabl
         find('dead-letters', step.queues.deadLetters),
         find('parked', step.queues.parked),
       ]);
-      if (tasksUrl === undefined) throw missing(step.queues.tasks);
-      return { step, tasksUrl, deadLetters, parked };
+      const beside = parked.url.slice(0, -parked.name.length);
+      return { step, tasksUrl: tasksUrl ?? `${beside}${step.queues.tasks}`, tasksQueueExists: tasksUrl !== undefined, deadLetters, parked };
     }),
   );
+}
+
+/** @throws CommandError where a step has no tasks queue that its dead letters could go back to */
+export function requireTasksQueues(steps: readonly DeadLetterQueues[]): void {
+  for (const { step, tasksQueueExists } of steps) if (!tasksQueueExists) throw missing(step.queues.tasks);
 }
 
 function missing(name: string): CommandError {

@@ -5,6 +5,7 @@ import type { CommandContext } from '../context.ts';
 import { flagOption } from '../options.ts';
 import { oneLine } from '../output/text.ts';
 import { deadLetter } from './dead-letter.ts';
+import { requireTasksQueues } from './queues.ts';
 import { idNotFound, reportUnfinished, type Selected, type Selection, visitSelected } from './selection.ts';
 import { retryMessage } from './task-again.ts';
 
@@ -22,6 +23,7 @@ interface Retried {
  * their runs have gone on without them. Exits 1 where a message was not sent, or was sent and not deleted.
  */
 export async function retryDeadLetters(context: CommandContext, sqs: AdminSqs, selection: Selection): Promise<void> {
+  requireTasksQueues(selection.steps);
   const force = flagOption(context.options, 'force');
   const retried: Retried[] = [];
   const unfinished = await visitSelected(context, sqs, selection, async (selected) => {

@@ -9,6 +9,7 @@ import { flagOption, integerOption, secondsOption, textOption } from '../options
 import { counted } from '../output/text.ts';
 import { type Finding, sorted } from './finding.ts';
 import { readLiveService } from './live-service.ts';
+import { nextDeployment } from './next-deployment.ts';
 import { judge } from './rules/index.ts';
 import { readTemplate } from './template.ts';
 
@@ -51,6 +52,11 @@ export const doctorCommand: Command = {
       examination.notes.push(`no packaged template at ${file}: ${remedy}`);
     }
     if (!offline) await examineLive(context, settings, examination);
+    if (!offline && existsSync(file)) {
+      const { findings, problem } = await nextDeployment(context, readTemplate(file, settings.prefix));
+      examination.findings.push(...findings);
+      if (problem !== undefined) examination.notes.push(`what the next deployment deletes was not examined: ${problem}`);
+    }
     if (examination.examined.length === 0) throw new CommandError(`nothing to examine: ${examination.notes.join('; ')}`);
     report(context, examination);
   },

@@ -22,6 +22,7 @@ export interface TestWorld {
   readonly answer?: boolean | undefined;
   readonly openSqs?: CommandContext['openSqs'];
   readonly openLambda?: (settings: LambdaSettings) => AdminLambda | undefined;
+  readonly openStack?: CommandContext['openStack'];
   readonly columns?: number;
 }
 
@@ -34,6 +35,7 @@ export function testContext(world: TestWorld): { readonly context: CommandContex
     bundlerSettings: notCalled,
     region: world.region ?? 'eu-central-1',
     stage: 'dev',
+    stackName: 'shop-dev',
     serviceDir: world.serviceDir ?? '/nowhere',
     options: world.options ?? {},
     env: world.env ?? {},
@@ -53,6 +55,7 @@ export function testContext(world: TestWorld): { readonly context: CommandContex
     },
     openSqs: world.openSqs ?? notCalled,
     openLambda: world.openLambda ?? notCalled,
+    openStack: world.openStack ?? (() => undefined),
     credentials: () => undefined,
     now: () => 61_000,
   };
