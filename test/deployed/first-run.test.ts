@@ -132,13 +132,13 @@ describe('a message that is no task', () => {
     await untilDepth(clients, `durable-dev-parked-${CHARGE}`, { visible: 1 });
   });
 
-  it('is parked after its ten receives, and listed with the reason', async () => {
+  it('lies in the parked queue after its ten receives, and the list has the reason', async () => {
     expect(await list()).toMatchObject([
       { runId: null, receiveCount: 11, resultSent: false, reason: expect.stringContaining('RemoteTask') },
     ]);
   });
 
-  it('is saved as an event that sls invoke local takes', async () => {
+  it('becomes an event for sls invoke local with --save', async () => {
     await service.done(['durable', 'dead-letters', '--step', 'payments.charge-card', '--save', 'parked.json']);
     expect(JSON.parse(readFileSync(join(service.folder, 'parked.json'), 'utf8'))).toMatchObject({ Records: [{ body: 'not a task' }] });
     const { code } = await service.sls(['invoke', 'local', '-f', 'chargeCard', '-p', 'parked.json']);
@@ -151,7 +151,7 @@ describe('a message that is no task', () => {
     await untilDepth(clients, `durable-dev-parked-${CHARGE}`, { visible: 1 });
   });
 
-  it('is deleted with --purge', async () => {
+  it('goes for good with --purge', async () => {
     await service.done(['durable', 'dead-letters', '--step', 'payments.charge-card', '--purge', '--yes']);
     expect(await depthOf(clients, `durable-dev-parked-${CHARGE}`)).toEqual({ visible: 0, inFlight: 0 });
   });
@@ -183,7 +183,7 @@ describe('a stopped step', () => {
 });
 
 describe('sls remove', () => {
-  it('is refused while a user has the engine policy, and says so', async () => {
+  it('fails while a user has the engine policy, and names the policy', async () => {
     const { code, stdout, stderr } = await service.sls(['remove']);
     expect(stdout + stderr).toContain('DurableEnginePolicy');
     expect(code).toBe(1);

@@ -42,7 +42,7 @@ afterAll(async () => {
 });
 
 describe("a role of one's own", () => {
-  it('is given its rights before the mapping is made, and is enough', async () => {
+  it('gets its rights before the mapping is made, and they are enough', async () => {
     expect(await engine.runs([order('orders.place', '1')])).toMatchObject([{ status: 'completed', output: { placed: '1' } }]);
   });
 

@@ -160,7 +160,7 @@ describe('alarms and dashboard', () => {
 });
 
 describe('a FIFO tasks queue', () => {
-  it('is named to an engine that looks for a standard one', async () => {
+  it('gives an engine that looks for a standard queue its name and region', async () => {
     const [end] = await run('ledger.append', [{ account: 'a' }], 'standard');
     expect(end?.message).toContain('no SQS queue "variants-tasks-ledger--append" in region eu-central-1');
   });
@@ -185,7 +185,7 @@ describe('sls invoke local --durable-send', () => {
 });
 
 describe('rights', () => {
-  it('of a function are all used by some function, or by the mapping of one', async () => {
+  it('every right of a function is used by some function, or by the mapping of one', async () => {
     const roles = [...(await rolesOf(clients, STACK)).values()];
     const rights = await Promise.all(roles.map((name) => rightsOfRole(clients, name)));
     const idle = roles.flatMap((name, index) => unused(rights[index] ?? [], 'role', name, aws));
@@ -198,14 +198,14 @@ describe('rights', () => {
     expect([...new Set(idle.map(kindOf))].filter((kind) => !used.has(kind))).toEqual(NOT_ON_THIS_SERVER);
   });
 
-  it('of DurableEnginePolicy are all used by the engine', async () => {
+  it('every right of DurableEnginePolicy is used by the engine', async () => {
     const rights = await rightsOfPolicy(clients, required(outputs['DurableEnginePolicyArn'], 'DurableEnginePolicyArn'));
     const idle = unused(rights, 'user', 'variants-engine', aws);
     const used = new Set(rights.filter((right) => !idle.includes(right)).map(kindOf));
     expect([...new Set(idle.map(kindOf))].filter((kind) => !used.has(kind))).toEqual([]);
   });
 
-  it('of a function end at its own queue and the results queue', async () => {
+  it('a function reaches its own queue and the results queue, and nothing else', async () => {
     const roles = await rolesOf(clients, STACK);
     const others = await urls('variants-tasks-mails--send', 'variants-dead-letters-prices--look-up', 'variants-parked-prices--look-up');
     const own = await urls('variants-tasks-prices--look-up');
@@ -226,7 +226,7 @@ describe('rights', () => {
     expect(await notRefused(send(as, results))).toEqual(['SendMessage variants-results.fifo: allowed']);
   });
 
-  it('of the dead-letter function end at its own queues and the results queue', async () => {
+  it('the dead-letter function reaches its own queues and the results queue, and nothing else', async () => {
     const roles = await rolesOf(clients, STACK);
     const tasks = await urls('variants-tasks-mails--send');
     const deadLetters = await urls('variants-dead-letters-mails--send');
@@ -243,7 +243,7 @@ describe('rights', () => {
     ).toEqual([]);
   });
 
-  it('of the engine end at sending tasks and taking results', async () => {
+  it('the engine sends tasks and receives results, and may do nothing else', async () => {
     const tasks = await urls('variants-tasks-mails--send');
     const others = await urls('variants-dead-letters-mails--send', 'variants-parked-mails--send');
     const results = await urls('variants-results.fifo');
