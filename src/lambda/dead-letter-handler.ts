@@ -3,6 +3,7 @@ import { defaultLogger, safeLogger } from '../logger.ts';
 import { checkOptions } from '../options.ts';
 import { batchHandler, middyMethods, type SqsBatchHandler } from './batch-handler.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { DEAD_LETTER_HANDLER } from './handler-marks.ts';
 import { isReplay, printingChannel, replayOf } from './replay.ts';
 import { type SqsChannel, sqsResultChannel } from './result-channel.ts';
 import { CHANNEL_RULES, type ChannelOptions, channelOptions } from './step-handler-options.ts';
@@ -54,6 +55,7 @@ export function deadLetterHandler(
   const handler: SqsDeadLetterHandler = Object.assign(
     (event: SQSEvent, context: Context) => invoke(event, context, channel),
     middyMethods(chain, () => handler),
+    { [DEAD_LETTER_HANDLER]: true as const },
   );
   return handler;
 }

@@ -52,6 +52,17 @@ const OWNER = 'startLocalSqs';
  * @throws ConfigurationError where `fauxqs` is not installed or an option is wrong; Node's own error where the port is taken.
  */
 export async function startLocalSqs(options: LocalSqsOptions = {}): Promise<LocalSqs> {
+  return startServer(options, () => undefined);
+}
+
+/** A message that the server has accepted. */
+export interface AcceptedMessage {
+  readonly queueUrl: string;
+  readonly body: string;
+}
+
+/** The same, for whoever wants to see what is sent. @param onMessage called before the sender has its answer */
+export async function startServer(options: LocalSqsOptions, onMessage: (message: AcceptedMessage) => void): Promise<LocalSqs> {
   checkOptions(OWNER, options, { port: is.integer(0, 65_535), region: is.string, s3: is.boolean });
   const { port = 0, region = 'us-east-1', s3 = false } = options;
 
@@ -69,6 +80,11 @@ export async function startLocalSqs(options: LocalSqsOptions = {}): Promise<Loca
     const action = sqsAction(request.headers['x-amz-target']);
     if (action !== undefined) counts.set(action, (counts.get(action) ?? 0) + 1);
     done();
+  });
+  app.addHook('onSend', async (request, reply) => {
+    if (reply.statusCode === 200 && SENDS.has(sqsAction(request.headers['x-amz-target']) ?? '')) {
+      for (const message of sentMessages(request.body)) onMessage(message);
+    }
   });
   // The emulator also answers a long poll whose client has disconnected; those messages would stay in flight until their visibility timeout.
   app.addHook('onSend', async (request, _reply, payload) => {
@@ -116,6 +132,19 @@ function receipts(request: unknown, answer: unknown): { QueueUrl: unknown; Recei
   const { QueueUrl }: { QueueUrl?: unknown } = isRecord(request) ? request : {};
   const { Messages }: { Messages?: unknown } = typeof answer === 'string' ? JSON.parse(answer) : {};
   return Array.isArray(Messages) ? Messages.filter(isRecord).map(({ ReceiptHandle }) => ({ QueueUrl, ReceiptHandle })) : [];
+}
+
+const SENDS: ReadonlySet<string> = new Set(['SendMessage', 'SendMessageBatch']);
+
+/** The messages of a request to send one or several. */
+function sentMessages(request: unknown): AcceptedMessage[] {
+  if (!isRecord(request)) return [];
+  const { QueueUrl: queueUrl, Entries: entries }: { QueueUrl?: unknown; Entries?: unknown } = request;
+  const all: unknown[] = Array.isArray(entries) ? entries : [request];
+  return all.flatMap((entry) => {
+    const body = isRecord(entry) ? entry['MessageBody'] : undefined;
+    return typeof queueUrl === 'string' && typeof body === 'string' ? [{ queueUrl, body }] : [];
+  });
 }
 
 /** `AmazonSQS.SendMessageBatch` → `SendMessageBatch`. */

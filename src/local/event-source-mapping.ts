@@ -1,9 +1,20 @@
 import { ConfigurationError } from '../errors.ts';
 import { DELETE_LINGER_MS } from '../sqs/in-flight-messages.ts';
+import type { ClientOptions } from '../sqs/open-sqs.ts';
 import { systemTiming } from '../time.ts';
 import { MappingLoop } from './mapping-loop.ts';
 import { type EventSourceMappingOptions, type MappingSettings, mappingSettings } from './mapping-options.ts';
-import { openSourceQueue, type SourceQueue } from './source-queue.ts';
+import { openSourceQueue } from './source-queue.ts';
+
+/** The loop of one mapping, on connections of its own. */
+export type QueueMapping = Pick<MappingLoop, 'start' | 'stop'>;
+
+/** A mapping of a queue on SQS, whatever runs its invocations. */
+export function queueMapping(settings: MappingSettings, client: ClientOptions): QueueMapping {
+  const queue = openSourceQueue(settings.queueUrl, client);
+  const loop = new MappingLoop(settings, queue, systemTiming, DELETE_LINGER_MS);
+  return { start: () => loop.start(), stop: () => loop.stop().finally(() => queue.destroy()) };
+}
 
 /**
  * Invokes a handler with the messages of a queue, in this process, as Lambda's event source mapping does on AWS.
@@ -13,16 +24,15 @@ import { openSourceQueue, type SourceQueue } from './source-queue.ts';
  * invocations, and does not grow its concurrency gradually.
  */
 export class LocalEventSourceMapping {
-  readonly #settings: MappingSettings;
-  readonly #queue: SourceQueue;
-  readonly #loop: MappingLoop;
+  readonly #enabled: boolean;
+  readonly #mapping: QueueMapping;
   #stopped: Promise<void> | undefined;
 
   /** @throws ConfigurationError */
   constructor(options: EventSourceMappingOptions) {
-    this.#settings = mappingSettings(options);
-    this.#queue = openSourceQueue(options.queueUrl, options);
-    this.#loop = new MappingLoop(this.#settings, this.#queue, systemTiming, DELETE_LINGER_MS);
+    const settings = mappingSettings(options);
+    this.#enabled = settings.enabled;
+    this.#mapping = queueMapping(settings, options);
   }
 
   /**
@@ -32,7 +42,7 @@ export class LocalEventSourceMapping {
    */
   start(): void {
     if (this.#stopped !== undefined) throw new ConfigurationError('LocalEventSourceMapping: it was stopped; make a new one');
-    if (this.#settings.enabled) this.#loop.start();
+    if (this.#enabled) this.#mapping.start();
   }
 
   /**
@@ -40,7 +50,7 @@ export class LocalEventSourceMapping {
    * most a long poll, the function's timeout, and 30 s where SQS does not accept a delete.
    */
   stop(): Promise<void> {
-    this.#stopped ??= this.#loop.stop().finally(() => this.#queue.destroy());
+    this.#stopped ??= this.#mapping.stop();
     return this.#stopped;
   }
 }

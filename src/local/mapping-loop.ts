@@ -6,9 +6,8 @@ import { PollingPace } from '../sqs/polling-pace.ts';
 import { backoffMs } from '../sqs/retry.ts';
 import { nextTurn, type Timing } from '../time.ts';
 import { BatchGatherer } from './batch-gatherer.ts';
-import { type HandlerOutcome, invoke } from './invocation.ts';
-import { lambdaContext } from './lambda-context.ts';
-import type { InvocationReport, MappingSettings } from './mapping-options.ts';
+import type { HandlerOutcome } from './lambda-runtime.ts';
+import type { InvocationReport, MappingSettings, ReportedBatch } from './mapping-options.ts';
 import { payloadBatches, type ReceivedRecord, sqsEvent } from './payload.ts';
 import { judgeResponse, type Verdict } from './response.ts';
 import type { SourceQueue } from './source-queue.ts';
@@ -132,20 +131,19 @@ export class MappingLoop {
 
   /** One invocation. Gives the number of messages that stay on the queue. */
   async #invoke(batch: readonly ReceivedRecord[]): Promise<number> {
-    const { handler, functionName, timeoutMs } = this.#settings;
+    const { runtime, functionName, timeoutMs } = this.#settings;
     const requestId = randomUUID();
     const startedAt = this.#timing.now();
     const event = sqsEvent(batch);
     const region = event.Records[0]?.awsRegion;
-    const context = lambdaContext({ functionName, timeoutMs, requestId, region }, this.#timing.now);
-    const outcome = await invoke(handler, event, context, timeoutMs, this.#timing.now);
+    const outcome = await runtime.invoke(event, { functionName, timeoutMs, requestId, region });
     const verdict = this.#judge(batch, outcome);
     // By message id: a message that was received twice for this batch has two entries.
     const failedIds = new Set(verdict.failed);
     const done = batch.filter(({ messageId }) => !failedIds.has(messageId));
     for (const { receiptHandle } of done) this.#delete(receiptHandle);
     const failed = batch.length - done.length;
-    this.#report({
+    const report: InvocationReport = {
       requestId,
       records: batch.length,
       deleted: done.length,
@@ -153,8 +151,9 @@ export class MappingLoop {
       durationMs: this.#timing.now() - startedAt,
       outcome: outcome.kind === 'timeout' ? 'timeout' : failed === 0 ? 'success' : done.length === 0 ? 'failure' : 'partial',
       ...(verdict.reason === undefined ? {} : { reason: verdict.reason }),
-      ...(outcome.kind === 'threw' ? { error: outcome.error } : {}),
-    });
+      ...('error' in outcome ? { error: outcome.error } : {}),
+    };
+    this.#report(report, { records: event.Records, failedIds });
     return failed;
   }
 
@@ -167,6 +166,8 @@ export class MappingLoop {
         return { succeeded: [], failed: messageIds, reason: `the handler threw ${errorFields(outcome.error).errorName}` };
       case 'timeout':
         return { succeeded: [], failed: messageIds, reason: `the handler took longer than ${this.#settings.timeoutMs} ms` };
+      case 'exited':
+        return { succeeded: [], failed: messageIds, reason: outcome.reason };
     }
   }
 
@@ -176,13 +177,13 @@ export class MappingLoop {
     this.#deletes.add(deleted);
   }
 
-  #report(report: InvocationReport): void {
+  #report(report: InvocationReport, batch: ReportedBatch): void {
     const { error: _error, ...fields } = report;
     const { logger, functionName, onInvocation } = this.#settings;
     if (report.reason === undefined) logger.debug('invoked', { functionName, ...fields });
     else logger.warn(report.outcome === 'success' ? 'doubtful response' : 'invocation failed', { functionName, ...fields });
     try {
-      onInvocation(report);
+      onInvocation(report, batch);
     } catch (error) {
       logger.error('onInvocation threw', this.#logFields(error));
     }

@@ -1,12 +1,11 @@
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
-import type { Context, SQSEvent } from 'aws-lambda';
+import type { SQSRecord } from 'aws-lambda';
 import { ConfigurationError } from '../errors.ts';
 import { defaultLogger, type Logger, safeLogger } from '../logger.ts';
 import { checkOptions, is, mismatch, type OptionRule } from '../options.ts';
+import { isFifoQueue } from '../topology/fifo-queues.ts';
 import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
-
-/** An async Lambda handler of SQS events. Lambda's nodejs24.x has no callbacks any more, so there is no third parameter. */
-export type SqsLambdaHandler = (event: SQSEvent, context: Context) => unknown;
+import { inProcessRuntime, type LambdaRuntime, type SqsLambdaHandler } from './lambda-runtime.ts';
 
 /** How one invocation ended. */
 export interface InvocationReport {
@@ -84,7 +83,7 @@ export interface EventSourceMappingOptions {
 export interface MappingSettings {
   readonly queueUrl: string;
   readonly fifo: boolean;
-  readonly handler: SqsLambdaHandler;
+  readonly runtime: LambdaRuntime;
   readonly functionName: string;
   readonly timeoutMs: number;
   readonly batchSize: number;
@@ -93,8 +92,16 @@ export interface MappingSettings {
   readonly reportBatchItemFailures: boolean;
   readonly enabled: boolean;
   readonly waitTimeSeconds: number;
-  readonly onInvocation: (report: InvocationReport) => void;
+  readonly onInvocation: (report: InvocationReport, batch: ReportedBatch) => void;
   readonly logger: Logger;
+}
+
+/** The batch of an invocation that has ended. */
+export interface ReportedBatch {
+  /** As the handler got them; a handler in this process may have changed them. */
+  readonly records: readonly SQSRecord[];
+  /** Ids of the messages that stay on the queue. */
+  readonly failedIds: ReadonlySet<string>;
 }
 
 const OWNER = 'LocalEventSourceMapping';
@@ -119,17 +126,27 @@ const RULES: Readonly<Record<keyof EventSourceMappingOptions, OptionRule>> = {
 /** Checks the options by AWS's own rules, and fills in the defaults. @throws ConfigurationError */
 export function mappingSettings(options: EventSourceMappingOptions): MappingSettings {
   checkOptions(OWNER, options, RULES, ['queueUrl', 'handler', 'functionName']);
-  const { queueUrl, handler, functionName, client, clientConfig } = options;
+  const { handler, client, clientConfig } = options;
   // nodejs24.x refuses such a handler at init (Runtime.CallbackHandlerDeprecated).
   if (handler.length >= 3)
     throw new ConfigurationError(`${OWNER}: expected handler to take (event, context), got ${handler.length} parameters`);
   if (client !== undefined && clientConfig !== undefined)
     throw new ConfigurationError(`${OWNER}: expected client or clientConfig, got both`);
+  return settingsFor(options, inProcessRuntime(handler));
+}
 
+/** The same for a runtime of one's own. @throws ConfigurationError where AWS would refuse the batch settings */
+export function settingsFor(
+  options: Omit<EventSourceMappingOptions, 'handler' | 'onInvocation'> & {
+    readonly onInvocation?: MappingSettings['onInvocation'] | undefined;
+  },
+  runtime: LambdaRuntime,
+): MappingSettings {
+  const { queueUrl, functionName } = options;
   const settings: MappingSettings = {
     queueUrl,
-    fifo: queueUrl.endsWith('.fifo'),
-    handler,
+    fifo: isFifoQueue(queueUrl),
+    runtime,
     functionName,
     timeoutMs: options.timeoutMs ?? 3_000,
     batchSize: options.batchSize ?? 10,

@@ -45,4 +45,6 @@ export interface FunctionSettings {
   readonly name: string;
   /** Its environment in serverless.yml, the provider's included; plain values only, as text. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Its memory, in MB. */
+  readonly memorySizeMb: number;
 }

@@ -8,6 +8,9 @@ import { loadCloudFormationSdk, sdkAdminStack } from './aws/admin-stack.ts';
 import type { CommandContext } from './context.ts';
 import { printable } from './output/text.ts';
 
+/** The deploy tool's own default of `memorySize`. */
+const DEFAULT_MEMORY_MB = 1_024;
+
 /** The little of the deploy tool that the commands use. */
 export interface CommandHost {
   readonly serviceDir?: string | undefined;
@@ -77,6 +80,7 @@ function functionSettings({ service }: CommandHost, functionKey: string) {
   return {
     name: typeof fn['name'] === 'string' ? fn['name'] : functionKey,
     environment: { ...plainStrings(provider['environment']), ...plainStrings(fn['environment']) },
+    memorySizeMb: Number(fn['memorySize'] ?? provider['memorySize'] ?? DEFAULT_MEMORY_MB),
   };
 }
 

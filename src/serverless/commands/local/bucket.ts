@@ -13,6 +13,11 @@ export function localBucketName({ payloadBucket, prefix }: Pick<DurableDeploymen
   return `${readable.slice(0, 54)}-payloads`;
 }
 
+/** Where the local server has an object. */
+export function objectUrl(endpoint: string, { bucket, key }: { readonly bucket: string; readonly key: string }): string {
+  return `${endpoint}/${encodeURIComponent(bucket)}/${key.split('/').map(encodeURIComponent).join('/')}`;
+}
+
 /** Creates a bucket on the local server, which serves S3 beside SQS. @throws CommandError where it refuses */
 export async function makeBucket(endpoint: string, bucket: string): Promise<void> {
   // A plain request, since the server checks no signatures: the S3 client may not be installed.

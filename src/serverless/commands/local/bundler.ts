@@ -1,12 +1,11 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { BuildContext, BuildOptions, BuildResult } from 'esbuild';
-import type { SqsLambdaHandler } from '../../../local/mapping-options.ts';
-import { isRecord } from '../../../wire/shape.ts';
-import { INIT_TIMEOUT_MS } from '../../lambda-limits.ts';
+import type { HandlerCode } from '../../../local/process/function-process.ts';
 import { CommandError } from '../command-error.ts';
+import { installedSdk } from './installed-sdk.ts';
+import { SourceWatch } from './source-watch.ts';
 
 type Esbuild = typeof import('esbuild');
 
@@ -50,47 +49,44 @@ export interface WatchOptions {
   readonly outDir: string;
   /** Settings of the service for the bundler. */
   readonly build: BuildOptions;
-  /** Wraps the import of the built file. */
-  readonly around: <T>(load: () => Promise<T>) => Promise<T>;
-  /** Called when a handler was built and loaded: at first, and after every edit that works. */
-  readonly onHandler: (handler: SqsLambdaHandler) => void;
-  /** Called when a build or load fails; the last handler that worked stays. */
+  /** Called when a handler was built: at first, and after every edit. Gives whether it loads; the built file is kept while it is the last that does. */
+  readonly onBuilt: (code: HandlerCode) => Promise<boolean>;
+  /** Called when a build fails. */
   readonly onProblem: (problem: string) => void;
-  /** How long a handler may take to load. @default 10_000, as on Lambda */
-  readonly loadMs?: number;
 }
 
-/** Builds a handler with all its imports, loads it, and repeats that whenever one of these files changes. */
+/** Builds a handler with all its imports, and repeats that whenever one of these files changes. Resolves after the first build. */
 export async function watchHandler(options: WatchOptions): Promise<{ stop(): Promise<void> }> {
-  const { esbuild, serviceDir, functionKey, handler, outDir, build, onProblem, loadMs = INIT_TIMEOUT_MS } = options;
+  const { esbuild, serviceDir, functionKey, handler, outDir, build, onBuilt, onProblem } = options;
   const { file, exportName } = handlerFile(serviceDir, functionKey, handler);
-  const firstLoad = Promise.withResolvers<void>();
+  const first = Promise.withResolvers<void>();
   let builds = 0;
-  let loading = Promise.resolve();
+  let inUse: { readonly file: string; readonly text: string } | undefined;
+  let handling = Promise.resolve();
 
   const ended = (result: BuildResult): void => {
     builds += 1;
+    // A build that failed knows no files: those of the last one are watched on.
+    if (result.metafile !== undefined) sources.set(serviceDir, Object.keys(result.metafile.inputs));
     const number = builds;
     // In order: an older build never replaces a newer one.
-    loading = loading.then(() => loadBuild(result, number)).finally(firstLoad.resolve);
+    handling = handling.then(() => handle(result, number)).finally(first.resolve);
   };
-  async function loadBuild(result: BuildResult, number: number): Promise<void> {
+  async function handle(result: BuildResult, number: number): Promise<void> {
     const text = result.outputFiles?.[0]?.text;
     if (result.errors.length > 0 || text === undefined) {
       onProblem((await esbuild.formatMessages(result.errors, { kind: 'error' })).join(''));
       return;
     }
-    // A new name for each build: Node loads a module once per name.
-    const built = join(outDir, `${functionKey}-${number}.mjs`);
-    try {
-      mkdirSync(outDir, { recursive: true });
-      writeFileSync(built, text);
-      options.onHandler(await options.around(() => inTime(functionKey, loadMs, loadHandler(built, exportName, functionKey))));
-    } catch (error) {
-      onProblem(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    } finally {
-      rmSync(built, { force: true });
-    }
+    // esbuild's own watch finds a little later what was built already.
+    if (text === inUse?.text) return;
+    const built = { file: join(outDir, `${functionKey}-${number}.mjs`), text };
+    mkdirSync(outDir, { recursive: true });
+    writeFileSync(built.file, text);
+    const loads = await onBuilt({ file: built.file, exportName });
+    const unused = loads ? inUse : built;
+    if (loads) inUse = built;
+    if (unused !== undefined) rmSync(unused.file, { force: true });
   }
 
   const context: BuildContext = await esbuild.context({
@@ -105,49 +101,24 @@ export async function watchHandler(options: WatchOptions): Promise<{ stop(): Pro
     format: 'esm',
     // CommonJS packages call `require` for Node's own modules; an ES module has none.
     banner: { js: "import { createRequire as __durableRequire } from 'node:module'; const require = __durableRequire(import.meta.url);" },
-    // CommonJS code uses these, too. They name the source file: the built one is deleted once it is loaded.
+    // CommonJS code uses these, too. They name the source file, which is what the code expects beside its own.
     define: { __filename: JSON.stringify(file), __dirname: JSON.stringify(dirname(file)), ...build.define },
     sourcemap: 'inline',
+    metafile: true,
     outdir: outDir,
     logLevel: 'silent',
     // Last, so that the service's own plugins have done their work before the handler is loaded.
-    plugins: [...(build.plugins ?? []), { name: 'durable-local', setup: (plugin) => plugin.onEnd(ended) }],
+    plugins: [...(build.plugins ?? []), installedSdk(serviceDir), { name: 'durable-local', setup: (plugin) => plugin.onEnd(ended) }],
   });
+  // A failed rebuild has been reported by its end.
+  const sources = new SourceWatch(() => void context.rebuild().catch(() => undefined));
   await context.watch();
-  await firstLoad.promise;
+  await first.promise;
   return {
     async stop() {
+      sources.stop();
       await context.dispose();
-      await loading;
+      await handling;
     },
   };
-}
-
-async function loadHandler(file: string, exportName: string, functionKey: string): Promise<SqsLambdaHandler> {
-  const loaded: Record<string, unknown> = await import(pathToFileURL(file).href);
-  // The bundle of a CommonJS handler exports `module.exports` as its default.
-  const handler = loaded[exportName] ?? (isRecord(loaded['default']) ? loaded['default'][exportName] : undefined);
-  if (!isHandler(handler)) {
-    throw new CommandError(`functions.${functionKey}.handler: expected an export "${exportName}" that is a function of (event, context)`);
-  }
-  return handler;
-}
-
-/** Functions load one after another: a module whose top-level await never settles would stop all that come after it. */
-async function inTime<T>(functionKey: string, loadMs: number, loading: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const problem = `functions.${functionKey}.handler: expected it to load within ${loadMs} ms, as Lambda does; does its module await something that never comes?`;
-    timer = setTimeout(() => reject(new CommandError(problem)), loadMs);
-  });
-  try {
-    return await Promise.race([loading, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** nodejs24.x refuses a handler that takes a callback when it loads. */
-function isHandler(value: unknown): value is SqsLambdaHandler {
-  return typeof value === 'function' && value.length < 3;
 }

@@ -1,24 +1,25 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type LocalSqs, startLocalSqs } from '../../../local/embedded-sqs.ts';
+import { type LocalSqs, startServer } from '../../../local/embedded-sqs.ts';
 import type { PlannedQueue } from '../../../topology/planned-queues.ts';
 import type { DurableDeployment } from '../../deployment.ts';
 import { queuePlan } from '../../queue-plan.ts';
 import type { Command } from '../command.ts';
 import { messageOf } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
-import { flagOption, integerOption } from '../options.ts';
-import { stdoutToStderr } from '../output/stdout-to-stderr.ts';
-import { localBucketName, makeBucket } from './bucket.ts';
+import { integerOption } from '../options.ts';
+import { localBucketName, makeBucket, objectUrl } from './bucket.ts';
 import { loadEsbuild } from './bundler.ts';
+import { watchConfig } from './config-watch.ts';
 import { DEFAULT_LOCAL_PORT, localEndpointFile, removeLocalEndpoint, writeLocalEndpoint } from './endpoint-file.ts';
 import { engineEnvironment, handlerEnvironment } from './environment.ts';
 import { startFunctions } from './functions.ts';
 import { listenForInterruption } from './interruption.ts';
 import { createPlan } from './queues.ts';
 import { type LocalReport, localReport } from './report.ts';
+import { StepOutcomes } from './step-outcomes.ts';
 
-/** `sls durable local`: the whole service in this process, until it is interrupted. Exits 0 after Ctrl-C. */
+/** `sls durable local`: the whole service, each function in processes of its own, until it is interrupted. Exits 0 after Ctrl-C. */
 export const localCommand: Command = {
   usage: 'Run the whole service on this machine: an SQS server, every function behind its queues, reload on change',
   options: {
@@ -33,29 +34,31 @@ export const localCommand: Command = {
     const plan = localPlan(context, service);
     const esbuild = loadEsbuild(context.serviceDir);
     const report = localReport(context);
-    // Handlers run in this process, and print to its stdout.
-    if (flagOption(context.options, 'json')) stdoutToStderr();
     const interruption = listenForInterruption();
     const outDir = join(context.serviceDir, '.serverless', `durable-local-${process.pid}`);
     mkdirSync(outDir, { recursive: true });
     process.once('exit', () => rmSync(outDir, { recursive: true, force: true }));
     const endpointFile = localEndpointFile(context.serviceDir);
-    process.setSourceMapsEnabled(true);
 
     const bucket = localBucketName(service);
-    const sqs = await startLocalSqs({ port, region: context.region, s3: bucket !== undefined });
+    const outcomes = new StepOutcomes(async (pointer) => (await fetch(objectUrl(sqs.endpoint, pointer))).text());
+    const sqs = await startServer({ port, region: context.region, s3: bucket !== undefined }, ({ queueUrl, body }) => {
+      if (queueUrl.endsWith(`/${service.resultsQueue.name}`)) outcomes.noteResult(body);
+    });
     try {
       const urls = await createQueues(context, plan, sqs);
       if (bucket !== undefined) await makeBucket(sqs.endpoint, bucket);
       const servers = { sqs, prefix: service.prefix, resultsQueueUrl: urls.get(service.resultsQueue.name) ?? '', bucket };
       const environment = handlerEnvironment(context, servers);
-      const functions = await startFunctions({ context, service, sqs, esbuild, outDir, urls, environment, report });
+      const functions = await startFunctions({ context, service, sqs, esbuild, outDir, urls, environment, outcomes, report });
+      const config = watchConfig(context.serviceDir, report.configChanged);
       try {
         announceEndpoint(endpointFile, sqs.endpoint, report);
         report.ready({ endpoint: sqs.endpoint, urls, environment: engineEnvironment(servers) });
         await interruption.onceReady();
         report.stopping();
       } finally {
+        config.stop();
         await functions.stop();
       }
     } finally {
@@ -63,7 +66,7 @@ export const localCommand: Command = {
       removeLocalEndpoint(endpointFile);
     }
     context.setExitCode(0);
-    // A connection that a handler left open would keep the process; an unreferenced timer itself does not.
+    // What an esbuild plugin of the service left open would keep the process; an unreferenced timer itself does not.
     setTimeout(() => process.exit(), 500).unref();
   },
 };

@@ -42,27 +42,21 @@ export function engineEnvironment(servers: LocalServers): string[] {
 }
 
 /**
- * Sets variables in this process while `run` runs, and restores them. Handlers read most of theirs while they load; all functions share
- * one process, so only one may load at a time.
+ * The whole environment of a function's process: this one's, the local servers', and its own of serverless.yml. NODE_OPTIONS of both, as a
+ * developer's debugger comes by it.
  */
-export async function withEnvironment<T>(variables: Readonly<Record<string, string>>, run: () => Promise<T>): Promise<T> {
-  const before = Object.keys(variables).map((name) => [name, process.env[name]] as const);
-  Object.assign(process.env, variables);
-  try {
-    return await run();
-  } finally {
-    for (const [name, value] of before) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
-  }
-}
-
-/** Variables to which functions give different values: code that reads one while it runs sees the last. */
-export function clashes(environments: readonly Readonly<Record<string, string>>[]): string[] {
-  const seen = new Map<string, Set<string>>();
-  for (const [name, value] of environments.flatMap((environment) => Object.entries(environment))) {
-    seen.set(name, (seen.get(name) ?? new Set()).add(value));
-  }
-  return [...seen].filter(([, values]) => values.size > 1).map(([name]) => name);
+export function processEnvironment(
+  env: CommandContext['env'],
+  own: Readonly<Record<string, string>>,
+  servers: Readonly<Record<string, string>>,
+): Record<string, string | undefined> {
+  const nodeOptions = [env['NODE_OPTIONS'], own['NODE_OPTIONS']].filter((given) => given).join(' ');
+  return {
+    ...env,
+    ...own,
+    ...servers,
+    ...(nodeOptions === '' ? {} : { NODE_OPTIONS: nodeOptions }),
+    // With it log lines would be JSON, as on Lambda.
+    AWS_LAMBDA_FUNCTION_NAME: undefined,
+  };
 }

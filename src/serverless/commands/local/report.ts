@@ -1,18 +1,34 @@
 import type { InvocationReport } from '../../../local/mapping-options.ts';
+import type { ProcessEnd } from '../../../local/process/function-process.ts';
 import type { LogFields, Logger } from '../../../logger.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption } from '../options.ts';
 import { counted } from '../output/text.ts';
+import { outcomeText } from './outcome-text.ts';
+import type { StepOutcome } from './step-outcomes.ts';
+
+/** The queue whose records an invocation got. */
+export interface InvocationSource {
+  readonly functionKey: string;
+  /** Name of the step; of a dead-letter queue, that too. */
+  readonly source: string;
+  readonly ofDeadLetters: boolean;
+}
 
 /** The output of `sls durable local`: lines for people, or with `--json` one object per line. */
 export interface LocalReport {
   ready(facts: { readonly endpoint: string; readonly urls: ReadonlyMap<string, string>; readonly environment: readonly string[] }): void;
-  invoked(functionKey: string, source: string, report: InvocationReport): void;
+  invoked(source: InvocationSource, report: InvocationReport, steps: readonly StepOutcome[]): void;
   loaded(functionKey: string, first: boolean): void;
+  /** New code does not build or load. @param keeps whether older code stays in use */
   broken(functionKey: string, problem: string, keeps: boolean): void;
-  clash(variable: string): void;
+  /** Code and serverless.yml disagree. */
+  mismatch(functionKey: string, problem: string): void;
+  /** A process of a function ended between two invocations. */
+  exited(functionKey: string, end: ProcessEnd): void;
   /** A mapping that serverless.yml disables was not started. */
   off(functionKey: string, source: string): void;
+  configChanged(file: string): void;
   warn(line: string): void;
   stopping(): void;
   /** Writes the warnings of a mapping, with the names of function and source that the other lines have. */
@@ -23,6 +39,11 @@ export function localReport(context: CommandContext): LocalReport {
   const json = flagOption(context.options, 'json');
   const tell = (event: string, facts: object, line: string) =>
     context.write(json ? `${JSON.stringify({ event, ...facts })}\n` : `${line}\n`);
+  /** What is wrong: to stderr for people, an object like all others for programs. */
+  const complain = (event: string, facts: object, text: string) => {
+    if (json) tell(event, facts, '');
+    else context.writeError(`${text}\n`);
+  };
   return {
     ready({ endpoint, urls, environment }) {
       const lines = [
@@ -34,31 +55,32 @@ export function localReport(context: CommandContext): LocalReport {
       ];
       tell('ready', { endpoint, queues: Object.fromEntries(urls), environment }, lines.join('\n'));
     },
-    invoked(functionKey, source, { error, ...report }) {
-      const failed = report.failed === 0 ? 'ok' : `${report.failed} failed: redelivered after the visibility timeout`;
+    invoked({ functionKey, source, ofDeadLetters }, { error, ...report }, steps) {
       const reason = report.reason === undefined ? '' : ` (${report.reason})`;
-      const line = `${functionKey}  ${source}  ${counted(report.records, 'record')}  ${Math.round(report.durationMs)} ms  ${failed}${reason}`;
-      tell('invoked', { function: functionKey, source, ...report }, line);
+      const head = `${functionKey}  ${source}  ${counted(report.records, 'record')}  ${Math.round(report.durationMs)} ms`;
+      tell('invoked', { function: functionKey, source, ...report, steps }, `${head}  ${outcomeText(steps, ofDeadLetters)}${reason}`);
       // Lambda prints what a handler throws, too.
-      if (error !== undefined) context.writeError(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+      if (error instanceof Error && error.stack !== undefined) context.writeError(`${error.stack}\n`);
     },
     loaded: (functionKey, first) =>
       tell(first ? 'loaded' : 'reloaded', { function: functionKey }, `${functionKey}  ${first ? 'loaded' : 'reloaded'}`),
     broken(functionKey, problem, keeps) {
       const then = keeps ? 'the last version that loaded stays in use' : 'it receives nothing until this is fixed';
-      if (json) tell('broken', { function: functionKey, problem, keeps }, '');
-      else context.writeError(`${functionKey}  does not load; ${then}\n${problem}\n`);
+      complain('broken', { function: functionKey, problem, keeps }, `${functionKey}  does not load; ${then}\n${problem}`);
     },
-    clash: (variable) =>
-      context.writeError(
-        `${variable}: functions give it different values, but share one process here. Each sees its own value while it loads; code that reads it later sees the last one.\n`,
-      ),
+    mismatch: (functionKey, problem) => complain('mismatch', { function: functionKey, problem }, `${functionKey}  ${problem}`),
+    exited(functionKey, { reason, detail }) {
+      const text = `${functionKey}  its process ended between invocations; the next starts another (${reason})`;
+      complain('exited', { function: functionKey, reason }, detail === undefined ? text : `${text}\n${detail}`);
+    },
     off: (functionKey, source) =>
       tell(
         'off',
         { function: functionKey, source },
         `${functionKey}  ${source}  off (enabled: false in serverless.yml): its messages wait`,
       ),
+    configChanged: (file) =>
+      complain('config-changed', { file }, `${file} has changed: this service runs by what it said before. Ctrl-C, and start it again`),
     warn: (line) => context.writeError(`${line}\n`),
     stopping: () => tell('stopping', {}, 'stopping: messages that were received are processed first'),
     logger(functionKey, source) {

@@ -1,54 +1,99 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as esbuild from 'esbuild';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { SqsLambdaHandler } from '../../../../../src/local/mapping-options.ts';
 import { watchHandler } from '../../../../../src/serverless/commands/local/bundler.ts';
+import { installedSdk } from '../../../../../src/serverless/commands/local/installed-sdk.ts';
 
 const serviceDir = mkdtempSync(join(tmpdir(), 'bundler-'));
 afterAll(() => rmSync(serviceDir, { recursive: true, force: true }));
 
-/** What the handler of one source file returns, or the problem with it. */
-async function built(name: string, code: string, loadMs?: number): Promise<unknown> {
+const source = (name: string) => join(serviceDir, 'handlers', name);
+
+/** Watches one source file; knows what it was told, and answers that every build loads but those of `refused`. */
+async function watching(name: string, code: string, refused: readonly number[] = []) {
   mkdirSync(join(serviceDir, 'handlers'), { recursive: true });
-  writeFileSync(join(serviceDir, `handlers/${name}`), code);
-  let seen: SqsLambdaHandler | string = 'nothing';
+  writeFileSync(source(name), code);
+  const outDir = join(serviceDir, '.out', name);
+  const built: { file: string; exportName: string; text: string }[] = [];
+  const problems: string[] = [];
   const watch = await watchHandler({
     esbuild,
     serviceDir,
     functionKey: 'pay',
     handler: `handlers/${name.replace(/\.\w+$/, '')}.handler`,
-    outDir: join(serviceDir, '.out', name),
+    outDir,
     build: {},
-    ...(loadMs === undefined ? {} : { loadMs }),
-    around: (load) => load(),
-    onHandler: (handler) => {
-      seen = handler;
+    onBuilt: async (code) => {
+      built.push({ ...code, text: readFileSync(code.file, 'utf8') });
+      return !refused.includes(built.length);
     },
-    onProblem: (problem) => {
-      seen = problem;
-    },
+    onProblem: (problem) => problems.push(problem),
   });
-  await watch.stop();
-  return typeof seen === 'string' ? seen : Reflect.apply(seen, undefined, []);
+  return { built, problems, outDir, stop: watch.stop };
+}
+
+/** What the handler of one source file returns. */
+async function returned(name: string, code: string): Promise<unknown> {
+  const { built, stop } = await watching(name, code);
+  const [first] = built;
+  const { handler }: { handler?: () => unknown } = await import(pathToFileURL(first?.file ?? '').href).then(
+    (module) => module.default ?? module,
+  );
+  await stop();
+  return handler?.();
 }
 
 describe('watchHandler', () => {
-  it('loads a CommonJS handler, with its own __filename and __dirname', async () => {
+  it('builds a CommonJS handler with its own __filename and __dirname', async () => {
     const code = "const { EOL } = require('node:os');\nexports.handler = async () => [__filename, __dirname, EOL];\n";
-    expect(await built('common.cjs', code)).toEqual([join(serviceDir, 'handlers/common.cjs'), join(serviceDir, 'handlers'), '\n']);
+    expect(await returned('common.cjs', code)).toEqual([source('common.cjs'), join(serviceDir, 'handlers'), '\n']);
   });
 
-  it('loads an ES module that declares its own __dirname and require', async () => {
+  it('builds an ES module that declares its own __dirname and require', async () => {
     const code =
       "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);\n" +
       "const __dirname = 'mine';\nexport const handler = async () => [__dirname, require('node:os').EOL];\n";
-    expect(await built('own.ts', code)).toEqual(['mine', '\n']);
+    expect(await returned('own.ts', code)).toEqual(['mine', '\n']);
   });
 
-  it('reports a handler whose load never ends', async () => {
-    const code = 'await new Promise(() => {});\nexport const handler = async () => 1;\n';
-    expect(await built('endless.ts', code, 100)).toContain('functions.pay.handler: expected it to load within 100 ms');
+  it('builds again after an edit, and keeps the file of the last build that loads', async () => {
+    const { built, problems, outDir, stop } = await watching('edited.ts', 'export const handler = () => 1;', [2]);
+    try {
+      expect(readdirSync(outDir)).toEqual(['pay-1.mjs']);
+      writeFileSync(source('edited.ts'), 'export const handler = () => 2;');
+      await expect.poll(() => built.length, { timeout: 5_000 }).toBe(2);
+      await expect.poll(() => readdirSync(outDir)).toEqual(['pay-1.mjs']);
+      writeFileSync(source('edited.ts'), 'export const handler = () => 3;');
+      await expect.poll(() => built.length, { timeout: 5_000 }).toBe(3);
+      await expect.poll(() => readdirSync(outDir)).toEqual(['pay-3.mjs']);
+      expect(built[2]?.text).toContain('() => 3');
+      expect(problems).toEqual([]);
+    } finally {
+      await stop();
+    }
+  });
+
+  it('leaves the AWS SDK out where the service has it, and bundles it where not', async () => {
+    const root = fileURLToPath(new URL('../../../../../', import.meta.url));
+    const bundle = async (dir: string) => {
+      const code = "import { SQSClient } from '@aws-sdk/client-sqs'; export const handler = () => SQSClient;";
+      const stdin = { contents: code, resolveDir: root, loader: 'ts' } as const;
+      const plugins = [installedSdk(dir)];
+      const { outputFiles } = await esbuild.build({ stdin, bundle: true, write: false, platform: 'node', format: 'esm', plugins });
+      return outputFiles[0]?.text ?? '';
+    };
+    expect(await bundle(root)).toContain('from "@aws-sdk/client-sqs"');
+    expect(await bundle(tmpdir())).not.toContain('from "@aws-sdk/client-sqs"');
+  });
+
+  it('reports a build that fails, with its place', async () => {
+    const { built, problems, outDir, stop } = await watching('broken.ts', 'export const handler = ;\n');
+    await stop();
+    expect(built).toEqual([]);
+    expect(problems).toEqual([expect.stringContaining('handlers/broken.ts:1:23')]);
+    expect(existsSync(outDir)).toBe(false);
   });
 });

@@ -1,0 +1,6 @@
+/**
+ * What the handlers of this package carry, so that others can tell them from plain functions. Registered symbols: the handler and whoever
+ * looks at it may have been loaded from two copies of this package (a bundle beside an installed one, ESM beside CommonJS).
+ */
+export const STEP_HANDLER: unique symbol = Symbol.for('durable-sqs-lambda.step-handler');
+export const DEAD_LETTER_HANDLER: unique symbol = Symbol.for('durable-sqs-lambda.dead-letter-handler');

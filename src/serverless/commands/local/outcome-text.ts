@@ -1,0 +1,51 @@
+import { oneLine } from '../output/text.ts';
+import type { StepOutcome } from './step-outcomes.ts';
+
+/** Codes of this package: their messages hold ids, kinds and paths, and say what to do. A step's own code says enough by itself. */
+const OWN_CODES: ReadonlySet<string> = new Set([
+  'no_handler',
+  'invalid_input',
+  'invalid_output',
+  'unserializable_output',
+  'result_too_large',
+  'lambda_timeout',
+  'payload_store',
+]);
+
+/**
+ * What became of the records of an invocation: `ok`, `failed: card_declined`, `8 ok, 2 redelivered after the visibility timeout`.
+ * @param ofDeadLetters whether they were dead letters: telling the engine that a step failed is what their function is for
+ */
+export function outcomeText(outcomes: readonly StepOutcome[], ofDeadLetters: boolean): string {
+  const counts = new Map<string, number>();
+  for (const outcome of outcomes) {
+    const text = ofDeadLetters ? deadLetterText(outcome) : stepText(outcome);
+    counts.set(text, (counts.get(text) ?? 0) + 1);
+  }
+  if (outcomes.length === 1) return [...counts.keys()].join();
+  return [...counts].map(([text, count]) => `${count} ${text}`).join(', ');
+}
+
+function stepText(outcome: StepOutcome): string {
+  switch (outcome.outcome) {
+    case 'ok':
+      return 'ok';
+    case 'failed':
+      return `failed: ${reasonOf(outcome)}`;
+    case 'redelivered':
+      return 'redelivered after the visibility timeout';
+    case 'no result':
+      return outcome.runId === undefined ? 'deleted: it was no task' : 'deleted without a result: its run waits for ever';
+  }
+}
+
+function deadLetterText({ outcome }: StepOutcome): string {
+  if (outcome === 'redelivered') return 'redelivered after the visibility timeout';
+  return outcome === 'no result' ? 'parked' : 'parked, engine told';
+}
+
+function reasonOf({ code, message }: { readonly code?: string; readonly message: string }): string {
+  const [firstLine = ''] = message.split('\n', 1);
+  if (code === undefined) return oneLine(firstLine);
+  return OWN_CODES.has(code) ? `${code}: ${oneLine(message)}` : oneLine(code);
+}

@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import type { HandlerKind } from '../../../../../src/local/process/protocol.ts';
+import { handlerProblems } from '../../../../../src/serverless/commands/local/handler-check.ts';
+import { serviceOf } from '../context.ts';
+
+const dead = { dead: { handler: 'dead.handler', events: [{ durableDeadLetters: true }] } };
+const service = serviceOf({ pay: 'payments.charge', ship: 'ship' }, { functions: dead });
+const steps = (...names: string[]): HandlerKind => ({ kind: 'steps', names });
+
+describe('handlerProblems', () => {
+  it('finds nothing where code and serverless.yml agree', () => {
+    expect(handlerProblems(steps('payments.charge'), 'pay', service)).toEqual([]);
+    expect(handlerProblems({ kind: 'dead-letters' }, 'dead', service)).toEqual([]);
+  });
+
+  it.each<[string, HandlerKind, string, string[]]>([
+    [
+      'a step that the handler does not serve',
+      steps('payments.refund'),
+      'pay',
+      [
+        'serverless.yml maps "payments.charge" to it, and its handler serves "payments.refund": those tasks fail with no_handler',
+        'its handler serves "payments.refund", which serverless.yml does not map to it: no task comes',
+      ],
+    ],
+    [
+      'a step that serverless.yml does not map',
+      steps('payments.charge', 'payments.refund'),
+      'pay',
+      ['its handler serves "payments.refund", which serverless.yml does not map to it: no task comes'],
+    ],
+    [
+      'a plain function behind a step',
+      { kind: 'other' },
+      'pay',
+      [
+        "its handler is not that of sqsStepHandler('payments.charge', …), or is wrapped: whether it answers the engine shows with its first invocation",
+      ],
+    ],
+    [
+      'a plain function behind dead letters',
+      { kind: 'other' },
+      'dead',
+      ['its handler is not that of sqsDeadLetterHandler(), or is wrapped: whether it answers the engine shows with its first invocation'],
+    ],
+    [
+      'a handler of dead letters behind a step',
+      { kind: 'dead-letters' },
+      'pay',
+      ['its handler is one for dead letters, and serverless.yml maps "payments.charge" to it; use sqsStepHandler'],
+    ],
+    [
+      'a handler of steps behind dead letters',
+      steps(),
+      'dead',
+      ['serverless.yml maps dead-letter queues to it, and its handler is one for steps; use sqsDeadLetterHandler'],
+    ],
+  ])('finds %s', (_what, handler, functionKey, problems) => {
+    expect(handlerProblems(handler, functionKey, service)).toEqual(problems);
+  });
+
+  it('accepts one name for a step with several partitions', () => {
+    const partitions = serviceOf({ pay: { name: 'pay', partition: 'a' } });
+    expect(handlerProblems(steps('pay'), 'pay', partitions)).toEqual([]);
+  });
+});
