@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { extname } from 'node:path';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { SQSEvent } from 'aws-lambda';
 import type { HandlerOutcome, InvocationSettings } from '../lambda-runtime.ts';
@@ -7,8 +8,9 @@ import type { FromProcess, HandlerKind, ToProcess } from './protocol.ts';
 
 /** The built file of a handler. */
 export interface HandlerCode {
-  /** An ES module. */
+  /** An ES module. Written where it is missing: `serverless package` empties the folder that it lies in. */
   readonly file: string;
+  readonly text: string;
   readonly exportName: string;
 }
 
@@ -109,7 +111,12 @@ export function startProcess(options: ProcessOptions): FunctionProcess {
   }
 
   return {
-    async load({ file, exportName }, timeoutMs) {
+    async load({ file, text, exportName }, timeoutMs) {
+      try {
+        writeMissing(file, text);
+      } catch (error) {
+        return { ok: false, problem: `its built file cannot be written: ${error instanceof Error ? error.message : 'unknown'}` };
+      }
       const given = await ask({ kind: 'load', file, exportName }, timeoutMs);
       switch (given.kind) {
         case 'loaded':
@@ -161,6 +168,12 @@ export class HandlerError extends Error {
     this.name = name;
     this.stack = stack;
   }
+}
+
+function writeMissing(file: string, text: string): void {
+  if (existsSync(file)) return;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
 }
 
 function endOutcome({ reason, detail }: ProcessEnd): { reason: string; error?: HandlerError } {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { BuildContext, BuildOptions, BuildResult } from 'esbuild';
@@ -49,7 +49,7 @@ export interface WatchOptions {
   readonly outDir: string;
   /** Settings of the service for the bundler. */
   readonly build: BuildOptions;
-  /** Called when a handler was built: at first, and after every edit. Gives whether it loads; the built file is kept while it is the last that does. */
+  /** Called when a handler was built: at first, and after every edit. Gives whether it loads; the file of the last that does is kept. */
   readonly onBuilt: (code: HandlerCode) => Promise<boolean>;
   /** Called when a build fails. */
   readonly onProblem: (problem: string) => void;
@@ -61,7 +61,7 @@ export async function watchHandler(options: WatchOptions): Promise<{ stop(): Pro
   const { file, exportName } = handlerFile(serviceDir, functionKey, handler);
   const first = Promise.withResolvers<void>();
   let builds = 0;
-  let inUse: { readonly file: string; readonly text: string } | undefined;
+  let inUse: HandlerCode | undefined;
   let handling = Promise.resolve();
 
   const ended = (result: BuildResult): void => {
@@ -80,10 +80,8 @@ export async function watchHandler(options: WatchOptions): Promise<{ stop(): Pro
     }
     // esbuild's own watch finds a little later what was built already.
     if (text === inUse?.text) return;
-    const built = { file: join(outDir, `${functionKey}-${number}.mjs`), text };
-    mkdirSync(outDir, { recursive: true });
-    writeFileSync(built.file, text);
-    const loads = await onBuilt({ file: built.file, exportName });
+    const built = { file: join(outDir, `${functionKey}-${number}.mjs`), text, exportName };
+    const loads = await onBuilt(built);
     const unused = loads ? inUse : built;
     if (loads) inUse = built;
     if (unused !== undefined) rmSync(unused.file, { force: true });

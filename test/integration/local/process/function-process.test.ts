@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
@@ -28,8 +28,7 @@ let files = 0;
 function module(text: string) {
   files += 1;
   const file = join(folder, `handler-${files}.mjs`);
-  writeFileSync(file, text);
-  return { file, exportName: 'handler' };
+  return { file, text, exportName: 'handler' };
 }
 
 /** A process that has loaded a handler with this body. */
@@ -68,6 +67,13 @@ describe('a process that loads a handler', () => {
     );
     expect(outcome).toEqual({ ok: false, problem: expect.stringContaining('expected it to load within 300 ms') });
     expect(process.ended).toBe(true);
+  });
+
+  it('writes the file again where it has gone', async () => {
+    const code = module('export const handler = async () => 7;');
+    expect(await start().process.load(code, 20_000)).toMatchObject({ ok: true });
+    rmSync(code.file);
+    expect(await start().process.load(code, 20_000)).toMatchObject({ ok: true });
   });
 
   it('finds the handler of a CommonJS bundle', async () => {

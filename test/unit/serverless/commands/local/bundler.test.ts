@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import * as esbuild from 'esbuild';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { HandlerCode } from '../../../../../src/local/process/function-process.ts';
 import { watchHandler } from '../../../../../src/serverless/commands/local/bundler.ts';
 import { installedSdk } from '../../../../../src/serverless/commands/local/installed-sdk.ts';
 
@@ -17,7 +18,7 @@ async function watching(name: string, code: string, refused: readonly number[] =
   mkdirSync(join(serviceDir, 'handlers'), { recursive: true });
   writeFileSync(source(name), code);
   const outDir = join(serviceDir, '.out', name);
-  const built: { file: string; exportName: string; text: string }[] = [];
+  const built: HandlerCode[] = [];
   const problems: string[] = [];
   const watch = await watchHandler({
     esbuild,
@@ -27,7 +28,9 @@ async function watching(name: string, code: string, refused: readonly number[] =
     outDir,
     build: {},
     onBuilt: async (code) => {
-      built.push({ ...code, text: readFileSync(code.file, 'utf8') });
+      built.push(code);
+      mkdirSync(outDir, { recursive: true });
+      writeFileSync(code.file, code.text);
       return !refused.includes(built.length);
     },
     onProblem: (problem) => problems.push(problem),
