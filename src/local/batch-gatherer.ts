@@ -1,4 +1,5 @@
 import { errorFields } from '../logger.ts';
+import { PollingPace } from '../sqs/polling-pace.ts';
 import type { Timing } from '../time.ts';
 import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
 import type { MappingSettings } from './mapping-options.ts';
@@ -10,10 +11,10 @@ import { type EventSource, eventSource } from './sqs-event.ts';
 export class BatchGatherer {
   readonly #settings: MappingSettings;
   readonly #queue: SourceQueue;
-  readonly #timing: Pick<Timing, 'now'>;
+  readonly #timing: Pick<Timing, 'now' | 'sleep'>;
   #source: EventSource | undefined;
 
-  constructor(settings: MappingSettings, queue: SourceQueue, timing: Pick<Timing, 'now'>) {
+  constructor(settings: MappingSettings, queue: SourceQueue, timing: Pick<Timing, 'now' | 'sleep'>) {
     this.#settings = settings;
     this.#queue = queue;
     this.#timing = timing;
@@ -28,12 +29,17 @@ export class BatchGatherer {
     const { batchSize, batchWindowSeconds, waitTimeSeconds } = this.#settings;
     const batch = await this.#receive(batchSize, waitTimeSeconds);
     const windowEnd = this.#timing.now() + batchWindowSeconds * 1000;
+    const pace = new PollingPace();
     while (batch.length > 0 && batch.length < batchSize && payloadBytes(batch) < MAX_PAYLOAD_BYTES && !signal.aborted) {
       // SQS waits whole seconds. Rounded down, the last polls would not wait at all, and run in a tight loop.
       const leftSeconds = Math.ceil((windowEnd - this.#timing.now()) / 1000);
       if (leftSeconds <= 0) break;
+      const startedAt = this.#timing.now();
       try {
-        batch.push(...(await this.#receive(batchSize - batch.length, Math.min(waitTimeSeconds, leftSeconds))));
+        const more = await this.#receive(batchSize - batch.length, Math.min(waitTimeSeconds, leftSeconds));
+        batch.push(...more);
+        if (more.length > 0) pace.brought(false);
+        else await this.#timing.sleep(pace.empty(true, this.#timing.now() - startedAt), signal);
       } catch (error) {
         this.#settings.logger.warn('receive failed; invoking with the messages gathered so far', {
           queueUrl: this.#queue.queueUrl,

@@ -75,12 +75,17 @@ export class MappingLoop {
   async #runSlot(): Promise<void> {
     try {
       while (!this.#stopped.signal.aborted) {
+        const startedAt = this.#timing.now();
         const batch = await this.#receive();
-        const full = batch.length >= this.#settings.batchSize;
         let backlog = false;
+        let pauseMs = 0;
+        if (batch === undefined) {
+          if (this.#receiving > 0) return;
+          continue;
+        }
         if (batch.length > 0) {
           // A full batch means a backlog: poll in parallel.
-          backlog = full && this.#pace.full();
+          backlog = this.#pace.brought(batch.length >= this.#settings.batchSize);
           if (backlog) this.#pace.added();
           // The invocation starts first: somebody waits for its result, nobody for the next poll.
           const next = nextTurn().then(() => {
@@ -88,29 +93,30 @@ export class MappingLoop {
           });
           await Promise.all([this.#process(batch), next]);
         } else {
-          this.#pace.empty(this.#receiving === 0);
+          pauseMs = this.#pace.empty(this.#receiving === 0, this.#timing.now() - startedAt);
         }
         if (!backlog && this.#receiving > 0) return;
+        if (pauseMs > 0) await this.#timing.sleep(pauseMs, this.#stopped.signal);
       }
     } finally {
       this.#open -= 1;
     }
   }
 
-  /** Empty where the poll brought nothing, or failed; then its pause is over. */
-  async #receive(): Promise<ReceivedRecord[]> {
+  /** Empty where the poll brought nothing; undefined where it failed, and then its pause is over. */
+  async #receive(): Promise<ReceivedRecord[] | undefined> {
     this.#receiving += 1;
     try {
       const batch = await this.#gatherer.gather(this.#stopped.signal);
       this.#failures = 0;
       return batch;
     } catch (error) {
-      if (this.#stopped.signal.aborted) return [];
+      if (this.#stopped.signal.aborted) return undefined;
       this.#failures += 1;
       const retryInMs = backoffMs(this.#failures, RECEIVE_BACKOFF, this.#timing.random);
       this.#settings.logger.warn('receive failed', { retryInMs, ...this.#logFields(error) });
       await this.#timing.sleep(retryInMs, this.#stopped.signal);
-      return [];
+      return undefined;
     } finally {
       this.#receiving -= 1;
     }

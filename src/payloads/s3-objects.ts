@@ -70,7 +70,7 @@ export function payloadStoreError(what: 'read' | 'write', { bucket, key }: Paylo
     missing:
       code === 'NoSuchBucket'
         ? `bucket "${bucket}" does not exist`
-        : `${object} does not exist; does a lifecycle rule delete objects younger than 29 days?`,
+        : `${object} does not exist; does a lifecycle rule delete objects younger than 29 days (33 with FIFO queues)?`,
     denied: `S3 refused to ${what} ${object}: ${code}; grant ${what === 'read' ? 's3:GetObject' : 's3:PutObject'}${
       what === 'read' ? ' (without s3:ListBucket a missing object is refused, too)' : ''
     }`,

@@ -66,6 +66,7 @@ const RULES: Readonly<Record<keyof S3PayloadStoreOptions, OptionRule>> = {
  *
  * Needs the package `@aws-sdk/client-s3`, which is loaded when the first body is stored or read and not before. Nothing is ever deleted:
  * leave that to a lifecycle rule of the bucket, at 29 days or more (a message can be 14 days old when it is parked, and stay parked for 14).
+ * With FIFO tasks queues, at 33: there a dead letter is kept for 14 days from when it became one.
  * @throws ConfigurationError
  */
 export function s3PayloadStore(options: S3PayloadStoreOptions = {}): PayloadStore {

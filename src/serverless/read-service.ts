@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../errors.ts';
 import { checkPlainEvents } from './config/check-filters.ts';
-import { checkConcurrency, checkStep, checkTogether } from './config/check-steps.ts';
+import { checkConcurrency, checkRetention, checkStep, checkTogether } from './config/check-steps.ts';
 import { checkEnvironment, checkFunction, type Defaults, type FunctionEntry, readFunctions, readRole } from './config/read-functions.ts';
 import { readSettings, type Settings } from './config/read-settings.ts';
 import { readDeadLetters, readStep } from './config/read-steps.ts';
@@ -24,6 +24,7 @@ export function readDurableService(config: unknown): DurableDeployment {
   if (events.roles.size > 0) checkEnvironment('provider.environment', entriesOf(provider)['environment'], problems);
   for (const step of events.steps) checkStep(step, problems);
   checkTogether(events.steps, problems);
+  checkRetention(settings.payloadBucket, events.steps, problems);
   checkConcurrency(events.steps, events.deadLetters, problems);
   checkPlainEvents(entries, events.steps, problems);
   if (problems.lines.length > 0) throw new ConfigurationError(mistakes(problems.lines));

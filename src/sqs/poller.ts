@@ -2,7 +2,7 @@ import { nextTurn, type Timing } from '../time.ts';
 import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
 import { InFlightMessages } from './in-flight-messages.ts';
 import { PollingPace } from './polling-pace.ts';
-import { backoffMs } from './retry.ts';
+import { backoffMs, RECEIVE_BACKOFF } from './retry.ts';
 import type { ReceivedMessage, ReceiveOptions, SqsApi } from './sqs-api.ts';
 
 export interface PollerOptions {
@@ -25,7 +25,6 @@ export interface PollerOptions {
   readonly timing: Timing;
 }
 
-const BACKOFF = { firstMs: 100, maxMs: 10_000 };
 const STOP_GRACE_MS = 500;
 
 /**
@@ -121,6 +120,7 @@ export class Poller {
       try {
         queueUrl = await this.#options.queueUrl();
         if (signal.aborted) return;
+        const startedAt = timing.now();
         const messages = await this.#options.api.receiveMessages(queueUrl, { ...this.#options.receive, maxMessages }, this.#cut.signal);
         giveBack();
         failures = 0;
@@ -129,16 +129,16 @@ export class Poller {
           // What comes of them (the next task of a run) goes out before the next poll.
           await nextTurn();
         }
-        if (messages.length === MAX_BATCH_ENTRIES && this.#pace.full()) this.#grow();
         if (messages.length === 0) {
-          this.#pace.empty(this.#active === 1);
+          const pauseMs = this.#pace.empty(this.#active === 1, timing.now() - startedAt);
           if (this.#leaves()) return;
-        }
+          if (pauseMs > 0) await timing.sleep(pauseMs, signal);
+        } else if (this.#pace.brought(messages.length === MAX_BATCH_ENTRIES)) this.#grow();
       } catch (error) {
         giveBack();
         if (signal.aborted) return;
         failures += 1;
-        const retryInMs = backoffMs(failures, BACKOFF, timing.random);
+        const retryInMs = backoffMs(failures, RECEIVE_BACKOFF, timing.random);
         this.#report(error, retryInMs, queueUrl);
         await timing.sleep(retryInMs, signal);
       }

@@ -10,7 +10,7 @@ import {
 } from './queue-kinds.ts';
 import { advisedVisibilitySeconds } from './visibility.ts';
 
-/** One queue as it is to be, whoever makes it. */
+/** A queue as it must be, whether the engine, CloudFormation or a local run creates it. */
 export interface PlannedQueue {
   readonly kind: QueueKind;
   readonly name: string;
@@ -19,14 +19,14 @@ export interface PlannedQueue {
   readonly fifo: boolean;
   readonly retentionSeconds: number;
   readonly visibilityTimeoutSeconds: number;
-  /** Name of the queue where messages go that were received too often. */
+  /** The queue, by name, to which SQS moves a message after this many receives. */
   readonly redrive: { readonly to: string; readonly maxReceiveCount: number } | undefined;
 }
 
-/** A queue and all that stand behind it: what is received too often goes to the last target, from there to the one before it. */
+/** A queue and the queues behind it: a message that is received too often moves to the last target, and from there to the one before. */
 export interface QueueChain {
   readonly queue: PlannedQueue;
-  /** In the order of their creation, each after the one it redrives to. */
+  /** In the order in which they must be created: each after the one it redrives to. */
   readonly targets: readonly PlannedQueue[];
 }
 
@@ -40,7 +40,7 @@ export interface QueueOptions {
 export interface StepQueueOptions extends QueueOptions {
   /** Visibility timeout of the tasks queue. */
   readonly visibilityTimeoutSeconds: number;
-  /** Timeout of the function that reads dead letters. @default nobody knows it: dead letters stay hidden as long as tasks */
+  /** Timeout of the function that reads dead letters. @default unknown: dead letters stay hidden for as long as tasks */
   readonly deadLetterTimeoutSeconds?: number | undefined;
   /** Receives before a task becomes a dead letter. @default the table's */
   readonly maxReceiveCount?: number | undefined;
@@ -61,7 +61,7 @@ export function stepQueues(token: string, options: StepQueueOptions): QueueChain
   });
 }
 
-/** A queue that the whole service has once, and those behind it. */
+/** A queue that a service has once, and the queues behind it. */
 export function serviceQueues(kind: ServiceQueueKind, { prefix, fifo }: QueueOptions): QueueChain {
   const figures: Readonly<Record<ServiceQueueKind, ServiceQueueFigures>> = SERVICE_QUEUES;
   return chain(kind, figures, (of) => {

@@ -1,6 +1,6 @@
 import type { PlannedQueue } from './planned-queues.ts';
 
-/** SQS's maximum: a long poll costs one request, and an empty short poll costs the same. */
+/** The longest that SQS allows: every empty receive is billed, however short. */
 const LONG_POLL_SECONDS = 20;
 
 /**
@@ -15,7 +15,7 @@ const FIFO = {
   FifoThroughputLimit: 'perMessageGroupId',
 } as const;
 
-/** The attributes of a queue that need no other resource. CloudFormation's properties have the same names and take the values as they are. */
+/** The attributes that need no other resource, under names that `CreateQueue` and CloudFormation share. CloudFormation expects these types. */
 export function plainAttributes({ fifo, retentionSeconds, visibilityTimeoutSeconds }: PlannedQueue) {
   return {
     ...(fifo ? FIFO : {}),
@@ -36,7 +36,7 @@ export function redrivePolicy<Arn>({ redrive }: PlannedQueue, target: Arn) {
 }
 
 /**
- * The attributes for `CreateQueue`, which takes text only.
+ * The attributes for `CreateQueue`, which accepts strings only.
  * @param target ARN of the queue that it redrives to; undefined where there is none
  */
 export function createQueueAttributes(queue: PlannedQueue, target: string | undefined): Record<string, string> {

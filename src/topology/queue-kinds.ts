@@ -18,7 +18,7 @@ export type QueueKind = StepQueueKind | ServiceQueueKind;
 /** What the queues of one kind have in common. */
 export interface QueueFigures<Kind extends QueueKind = QueueKind> {
   readonly retentionSeconds: number;
-  /** Where a message goes that was received too often. */
+  /** Where SQS moves a message that was received too often. */
   readonly redrive?: RedriveFigures<Kind>;
   /** Whether the queue outlives its stack, since it may hold the only copy of a message. */
   readonly outlivesStack: boolean;
@@ -27,13 +27,13 @@ export interface QueueFigures<Kind extends QueueKind = QueueKind> {
 export interface RedriveFigures<Kind extends QueueKind = QueueKind> {
   readonly to: Kind;
   readonly maxReceiveCount: number;
-  /** With fewer, healthy messages end there: doctor warns. */
+  /** Doctor warns below this: healthy messages would become dead letters. */
   readonly leastReceiveCount: number;
 }
 
 export interface StepQueueFigures extends QueueFigures<StepQueueKind> {
   readonly name: (token: string, prefix: string, options: QueueNameOptions) => string;
-  /** Visibility timeout in seconds; or what decides it: the step's own, or the timeout of the function that reads dead letters. */
+  /** Visibility timeout in seconds, or what decides it: the step's own timeout, or that of the function that reads dead letters. */
   readonly visibility: number | 'step' | 'dead-letter function';
 }
 
@@ -44,16 +44,16 @@ export interface ServiceQueueFigures extends QueueFigures<ServiceQueueKind> {
 }
 
 const DAY_SECONDS = 24 * 60 * 60;
-/** SQS's maximum. A dead letter keeps its first enqueue time, so it would expire early wherever it is not kept longer than at its source. */
+/** The longest that SQS allows. A dead letter keeps its first enqueue time, so its retention must exceed that of its source queue. */
 export const MAX_RETENTION_SECONDS = 14 * DAY_SECONDS;
 /** AWS's advice for a queue that Lambda reads: throttled invocations and neighbours of a poison message use up receives too. */
 const LEAST_RECEIVES_BY_LAMBDA = 5;
-/** No function reads such a queue. The engine receives results with the same 30 s, and extends them while a handler runs. */
+/** For queues that no function reads. The engine receives results with the same 30 s, and extends them while it processes one. */
 const READ_BY_NO_FUNCTION_SECONDS = 30;
 
 /**
- * The queues of a step, and below those of a service. `autoCreate`, CloudFormation, `sls durable local` and doctor all render these two
- * tables: every number stands here, with its reason, and nowhere else.
+ * The queues of a step; those of a service follow below. `autoCreate`, CloudFormation, `sls durable local` and doctor all render these two
+ * tables. Every number stands here with its reason, and nowhere else.
  */
 export const STEP_QUEUES = {
   tasks: {
@@ -68,7 +68,7 @@ export const STEP_QUEUES = {
     name: deadLetterQueueName,
     retentionSeconds: MAX_RETENTION_SECONDS,
     visibility: 'dead-letter function',
-    // A function that fails this often leaves the message for a human.
+    // After this many failures of the dead-letter function, the message is left for a human.
     redrive: { to: 'parked', maxReceiveCount: 10, leastReceiveCount: LEAST_RECEIVES_BY_LAMBDA },
     outlivesStack: true,
   },
@@ -85,8 +85,8 @@ export const SERVICE_QUEUES = {
     name: resultsQueueName,
     retentionSeconds: 10 * DAY_SECONDS,
     visibility: READ_BY_NO_FUNCTION_SECONDS,
-    // The engine refuses results while its store is down, and that must not make dead letters of them: 50 receives of a lone result take
-    // two hours.
+    // The engine gives results back while its store is down, and an outage must not turn them into dead letters: a lone result is received
+    // 50 times in two hours.
     redrive: { to: 'results-dead-letters', maxReceiveCount: 100, leastReceiveCount: 50 },
     outlivesStack: true,
   },
@@ -98,8 +98,16 @@ export const SERVICE_QUEUES = {
   },
 } as const satisfies Readonly<Record<ServiceQueueKind, ServiceQueueFigures>>;
 
-/** Days that a message can lie in queues: parking makes a new message of a dead letter, which is kept anew. Payloads must live as long. */
-export const LONGEST_LIFE_DAYS = (STEP_QUEUES['dead-letters'].retentionSeconds + STEP_QUEUES.parked.retentionSeconds) / DAY_SECONDS;
+/**
+ * Days that a task can stay in the queues of its step, and its stored body must exist. Parking makes a new message, which is kept anew; on
+ * FIFO queues the move to the dead-letter queue has the same effect.
+ * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/setting-up-dead-letter-queue-retention.html
+ */
+export function longestLifeDays({ fifo }: { readonly fifo: boolean }): number {
+  const { tasks, 'dead-letters': deadLetters, parked } = STEP_QUEUES;
+  const seconds = deadLetters.retentionSeconds + parked.retentionSeconds + (fifo ? tasks.retentionSeconds : 0);
+  return seconds / DAY_SECONDS;
+}
 
 /** Both tables as one, where any kind will do. */
 export const QUEUES: Readonly<Record<QueueKind, QueueFigures>> = { ...STEP_QUEUES, ...SERVICE_QUEUES };
@@ -107,8 +115,8 @@ export const QUEUES: Readonly<Record<QueueKind, QueueFigures>> = { ...STEP_QUEUE
 const KIND_IN_NAME = new RegExp(`-(${Object.keys(STEP_QUEUES).join('|')})-|-(${Object.keys(SERVICE_QUEUES).join('|')})(?:\\.fifo)?$`);
 
 /**
- * Kind of a queue by its name. No prefix holds a kind's words, so the first that is found is the right one.
- * @param prefix only the names under it have a kind. @default all have
+ * Kind of a queue by its name. A prefix never contains the word of a kind, so the first match is right.
+ * @param prefix names under another prefix have no kind. @default any prefix
  */
 export function kindOfQueueName(name: string, prefix?: string): QueueKind | undefined {
   if (prefix !== undefined && !name.startsWith(`${prefix}-`)) return undefined;

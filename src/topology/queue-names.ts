@@ -38,7 +38,7 @@ export function deadLetterQueueName(token: string, prefix: string = DEFAULT_PREF
   return tokenQueueName('-dead-letters-', token, prefix, options);
 }
 
-/** `<prefix>-parked-<encoded token>`: dead letters that the engine has been told of, kept for a human. */
+/** `<prefix>-parked-<encoded token>`: dead letters, kept for a human after the engine was told. */
 export function parkedQueueName(token: string, prefix: string = DEFAULT_PREFIX, options: QueueNameOptions = {}): string {
   return tokenQueueName('-parked-', token, prefix, options);
 }
@@ -48,7 +48,7 @@ export function resultsQueueName(prefix: string = DEFAULT_PREFIX, options: Queue
   return `${checkedPrefix(prefix)}-results${options.fifo ? FIFO_SUFFIX : ''}`;
 }
 
-/** `<prefix>-results-dead-letters`: results that the engine could not take. */
+/** `<prefix>-results-dead-letters`: results that the engine could not process. */
 export function resultsDeadLetterQueueName(prefix: string = DEFAULT_PREFIX, options: QueueNameOptions = {}): string {
   return `${checkedPrefix(prefix)}-results-dead-letters${options.fifo ? FIFO_SUFFIX : ''}`;
 }

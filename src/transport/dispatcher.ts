@@ -11,6 +11,7 @@ import { errorFields, type Logger } from '../logger.ts';
 import { storeLargeBody } from '../payloads/message-body.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
 import { MessageGroups } from '../sqs/message-groups.ts';
+import { PendingCount } from '../sqs/pending-count.ts';
 import type { QueueDirectory } from '../sqs/queue-directory.ts';
 import { retry } from '../sqs/retry.ts';
 import type { Sender } from '../sqs/sender.ts';
@@ -60,9 +61,21 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   /** The order of a run's tasks on FIFO queues, kept over the tries of each. */
   readonly #runs = new MessageGroups();
+  /** Calls of `send` that have not settled, wherever they are: look-up, payload store, SQS, or between two tries. */
+  readonly #underWay = new PendingCount();
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+  }
+
+  /** Tasks that SQS has not accepted yet. */
+  get underWay(): number {
+    return this.#underWay.size;
+  }
+
+  /** Resolves when no task is under way, those included that are dispatched meanwhile. */
+  idle(): Promise<void> {
+    return this.#underWay.idle();
   }
 
   /** Resolves once SQS has accepted the task. */
@@ -70,6 +83,7 @@ export class Dispatcher {
     const { timeoutMs, timing, queues } = this.#options;
     const dispatch: Dispatch = { task, message: this.#messageOf(task), deadline: timing.now() + timeoutMs, tries: 0, queueWasGone: false };
     const send = () => this.#send(dispatch);
+    this.#underWay.begin();
     try {
       // Looked up first: whether a task waits for the one before it depends on its queue.
       const queueUrl = queues.knownTasksQueueUrl(task.group) ?? (await this.#retry(dispatch, () => queues.tasksQueueUrl(task.group)));
@@ -77,6 +91,8 @@ export class Dispatcher {
       else await this.#retry(dispatch, send);
     } catch (error) {
       throw this.#isTransient(error) ? new DispatchTimeoutError(task, timeoutMs, { cause: error }) : error;
+    } finally {
+      this.#underWay.end();
     }
   }
 

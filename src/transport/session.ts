@@ -1,4 +1,5 @@
 import type { Logger } from '../logger.ts';
+import type { ServedStep } from '../step/run-task.ts';
 import { within } from '../time.ts';
 import type { AttachableEngine } from './engine/attachable-engine.ts';
 import { AttachedEngine } from './engine/attached-engine.ts';
@@ -29,14 +30,18 @@ export interface SessionOptions {
  *
  *     waiting ──▶ receiving ──▶ closed
  *
- * It receives from `start()` on, or from one macrotask after its first consumer (`autoStart`).
+ * It receives from `start()` on, or from one macrotask after its first consumer (`autoStart`). A transport that is used again after it was
+ * closed has another session.
  */
 export class Session {
   /** The engine that this transport serves: dispatches are told to it, and results are given to it. */
   engine: UnattachedEngine | AttachedEngine;
+  /** Steps that are served from this process, by name. */
+  readonly steps = new Map<string, ServedStep>();
   readonly #options: SessionOptions;
   readonly #consumers = new Map<string, Consumer>();
   #phase: 'waiting' | 'receiving' | 'closed' = 'waiting';
+  #closing: Promise<void> | undefined;
   #startSoon: NodeJS.Immediate | undefined;
 
   constructor(options: SessionOptions) {
@@ -80,10 +85,16 @@ export class Session {
   }
 
   /**
+   * Ends the session, once.
    * @param sent resolves when nothing is left to send
-   * @returns whether everything came to its end in time
+   * @param onEnd called with whether everything came to its end in time
    */
-  async close(timeoutMs: number, sent: () => Promise<void>): Promise<boolean> {
+  close(timeoutMs: number, sent: () => Promise<void>, onEnd: (inTime: boolean) => void): Promise<void> {
+    this.#closing ??= this.#close(timeoutMs, sent).then(onEnd);
+    return this.#closing;
+  }
+
+  async #close(timeoutMs: number, sent: () => Promise<void>): Promise<boolean> {
     this.#phase = 'closed';
     clearImmediate(this.#startSoon);
     const consumers = [...this.#consumers.values()];

@@ -18,7 +18,6 @@ import { QueueDirectory } from '../sqs/queue-directory.ts';
 import { Sender } from '../sqs/sender.ts';
 import type { SqsApi } from '../sqs/sqs-api.ts';
 import type { SqsOperations } from '../sqs/sqs-operations.ts';
-import type { ServedStep } from '../step/run-task.ts';
 import type { StepContext } from '../step/step-context.ts';
 import { systemTiming } from '../time.ts';
 import { kindOf } from '../wire/json.ts';
@@ -35,6 +34,12 @@ const CLOSE_TIMEOUT_MS = 30_000;
 const RESULTS = 'results';
 const FIFO_NOT_ATTACHED =
   'a FIFO results queue without attach(engine): a step with timeoutMs behind another step is shut out by its own run, and times out';
+
+const SECOND_ENGINE =
+  'SqsTransport.onResult: expected one engine at a time, got a second one. Close the transport before the next engine is made (in a test of a NestJS ' +
+  'app: await app.close()), or make a transport for each engine.';
+const CLOSED_TOO_EARLY =
+  'closed before everything was finished: dispatches under way end with the process, messages in flight will be redelivered';
 
 /**
  * nestjs-durable's transport over AWS SQS: sends tasks to each step's own queue, and long-polls the results queue.
@@ -56,9 +61,7 @@ export class SqsTransport implements Transport {
   readonly #sender: Sender;
   readonly #dispatcher: Dispatcher;
   readonly #logger: Logger;
-  readonly #steps = new Map<string, ServedStep>();
-  readonly #session: Session;
-  #closing: Promise<void> | undefined;
+  #session: Session;
 
   /** @throws ConfigurationError for an option that is unknown, of the wrong type or out of range. */
   constructor(options: SqsTransportOptions = {}) {
@@ -78,12 +81,7 @@ export class SqsTransport implements Transport {
       logger: this.#logger,
       timing: systemTiming,
     });
-    this.#session = new Session({
-      autoStart: this.#options.autoStart,
-      holdMs: this.#options.resultHoldMs ?? HOLD_NOT_ATTACHED_MS,
-      onStart: () => this.#warnOfFifo(),
-      logger: this.#logger,
-    });
+    this.#session = this.#newSession();
   }
 
   /**
@@ -95,8 +93,9 @@ export class SqsTransport implements Transport {
   attach(engine: AttachableEngine): void {
     if (typeof engine?.subscribe !== 'function')
       throw new ConfigurationError(`SqsTransport.attach: expected the WorkflowEngine, got ${kindOf(engine)}`);
-    if (this.#session.isAttached) throw new ConfigurationError('SqsTransport.attach: this transport is attached to an engine already');
-    this.#session.attach(engine);
+    const session = this.#openSession();
+    if (session.isAttached) throw new ConfigurationError('SqsTransport.attach: this transport is attached to an engine already');
+    session.attach(engine);
   }
 
   /**
@@ -118,14 +117,12 @@ export class SqsTransport implements Transport {
   }
 
   /**
-   * Worker → engine. The engine calls this in its constructor.
-   * @throws ConfigurationError for a second engine.
+   * Worker → engine. The engine calls this in its constructor. After `close()` the transport serves another engine.
+   * @throws ConfigurationError for a second engine before that.
    */
   onResult(handler: (result: StepResult) => Promise<void>): void {
-    const session = this.#session;
-    if (session.has(RESULTS)) {
-      throw new ConfigurationError('SqsTransport.onResult: expected one engine per transport, got a second one; make a transport for each');
-    }
+    const session = this.#openSession();
+    if (session.has(RESULTS)) throw new ConfigurationError(SECOND_ENGINE);
     session.serve(handler);
     const receiver = new ResultReceiver({
       ...this.#options,
@@ -156,10 +153,11 @@ export class SqsTransport implements Transport {
   handle(name: string, fn: (input: never, step: StepContext) => unknown, partition?: string): void {
     if (!this.#options.consumeTasks) return;
     if (!isStepFunction(fn)) throw new ConfigurationError(`SqsTransport.handle("${name}"): expected a function, got ${typeof fn}`);
-    this.#steps.set(name, { run: fn });
+    const session = this.#openSession();
+    session.steps.set(name, { run: fn });
     const token = this.#options.group ?? tenantGroup(sanitizeQueueToken(name), partition);
     const consumer = `tasks of ${token}`;
-    if (!this.#session.has(consumer)) this.#session.add(consumer, this.#taskWorker(token));
+    if (!session.has(consumer)) session.add(consumer, this.#taskWorker(token, session));
   }
 
   /** Starts receiving, where `autoStart` is off: after the workflows are registered (NestJS: in the root module's `onModuleInit`). */
@@ -174,20 +172,41 @@ export class SqsTransport implements Transport {
 
   /**
    * Stops receiving, lets what is with the engine and with handlers finish (they may still dispatch), has what nobody has seen redelivered,
-   * and waits for sends and deletes. Takes `timeoutMs` at most: 30,000 by default.
+   * and waits for dispatches and deletes. Takes `timeoutMs` at most: 30,000 by default.
+   *
+   * After that the transport can be used again: for another engine, and for steps that are to be served.
    */
   close({ timeoutMs = CLOSE_TIMEOUT_MS }: { readonly timeoutMs?: number } = {}): Promise<void> {
-    this.#closing ??= this.#close(timeoutMs);
-    return this.#closing;
+    const session = this.#session;
+    return session.close(
+      timeoutMs,
+      () => this.#dispatcher.idle(),
+      (inTime) => {
+        if (!inTime) this.#logger.warn(CLOSED_TOO_EARLY, { timeoutMs, dispatches: this.#dispatcher.underWay });
+        if (this.#session === session) this.#operations.destroy();
+      },
+    );
   }
 
-  async #close(timeoutMs: number): Promise<void> {
-    if (!(await this.#session.close(timeoutMs, () => this.#sender.idle())))
-      this.#logger.warn('closed before everything was finished; what was not will be redelivered', { timeoutMs });
-    this.#operations.destroy();
+  #openSession(): Session {
+    if (this.#session.isClosed) this.#session = this.#newSession();
+    return this.#session;
   }
 
-  #taskWorker(token: string): TaskWorker {
+  #newSession(): Session {
+    const { autoStart, resultHoldMs, fifo } = this.#options;
+    const session: Session = new Session({
+      autoStart,
+      holdMs: resultHoldMs ?? HOLD_NOT_ATTACHED_MS,
+      onStart: () => {
+        if (session.has(RESULTS) && !session.isAttached && fifo.results) this.#logger.warn(FIFO_NOT_ATTACHED, {});
+      },
+      logger: this.#logger,
+    });
+    return session;
+  }
+
+  #taskWorker(token: string, { steps }: Session): TaskWorker {
     const { concurrency, waitTimeSeconds, visibilityTimeoutSec, marker, payloadStore } = this.#options;
     return new TaskWorker({
       concurrency,
@@ -199,15 +218,11 @@ export class SqsTransport implements Transport {
       sender: this.#sender,
       queueUrl: () => this.#queues.tasksQueueUrl(token),
       resultsQueueUrl: () => this.#queues.resultsQueueUrl(),
-      steps: this.#steps,
+      steps,
       onError: this.#survived,
       logger: this.#logger,
       timing: systemTiming,
     });
-  }
-
-  #warnOfFifo(): void {
-    if (this.#session.has(RESULTS) && !this.#session.isAttached && this.#options.fifo.results) this.#logger.warn(FIFO_NOT_ATTACHED, {});
   }
 
   readonly #survived = (error: unknown, queueUrl: string | undefined): void => {

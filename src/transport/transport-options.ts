@@ -5,6 +5,7 @@ import { checkOptions, is, mismatch, type OptionRule } from '../options.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
 import { type FifoOption, type FifoQueues, fifoQueues, fifoRule, isFifoQueue } from '../topology/fifo-queues.ts';
 import { effectivePrefix } from '../topology/queue-names.ts';
+import { MAX_VISIBILITY_SECONDS } from '../topology/visibility.ts';
 
 /** Gives the URL of the tasks queue of a routing token. Sync or async; asked once per token. */
 export type QueueUrlResolver = (token: string) => string | Promise<string>;
@@ -93,7 +94,7 @@ const RULES: Readonly<Record<keyof SqsTransportOptions, OptionRule>> = {
   autoCreate: is.boolean,
   marker: is.string,
   waitTimeSeconds: is.integer(0, 20),
-  visibilityTimeoutSec: is.integer(1, 43_200),
+  visibilityTimeoutSec: is.integer(1, MAX_VISIBILITY_SECONDS),
   namespace: is.string,
   autoStart: is.boolean,
   consumeTasks: is.boolean,

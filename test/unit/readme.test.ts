@@ -71,6 +71,13 @@ describe('the docs', () => {
     expect(folders.filter((folder) => !page.includes(`| \`src/${folder}\` |`))).toEqual([]);
   });
 
+  it('say of every test script what it needs', () => {
+    const { scripts }: { scripts: Readonly<Record<string, string>> } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    const page = readFileSync(join(root, 'CONTRIBUTING.md'), 'utf8');
+    const suites = Object.keys(scripts).filter((name) => name.startsWith('test:'));
+    expect(suites.filter((name) => !page.includes(`| \`npm run ${name}\` |`))).toEqual([]);
+  });
+
   it('give the names of queues as the naming module does', () => {
     for (const token of ['py_echo', 'payments.charge-card', 'charge@acme']) {
       expect(reference).toContain(`| \`${token}\` | \`${tasksQueueName(token)}\` |`);

@@ -1,5 +1,6 @@
+import { longestLifeDays } from '../../topology/queue-kinds.ts';
 import { leastVisibilitySeconds } from '../../topology/visibility.ts';
-import type { DeadLetterMapping } from '../deployment.ts';
+import type { DeadLetterMapping, PayloadBucket } from '../deployment.ts';
 import type { DurableFunction, DurableStep } from '../durable-service.ts';
 import type { Problems } from './section.ts';
 
@@ -44,6 +45,18 @@ export function checkTogether(steps: readonly DurableStep[], problems: Problems)
   }
 }
 
+/** A stored body must exist for as long as a message can point to it. */
+export function checkRetention(bucket: PayloadBucket | undefined, steps: readonly DurableStep[], problems: Problems): void {
+  const step = steps.find(({ fifo }) => fifo);
+  const least = longestLifeDays({ fifo: true });
+  if (bucket?.owned !== true || step === undefined || bucket.retentionDays >= least) return;
+  problems.add(
+    'custom.durable.payloadBucket.retentionDays',
+    `expected at least ${least} with a FIFO step (${step.path}), got ${bucket.retentionDays}; ` +
+      'SQS keeps a FIFO message anew in its dead-letter queue, and its stored body would expire before it; remove it or raise it',
+  );
+}
+
 /** Throttled invocations use up receives: a function must be allowed all that its mappings may ask of it together. */
 export function checkConcurrency(
   steps: readonly DurableStep[],
@@ -73,7 +86,7 @@ export function checkConcurrency(
 
 function sharedQueue(step: DurableStep, other: DurableStep): string {
   if (step.name === other.name && step.partition === other.partition) {
-    return `expected each step once, got "${step.name}" at ${other.path} too; both mappings would take each other's tasks; remove one`;
+    return `expected each step once, got "${step.name}" at ${other.path} too; each mapping would receive the other's tasks; remove one`;
   }
   return `expected a queue of its own, got that of "${other.name}" (${other.path}): both have the routing token "${step.token}"; rename one`;
 }

@@ -30,7 +30,7 @@ const ENV_OF_PLUGIN = [
 ];
 const ENV_OF_REPLAY = 'DURABLE_REPLAY';
 
-/** The functions of a serverless.yml. Nothing is checked yet: a function without durable events is none of our business. */
+/** The functions of a serverless.yml. Nothing is checked yet: a function without durable events may be anything. */
 export function readFunctions(functions: unknown, defaults: Defaults): FunctionEntry[] {
   return Object.entries(entriesOf(functions)).map(([functionKey, value]) => {
     const path = `functions.${functionKey}`;

@@ -4,7 +4,7 @@ import { isFifoQueue } from '../../topology/fifo-queues.ts';
 import { DEFAULT_PREFIX, effectivePrefix, resultsQueueName } from '../../topology/queue-names.ts';
 import type { AlarmSettings, KmsKey, PayloadBucket } from '../deployment.ts';
 import type { ResultsQueue } from '../durable-service.ts';
-import { SERVICE_FIELDS } from './schema.ts';
+import { DEFAULT_RETENTION_DAYS, SERVICE_FIELDS } from './schema.ts';
 import { entriesOf, type Problems, Section, shown } from './section.ts';
 
 export interface Settings {
@@ -86,10 +86,11 @@ function readKmsKey(section: Section): KmsKey | undefined {
 function readPayloadBucket(section: Section, problems: Problems): PayloadBucket | undefined {
   const given = section.section('payloadBucket');
   const keyPrefix = given?.text('keyPrefix') ?? DEFAULT_KEY_PREFIX;
-  if (given === undefined) return section.flag('payloadBucket') === true ? { owned: true, retentionDays: 30, keyPrefix } : undefined;
+  if (given === undefined)
+    return section.flag('payloadBucket') === true ? { owned: true, retentionDays: DEFAULT_RETENTION_DAYS, keyPrefix } : undefined;
   const name = given.text('name');
   const retentionDays = given.integer('retentionDays');
-  if (name === undefined) return { owned: true, retentionDays: retentionDays ?? 30, keyPrefix };
+  if (name === undefined) return { owned: true, retentionDays: retentionDays ?? DEFAULT_RETENTION_DAYS, keyPrefix };
   if (retentionDays !== undefined) {
     problems.add(
       `${given.path}.retentionDays`,

@@ -56,7 +56,7 @@ export function readDeadLetters(value: unknown, path: string, problems: Problems
   return {
     path,
     batchSize: section.integer('batchSize') ?? 10,
-    // Dead letters are rare and not urgent: they must not take the account's concurrency from the steps.
+    // Dead letters are rare and not urgent: they must not use up the concurrency that steps need.
     maximumConcurrency: section.integer('maximumConcurrency') ?? 2,
     enabled: section.flag('enabled') ?? true,
   };

@@ -1,5 +1,5 @@
 import { DEFAULT_KEY_PREFIX, KEY_PREFIX } from '../../payloads/payload-key.ts';
-import { LONGEST_LIFE_DAYS, SERVICE_QUEUES, STEP_QUEUES } from '../../topology/queue-kinds.ts';
+import { longestLifeDays, SERVICE_QUEUES, STEP_QUEUES } from '../../topology/queue-kinds.ts';
 import { MAX_VISIBILITY_SECONDS } from '../../topology/visibility.ts';
 
 /**
@@ -42,6 +42,9 @@ function object(fields: Fields): Kind {
 function arn(service: string): Kind {
   return { is: 'text', pattern: new RegExp(`^arn:[a-z-]+:${service}:.+`), words: `an ARN (arn:aws:${service}:…)` };
 }
+
+/** A day more than any message can need. */
+export const DEFAULT_RETENTION_DAYS = longestLifeDays({ fifo: true }) + 1;
 
 const BATCH_SIZE = integer(1, 10_000);
 const CONCURRENCY = integer(2, 1_000);
@@ -89,11 +92,11 @@ const ALARM_FIELDS: Fields = {
     accepts: [integer(60, STEP_QUEUES.tasks.retentionSeconds)],
   },
   deadLettersAgeSeconds: {
-    description: 'Age of the oldest dead letter that its handler should have taken. Default 900.',
+    description: 'Age of the oldest dead letter that its handler should have received. Default 900.',
     accepts: [integer(60, STEP_QUEUES['dead-letters'].retentionSeconds)],
   },
   resultsAgeSeconds: {
-    description: 'Age of the oldest result that the engine should have taken. Default 300.',
+    description: 'Age of the oldest result that the engine should have received. Default 300.',
     accepts: [integer(60, SERVICE_QUEUES.results.retentionSeconds)],
   },
   throttles: { description: 'Throttled invocations in five minutes that are too many. Default 1.', accepts: [integer(1, 1_000_000)] },
@@ -121,7 +124,7 @@ export const SERVICE_FIELDS: Fields = {
     description: 'true makes a KMS key for all queues; an ARN uses that key. Default: encrypted with the key of SQS.',
     accepts: [
       YES,
-      // IAM takes a right on an alias for a right on nothing.
+      // A right on an alias grants nothing: IAM compares the ARN of the key.
       { is: 'text', pattern: /^arn:[a-z-]+:kms:[^:]+:\d+:key\/.+/, words: 'the ARN of a key, not of an alias (arn:aws:kms:…:key/…)' },
     ],
   },
@@ -131,7 +134,10 @@ export const SERVICE_FIELDS: Fields = {
     accepts: [
       YES,
       object({
-        name: { description: 'Name of an existing bucket. Its objects must live 29 days.', accepts: [NAME] },
+        name: {
+          description: `Name of an existing bucket. Its objects must live ${DEFAULT_RETENTION_DAYS} days, or 29 without FIFO steps.`,
+          accepts: [NAME],
+        },
         keyPrefix: {
           description: `Beginning of the keys of stored bodies, the keyPrefix of s3PayloadStore; rights cover nothing else. Default ${DEFAULT_KEY_PREFIX}.`,
           accepts: [
@@ -143,7 +149,10 @@ export const SERVICE_FIELDS: Fields = {
             },
           ],
         },
-        retentionDays: { description: 'Days before an object expires. Default 30.', accepts: [integer(LONGEST_LIFE_DAYS, 3_650)] },
+        retentionDays: {
+          description: `Days before an object expires. Default ${DEFAULT_RETENTION_DAYS}.`,
+          accepts: [integer(longestLifeDays({ fifo: false }), 3_650)],
+        },
       }),
     ],
   },

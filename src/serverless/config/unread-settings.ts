@@ -28,8 +28,8 @@ export function usesDurableSteps({ custom, functions }: UnvalidatedService): boo
 }
 
 /**
- * What a serverless.yml says of durable steps and nobody would read: the deploy tool takes no notice of it, or refuses the file in words
- * that do not name the mistake.
+ * Settings for durable steps that nothing would read: the deploy tool ignores them, or refuses the file with a message that does not name
+ * the mistake.
  *
  * @returns one line per mistake: its path, what was expected, what was got, and what to do
  */
@@ -42,7 +42,7 @@ export function unreadSettings(service: UnvalidatedService): string[] {
   ];
 }
 
-/** The plugin takes over where the bundler has built, and hooks of one event run in the order of the list. */
+/** The plugin needs what the bundler has built, and hooks of the same event run in the order of the list. */
 function pluginOrder(given: unknown): string[] {
   const modules: unknown = Array.isArray(given) ? given : entriesOf(given)['modules'];
   const plugins: readonly unknown[] = Array.isArray(modules) ? modules : [];
@@ -93,7 +93,7 @@ function eventKeys(path: string, event: Readonly<Record<string, unknown>>): stri
   });
 }
 
-/** The deploy tool takes a list of objects for one object; it has not merged them yet. */
+/** A list of objects counts as one object; the deploy tool merges it later. */
 function merged(functions: unknown): Readonly<Record<string, unknown>> {
   return Array.isArray(functions) ? Object.assign({}, ...functions.map(entriesOf)) : entriesOf(functions);
 }

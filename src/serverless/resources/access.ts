@@ -51,7 +51,7 @@ export function enginePolicy(deployment: DurableDeployment): Resources {
     [ENGINE_POLICY]: {
       Type: 'AWS::IAM::ManagedPolicy',
       Properties: {
-        Description: `Engine of ${deployment.prefix}: sends tasks and takes results`,
+        Description: `Engine of ${deployment.prefix}: sends tasks and receives results`,
         PolicyDocument: policyDocument(statements),
       },
     },

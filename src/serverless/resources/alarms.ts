@@ -56,7 +56,7 @@ function stepAlarms(step: DurableStep, { deadLetters }: DurableDeployment, setti
         ? alarm({ description: `${name} has dead letters`, metric: 'ApproximateNumberOfMessagesVisible', of: dead, threshold: 1 }, settings)
         : alarm(
             {
-              description: `Dead letters of ${name} are not taken by ${deadLetters.functionKey}`,
+              description: `Dead letters of ${name} wait: ${deadLetters.functionKey} does not receive them`,
               metric: 'ApproximateAgeOfOldestMessage',
               of: dead,
               threshold: settings.deadLettersAgeSeconds,
@@ -99,7 +99,7 @@ function resultsAlarms({ resultsQueue, prefix }: DurableDeployment, settings: Al
   return {
     [RESULTS_AGE_ALARM]: alarm(
       {
-        description: `Results of ${prefix} wait: no engine takes them`,
+        description: `Results of ${prefix} wait: no engine receives them`,
         metric: 'ApproximateAgeOfOldestMessage',
         of: attribute(RESULTS_QUEUE, 'QueueName'),
         threshold: settings.resultsAgeSeconds,
@@ -108,7 +108,7 @@ function resultsAlarms({ resultsQueue, prefix }: DurableDeployment, settings: Al
     ),
     [RESULTS_DEAD_LETTERS_ALARM]: alarm(
       {
-        description: `Results of ${prefix} that the engine could not take`,
+        description: `${prefix} has results that the engine could not process`,
         metric: 'ApproximateNumberOfMessagesVisible',
         of: attribute(RESULTS_DEAD_LETTER_QUEUE, 'QueueName'),
         threshold: 1,
@@ -133,7 +133,7 @@ function alarm({ description, metric, of, threshold }: Alarm, { snsTopicArn }: A
       EvaluationPeriods: 1,
       Threshold: threshold,
       ComparisonOperator: 'GreaterThanOrEqualToThreshold',
-      // A queue that nobody uses has no metrics.
+      // An idle queue has no metrics.
       TreatMissingData: 'notBreaching',
       ...actions,
     },

@@ -8,7 +8,7 @@ type Encrypted = Pick<DurableDeployment, 'kmsKey' | 'payloadBucket'>;
 export function keyResources({ kmsKey, prefix }: Pick<DurableDeployment, 'kmsKey' | 'prefix'>): Resources {
   if (kmsKey?.owned !== true) return {};
   const account = sub(`arn:\${AWS::Partition}:iam::\${AWS::AccountId}:root`);
-  // A key policy speaks of its own key only: `*` is this key. It lets the account's IAM policies decide.
+  // In a key policy `*` means this key. The statement lets the account's IAM policies decide.
   const administration = { Effect: 'Allow', Principal: { AWS: account }, Action: 'kms:*', Resource: '*' };
   return {
     [KMS_KEY]: {
@@ -29,15 +29,15 @@ export function keyArn({ kmsKey }: Pick<DurableDeployment, 'kmsKey'>): Value | u
 }
 
 /**
- * What whoever sends to or receives from an encrypted queue needs of its key, and of the bucket's: by way of SQS and S3 only. Nobody has to
- * call KMS itself, and whoever did could decrypt anything that was ever encrypted with the key.
+ * The rights on the key that senders and receivers need, through SQS and S3 only: no function and no engine calls KMS itself, and one that
+ * could would decrypt whatever the key has ever encrypted.
  * @see https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
  */
 export function keyStatements(deployment: Encrypted): readonly Statement[] {
   const key = keyArn(deployment);
   if (key === undefined) return [];
   const services = deployment.payloadBucket === undefined ? ['sqs'] : ['sqs', 's3'];
-  // The domain behind the region differs by partition. KMS writes the whole value, so a wildcard lets nobody else in.
+  // The domain after the region depends on the partition. KMS sets this value itself, so the wildcard admits nobody else.
   const viaService = services.map((service) => sub(`${service}.\${AWS::Region}.*`));
   return allow(['kms:Decrypt', 'kms:GenerateDataKey'], [key], { StringLike: { 'kms:ViaService': viaService } });
 }

@@ -27,7 +27,7 @@ export function policySizeProblem({ Resources }: Template): string | undefined {
   if (length > MAX_MANAGED_POLICY_LENGTH) {
     return (
       `resources: expected at most ${MAX_MANAGED_POLICY_LENGTH} characters in the managed policy of the engine (IAM's limit), got about ${length}; ` +
-      'move steps to another service that shares the results queue, or take a shorter custom.durable.prefix'
+      'move steps to another service that shares the results queue, or choose a shorter custom.durable.prefix'
     );
   }
   return undefined;

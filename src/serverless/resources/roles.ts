@@ -15,7 +15,7 @@ import {
 } from './cloudformation.ts';
 import { functionLogicalId } from './logical-ids.ts';
 
-/** What a role that we make takes over from the service, so that it is no poorer than the one serverless makes. */
+/** Settings of the service that a role of ours adopts, so that it grants no less than the role that serverless would make. */
 export interface RoleContext {
   readonly functionName: string;
   /** What the function reads by plain `sqs` events. */
@@ -106,7 +106,7 @@ function madeRole(statements: readonly Statement[], context: RoleContext): Resou
 /** Inline policies of a role are told apart by name, and one role may serve several stages, regions and services: the stack's own id is in it. */
 function policyOn(role: Value, { functionKey }: DurableFunction, statements: readonly Statement[]): Resource {
   const stack: Value = { 'Fn::Select': [2, { 'Fn::Split': ['/', ref('AWS::StackId')] }] };
-  // IAM allows 128 characters, of which the stack's id takes 36.
+  // IAM allows 128 characters; the id of the stack has 36.
   const PolicyName: Value = { 'Fn::Join': ['-', ['durable', functionKey.slice(0, 80), stack]] };
   return { Type: 'AWS::IAM::Policy', Properties: { PolicyName, Roles: [role], PolicyDocument: policyDocument(statements) } };
 }

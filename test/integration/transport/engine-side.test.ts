@@ -153,6 +153,22 @@ describe('results', () => {
   });
 });
 
+describe('one transport', () => {
+  it('serves two engines in turn, with its own connections', async () => {
+    const { transport } = local.transport();
+    for (const turn of ['first', 'second']) {
+      const engine = new WorkflowEngine({ store: new InMemoryStateStore(), transport });
+      transport.attach(engine);
+      transport.handle('who', () => turn);
+      engine.register('workflow', '1', async (ctx) => [await ctx.step('who', null), await ctx.step('who', null)]);
+      await engine.start('workflow', {}, turn);
+      const { status, output } = await engine.waitForRun(turn, { until: 'terminal', timeoutMs: 30_000 });
+      expect({ status, output }).toEqual({ status: 'completed', output: [turn, turn] });
+      await transport.close();
+    }
+  });
+});
+
 describe('two transports on one account', () => {
   it.each<[string, SqsTransportOptions, SqsTransportOptions]>([
     ['prefixes', { prefix: `one-${unique}` }, { prefix: `two-${unique}` }],

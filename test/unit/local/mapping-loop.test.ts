@@ -334,6 +334,29 @@ describe('a window', () => {
 });
 
 describe('trouble with SQS', () => {
+  it('a queue that answers at once that it is empty is asked once a second, within a window too', async () => {
+    const idle: number[] = [];
+    const { queue } = start({}, idle);
+    for (let receives = 0; receives < 9; receives += 1) {
+      await settled();
+      queue.poll().answer();
+    }
+    await settled();
+    expect(idle.slice(0, 3)).toEqual([25, 50, 100]);
+    expect(idle.at(-1)).toBeGreaterThan(900);
+
+    const inWindow: number[] = [];
+    const gathering = start({ batchSize: 100, batchWindowSeconds: 60 }, inWindow);
+    await settled();
+    gathering.queue.poll().answer(...messages(7));
+    for (let receives = 0; receives < 4; receives += 1) {
+      await settled();
+      gathering.queue.poll().answer();
+    }
+    await settled();
+    expect(inWindow.slice(1, 4)).toEqual([25, 50, 100]);
+  });
+
   it('receives that fail back off up to 5 s, and start anew after a success', async () => {
     const sleeps: number[] = [];
     const { queue, logger } = start({}, sleeps);

@@ -136,6 +136,11 @@ describe('a mistake in serverless.yml is refused with its path, what was expecte
       'custom.durable.payloadBucket.keyPrefix: expected a beginning of S3 keys',
     ],
     [
+      'objects that expire before the dead letters of a FIFO step',
+      { durable: { payloadBucket: { retentionDays: 31 } }, step: { name: 'a', fifo: true } },
+      'custom.durable.payloadBucket.retentionDays: expected at least 32 with a FIFO step (functions.charge.events[0].durableStep), got 31',
+    ],
+    [
       'a lifecycle for a bucket that is not ours',
       { durable: { payloadBucket: { name: 'b', retentionDays: 30 } }, step: 'a' },
       'custom.durable.payloadBucket.retentionDays: expected nothing beside name',
@@ -227,7 +232,7 @@ describe('a mistake in serverless.yml is refused with its path, what was expecte
     [
       'a step declared on two functions',
       { functions: { charge: functionWith({ durableStep: 'pay' }), other: functionWith({ durableStep: { name: 'pay', fifo: true } }) } },
-      `functions.other.events[0].durableStep: expected each step once, got "pay" at functions.charge.events[0].durableStep too; both mappings would take each other's tasks; remove one`,
+      `functions.other.events[0].durableStep: expected each step once, got "pay" at functions.charge.events[0].durableStep too; each mapping would receive the other's tasks; remove one`,
     ],
     [
       'a runtime that is too old',

@@ -112,9 +112,43 @@ describe('receiving', () => {
     const { handed, open, answer, start } = setUp();
     await start();
     await answer(0);
-    await answer(0);
     expect(handed).toEqual([]);
     expect(open).toHaveLength(1);
+  });
+
+  it('asks a queue that answers at once that it is empty once a second, and at full speed when messages come', async () => {
+    const { timing, open, answer, start } = setUp();
+    await start();
+    for (let receives = 0; receives < 12; receives += 1) {
+      await answer(0);
+      await timing.advance(timing.slept.at(-1) ?? 0);
+    }
+    expect(timing.slept).toEqual([25, 50, 100, 200, 400, 800, 1_000, 1_000, 1_000, 1_000, 1_000]);
+    await answer(1);
+    await answer(0);
+    expect(timing.slept).toHaveLength(11);
+    expect(open).toHaveLength(1);
+  });
+
+  it('asks again at once after a long poll that brought nothing', async () => {
+    const { timing, open, answer, start } = setUp();
+    await start();
+    for (let receives = 0; receives < 3; receives += 1) {
+      await timing.advance(20_000);
+      await answer(0);
+    }
+    expect(timing.slept).toEqual([]);
+    expect(open).toHaveLength(1);
+  });
+
+  it('stops while it pauses', async () => {
+    const { poller, timing, answer, start } = setUp();
+    await start();
+    await answer(0);
+    await answer(0);
+    expect(timing.sleeping).toBe(1);
+    await poller.stop();
+    expect(timing.sleeping).toBe(0);
   });
 
   it('has one receiver however often it is started', async () => {
@@ -190,7 +224,7 @@ describe('growing and shrinking', () => {
   });
 
   it('drops a receiver for each empty receive, but never the last', async () => {
-    const { open, answer, start } = setUp();
+    const { timing, open, answer, start } = setUp();
     await start();
     await answer(10);
     await answer(10);
@@ -199,6 +233,7 @@ describe('growing and shrinking', () => {
     await answer(0);
     expect(open).toHaveLength(1);
     await answer(0);
+    await timing.advance(25);
     expect(open).toHaveLength(1);
   });
 

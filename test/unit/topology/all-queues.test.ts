@@ -10,7 +10,7 @@ import { queuePlan } from '../../../src/serverless/queue-plan.ts';
 import { readDurableService } from '../../../src/serverless/read-service.ts';
 import { queueResources } from '../../../src/serverless/resources/queues.ts';
 import { QueueDirectory } from '../../../src/sqs/queue-directory.ts';
-import { kindOfQueueName, QUEUES, type QueueKind } from '../../../src/topology/queue-kinds.ts';
+import { kindOfQueueName, longestLifeDays, QUEUES, type QueueKind } from '../../../src/topology/queue-kinds.ts';
 import { tasksQueueName } from '../../../src/topology/queue-names.ts';
 import { functionWith, serviceOf } from '../serverless/services.ts';
 
@@ -256,6 +256,11 @@ describe('doctor', () => {
       ]);
     },
   );
+});
+
+it('a stored body is needed for as long as dead letters and parked messages are kept, on FIFO queues for the tasks’ days too', () => {
+  expect(longestLifeDays({ fifo: false })).toBe(28);
+  expect(longestLifeDays({ fifo: true })).toBe(32);
 });
 
 describe('a service that says more', () => {

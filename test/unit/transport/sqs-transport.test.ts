@@ -18,6 +18,7 @@ import { settle } from '../../support/fake-timing.ts';
 import { taskFor } from '../../support/sqs-records.ts';
 import { ended } from './ended.ts';
 import { definite, FakeSqs, pass, transient } from './fake-sqs.ts';
+import { MemoryPayloads } from './memory-payloads.ts';
 import { toleratingUnhandledRejections } from './unhandled-rejections.ts';
 
 const TASKS = 'durable-tasks-step';
@@ -236,11 +237,10 @@ describe('start', () => {
     expect(sqs.messages(RESULTS)).toHaveLength(1);
   });
 
-  it('start and handle do nothing once the transport is closed', async () => {
+  it('does nothing once the transport is closed', async () => {
     const { sqs, transport } = withHandler();
     await ended(transport.close());
     transport.start();
-    transport.handle('step', () => 1);
     await pass(60_000);
     expect(sqs.calls).toEqual([]);
   });
@@ -293,7 +293,10 @@ describe('one engine', () => {
   it('per transport: a second onResult is refused', () => {
     const { transport } = withHandler();
     expect(() => transport.onResult(async () => undefined)).toThrow(
-      new ConfigurationError('SqsTransport.onResult: expected one engine per transport, got a second one; make a transport for each'),
+      new ConfigurationError(
+        'SqsTransport.onResult: expected one engine at a time, got a second one. Close the transport before the next engine is made (in a test of a ' +
+          'NestJS app: await app.close()), or make a transport for each engine.',
+      ),
     );
   });
 
@@ -606,6 +609,110 @@ describe('close', () => {
     await expect(dispatched).resolves.toBeUndefined();
   });
 
+  describe('dispatches that have not reached the sender', () => {
+    /** A transport whose dispatch stands still until `go`. */
+    const standingStill: [string, (sqs: FakeSqs, until: Promise<void>) => SqsTransportOptions][] = [
+      [
+        'throttled',
+        (sqs, until) => {
+          let isThrottled = true;
+          void until.then(() => {
+            isThrottled = false;
+          });
+          sqs.fault = (operation) => (operation === 'send' && isThrottled ? transient('RequestThrottled') : undefined);
+          return {};
+        },
+      ],
+      [
+        'queue being looked up',
+        (_sqs, until) => ({
+          taskQueueUrl: async () => {
+            await until;
+            return FakeSqs.url(TASKS);
+          },
+        }),
+      ],
+      [
+        'body on its way into the payload store',
+        (_sqs, until) => {
+          const payloadStore = new MemoryPayloads();
+          const put = payloadStore.put.bind(payloadStore);
+          payloadStore.put = async (...args) => {
+            await until;
+            return put(...args);
+          };
+          return { payloadStore };
+        },
+      ],
+    ];
+
+    it.each(standingStill)('%s: are waited for', async (_why, standStill) => {
+      const go = deferred<void>();
+      const sqs = new FakeSqs(TASKS, RESULTS);
+      const { transport, logger } = setUp(standStill(sqs, go.promise), sqs);
+      const dispatched = transport.dispatch(taskFor({ input: 'x'.repeat(600) }));
+      await pass(1_000);
+      const closing = transport.close();
+      await pass(1_000);
+      expect([await stateOf(closing), sqs.messages(TASKS).length]).toEqual(['pending', 0]);
+      go.resolve();
+      await pass(5_000);
+      await closing;
+      expect(sqs.messages(TASKS)).toHaveLength(1);
+      await expect(dispatched).resolves.toBeUndefined();
+      expect(logger.lines.filter(({ message }) => message.startsWith('closed'))).toEqual([]);
+    });
+
+    it.each(standingStill)(
+      '%s: are given up when the time is over, and counted; they go on as long as the process',
+      async (_why, standStill) => {
+        const go = deferred<void>();
+        const sqs = new FakeSqs(TASKS, RESULTS);
+        const { transport, logger } = setUp(standStill(sqs, go.promise), sqs);
+        const dispatched = [0, 1].map((seq) => transport.dispatch(taskFor({ seq, input: 'x'.repeat(600) })));
+        await pass(100);
+        const closing = transport.close({ timeoutMs: 2_000 });
+        await pass(2_000);
+        await closing;
+        expect(logger.lines).toContainEqual({
+          level: 'warn',
+          message:
+            'closed before everything was finished: dispatches under way end with the process, messages in flight will be redelivered',
+          fields: { timeoutMs: 2_000, dispatches: 2 },
+        });
+        go.resolve();
+        await pass(10_000);
+        await Promise.all(dispatched);
+        expect(sqs.messages(TASKS)).toHaveLength(2);
+      },
+    );
+
+    it('begun while closing are waited for', async () => {
+      const { sqs, transport } = setUp();
+      sqs.fault = (operation) => (operation === 'send' && Date.now() < 1_003_000 ? transient() : undefined);
+      void transport.dispatch(taskFor({ seq: 0 }));
+      let sentAtClose = 0;
+      const closing = transport.close().then(() => {
+        sentAtClose = sqs.messages(TASKS).length;
+      });
+      await pass(1_000);
+      void transport.dispatch(taskFor({ seq: 1 }));
+      await pass(10_000);
+      await closing;
+      expect(sentAtClose).toBe(2);
+    });
+
+    it('that are refused do not hold up close', async () => {
+      const { sqs, transport } = setUp();
+      sqs.fault = (operation) => (operation === 'send' ? definite() : undefined);
+      const dispatched = transport.dispatch(taskFor());
+      const closing = transport.close();
+      await expect(dispatched).rejects.toThrow('AccessDenied');
+      await pass();
+      await closing;
+    });
+  });
+
   it.each([
     [undefined, 30_000],
     [{ timeoutMs: 2_000 }, 2_000],
@@ -626,8 +733,8 @@ describe('close', () => {
     expect(closedAt - startedAt).toBeLessThanOrEqual(boundMs + 1);
     expect(logger.lines).toContainEqual({
       level: 'warn',
-      message: 'closed before everything was finished; what was not will be redelivered',
-      fields: { timeoutMs: boundMs },
+      message: 'closed before everything was finished: dispatches under way end with the process, messages in flight will be redelivered',
+      fields: { timeoutMs: boundMs, dispatches: 0 },
     });
     await pass(120_000);
     for (const queue of [RESULTS, TASKS]) expect(sqs.messages(queue)[0]?.visibleAt).toBeLessThan(Date.now());
@@ -668,6 +775,112 @@ describe('close', () => {
     const { transport } = setUp({ client }, sqs);
     await ended(transport.close());
     expect(destroy).not.toHaveBeenCalled();
+  });
+});
+
+describe('a transport that was closed', () => {
+  const QUEUES = ['durable-tasks-a', RESULTS] as const;
+
+  /** An engine on the transport, with a workflow of one step. */
+  function engineOn(transport: SqsTransport) {
+    const engine = new WorkflowEngine({ store: new InMemoryStateStore(), transport });
+    transport.attach(engine);
+    engine.register('workflow', '1', async (ctx) => ctx.step('a', 1));
+    return engine;
+  }
+
+  /** Answers the tasks that are there, as their worker. */
+  function answer(sqs: FakeSqs) {
+    for (const { body } of sqs.messages('durable-tasks-a')) {
+      const { runId, seq, stepId }: RemoteTask = JSON.parse(body);
+      sqs.put(RESULTS, { runId, seq, stepId, status: 'completed', output: runId });
+    }
+    sqs.removeQueue('durable-tasks-a');
+    sqs.addQueue('durable-tasks-a');
+  }
+
+  it.each<[string, SqsTransportOptions]>([
+    ['receives by itself', {}],
+    ['receives from start() on', { autoStart: false }],
+  ])('serves the next engine, and %s', async (_how, options) => {
+    const sqs = new FakeSqs(...QUEUES);
+    const { transport } = setUp(options, sqs);
+    for (const name of ['first', 'second', 'third']) {
+      const engine = engineOn(transport);
+      await pass();
+      expect(sqs.callsOf('receive')).toHaveLength(options.autoStart === false ? 0 : 1);
+      transport.start();
+      await engine.start('workflow', {}, name);
+      await pass();
+      answer(sqs);
+      await pass(1_000);
+      expect(await engine.getRun(name)).toMatchObject({ status: 'completed', output: name });
+      await ended(transport.close());
+      sqs.calls.splice(0);
+    }
+    expect(sqs.messages(RESULTS)).toEqual([]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('is closed anew for the next engine', async () => {
+    const { transport } = setUp({}, new FakeSqs(...QUEUES));
+    engineOn(transport);
+    const first = transport.close();
+    await ended(first);
+    engineOn(transport);
+    const second = transport.close();
+    expect(second).not.toBe(first);
+    await ended(second);
+  });
+
+  it('serves the next engine, too, while it still waits for the last turn of the one before', async () => {
+    const sqs = new FakeSqs(RESULTS);
+    const { transport } = setUp({}, sqs);
+    const turn = deferred<void>();
+    transport.onResult(() => turn.promise);
+    sqs.put(RESULTS, resultOf(0));
+    await pass();
+    const closing = transport.close();
+    await pass(1_000);
+    const handled: string[] = [];
+    transport.onResult(async ({ stepId }) => void handled.push(stepId));
+    sqs.put(RESULTS, resultOf(1));
+    await pass(1_000);
+    expect([handled, await stateOf(closing)]).toEqual([['run:1'], 'pending']);
+    turn.resolve();
+    await pass(1_000);
+    await closing;
+    sqs.put(RESULTS, resultOf(2));
+    await pass(1_000);
+    expect(handled).toEqual(['run:1', 'run:2']);
+    await ended(transport.close());
+  });
+
+  it('has nothing left of the steps that it served', async () => {
+    const sqs = new FakeSqs(TASKS, 'durable-tasks-other', RESULTS);
+    const { transport } = setUp({}, sqs);
+    transport.handle('step', () => 'first');
+    transport.handle('other', () => 'first');
+    await pass();
+    await ended(transport.close());
+    transport.handle('step', () => 'second');
+    sqs.put(TASKS, taskFor());
+    sqs.put('durable-tasks-other', taskFor({ name: 'other' }));
+    await pass(1_000);
+    expect(sqs.bodies(RESULTS)).toEqual([expect.objectContaining({ output: 'second' })]);
+    expect(sqs.messages('durable-tasks-other')).toHaveLength(1);
+    await ended(transport.close());
+  });
+
+  it('is attached to nothing until it is attached again', async () => {
+    const { transport } = setUp();
+    const [first, second] = [fakeEngine(), fakeEngine()];
+    transport.attach(first);
+    await ended(transport.close());
+    transport.attach(second);
+    expect([first.listeners.size, second.listeners.size]).toEqual([0, 1]);
+    await ended(transport.close());
+    expect(second.listeners.size).toBe(0);
   });
 });
 

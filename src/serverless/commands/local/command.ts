@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LocalSqs, startServer } from '../../../local/embedded-sqs.ts';
 import type { PlannedQueue } from '../../../topology/planned-queues.ts';
+import { MAX_VISIBILITY_SECONDS } from '../../../topology/visibility.ts';
 import type { DurableDeployment } from '../../deployment.ts';
 import { queuePlan } from '../../queue-plan.ts';
 import type { Command } from '../command.ts';
@@ -82,7 +83,7 @@ function announceEndpoint(file: string, endpoint: string, report: LocalReport): 
 
 /** The queues as deployed, but for what the options say of the steps' queues. */
 function localPlan({ options }: CommandContext, service: DurableDeployment): PlannedQueue[] {
-  const visibilityTimeoutSeconds = integerOption(options, 'visibility-timeout', 0, 43_200);
+  const visibilityTimeoutSeconds = integerOption(options, 'visibility-timeout', 0, MAX_VISIBILITY_SECONDS);
   const maxReceiveCount = integerOption(options, 'max-receive-count', 1, 1_000);
   return queuePlan(service).map((queue) => ({
     ...queue,
