@@ -139,9 +139,9 @@ export class PayloadStoreError extends DurableSqsError {
   readonly code = 'payload_store';
   /**
    * `missing`: no such object. `denied`: these credentials lack the right. `unavailable`: no answer, or a transient failure.
-   * `not_configured`: no `payloadStore`.
+   * `not_configured`: no `payloadStore`. `too_large`: the object is larger than a stored body may be.
    */
-  readonly reason: 'missing' | 'denied' | 'unavailable' | 'not_configured';
+  readonly reason: 'missing' | 'denied' | 'unavailable' | 'not_configured' | 'too_large';
   /** True where the same request may succeed later. */
   readonly transient: boolean;
 

@@ -4,6 +4,9 @@ import { messageBytes } from '../wire/limits.ts';
 import type { PayloadStore, PayloadSubject } from './payload-store.ts';
 import { decodePointer, encodePointer, pointerAttributes } from './pointer.ts';
 
+/** Most bytes of a stored body: whoever writes or reads it holds all of it in memory. */
+export const MAX_STORED_BYTES = 64 * 1_048_576;
+
 /**
  * The message as it is sent: itself while it is small or there is no store, else a pointer to its stored body.
  * @throws PayloadStoreError
@@ -13,7 +16,15 @@ export async function storeLargeBody(
   about: PayloadSubject,
   store: PayloadStore | undefined,
 ): Promise<OutgoingMessage> {
-  if (store === undefined || messageBytes(message.body, message.attributes) <= store.thresholdBytes) return message;
+  if (store === undefined) return message;
+  const bytes = messageBytes(message.body, message.attributes);
+  if (bytes <= store.thresholdBytes) return message;
+  if (bytes > MAX_STORED_BYTES) {
+    throw new PayloadStoreError(
+      'too_large',
+      `the ${about.kind} of step ${about.stepId} is ${bytes} bytes, a stored body has ${MAX_STORED_BYTES} at most: pass a reference to the data`,
+    );
+  }
   const pointer = await store.put(message.body, about);
   const attributes = { ...message.attributes, ...pointerAttributes(Buffer.byteLength(message.body)) };
   return { ...message, body: encodePointer(pointer), attributes };

@@ -1,7 +1,10 @@
 import { ConfigurationError } from '../errors.ts';
 
 /** What is used of the optional package `@aws-sdk/client-s3`. */
-export type S3Module = Pick<typeof import('@aws-sdk/client-s3'), 'S3Client' | 'GetObjectCommand' | 'PutObjectCommand'>;
+export type S3Module = Pick<
+  typeof import('@aws-sdk/client-s3'),
+  'S3Client' | 'S3ServiceException' | 'GetObjectCommand' | 'PutObjectCommand'
+>;
 
 /**
  * Loads the S3 client, which is an optional dependency.

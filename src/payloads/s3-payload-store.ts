@@ -5,13 +5,18 @@ import { ConfigurationError } from '../errors.ts';
 import { checkOptions, is, type OptionRule } from '../options.ts';
 import { MAX_MESSAGE_BYTES } from '../wire/limits.ts';
 import { DEFAULT_KEY_PREFIX, KEY_PREFIX, payloadKey } from './payload-key.ts';
-import type { PayloadStore } from './payload-store.ts';
+import type { PayloadPointer, PayloadStore } from './payload-store.ts';
 import { loadS3, type S3Module } from './s3-module.ts';
 import { S3_CALL_TIMEOUT_MS, s3Api } from './s3-objects.ts';
 
 export interface S3PayloadStoreOptions {
   /** Name of the bucket that bodies are written to. @default the environment variable DURABLE_PAYLOAD_BUCKET */
   readonly bucket?: string | undefined;
+  /**
+   * AWS account that owns the bucket. S3 then refuses to read or write a bucket of that name which is somebody else's.
+   * @default the environment variable DURABLE_PAYLOAD_BUCKET_OWNER
+   */
+  readonly bucketOwner?: string | undefined;
   /**
    * Beginning of the keys of the objects; what a lifecycle rule and an IAM policy can name.
    * @default the environment variable DURABLE_PAYLOAD_KEY_PREFIX, else 'durable/'
@@ -43,6 +48,7 @@ export interface S3ClientSettings
 
 const OWNER = 's3PayloadStore';
 const BUCKET_VARIABLE = 'DURABLE_PAYLOAD_BUCKET';
+const BUCKET_OWNER_VARIABLE = 'DURABLE_PAYLOAD_BUCKET_OWNER';
 const KEY_PREFIX_VARIABLE = 'DURABLE_PAYLOAD_KEY_PREFIX';
 const DEFAULT_THRESHOLD_BYTES = 262_144;
 
@@ -51,6 +57,7 @@ const BUCKET_NAME = /^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|arn:[a-z0-9-]+:s3[A-Za-z
 
 const RULES: Readonly<Record<keyof S3PayloadStoreOptions, OptionRule>> = {
   bucket: { expected: 'the name of an S3 bucket', accepts: isBucketName },
+  bucketOwner: { expected: 'the id of an AWS account, twelve digits', accepts: isAccountId },
   keyPrefix: {
     expected:
       "a beginning of S3 keys such as 'durable/': at most 256 of A-Z a-z 0-9 ! _ . * ' ( ) / -, no slash in front, no segment . or ..",
@@ -76,7 +83,10 @@ export function s3PayloadStore(options: S3PayloadStoreOptions = {}): PayloadStor
     throw new ConfigurationError(`${OWNER}: expected client or clientConfig, got both; a client already has its configuration`);
   }
   const bucket = options.bucket ?? bucketOfEnvironment(process.env);
-  const keyPrefix = options.keyPrefix ?? keyPrefixOfEnvironment(process.env);
+  const bucketOwner = options.bucketOwner ?? optionOfEnvironment('bucketOwner', BUCKET_OWNER_VARIABLE, process.env);
+  const keyPrefix = options.keyPrefix ?? optionOfEnvironment('keyPrefix', KEY_PREFIX_VARIABLE, process.env) ?? DEFAULT_KEY_PREFIX;
+  /** A pointer of another program may name another bucket, whose owner is not known. */
+  const objectOf = (pointer: PayloadPointer) => (pointer.bucket === bucket ? { ...pointer, bucketOwner } : pointer);
 
   let opened: ReturnType<typeof open> | undefined;
   const open = async () => {
@@ -91,11 +101,11 @@ export function s3PayloadStore(options: S3PayloadStoreOptions = {}): PayloadStor
     thresholdBytes,
     async put(body, about) {
       const pointer = { bucket, key: payloadKey(about, randomUUID(), keyPrefix) };
-      await (await api()).write(pointer, body);
+      await (await api()).write(objectOf(pointer), body);
       return pointer;
     },
     async get(pointer) {
-      return (await api()).read(pointer);
+      return (await api()).read(objectOf(pointer));
     },
   };
 }
@@ -117,11 +127,16 @@ function bucketOfEnvironment(env: NodeJS.ProcessEnv): string {
   );
 }
 
-function keyPrefixOfEnvironment(env: NodeJS.ProcessEnv): string {
-  const keyPrefix = env[KEY_PREFIX_VARIABLE] || DEFAULT_KEY_PREFIX;
-  const { expected, accepts } = RULES.keyPrefix;
-  if (accepts(keyPrefix)) return keyPrefix;
-  throw new ConfigurationError(`${OWNER}: expected ${KEY_PREFIX_VARIABLE} to be ${expected}, got ${JSON.stringify(keyPrefix)}`);
+/** An option as an environment variable gives it; an empty one gives nothing. */
+function optionOfEnvironment(option: keyof typeof RULES, variable: string, env: NodeJS.ProcessEnv): string | undefined {
+  const value = env[variable] || undefined;
+  const { expected, accepts } = RULES[option];
+  if (value === undefined || accepts(value)) return value;
+  throw new ConfigurationError(`${OWNER}: expected ${variable} to be ${expected}, got ${JSON.stringify(value)}`);
+}
+
+function isAccountId(value: unknown): boolean {
+  return typeof value === 'string' && /^\d{12}$/.test(value);
 }
 
 function isBucketName(value: unknown): value is string {

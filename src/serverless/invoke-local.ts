@@ -31,7 +31,9 @@ export function replayEnvironment(
   const plain: Readonly<Record<string, Value>> = {
     // `.invalid` never resolves: not even a handler that ignores DURABLE_REPLAY can send there.
     DURABLE_RESULTS_QUEUE_URL: `https://sqs.invalid/000000000000/${deployment.resultsQueue.name}`,
-    ...(deployment.payloadBucket?.owned === true ? { DURABLE_PAYLOAD_BUCKET: 'payload-bucket-unknown-offline' } : {}),
+    ...(deployment.payloadBucket?.owned === true
+      ? { DURABLE_PAYLOAD_BUCKET: 'payload-bucket-unknown-offline', DURABLE_PAYLOAD_BUCKET_OWNER: '' }
+      : {}),
   };
   const variables: Record<string, Value> = {
     ...workerEnvironment(deployment),
@@ -42,6 +44,8 @@ export function replayEnvironment(
     const given = env[name];
     if (given !== undefined && given !== '') variables[name] = given;
   }
+  // The bucket of the shell may be on this machine.
+  if (env['DURABLE_PAYLOAD_BUCKET']) delete variables['DURABLE_PAYLOAD_BUCKET_OWNER'];
   return variables;
 }
 

@@ -87,6 +87,7 @@ describe('a service that uses every option', () => {
         DURABLE_PREFIX: 'shop-blue',
         DURABLE_RESULTS_QUEUE_URL: { Ref: 'DurableResultsQueue' },
         DURABLE_PAYLOAD_BUCKET: { Ref: 'DurablePayloadBucket' },
+        DURABLE_PAYLOAD_BUCKET_OWNER: { Ref: 'AWS::AccountId' },
       },
     });
     expect(resourceOf(template, 'UnrelatedLambdaFunction').Properties['Environment']).toEqual({

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PayloadStoreError } from '../../../src/errors.ts';
-import { readBody, storeLargeBody } from '../../../src/payloads/message-body.ts';
+import { MAX_STORED_BYTES, readBody, storeLargeBody } from '../../../src/payloads/message-body.ts';
 import type { PayloadPointer, PayloadStore } from '../../../src/payloads/payload-store.ts';
 import { decodePointer, encodePointer } from '../../../src/payloads/pointer.ts';
 
@@ -23,12 +23,21 @@ function memoryStore(thresholdBytes: number): PayloadStore & { readonly bodies: 
 }
 
 describe('a large body', () => {
-  it('is sent as a pointer in the format of the extended client, with the size as a Number', async () => {
+  it('becomes a pointer in the format of the extended client, with the size as a Number', async () => {
     const message = await storeLargeBody({ body: 'x'.repeat(11), attributes: { durable: '1' }, groupId: 'g' }, ABOUT, memoryStore(10));
     expect(message).toEqual({
       body: '["software.amazon.payloadoffloading.PayloadS3Pointer",{"s3BucketName":"b","s3Key":"run-1:0"}]',
       attributes: { durable: '1', ExtendedPayloadSize: { dataType: 'Number', value: '11' } },
       groupId: 'g',
+    });
+  });
+
+  it('is refused where a reader would refuse it, before it is stored', async () => {
+    const store = memoryStore(10);
+    const refused = storeLargeBody({ body: 'x'.repeat(MAX_STORED_BYTES + 1) }, ABOUT, store);
+    await expect(refused).rejects.toMatchObject({ name: 'PayloadStoreError', reason: 'too_large', transient: false });
+    expect(await storeLargeBody({ body: 'x'.repeat(MAX_STORED_BYTES) }, ABOUT, store)).toMatchObject({
+      body: expect.stringContaining('PayloadS3Pointer'),
     });
   });
 
@@ -59,7 +68,7 @@ describe('a large body', () => {
 });
 
 describe('a pointer', () => {
-  it('of the old Java client is read too', () => {
+  it('written by the old Java client is read too', () => {
     expect(decodePointer('["com.amazon.sqs.javamessaging.MessageS3Pointer",{"s3BucketName":"b","s3Key":"k"}]')).toEqual({
       bucket: 'b',
       key: 'k',
@@ -78,7 +87,7 @@ describe('a pointer', () => {
     expect(readBody(body, undefined)).toBe(body);
   });
 
-  it('is never thrown over by any text', () => {
+  it('decoding takes any text without throwing', () => {
     fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => decodePointer(text) === undefined));
   });
 });

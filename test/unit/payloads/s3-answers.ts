@@ -14,6 +14,8 @@ export interface S3Answer {
   /** @default 200 */
   readonly status?: number;
   readonly body?: string | Uint8Array | Readable;
+  /** @default those of S3 */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** A real S3 client of the AWS SDK whose requests end in `respond` instead of the network. */
@@ -27,9 +29,9 @@ export function s3Answering(respond: (request: S3Request) => S3Answer | Error): 
       requests.push(seen);
       const answer = respond(seen);
       if (answer instanceof Error) throw answer;
-      const { status = 200, body: content = '' } = answer;
+      const { status = 200, body: content = '', headers: sent = { etag: '"1"' } } = answer;
       const stream = content instanceof Readable ? content : Readable.from([Buffer.from(content)]);
-      return { response: { statusCode: status, headers: {}, body: stream } };
+      return { response: { statusCode: status, headers: sent, body: stream } };
     },
     updateHttpClientConfig: () => undefined,
     httpHandlerConfigs: () => ({}),

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { inspect } from 'node:util';
 import * as s3 from '@aws-sdk/client-s3';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -50,10 +51,77 @@ describe('a stored body', () => {
   });
 });
 
+describe('an object that is larger than a stored body may be', () => {
+  const chunk = Buffer.alloc(1 << 20, ' ');
+
+  /** As many MiB as somebody reads. */
+  function endless() {
+    const read = { chunks: 0 };
+    const body = new Readable({
+      read() {
+        read.chunks += 1;
+        this.push(chunk);
+      },
+    });
+    return { body, read };
+  }
+
+  it('is refused for good by its length, before it is read', async () => {
+    const { body, read } = endless();
+    const { client } = s3Answering(() => ({ body, headers: { 'content-length': String(64 * (1 << 20) + 1) } }));
+    const error = await s3PayloadStore({ bucket: 'bodies', client })
+      .get(POINTER)
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: 'PayloadStoreError', reason: 'too_large', transient: false });
+    expect(String(error)).toContain('object "k" of bucket "bodies" is larger than 67108864 bytes');
+    expect(read.chunks).toBeLessThan(3);
+    expect(body.destroyed).toBe(true);
+  });
+
+  it('is refused for good where its length is not known, or a lie', async () => {
+    for (const headers of [{}, { 'content-length': '7' }]) {
+      const { body, read } = endless();
+      const { client } = s3Answering(() => ({ body, headers }));
+      await expect(s3PayloadStore({ bucket: 'bodies', client }).get(POINTER)).rejects.toMatchObject({ reason: 'too_large' });
+      expect(read.chunks).toBeLessThan(70);
+      expect(body.destroyed).toBe(true);
+    }
+  });
+
+  it('is read up to the limit', async () => {
+    const { client } = s3Answering(() => ({ body: Readable.from(Array.from({ length: 64 }, () => chunk)) }));
+    expect(await s3PayloadStore({ bucket: 'bodies', client }).get(POINTER)).toHaveLength(64 * (1 << 20));
+  });
+});
+
+describe('the owner of the bucket', () => {
+  it('is said to S3 where it is known, for that bucket only', async () => {
+    vi.stubEnv('DURABLE_PAYLOAD_BUCKET_OWNER', '210987654321');
+    const { client, requests } = s3Answering(() => ({}));
+    for (const options of [{}, { bucketOwner: '123456789012' }]) {
+      const store = s3PayloadStore({ bucket: 'bodies', client, ...options });
+      const pointer = await store.put('x', ABOUT);
+      await store.get(pointer);
+      await store.get({ bucket: 'theirs', key: 'k' });
+    }
+    vi.stubEnv('DURABLE_PAYLOAD_BUCKET_OWNER', '');
+    await s3PayloadStore({ bucket: 'bodies', client }).put('x', ABOUT);
+    const owners = requests.map(({ headers }) => headers['x-amz-expected-bucket-owner']);
+    expect(owners).toEqual(['210987654321', '210987654321', undefined, '123456789012', '123456789012', undefined, undefined]);
+  });
+});
+
 describe('what S3 refuses', () => {
   const transient = { reason: 'unavailable', transient: true };
   const denied = { reason: 'denied', transient: false };
   const missing = { reason: 'missing', transient: false };
+  const HTML = '<!DOCTYPE html><html><body><Code>AccessDenied</Code></body></html>';
+  const refusedBySts = Object.assign(new Error('no'), {
+    name: 'AccessDenied',
+    $fault: 'client',
+    $metadata: { httpStatusCode: 403 },
+    Code: 'AccessDenied',
+  });
   const reset = Object.assign(new Error('read ECONNRESET'), { name: 'Error', code: 'ECONNRESET' });
 
   it.each([
@@ -67,6 +135,13 @@ describe('what S3 refuses', () => {
     ['SlowDown', s3Error(503, 'SlowDown'), transient],
     ['InternalError', s3Error(500, 'InternalError'), transient],
     ['a reset connection', reset, transient],
+    ['an HTML 403', { status: 403, body: HTML }, transient],
+    ['an HTML 404', { status: 404, body: HTML }, transient],
+    ['an HTML 302', { status: 302, body: HTML }, transient],
+    ['an empty 403', { status: 403 }, transient],
+    ['an empty 404', { status: 404 }, transient],
+    ["a gateway's JSON", { status: 403, body: '{"message":"Forbidden"}' }, transient],
+    ['a refusal by the service that gives credentials', refusedBySts, transient],
   ])('%s has its reason, reading and writing', async (_name, answer, expected) => {
     const { client } = s3Answering(() => answer);
     const store = s3PayloadStore({ bucket: 'bodies', client });
@@ -76,6 +151,22 @@ describe('what S3 refuses', () => {
     expect(refused).toMatchObject(expected);
     expect(String(refused)).toContain('bodies');
     expect(String(refused)).not.toContain('secret');
+  });
+
+  it('keeps no text of AWS, which quotes the session token where a signature is wrong', async () => {
+    const body =
+      '<?xml version="1.0"?><Error><Code>SignatureDoesNotMatch</Code><Message>no</Message><CanonicalRequest>SECRET-TOKEN</CanonicalRequest></Error>';
+    const { client } = s3Answering(() => ({ status: 403, body, headers: { 'x-amz-request-id': 'R7' } }));
+    const error = await s3PayloadStore({ bucket: 'bodies', client })
+      .get(POINTER)
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ reason: 'denied', cause: { name: 'SignatureDoesNotMatch', message: 'HTTP status 403, request id R7' } });
+    expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('SECRET-TOKEN');
+  });
+
+  it('takes a write for done only where S3 says so: a proxy answers with its own page', async () => {
+    const { client } = s3Answering(() => ({ status: 200, body: HTML, headers: { 'content-type': 'text/html' } }));
+    await expect(s3PayloadStore({ bucket: 'bodies', client }).put('x', ABOUT)).rejects.toMatchObject(transient);
   });
 
   it('says what to do', async () => {
@@ -113,11 +204,33 @@ describe('what S3 refuses', () => {
     }
   });
 
-  it('an answer that never ends is given up', async () => {
+  it('an answer that never ends is given up, with the idle connections of the client', async () => {
     const silent = new Readable({ read() {} });
     const { client } = s3Answering(() => ({ body: silent }));
-    await expect(s3Api(s3, client, 20).read(POINTER)).rejects.toMatchObject(transient);
+    const idle = { destroy: vi.fn() };
+    Object.assign(client.config.requestHandler, {
+      httpHandlerConfigs: () => ({ httpsAgent: { freeSockets: { 's3:443': [idle] } }, httpAgent: undefined }),
+    });
+    await expect(s3Api(s3, client, 20).read(POINTER)).rejects.toMatchObject({ ...transient, cause: { name: 'TimeoutError' } });
     expect(silent.destroyed).toBe(true);
+    expect(idle.destroy).toHaveBeenCalledTimes(1);
+  });
+
+  it('a limit that fires late, because the process stood still, starts anew', async () => {
+    vi.useFakeTimers();
+    try {
+      const slow = new Readable({ read() {} });
+      const { client } = s3Answering(() => ({ body: slow }));
+      const read = s3Api(s3, client, 30_000).read(POINTER);
+      await vi.advanceTimersByTimeAsync(1_000);
+      vi.setSystemTime(Date.now() + 3_600_000);
+      await vi.advanceTimersByTimeAsync(29_500);
+      slow.push('text');
+      slow.push(null);
+      expect(await read).toBe('text');
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 
@@ -152,6 +265,7 @@ describe('the options', () => {
     [{}, 'expected the option bucket or the environment variable DURABLE_PAYLOAD_BUCKET, got neither'],
     [{ bucket: 'No Bucket' }, 'expected bucket to be the name of an S3 bucket, got "No Bucket"'],
     [{ bucket: 'b'.repeat(64) }, 'expected bucket to be the name of an S3 bucket'],
+    [{ bucket: 'bodies', bucketOwner: '1234' }, 'expected bucketOwner to be the id of an AWS account, twelve digits, got "1234"'],
     [{ bucket: 'bodies', thresholdBytes: 1_048_577 }, 'expected thresholdBytes to be an integer from 1 to 1048576, got 1048577'],
     [{ bucket: 'bodies', keyPrefix: '/x' }, 'expected keyPrefix to be a beginning of S3 keys'],
     [{ bucket: 'bodies', keyPrefix: 'a/../b/' }, 'expected keyPrefix'],
