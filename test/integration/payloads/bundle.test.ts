@@ -35,17 +35,17 @@ const WITH_STORE = `
   export const store = s3PayloadStore();`;
 
 describe('the bundle of a handler', () => {
-  it('that stores nothing holds none of the S3 client', async () => {
+  it('holds none of the S3 client if it stores nothing', async () => {
     const { s3Files, imports } = await bundle(HANDLER);
     expect(s3Files).toEqual([]);
     expect(imports.filter(({ path }) => path.includes('client-s3'))).toEqual([]);
   });
 
-  it('that stores bodies holds it, to see that the test above can fail', async () => {
+  it('holds the S3 client if it stores bodies: the test above can fail', async () => {
     expect((await bundle(WITH_STORE)).s3Files.length).toBeGreaterThan(10);
   });
 
-  it.each([HANDLER, WITH_STORE])('is built where the S3 client is not installed: %s', async (source) => {
+  it.each([HANDLER, WITH_STORE])('builds without an installed S3 client: %s', async (source) => {
     await expect(bundle(source, { withoutS3: true })).resolves.toMatchObject({ s3Files: [] });
   });
 });

@@ -284,7 +284,7 @@ describe.each(IMPLEMENTATIONS)('%s', (_name, open) => {
       expect(await setUp(answer).api.findQueueUrl('q')).toBeUndefined();
     });
 
-    it('does not take another failure for a missing queue', async () => {
+    it('tells another failure from a missing queue', async () => {
       const { api } = setUp({ status: 403, body: { __type: 'InvalidSecurity', message: 'no' } });
       expect(await rejection(api.findQueueUrl('q'))).toMatchObject({
         name: 'SqsRequestError',
@@ -376,7 +376,7 @@ describe.each(IMPLEMENTATIONS)('%s', (_name, open) => {
       expect(await rejection(setUp(answer).api.findQueueUrl('q'))).toMatchObject({ name: 'SqsRequestError', transient: true });
     });
 
-    it('is told from a refusal, and its text is left out', async () => {
+    it('differs from a refusal, and its text is left out', async () => {
       const error = await rejection(setUp({ status: 403, ...html }).api.sendMessages(QUEUE, [{ body: 'a' }]));
       expect(error).toMatchObject({
         sqsCode: 'Http403',
@@ -391,7 +391,7 @@ describe.each(IMPLEMENTATIONS)('%s', (_name, open) => {
     it.each<[string, SdkAnswer]>([
       ['__type', { status: 403, body: { __type: 'com.amazon.coral.service#AccessDeniedException', message: 'no' } }],
       ['the header of the older protocol', { status: 403, body: {}, queryError: 'AccessDeniedException' }],
-    ])('is definite by its code, in %s', async (_where, answer) => {
+    ])('counts as definite by its code, in %s', async (_where, answer) => {
       const error = await rejection(setUp(answer).api.sendMessages(QUEUE, [{ body: 'a' }]));
       expect(error).toMatchObject({ sqsCode: 'AccessDeniedException', transient: false });
     });
@@ -449,7 +449,7 @@ describe('a call that hears nothing of its end, as one that waits for credential
     ['its time is up, by signed requests', configured, undefined, 'TimeoutError'],
     ['its poller stops, over the SDK', given, AbortSignal.abort(), 'AbortError'],
     ['its poller stops, by signed requests', configured, AbortSignal.abort(), 'AbortError'],
-  ])('is waited for no longer when %s', async (_when, given, signal, sqsCode) => {
+  ])('gets given up when %s', async (_when, given, signal, sqsCode) => {
     vi.useFakeTimers();
     const credentials = () => new Promise<never>(() => {});
     const api = sqsApi(openSqs(given({ region: 'eu-west-1', credentials })));

@@ -162,7 +162,7 @@ describe('outcomes', () => {
 });
 
 describe('idle', () => {
-  it('is idle from the start, and again when nothing waits and nothing is in flight', async () => {
+  it('resolves at the start, and again when nothing waits and nothing is in flight', async () => {
     const { batcher, accept } = manual({ maxEntries: 1 });
     expect(await stateOf(batcher.idle())).toBe('fulfilled');
     void batcher.add('a');
@@ -177,7 +177,7 @@ describe('idle', () => {
     expect(await stateOf(second)).toBe('fulfilled');
   });
 
-  it('is idle after a failed request too', async () => {
+  it('resolves after a failed request too', async () => {
     const { batcher, flushes } = manual();
     const a = batcher.add('a');
     const idle = batcher.idle();

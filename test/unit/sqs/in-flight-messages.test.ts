@@ -109,7 +109,7 @@ describe('keepHidden', () => {
     inFlight.stop();
   });
 
-  it('does not keep the process alive', () => {
+  it('lets the process end', () => {
     vi.useRealTimers();
     const unref = vi.spyOn(globalThis, 'setInterval');
     const { inFlight } = setUp();
@@ -256,7 +256,7 @@ describe('letExpire', () => {
 });
 
 describe('an extension that fails', () => {
-  it('is tried again while the message is kept hidden', async () => {
+  it('gets another try while the message is kept hidden', async () => {
     const { inFlight, extensions, errors } = setUp([THROTTLED]);
     inFlight.keepHidden('a');
     await seconds(16);
@@ -264,7 +264,7 @@ describe('an extension that fails', () => {
     expect(errors).toEqual([]);
   });
 
-  it('is given up loudly, and tried anew at the next half time', async () => {
+  it('gets reported when it is given up, and tried anew at the next half time', async () => {
     const { inFlight, extensions, errors } = setUp([GONE]);
     inFlight.keepHidden('a');
     await seconds(31);
@@ -272,7 +272,7 @@ describe('an extension that fails', () => {
     expect(errors).toEqual([new SqsRequestError('ChangeMessageVisibilityBatch', 'ReceiptHandleIsInvalid', false)]);
   });
 
-  it('is not tried again after the message was released: that would hide it again', async () => {
+  it('gets no other try after the message was released: that would hide it again', async () => {
     const { inFlight, changes } = setUp([THROTTLED]);
     inFlight.keepHidden('a');
     await seconds(15);
@@ -343,7 +343,7 @@ describe('idle', () => {
     expect(deletes.at(-1)).toEqual(['a']);
   });
 
-  it('does not wait for messages that are merely kept hidden', async () => {
+  it('waits for no message that is merely kept hidden', async () => {
     const { inFlight } = setUp();
     inFlight.keepHidden('a');
     await inFlight.idle();

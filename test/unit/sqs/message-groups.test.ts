@@ -78,7 +78,7 @@ describe('MessageGroups', () => {
     expect(groups.size).toBe(0);
   });
 
-  it('is idle when work that was asked for meanwhile has ended too', async () => {
+  it('becomes idle when work that was asked for meanwhile has ended too', async () => {
     const groups = new MessageGroups();
     const later = deferred<void>();
     void groups.run(['a'], async () => void groups.run(['b'], () => later.promise));

@@ -222,7 +222,7 @@ describe('signed requests', () => {
     ['an option that is undefined', { ...undefinedOption() }, 1],
     ['a request handler', { requestHandler: { handle: () => Promise.reject(new Error('no network')) } }, 0],
     ['a number of tries', { maxAttempts: 1, endpoint: 'http://127.0.0.1:1' }, 0],
-  ])('are made for a configuration of %s: %#', async (_what, config, count) => {
+  ])('serve a configuration of %s: %#', async (_what, config, count) => {
     const { opened, posts } = signed([], config);
     await sqsApi(opened)
       .deleteMessages(QUEUE, ['r'])

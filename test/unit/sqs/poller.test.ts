@@ -216,7 +216,7 @@ describe('growing and shrinking', () => {
     expect(counts).toEqual([2, 3, 3, 3]);
   });
 
-  it('does not grow on a receive that is not full', async () => {
+  it('keeps its receivers on a receive that is not full', async () => {
     const { open, answer, start } = setUp();
     await start();
     await answer(9);
@@ -472,7 +472,7 @@ describe('stop', () => {
     expect(failing.timing.sleeping).toBe(0);
   });
 
-  it('does not receive after a look-up that ended too late', async () => {
+  it('receives nothing after a look-up that ended too late', async () => {
     const lookUp = deferred<string>();
     const { poller, open, start } = setUp({ queueUrl: () => lookUp.promise });
     await start();
@@ -482,7 +482,7 @@ describe('stop', () => {
     expect(open).toHaveLength(0);
   });
 
-  it('is final, and may come before the start', async () => {
+  it('ends it for good, and may come before the start', async () => {
     const { poller, open } = setUp();
     await poller.stop();
     poller.start();

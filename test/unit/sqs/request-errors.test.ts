@@ -112,18 +112,18 @@ describe('sdkFailure', () => {
     Object.assign(new SQSServiceException({ name, $fault: 'client', message: 'secret text', $metadata: { httpStatusCode: 400 } }), more);
   const answered = (headers: object) => ({ $response: { headers } });
 
-  it("is SQS's refusal where its answer has a code", () => {
+  it("gives SQS's refusal if its answer has a code", () => {
     const byBody = exceptionOf('AccessDenied', { __type: 'x#AccessDenied', ...answered({}) });
     const byHeader = exceptionOf('AccessDenied', answered({ 'x-amzn-query-error': 'AccessDenied;Sender' }));
     for (const error of [byBody, byHeader])
       expect(sdkFailure(error, SQSServiceException)).toMatchObject({ name: 'SqsRefusal', status: 400 });
   });
 
-  it('is a refusal where a stand-in for the client throws an exception of SQS', () => {
+  it('gives a refusal if a stand-in for the client throws an exception of SQS', () => {
     expect(sdkFailure(exceptionOf('QueueDoesNotExist'), SQSServiceException)).toMatchObject({ sqsCode: 'QueueDoesNotExist' });
   });
 
-  it('is no refusal where the answer has no code, or another service gave it', () => {
+  it('gives no refusal if the answer has no code, or another service gave it', () => {
     expect(sdkFailure(exceptionOf('Unknown', answered({})), SQSServiceException)).toMatchObject({ name: 'Http400' });
     const ofSts = named('InvalidIdentityToken', { $fault: 'client', $metadata: { httpStatusCode: 400 }, __type: 'InvalidIdentityToken' });
     const failure = sdkFailure(ofSts, SQSServiceException);
@@ -133,7 +133,7 @@ describe('sdkFailure', () => {
   });
 
   it.each(['text', undefined, named('TimeoutError'), named('x', { $metadata: { attempts: 3 } }), { $metadata: null }])(
-    'is the error itself where there was no answer: %o',
+    'gives the error itself if there was no answer: %o',
     (error) => {
       expect(sdkFailure(error, SQSServiceException)).toBe(error);
     },

@@ -94,7 +94,7 @@ describe('retry', () => {
     expect(timing.sleeping).toBe(0);
   });
 
-  it('does not sleep when it is aborted while a call runs', async () => {
+  it('ends without a sleep when it is aborted while a call runs', async () => {
     const controller = new AbortController();
     const timing = new FakeTiming();
     const call = () => {
@@ -140,7 +140,7 @@ describe('systemTiming', () => {
     expect(other.count()).toBe(0);
   });
 
-  it('does not sleep on a signal that has aborted', async () => {
+  it('sleeps not at all on a signal that has aborted', async () => {
     expect(await stateOf(systemTiming.sleep(1_000, AbortSignal.abort()))).toBe('fulfilled');
     expect(vi.getTimerCount()).toBe(0);
   });

@@ -149,7 +149,7 @@ describe('a batch that is refused as a whole, and for good', () => {
   }
   const outcomesOf = async (sends: Promise<void>[]) => (await Promise.allSettled(sends)).map(({ status }) => status);
 
-  it('is sent again one by one, so that only the guilty message fails', async () => {
+  it('goes out again one by one, so that only the message at fault fails', async () => {
     const refusal = new SqsRequestError('SendMessageBatch', 'InvalidMessageContents', false);
     const { sender, requests } = refusing(refusal);
     const sends = ['a', 'guilty', 'b'].map((text) => sender.send(QUEUE, { body: text }));
@@ -158,7 +158,7 @@ describe('a batch that is refused as a whole, and for good', () => {
     expect(requests).toEqual([['a', 'guilty', 'b'], ['a'], ['guilty'], ['b']]);
   });
 
-  it('of one message is not sent again', async () => {
+  it('goes out only once if it holds one message', async () => {
     const { sender, requests } = refusing(new SqsRequestError('SendMessageBatch', 'InvalidMessageContents', false));
     expect(await outcomesOf([sender.send(QUEUE, { body: 'guilty' })])).toEqual(['rejected']);
     expect(requests).toEqual([['guilty']]);
@@ -167,7 +167,7 @@ describe('a batch that is refused as a whole, and for good', () => {
   it.each([
     ['passes', new SqsRequestError('SendMessageBatch', 'ServiceUnavailable', true)],
     ['is the queue being gone', new QueueNotFoundError(QUEUE, 'eu-west-1')],
-  ])('is left to its senders where the reason %s', async (_what, error) => {
+  ])('stays with its senders if the reason %s', async (_what, error) => {
     const { sender, requests } = refusing(error);
     const sends = ['a', 'guilty'].map((text) => sender.send(QUEUE, { body: text }));
     expect(await outcomesOf(sends)).toEqual(['rejected', 'rejected']);

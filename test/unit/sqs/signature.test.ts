@@ -62,7 +62,7 @@ function authorization({ headers }: SignedRequest) {
 }
 
 describe('a signature', () => {
-  it("is the AWS SDK's own, whatever the request", async () => {
+  it("equals the AWS SDK's own, whatever the request", async () => {
     await fc.assert(
       fc.asyncProperty(requests, async (request) => {
         const signed = signedRequest(request);
@@ -81,7 +81,7 @@ describe('a signature', () => {
     );
   });
 
-  it('is that of aws4 too, which encodes no path twice', () => {
+  it('equals that of aws4 too, which encodes no path twice', () => {
     const plain = requests.filter(({ endpoint }) => !/[^/\w.~-]/.test(endpoint.url.pathname));
     fc.assert(
       fc.property(plain, (request) => {
@@ -115,7 +115,7 @@ describe('a signature', () => {
     expect(new Set(changed.map((each) => authorization(signedRequest(each)))).size).toBe(changed.length);
   });
 
-  it('does not cover the trace id, which is rewritten on the way', () => {
+  it('leaves the trace id out, which is rewritten on the way', () => {
     const endpoint = { url: new URL('https://sqs.us-east-1.amazonaws.com/'), region: 'us-east-1' };
     const request = { operation: 'GetQueueUrl', body: '{}', endpoint, at: new Date(0) };
     const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' };

@@ -240,7 +240,7 @@ describe('a failure', () => {
     expect(error).toMatchObject({ sqsCode: 'Http407', transient: true });
   });
 
-  it('of an idle connection costs no delay, up to six times in a row', async () => {
+  it('an idle connection that fails costs no delay, up to six times in a row', async () => {
     const idle = () => broken('ECONNRESET', 'idle connection');
     const { sender, requests, timing } = setUp({ answers: Array.from({ length: 7 }, idle) });
     expect(await played(timing, sender.sendMessages(QUEUE, [{ body: 'a' }]))).toEqual([{ ok: true }]);
@@ -248,7 +248,7 @@ describe('a failure', () => {
     expect(timing.slept).toEqual([50]);
   });
 
-  it('for want of an answer gives the next try twice the time, at once', async () => {
+  it('a missing answer gives the next try twice the time, at once', async () => {
     const unanswered = () => broken('TimeoutError', 'no answer');
     const { sender, answerMs, timing } = setUp({ answers: [unanswered(), unanswered(), unanswered()] });
     expect(await sender.sendMessages(QUEUE, [{ body: 'a' }])).toEqual([{ ok: true }]);
@@ -262,7 +262,7 @@ describe('a clock that is wrong', () => {
   const serverTime = '2026-11-24T01:02:03Z';
   const late = (code: string) => refused(403, code, { date: new Date(serverTime).toUTCString() });
 
-  it.each(['InvalidSignatureException', 'RequestExpired', 'SignatureDoesNotMatch'])('is corrected from the answer (%s)', async (code) => {
+  it.each(['InvalidSignatureException', 'RequestExpired', 'SignatureDoesNotMatch'])('gets corrected from the answer (%s)', async (code) => {
     vi.useFakeTimers({ now: new Date('2026-11-24T00:02:03Z'), toFake: ['Date'] });
     const { sender, requests, timing } = setUp({ answers: [late(code)] });
     expect(await sender.sendMessages(QUEUE, [{ body: 'a' }])).toEqual([{ ok: true }]);
@@ -271,14 +271,14 @@ describe('a clock that is wrong', () => {
     expect(timing.slept).toEqual([]);
   });
 
-  it('is corrected once by two requests that failed together', async () => {
+  it('gets corrected once by two requests that failed together', async () => {
     vi.useFakeTimers({ now: new Date('2026-11-24T00:02:03Z'), toFake: ['Date'] });
     const { sender, requests } = setUp({ answers: [late('RequestExpired'), late('RequestExpired')] });
     await Promise.all(['a', 'b'].map((body) => sender.sendMessages(QUEUE, [{ body }])));
     expect(requests.slice(2).map(({ headers }) => headers['x-amz-date'])).toEqual(['20261124T010203Z', '20261124T010203Z']);
   });
 
-  it('is corrected back when it has been set right', async () => {
+  it('gets corrected back when it has been set right', async () => {
     vi.useFakeTimers({ now: new Date('2026-11-24T00:02:03Z'), toFake: ['Date'] });
     const answers = [late('RequestExpired')];
     const { sender, requests } = setUp({ answers });
@@ -292,7 +292,7 @@ describe('a clock that is wrong', () => {
   it.each([
     ["SQS's date is none that can be signed", { ...late('InvalidSignatureException'), headers: { date: '+275760-09-13T00:00:00Z' } }],
     ["the answer is not SQS's", { status: 403, body: '<html>', headers: { date: new Date(serverTime).toUTCString() } }],
-  ])('is not corrected where %s', async (_why, answer) => {
+  ])('stays as it is if %s', async (_why, answer) => {
     vi.useFakeTimers({ now: new Date('2026-11-24T00:02:03Z'), toFake: ['Date'] });
     const { sender, requests, timing } = setUp({ answers: [answer] });
     await played(timing, sender.sendMessages(QUEUE, [{ body: 'a' }])).catch(() => undefined);
@@ -300,13 +300,13 @@ describe('a clock that is wrong', () => {
     expect(requests.at(-1)?.headers['x-amz-date']).toBe('20261124T000203Z');
   });
 
-  it('is not the cause of every refusal', async () => {
+  it('explains no refusal for another reason', async () => {
     const { sender, requests } = setUp({ answers: [late('AccessDeniedException')] });
     expect(await rejection(sender.sendMessages(QUEUE, [{ body: 'a' }]))).toMatchObject({ sqsCode: 'AccessDeniedException' });
     expect(requests).toHaveLength(1);
   });
 
-  it('is not the cause where it is right: a wrong secret is refused for good', async () => {
+  it('explains no refusal while it is right: a wrong secret is refused for good', async () => {
     vi.useFakeTimers({ now: new Date(serverTime), toFake: ['Date'] });
     const { sender, requests } = setUp({ answers: [late('InvalidSignatureException')] });
     const error = await rejection(sender.sendMessages(QUEUE, [{ body: 'a' }]));
@@ -316,7 +316,7 @@ describe('a clock that is wrong', () => {
 });
 
 describe('what a request takes from the environment', () => {
-  it('is read anew for each: credentials and trace id', async () => {
+  it('credentials and trace id are read anew for each request', async () => {
     const { sender, requests, env } = setUp();
     await sender.sendMessages(QUEUE, [{ body: 'a' }]);
     Object.assign(env, { AWS_ACCESS_KEY_ID: 'AKIDOTHER', AWS_SESSION_TOKEN: 'token', _X_AMZN_TRACE_ID: 'Root=1-2-3' });
@@ -344,13 +344,13 @@ describe('what a request takes from the environment', () => {
     [{ AWS_ENDPOINT_URL: 'http://127.0.0.1:1' }, 'http://127.0.0.1:1/'],
     [{ AWS_ENDPOINT_URL: 'http://127.0.0.1:1', AWS_ENDPOINT_URL_SQS: 'http://127.0.0.1:2' }, 'http://127.0.0.1:2/'],
     [{ AWS_ENDPOINT_URL: 'http://127.0.0.1:1', AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true' }, 'https://sqs.eu-west-1.amazonaws.com/'],
-  ])('is the endpoint: %o', async (env, href) => {
+  ])('the endpoint is read: %o', async (env, href) => {
     const { sender, requests } = setUp({ env });
     await sender.sendMessages(QUEUE, [{ body: 'a' }]);
     expect(requests[0]?.url.href).toBe(href);
   });
 
-  it('is the trace id of the invocation where a process has many at once', () => {
+  it('the trace id is that of the invocation in a process of many at once', () => {
     const runtime = { InvokeStore: { getXRayTraceId: () => 'Root=its-own' } };
     expect(invocationTraceId({ _X_AMZN_TRACE_ID: 'Root=process' }, runtime)).toBe('Root=its-own');
     expect(invocationTraceId({ _X_AMZN_TRACE_ID: 'Root=process' }, { InvokeStore: { getXRayTraceId: () => undefined } })).toBe(
