@@ -57,9 +57,10 @@ export function writes(logger: Logger, level: Level): boolean {
 export function safeLogger(logger: Logger): Logger {
   return perLevel((level) => {
     if (!writes(logger, level)) return unwritten;
-    return (message, fields) => {
+    // Async, so that a logger that is async and rejects fails in here, too. What is synchronous is written at once.
+    return async (message, fields) => {
       try {
-        logger[level](message, shortened(fields));
+        await logger[level](message, shortened(fields));
       } catch {
         // There is nobody left to tell.
       }

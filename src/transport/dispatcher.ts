@@ -19,6 +19,7 @@ import type { OutgoingMessage } from '../sqs/sqs-api.ts';
 import type { Timing } from '../time.ts';
 import { isFifoQueue } from '../topology/fifo-queues.ts';
 import { messageGroupOfRun } from '../topology/message-group.ts';
+import { kindOf } from '../wire/json.ts';
 import { MAX_MESSAGE_BYTES, messageBytes } from '../wire/limits.ts';
 import { encodeRemoteTask, type RemoteTask } from '../wire/remote-task.ts';
 
@@ -148,8 +149,12 @@ export class Dispatcher {
       dispatch.deduplicationId ??= randomUUID();
       return { ...message, groupId: messageGroupOfRun(dispatch.task.runId), deduplicationId: dispatch.deduplicationId };
     }
-    const groupId = this.#options.messageGroupId?.(dispatch.task);
-    return groupId === undefined ? message : { ...message, groupId };
+    const groupId: unknown = this.#options.messageGroupId?.(dispatch.task);
+    if (groupId === undefined) return message;
+    if (typeof groupId === 'string' && groupId !== '') return { ...message, groupId };
+    throw new ConfigurationError(
+      `SqsTransport: expected messageGroupId(task) to give a non-empty string or undefined, got ${kindOf(groupId)}`,
+    );
   }
 
   #isTransient(error: unknown): boolean {

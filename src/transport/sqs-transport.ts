@@ -23,7 +23,7 @@ import { systemTiming } from '../time.ts';
 import { kindOf } from '../wire/json.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { AttachableEngine } from './engine/attachable-engine.ts';
-import { groupHealth } from './group-health.ts';
+import { QueueHealth } from './queue-health.ts';
 import { ResultReceiver } from './results/result-receiver.ts';
 import { Session } from './session.ts';
 import { readTransportOptions, type SqsTransportOptions } from './transport-options.ts';
@@ -60,6 +60,7 @@ export class SqsTransport implements Transport {
   readonly #queues: QueueDirectory;
   readonly #sender: Sender;
   readonly #dispatcher: Dispatcher;
+  readonly #health: QueueHealth;
   readonly #logger: Logger;
   #session: Session;
 
@@ -81,6 +82,7 @@ export class SqsTransport implements Transport {
       logger: this.#logger,
       timing: systemTiming,
     });
+    this.#health = new QueueHealth(this.#queues, api, this.#logger);
     this.#session = this.#newSession();
   }
 
@@ -165,9 +167,13 @@ export class SqsTransport implements Transport {
     this.#session.start();
   }
 
-  /** Depth of a tasks queue, and one worker that stands for Lambda; no depth and no worker where there is no such queue. Creates none. */
+  /**
+   * Depth of a tasks queue, and one worker that stands for Lambda; no depth and no worker where there is no such queue. Creates none.
+   *
+   * Never rejects: where SQS throttles or denies, it keeps to what it last knew, and a log line says why.
+   */
   groupHealth(group: string): Promise<GroupHealth> {
-    return groupHealth(group, this.#queues, this.#api);
+    return this.#health.of(group);
   }
 
   /**
@@ -225,10 +231,11 @@ export class SqsTransport implements Transport {
     });
   }
 
-  readonly #survived = (error: unknown, queueUrl: string | undefined): void => {
+  readonly #survived = async (error: unknown, queueUrl: string | undefined): Promise<void> => {
     if (error instanceof QueueNotFoundError && queueUrl !== undefined) this.#queues.forget(queueUrl);
     try {
-      this.#options.onError?.(error);
+      // It may be async, whatever its type says.
+      await this.#options.onError?.(error);
     } catch (thrown) {
       this.#logger.error('onError threw', errorFields(thrown));
     }

@@ -69,6 +69,19 @@ describe('writes', () => {
 });
 
 describe('safeLogger', () => {
+  it('keeps the rejection of an async logger to itself', async () => {
+    const unhandled: unknown[] = [];
+    const collect = (error: unknown) => void unhandled.push(error);
+    process.on('unhandledRejection', collect);
+    const broken = async () => {
+      throw new Error('disk full');
+    };
+    safeLogger({ debug: broken, info: broken, warn: broken, error: broken }).error('m', {});
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', collect);
+    expect(unhandled).toEqual([]);
+  });
+
   it('cuts a long field of any logger and says how much is missing', () => {
     const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
     const fields = { runId: 'x'.repeat(20_000), stepId: 'y'.repeat(1_000), bytes: 1_001, none: undefined };

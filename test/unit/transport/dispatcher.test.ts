@@ -74,6 +74,19 @@ describe('a task', () => {
     expect(sqs.messages(QUEUE).map(({ groupId }) => groupId)).toEqual(['tenant-a', undefined]);
   });
 
+  it.each([
+    ['a promise', Promise.resolve('tenant-a'), 'a promise'],
+    ['a number', 7, 'a number'],
+    ['an empty string', '', 'an empty string'],
+  ])('a message group that is %s is refused, and nothing is sent', async (_what, group: unknown, got) => {
+    const messageGroupId = (): ReturnType<typeof JSON.parse> => group;
+    const { sqs, dispatcher } = setUp({ messageGroupId });
+    await expect(dispatcher.send(taskFor())).rejects.toThrow(
+      new ConfigurationError(`SqsTransport: expected messageGroupId(task) to give a non-empty string or undefined, got ${got}`),
+    );
+    expect(sqs.callsOf('send')).toEqual([]);
+  });
+
   it('a task larger than a message may be is refused, attributes counted in', async () => {
     const { sqs, dispatcher } = setUp({ marker: 'durable' });
     const frame = JSON.stringify(taskFor({ input: '' })).length + 'durable'.length + 'String'.length + '1'.length;

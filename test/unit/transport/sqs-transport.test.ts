@@ -455,6 +455,27 @@ describe('onError', () => {
     expect(JSON.stringify(logger.lines)).not.toContain('4111');
   });
 
+  it('may be async and reject: the process goes on', async () => {
+    const { sqs, logger, handled } = withHandler(
+      async () => {
+        if (handled.length === 1) throw new Error('no');
+      },
+      {
+        onError: async () => {
+          throw new TypeError('card 4111');
+        },
+      },
+    );
+    const unhandled = await toleratingUnhandledRejections(async () => {
+      sqs.put(RESULTS, resultOf(0));
+      await pass(5_000);
+    });
+    expect(unhandled).toEqual([]);
+    expect(handled).toEqual(['run:0', 'run:0']);
+    expect(logger.lines).toContainEqual({ level: 'error', message: 'onError threw', fields: { errorName: 'TypeError' } });
+    expect(JSON.stringify(logger.lines)).not.toContain('4111');
+  });
+
   it('a logger may throw, too: no loop ends and no dispatch fails for it', async () => {
     const broken = () => {
       throw new Error('disk full');
@@ -512,10 +533,48 @@ describe('groupHealth', () => {
     expect(health).toMatchObject(theirs);
   });
 
-  it('rejects where SQS cannot tell', async () => {
-    const { sqs, transport } = setUp();
+  it.each([
+    ['throttled', transient('RequestThrottled')],
+    ['denied', definite('AccessDenied')],
+  ])('%s: keeps the depth that was known last, and a line says why', async (_why, error) => {
+    const { sqs, transport, logger } = setUp();
+    sqs.put(TASKS, taskFor());
+    const before = await transport.groupHealth('step');
+    sqs.put(TASKS, taskFor({ seq: 1 }));
+    sqs.fault = (operation) => (operation === 'attributes' ? error : undefined);
+    for (let asked = 0; asked < 3; asked += 1) {
+      const health = transport.groupHealth('step');
+      await pass(10_000);
+      expect(await health).toMatchObject({ ...before, liveWorkers: [{ instanceId: 'aws-lambda' }] });
+    }
+    expect(logger.lines).toMatchObject([
+      { level: 'warn', message: 'the depth of a tasks queue is not known', fields: { group: 'step', errorName: 'SqsRequestError' } },
+    ]);
+    sqs.fault = () => undefined;
+    expect(await transport.groupHealth('step')).toMatchObject({ depth: 2 });
+    sqs.fault = (operation) => (operation === 'attributes' ? error : undefined);
+    void transport.groupHealth('step');
+    await pass(10_000);
+    expect(logger.lines).toHaveLength(2);
+  });
+
+  it('tells of nothing and nobody where not even the queue can be looked up, and a line says why', async () => {
+    const { sqs, transport, logger } = setUp();
+    sqs.fault = (operation) => (operation === 'find' ? transient('ServiceUnavailable') : undefined);
+    const health = transport.groupHealth('step');
+    await pass(10_000);
+    expect(await health).toEqual({ group: 'step', depth: 0, liveWorkers: [] });
+    expect(logger.lines).toHaveLength(1);
+  });
+
+  it('leaves the engine its report where SQS denies', async () => {
+    const { sqs, transport } = setUp({ autoStart: false });
     sqs.fault = (operation) => (operation === 'attributes' ? definite('AccessDenied') : undefined);
-    await expect(transport.groupHealth('step')).rejects.toThrow('AccessDenied');
+    const engine = new WorkflowEngine({ store: new InMemoryStateStore(), transport });
+    expect(await engine.workerHealth(['step', 'other'])).toMatchObject([
+      { group: 'step', depth: 0 },
+      { group: 'other', depth: 0 },
+    ]);
   });
 
   it('finds a queue that was made anew', async () => {
