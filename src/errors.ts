@@ -123,6 +123,24 @@ export class RunLockedError extends DurableSqsError {
   }
 }
 
+/** The engine's store refuses the value of a result. Its step has been failed, so that the run does not wait for ever. */
+export class ResultRefusedError extends DurableSqsError {
+  override readonly name = 'ResultRefusedError';
+  readonly code = 'result_refused';
+  readonly runId: string;
+  readonly stepId: string;
+
+  /** @param why the code of the store's error, in brackets; its message may quote the value */
+  constructor({ runId, stepId }: { runId: string; stepId: string }, why: string) {
+    super(
+      `the engine's store refuses the result of step ${stepId}${why}, so the step fails with result_refused. Look for NUL characters and half surrogate ` +
+        'pairs in its output.',
+    );
+    this.runId = runId;
+    this.stepId = stepId;
+  }
+}
+
 /** SQS accepted no result of a whole batch. The Lambda handler throws it, because Lambda's pollers slow down for a failed invocation. */
 export class ResultsNotAcceptedError extends DurableSqsError {
   override readonly name = 'ResultsNotAcceptedError';
@@ -194,4 +212,5 @@ export type StepFailureCode =
   | 'result_too_large'
   | 'lambda_timeout'
   | 'dead_letter'
-  | 'payload_store';
+  | 'payload_store'
+  | 'result_refused';

@@ -10,6 +10,7 @@ const {
   PayloadStoreError,
   QueueNotFoundError,
   ReplayFailedError,
+  ResultRefusedError,
   ResultsNotAcceptedError,
   RunLockedError,
   SqsRequestError,
@@ -30,6 +31,7 @@ const TABLE: [name: string, code: string, error: errors.DurableSqsError][] = [
   ['DispatchTimeoutError', 'dispatch_timeout', new DispatchTimeoutError(TASK, 30_000, { cause })],
   ['TransportClosedError', 'transport_closed', new TransportClosedError('m', { cause })],
   ['RunLockedError', 'run_locked', new RunLockedError('run-1')],
+  ['ResultRefusedError', 'result_refused', new ResultRefusedError(TASK, ' (22P05)')],
   ['ResultsNotAcceptedError', 'results_not_accepted', new ResultsNotAcceptedError(10, { cause })],
   ['PayloadStoreError', 'payload_store', new PayloadStoreError('missing', 'm', { cause })],
   ['ReplayFailedError', 'replay_failed', new ReplayFailedError(1, 2)],
@@ -64,6 +66,7 @@ describe('every error', () => {
       'InvalidMessageError',
       'TaskTooLargeError',
       'RunLockedError',
+      'ResultRefusedError',
       'ReplayFailedError',
       'StepFailedError',
     ]);

@@ -1,10 +1,12 @@
 import type { EngineEvent } from '@dudousxd/nestjs-durable-core';
+import type { ResultRefusedError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import { steadyNow, systemTiming } from '../../time.ts';
 import type { AttachableEngine } from './attachable-engine.ts';
 import { continueRun, restoreEnd } from './continue-run.ts';
 import { EndedRuns } from './ended-runs.ts';
 import { EventTurns } from './event-turns.ts';
+import { RefusedResults } from './refused-results.ts';
 import { type GivenResult, ResultOrder } from './result-order.ts';
 import type { Happening } from './turns.ts';
 
@@ -19,6 +21,7 @@ const ENGINES = new WeakMap<AttachableEngine, AttachedEngine>();
 export class AttachedEngine extends ResultOrder<EventTurns> {
   readonly #engine: AttachableEngine;
   readonly #endedRuns: EndedRuns;
+  readonly #refused = new RefusedResults(steadyNow);
   readonly #unsubscribe: () => void;
   #transports = 0;
 
@@ -46,14 +49,24 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     this.#endedRuns.stop();
   }
 
+  protected override async readStore(): Promise<void> {
+    await this.#engine.getRun?.(this.someRunId);
+  }
+
   /**
    * An engine that rejected a result, or died with it, may have saved it and begun no turn; the redelivered result is accepted and begins
    * none either. And where another instance is in a turn of the run, the engine saves the result, finds the run locked, and takes that
    * for success. In both cases nobody would continue the run.
    */
-  protected override async accepted(given: GivenResult): Promise<void> {
-    const { receiveCount, own } = given;
-    const { runId } = given.result;
+  protected override async handle(given: GivenResult): Promise<void> {
+    const { source, result, receiveCount, own } = given;
+    const { runId } = result;
+    let refused: ResultRefusedError | undefined;
+    try {
+      await source.handler(result);
+    } catch (error) {
+      refused = await this.#refused.judge(given, error);
+    }
     // Asked at this moment: a step that was awaited in memory is recorded a little later.
     const turnMissing = given.recorded && !given.turnEnded;
     given.recorded = true;
@@ -62,9 +75,12 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
       if (await continueRun(runId, this.#engine, isWanted, systemTiming)) this.#endedRuns.ended(runId);
     }
     if (!own) this.#endedRuns.resultOfOther(runId);
+    if (refused !== undefined) throw refused;
   }
 
   readonly #heard = ({ type, runId, seq, kind }: EngineEvent): void => {
+    this.someRunId = runId;
+    if (type !== 'step.started' && type !== 'step.progress') this.#refused.wrote();
     switch (type) {
       case 'run.started':
         this.#endedRuns.forget(runId);

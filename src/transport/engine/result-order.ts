@@ -1,5 +1,5 @@
 import { TransportClosedError } from '../../errors.ts';
-import { steadyNow } from '../../time.ts';
+import { steadyNow, within } from '../../time.ts';
 import type { StepResult } from '../../wire/step-result.ts';
 import { RecentIds } from './recent-ids.ts';
 import type { StepIds, Turns } from './turns.ts';
@@ -73,6 +73,12 @@ const OTHERS_HOLD_MS = 250;
 /** Steps of which it is remembered that this process dispatched them. One that is forgotten costs {@link OTHERS_HOLD_MS}, no more. */
 const REMEMBERED_STEPS = 50_000;
 const NEVER = Number.POSITIVE_INFINITY;
+/** A store that takes longer to read something does not answer. */
+const STORE_ANSWERS_MS = 5_000;
+/** A step that no run has, to ask the engine for. */
+export const NO_STEP = 'durable-sqs-lambda:no-step';
+/** Fits the integers of any database. */
+const NO_SEQ = -2_147_483_648;
 
 /**
  * Gives results to one engine: one at a time per run, and not before the turn that dispatched their step has ended; across runs all at
@@ -80,6 +86,8 @@ const NEVER = Number.POSITIVE_INFINITY;
  */
 export class ResultOrder<T extends Turns> {
   protected readonly runs = new Map<string, Run<T>>();
+  /** A run that the store has taken, to ask it for: not that of a rejected result, whose id may be what the store refuses. */
+  protected someRunId = NO_STEP;
   /** Ids of steps that this process has dispatched and that have no result yet. */
   readonly #own = new RecentIds(REMEMBERED_STEPS);
   readonly #newTurns: () => T;
@@ -112,7 +120,7 @@ export class ResultOrder<T extends Turns> {
 
   /**
    * Gives a result to the engine as soon as its run allows. Settles as the engine does.
-   * @throws TransportClosedError where its source was closed before that.
+   * @throws TransportClosedError where its source was closed before that; ResultRefusedError where its step was failed in its place.
    */
   async give(received: ReceivedResult): Promise<void> {
     const { source, result } = received;
@@ -123,8 +131,8 @@ export class ResultOrder<T extends Turns> {
     const run = this.run(result.runId);
     const given = await this.#whenFree(run, received, own);
     try {
-      await source.handler(result);
-      await this.accepted(given);
+      await this.handle(given);
+      this.someRunId = result.runId;
     } finally {
       run.given.delete(given);
       if (run.given.size === 0) run.turns.happened('answered', steadyNow());
@@ -147,8 +155,20 @@ export class ResultOrder<T extends Turns> {
   /** A transport that serves the engine is closed. */
   detach(): void {}
 
-  /** The engine has accepted a result. Until this resolves, no other one of its run goes. */
-  protected async accepted(_given: GivenResult): Promise<void> {}
+  /** Whether the engine's store answers. Never rejects. */
+  async storeAnswers({ handler }: ResultSource): Promise<boolean> {
+    return within(STORE_ANSWERS_MS, this.readStore(handler)).catch(() => false);
+  }
+
+  /** Something cheap: the engine looks for the step of a result, and drops one that belongs to none. */
+  protected readStore(handler: ResultSource['handler']): Promise<void> {
+    return handler({ runId: this.someRunId, seq: NO_SEQ, stepId: NO_STEP, status: 'completed' });
+  }
+
+  /** Has the engine handle a result. Until this settles, no other one of its run goes. */
+  protected handle({ source, result }: GivenResult): Promise<void> {
+    return source.handler(result);
+  }
 
   /** What is known of a run. To be looked at before this turn of the event loop ends. */
   protected run(id: string): Run<T> {

@@ -1,4 +1,4 @@
-import { InvalidMessageError, PayloadStoreError, TransportClosedError } from '../../errors.ts';
+import { InvalidMessageError, PayloadStoreError, ResultRefusedError, TransportClosedError } from '../../errors.ts';
 import { errorFields, type Logger } from '../../logger.ts';
 import { readBody } from '../../payloads/message-body.ts';
 import type { PayloadStore } from '../../payloads/payload-store.ts';
@@ -11,7 +11,9 @@ import { isUnmarked, unmarkedDelaySeconds } from '../../sqs/unmarked-message.ts'
 import type { Timing } from '../../time.ts';
 import { isFifoQueue } from '../../topology/fifo-queues.ts';
 import { decodeStepResult, type StepResult } from '../../wire/step-result.ts';
-import type { ReceivedResult, ResultSource } from '../engine/result-order.ts';
+import { RecentIds } from '../engine/recent-ids.ts';
+import type { ResultOrder, ResultSource } from '../engine/result-order.ts';
+import type { Turns } from '../engine/turns.ts';
 import { GroupMessage } from './group-message.ts';
 import { leaveForDeadLetters, redeliver, redeliverySeconds, skip } from './redelivery.ts';
 import { StoreOutage } from './store-outage.ts';
@@ -25,7 +27,7 @@ export interface ResultReceiverOptions {
   readonly marker?: string | undefined;
   readonly payloadStore?: PayloadStore | undefined;
   /** Whose engine results are given to. Asked for each: an engine may be attached after receiving has begun. */
-  readonly session: { readonly engine: { give(result: ReceivedResult): Promise<void>; withdraw(source: ResultSource): void } };
+  readonly session: { readonly engine: Pick<ResultOrder<Turns>, 'give' | 'withdraw' | 'storeAnswers'> };
   readonly handler: (result: StepResult) => Promise<void>;
   readonly maxHoldMs: number;
   readonly onError: (error: unknown, queueUrl: string | undefined) => void;
@@ -38,6 +40,9 @@ const VISIBILITY_TIMEOUT_SECONDS = 30;
 const MAX_RECEIVERS = 4;
 /** Results held or with the engine at the same time: a bound for memory that no healthy engine reaches. */
 const MAX_UNDER_WAY = 5_000;
+
+/** One that is forgotten is deleted when it comes again: the engine then has an answer to its step. */
+const REMEMBERED_REFUSALS = 1_000;
 
 /**
  * Receives results for one engine. Nothing that arrives, and nothing that the engine does, ends it.
@@ -65,13 +70,23 @@ export class ResultReceiver implements ResultSource {
   readonly #poller: Poller;
   readonly #outage: StoreOutage;
   readonly #underWay = new PendingCount();
+  /** Messages whose value the store refuses, and whose step was failed for it. */
+  readonly #refused = new RecentIds(REMEMBERED_REFUSALS);
 
   constructor(options: ResultReceiverOptions) {
     const { api, queues, waitTimeSeconds, deleteLingerMs, marker, timing, logger, onError } = options;
     this.#options = options;
     this.handler = options.handler;
     this.maxHoldMs = options.maxHoldMs;
-    this.#outage = new StoreOutage(() => this.#poller.wake(), timing.random);
+    this.#outage = new StoreOutage({
+      ask: () => options.session.engine.storeAnswers(this),
+      onBegin: () => logger.warn("the engine's store does not answer; receiving results pauses until it does", {}),
+      onEnd: () => {
+        logger.warn("the engine's store answers again; results are received", {});
+        this.#poller.wake();
+      },
+      random: timing.random,
+    });
     this.#poller = new Poller({
       api,
       queueUrl: () => queues.resultsQueueUrl(),
@@ -82,7 +97,7 @@ export class ResultReceiver implements ResultSource {
       },
       deleteLingerMs,
       maxReceivers: MAX_RECEIVERS,
-      room: () => this.#outage.room(MAX_UNDER_WAY - this.#underWay.size),
+      room: () => (this.#outage.isDown ? 0 : MAX_UNDER_WAY - this.#underWay.size),
       onMessages: this.#received,
       onError: (error, retryInMs, url) => {
         logger.warn('receiving results failed', { ...errorFields(error), queue: url, retryInMs });
@@ -129,7 +144,6 @@ export class ResultReceiver implements ResultSource {
   };
 
   async #handleGroup(group: readonly ReceivedMessage[], inFlight: InFlightMessages): Promise<void> {
-    const endProbe = this.#outage.received();
     this.#underWay.begin();
     try {
       await handleInOrder(
@@ -140,7 +154,6 @@ export class ResultReceiver implements ResultSource {
     } finally {
       const wasFull = this.#underWay.size >= MAX_UNDER_WAY;
       this.#underWay.end();
-      endProbe?.();
       if (wasFull) this.#poller.wake();
     }
   }
@@ -148,6 +161,7 @@ export class ResultReceiver implements ResultSource {
   async #handle(message: ReceivedMessage, inFlight: InFlightMessages): Promise<Disposition> {
     const { marker, payloadStore, timing } = this.#options;
     if (isUnmarked(message, marker)) return skip(message, inFlight, unmarkedDelaySeconds(message, timing.random));
+    if (this.#refused.has(message.messageId)) return leaveForDeadLetters(message, inFlight);
     let result: StepResult;
     try {
       const body = readBody(message.body, payloadStore);
@@ -172,7 +186,7 @@ export class ResultReceiver implements ResultSource {
     } catch (error) {
       return this.#rejected(error, result, message, inFlight, inGroup);
     }
-    this.#outage.succeeded();
+    this.#outage.accepted();
     // In a group, the next message may be given only after that. Else nothing waits for it.
     if (inGroup === undefined) void inFlight.delete(message.receiptHandle);
     else await inGroup.delete();
@@ -188,15 +202,20 @@ export class ResultReceiver implements ResultSource {
   ): Promise<Disposition> {
     // Closed while it was held: nobody has seen it, so another instance may have it at once.
     if (error instanceof TransportClosedError) return redeliver(message, inFlight, 0);
-    this.#outage.failed();
     const { logger, onError, timing } = this.#options;
     const { messageId, receiveCount } = message;
     const fields = { runId, stepId, messageId, receiveCount, ...errorFields(error) };
     onError(error, undefined);
+    if (error instanceof ResultRefusedError) {
+      logger.error('a result that the engine refuses; its message is left for the dead-letter queue', fields);
+      this.#refused.add(messageId);
+      return leaveForDeadLetters(message, inFlight);
+    }
     if (inGroup?.isDeleted) {
       logger.error('the turn that a result began failed after the result was saved', fields);
       return 'deleted';
     }
+    void this.#outage.rejected();
     const delaySeconds = redeliverySeconds(message, timing.random);
     logger.error('the engine rejected a result; it will be redelivered', { ...fields, delaySeconds });
     return redeliver(message, inFlight, delaySeconds);

@@ -1,96 +1,75 @@
 import { backoffMs } from '../../sqs/retry.ts';
 
-/** This many rejections in a row are no longer one result's trouble. */
-const FAILURES_UNTIL_DOWN = 3;
-const PROBE_BACKOFF = { firstMs: 1_000, maxMs: 30_000 };
-/** A probe that is neither taken nor rejected by then no longer holds up the next: its turn may be waiting for what that brings. */
-const PROBE_PATIENCE_MS = 10_000;
+const ASK_BACKOFF = { firstMs: 1_000, maxMs: 30_000 };
+
+export interface StoreOutageOptions {
+  /** Whether the engine's store answers. Never rejects. */
+  readonly ask: () => Promise<boolean>;
+  readonly onBegin: () => void;
+  readonly onEnd: () => void;
+  /** 0 to 1. */
+  readonly random: () => number;
+}
 
 /**
- * Notices that the engine rejects everything (its store is down): then receiving pauses and one result at a time is tried, at growing
- * intervals, until one is taken. Without it every result would burn its receive count and end as a dead letter.
- *
- * Results that are with the engine already do not hold up the probe: their turns may be waiting for what it brings.
+ * Tells a store that is down from a result that the engine rejects for itself: after a rejection the store is asked. Where it does not
+ * answer, receiving pauses until it does. Without that, every result would be received and rejected again and again.
  */
 export class StoreOutage {
-  readonly #onProbe: () => void;
-  readonly #random: () => number;
-  #failures = 0;
-  /** Pauses of this outage. A burst of rejections is one: many results are with the engine when its store goes down. */
-  #pauses = 0;
-  #probeDue = false;
-  #endProbe: (() => void) | undefined;
-  #patience: NodeJS.Timeout | undefined;
-  #stopped = false;
+  isDown = false;
+  readonly #options: StoreOutageOptions;
+  #asking: Promise<boolean> | undefined;
+  #unanswered = 0;
   #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
 
-  /** @param onProbe called when receiving may be tried again */
-  constructor(onProbe: () => void, random: () => number = Math.random) {
-    this.#onProbe = onProbe;
-    this.#random = random;
+  constructor(options: StoreOutageOptions) {
+    this.#options = options;
   }
 
-  get isDown(): boolean {
-    return this.#failures >= FAILURES_UNTIL_DOWN;
+  /** The engine has rejected a result. */
+  async rejected(): Promise<void> {
+    if (this.isDown || this.#stopped || (await this.#ask()) || this.isDown || this.#stopped) return;
+    this.isDown = true;
+    this.#options.onBegin();
+    this.#askLater();
   }
 
-  /** How many results may be received now: as many as there is room for, one as a probe, or none. */
-  room(free: number): number {
-    if (!this.isDown) return free;
-    return this.#probeDue && this.#endProbe === undefined ? Math.min(1, free) : 0;
+  /** The engine has accepted a result, so its store answers. */
+  accepted(): void {
+    if (this.isDown) this.#end();
   }
 
-  /**
-   * A message was received. Where it is the probe, gives what is to be called when it has been dealt with: if it told nothing (it was
-   * not a result, or was never handed over), the next one is due at once.
-   */
-  received(): (() => void) | undefined {
-    if (!this.isDown || !this.#probeDue || this.#endProbe !== undefined) return undefined;
-    const end = () => {
-      if (this.#endProbe !== end) return;
-      clearTimeout(this.#patience);
-      this.#endProbe = undefined;
-      if (this.isDown && this.#probeDue) this.#onProbe();
-    };
-    this.#endProbe = end;
-    this.#patience = setTimeout(end, PROBE_PATIENCE_MS);
-    return end;
-  }
-
-  succeeded(): void {
-    const wasDown = this.isDown;
-    this.#clearTimer();
-    this.#failures = 0;
-    this.#pauses = 0;
-    this.#probeDue = false;
-    if (wasDown) this.#onProbe();
-  }
-
-  failed(): void {
-    this.#failures += 1;
-    if (!this.isDown || this.#stopped) return;
-    this.#probeDue = false;
-    if (this.#timer !== undefined) return;
-    this.#pauses += 1;
-    this.#timer = setTimeout(
-      () => {
-        this.#timer = undefined;
-        this.#probeDue = true;
-        this.#onProbe();
-      },
-      backoffMs(this.#pauses, PROBE_BACKOFF, this.#random),
-    );
-  }
-
-  /** No probe any more. */
+  /** The store is asked no more. */
   stop(): void {
     this.#stopped = true;
-    this.#clearTimer();
-    clearTimeout(this.#patience);
+    clearTimeout(this.#timer);
   }
 
-  #clearTimer(): void {
+  #askLater(): void {
+    this.#unanswered += 1;
+    this.#timer = setTimeout(() => void this.#askAgain(), backoffMs(this.#unanswered, ASK_BACKOFF, this.#options.random));
+  }
+
+  async #askAgain(): Promise<void> {
+    const answers = await this.#ask();
+    if (!this.isDown || this.#stopped) return;
+    if (answers) this.#end();
+    else this.#askLater();
+  }
+
+  #end(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.isDown = false;
+    this.#unanswered = 0;
+    this.#options.onEnd();
+  }
+
+  /** Once for all that were rejected together. */
+  #ask(): Promise<boolean> {
+    this.#asking ??= this.#options.ask().finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
   }
 }

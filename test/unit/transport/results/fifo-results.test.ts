@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { encodePointer } from '../../../../src/payloads/pointer.ts';
 import { systemTiming } from '../../../../src/time.ts';
-import type { ReceivedResult } from '../../../../src/transport/engine/result-order.ts';
+import { NO_STEP, type ReceivedResult } from '../../../../src/transport/engine/result-order.ts';
 import { UnattachedEngine } from '../../../../src/transport/engine/unattached-engine.ts';
 import { ResultReceiver, type ResultReceiverOptions } from '../../../../src/transport/results/result-receiver.ts';
 import type { StepResult } from '../../../../src/wire/step-result.ts';
@@ -56,7 +56,8 @@ function setUp(options: Partial<ResultReceiverOptions> = {}, engine = new Noting
     timing: { ...systemTiming, random: () => 1 },
     ...options,
     handler: async (result) => {
-      handled.push(result.stepId);
+      // The receiver asks whether the store answers.
+      if (result.stepId !== NO_STEP) handled.push(result.stepId);
       await options.handler?.(result);
     },
   });

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { StoreOutage } from '../../../../src/transport/results/store-outage.ts';
+import { deferred } from '../../../support/deferred.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ now: 0 });
@@ -8,157 +9,118 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+const pass = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
+
 function setUp() {
-  const probesAt: number[] = [];
-  const outage = new StoreOutage(
-    () => probesAt.push(Date.now()),
-    () => 1,
-  );
-  const fail = (times: number) => {
-    for (let time = 0; time < times; time += 1) outage.failed();
-  };
-  return { outage, probesAt, fail };
+  const store = { answers: true };
+  const askedAt: number[] = [];
+  const told: string[] = [];
+  const outage = new StoreOutage({
+    async ask() {
+      askedAt.push(Date.now());
+      return store.answers;
+    },
+    onBegin: () => told.push('begin'),
+    onEnd: () => told.push('end'),
+    random: () => 1,
+  });
+  return { store, outage, askedAt, told };
 }
 
-it('three rejections in a row are an outage', () => {
-  const { outage, fail } = setUp();
-  fail(2);
-  expect(outage.isDown).toBe(false);
-  expect(outage.room(7)).toBe(7);
-  fail(1);
-  expect(outage.isDown).toBe(true);
-  expect(outage.room(7)).toBe(0);
-});
+describe('StoreOutage', () => {
+  it('begins with a rejection after which the store does not answer', async () => {
+    const { store, outage, told } = setUp();
+    await outage.rejected();
+    expect([outage.isDown, told]).toEqual([false, []]);
+    store.answers = false;
+    await outage.rejected();
+    expect([outage.isDown, told]).toEqual([true, ['begin']]);
+  });
 
-it('one poison result among good ones is no outage', () => {
-  const { outage, probesAt } = setUp();
-  for (let round = 0; round < 100; round += 1) {
-    outage.failed();
-    outage.failed();
-    outage.succeeded();
-    expect(outage.isDown).toBe(false);
-  }
-  expect(probesAt).toEqual([]);
-  expect(vi.getTimerCount()).toBe(0);
-});
+  it('never begins by results that the engine rejects while its store answers, however many', async () => {
+    const { outage, told } = setUp();
+    for (let times = 0; times < 100; times += 1) await outage.rejected();
+    expect([outage.isDown, told, vi.getTimerCount()]).toEqual([false, [], 0]);
+  });
 
-it('probes one at a time, at growing intervals', () => {
-  const { outage, probesAt, fail } = setUp();
-  fail(3);
-  for (let probe = 0; probe < 8; probe += 1) {
-    vi.advanceTimersToNextTimer();
-    expect(outage.room(5_000)).toBe(1);
-    const probed = outage.received();
-    expect(probed).toBeDefined();
-    expect(outage.room(5_000)).toBe(0);
-    expect(outage.received()).toBeUndefined();
-    outage.failed();
-    probed?.();
-    expect(outage.room(5_000)).toBe(0);
-  }
-  expect(probesAt.map((at, index) => at - (probesAt[index - 1] ?? 0))).toEqual(
-    [1, 2, 4, 8, 16, 30, 30, 30].map((seconds) => seconds * 1000),
-  );
-});
+  it('asks once for what is rejected together', async () => {
+    const { store, outage, askedAt, told } = setUp();
+    store.answers = false;
+    await Promise.all(Array.from({ length: 50 }, () => outage.rejected()));
+    expect([askedAt, told]).toEqual([[0], ['begin']]);
+    await outage.rejected();
+    expect(askedAt).toEqual([0]);
+  });
 
-it('never gives more room than there is', () => {
-  const { outage, fail } = setUp();
-  fail(3);
-  vi.advanceTimersToNextTimer();
-  expect(outage.room(0)).toBe(0);
-});
+  it('asks again at growing intervals until the store answers', async () => {
+    const { store, outage, askedAt, told } = setUp();
+    store.answers = false;
+    await outage.rejected();
+    await pass(200_000);
+    expect(askedAt.map((at, index) => at - (askedAt[index - 1] ?? 0)).slice(1, 9)).toEqual(
+      [1, 2, 4, 8, 16, 30, 30, 30].map((seconds) => seconds * 1000),
+    );
+    store.answers = true;
+    await pass(30_000);
+    expect([outage.isDown, told, vi.getTimerCount()]).toEqual([false, ['begin', 'end'], 0]);
+  });
 
-it('a burst of rejections is one step of the backoff', () => {
-  const { probesAt, fail } = setUp();
-  for (let pause = 0; pause < 4; pause += 1) {
-    fail(50);
-    vi.advanceTimersToNextTimer();
-  }
-  expect(probesAt).toEqual([1_000, 3_000, 7_000, 15_000]);
-});
+  it('forgets an outage that is over', async () => {
+    const { store, outage, askedAt } = setUp();
+    store.answers = false;
+    await outage.rejected();
+    await pass(10_000);
+    store.answers = true;
+    await pass(10_000);
+    askedAt.splice(0);
+    store.answers = false;
+    const startedAt = Date.now();
+    await outage.rejected();
+    await pass(1_000);
+    expect(askedAt).toEqual([startedAt, startedAt + 1_000]);
+  });
 
-it('recovers with the first result that is taken, and forgets the outage', () => {
-  const { outage, probesAt, fail } = setUp();
-  fail(10);
-  vi.advanceTimersToNextTimer();
-  const probed = outage.received();
-  outage.succeeded();
-  probed?.();
-  expect(outage.isDown).toBe(false);
-  expect(outage.room(9)).toBe(9);
-  // Told at once: the receiver waits for it.
-  expect(probesAt).toHaveLength(2);
-  expect(vi.getTimerCount()).toBe(0);
-  fail(3);
-  expect(outage.room(9)).toBe(0);
-});
-
-it('recovers with a result that was with the engine already', () => {
-  const { outage, probesAt, fail } = setUp();
-  fail(3);
-  outage.succeeded();
-  expect(outage.isDown).toBe(false);
-  expect(probesAt).toEqual([0]);
-  expect(vi.getTimerCount()).toBe(0);
-});
-
-it('probes again at once where the probe told nothing', () => {
-  const { outage, probesAt, fail } = setUp();
-  fail(3);
-  vi.advanceTimersToNextTimer();
-  outage.received()?.();
-  expect(probesAt).toEqual([1_000, 1_000]);
-  expect(outage.room(9)).toBe(1);
-});
-
-it('probes again after a while where the probe is still with the engine: its turn may wait for another result', () => {
-  const { outage, probesAt, fail } = setUp();
-  fail(3);
-  vi.advanceTimersToNextTimer();
-  const first = outage.received();
-  vi.advanceTimersByTime(9_999);
-  expect(outage.room(9)).toBe(0);
-  vi.advanceTimersByTime(1);
-  expect(outage.room(9)).toBe(1);
-  expect(probesAt).toEqual([1_000, 11_000]);
-  // The first one's end is no news about the second.
-  const second = outage.received();
-  first?.();
-  expect(outage.room(9)).toBe(0);
-  second?.();
-  expect(outage.room(9)).toBe(1);
-});
-
-it('waits for the probe where its time comes while one is with the engine', () => {
-  const { outage, probesAt, fail } = setUp();
-  fail(3);
-  vi.advanceTimersToNextTimer();
-  const probed = outage.received();
-  // A result that was with the engine before.
-  outage.failed();
-  vi.advanceTimersByTime(2_000);
-  expect(outage.room(9)).toBe(0);
-  probed?.();
-  expect(outage.room(9)).toBe(1);
-  expect(probesAt).toEqual([1_000, 3_000, 3_000]);
+  it('ends with a result that the engine accepts: one that was with it', async () => {
+    const { store, outage, told } = setUp();
+    store.answers = false;
+    await outage.rejected();
+    outage.accepted();
+    expect([outage.isDown, told, vi.getTimerCount()]).toEqual([false, ['begin', 'end'], 0]);
+    outage.accepted();
+    expect(told).toHaveLength(2);
+  });
 });
 
 describe('stop', () => {
-  it('ends probing for good', () => {
-    const { outage, probesAt, fail } = setUp();
-    fail(3);
+  it('ends the asking', async () => {
+    const { store, outage, askedAt } = setUp();
+    store.answers = false;
+    await outage.rejected();
     outage.stop();
-    fail(3);
     expect(vi.getTimerCount()).toBe(0);
-    expect(probesAt).toEqual([]);
+    await outage.rejected();
+    expect(askedAt).toHaveLength(1);
   });
 
-  it('leaves no timer where a probe is with the engine', () => {
-    const { outage, fail } = setUp();
-    fail(3);
-    vi.advanceTimersToNextTimer();
-    outage.received();
+  it.each(['the first time', 'again'])('begins nothing where the store is being asked %s', async (when) => {
+    const answer = deferred<boolean>();
+    const told: string[] = [];
+    let asked = 0;
+    const outage = new StoreOutage({
+      ask() {
+        asked += 1;
+        return when === 'again' && asked === 1 ? Promise.resolve(false) : answer.promise;
+      },
+      onBegin: () => told.push('begin'),
+      onEnd: () => told.push('end'),
+      random: () => 1,
+    });
+    void outage.rejected();
+    await pass(2_000);
     outage.stop();
+    answer.resolve(when === 'again');
+    await pass(1_000);
+    expect(told).toEqual(when === 'again' ? ['begin'] : []);
     expect(vi.getTimerCount()).toBe(0);
   });
 });
