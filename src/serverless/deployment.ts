@@ -33,10 +33,11 @@ export type PayloadBucket = {
 export interface AlarmSettings {
   readonly snsTopicArn: string | undefined;
   readonly tasksAgeSeconds: number;
-  readonly deadLettersAgeSeconds: number;
   readonly resultsAgeSeconds: number;
-  readonly throttles: number;
-  readonly errors: number;
+  /** Undefined: no such alarm, as for the two below. */
+  readonly deadLettersAgeSeconds: number | undefined;
+  readonly throttles: number | undefined;
+  readonly errors: number | undefined;
 }
 
 export type FunctionRole =

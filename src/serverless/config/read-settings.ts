@@ -104,10 +104,10 @@ function readAlarms(section: Section | undefined): AlarmSettings {
   return {
     snsTopicArn: section?.text('snsTopicArn'),
     tasksAgeSeconds: section?.integer('tasksAgeSeconds') ?? 900,
-    deadLettersAgeSeconds: section?.integer('deadLettersAgeSeconds') ?? 900,
     resultsAgeSeconds: section?.integer('resultsAgeSeconds') ?? 300,
-    throttles: section?.integer('throttles') ?? 1,
-    errors: section?.integer('errors') ?? 1,
+    deadLettersAgeSeconds: section?.integer('deadLettersAgeSeconds'),
+    throttles: section?.integer('throttles'),
+    errors: section?.integer('errors'),
   };
 }
 

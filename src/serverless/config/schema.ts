@@ -92,15 +92,21 @@ const ALARM_FIELDS: Fields = {
     accepts: [integer(60, STEP_QUEUES.tasks.retentionSeconds)],
   },
   deadLettersAgeSeconds: {
-    description: 'Age of the oldest dead letter that its handler should have received. Default 900.',
+    description: 'Age of the oldest dead letter that its handler should have received. Default: no such alarm.',
     accepts: [integer(60, STEP_QUEUES['dead-letters'].retentionSeconds)],
   },
   resultsAgeSeconds: {
     description: 'Age of the oldest result that the engine should have received. Default 300.',
     accepts: [integer(60, SERVICE_QUEUES.results.retentionSeconds)],
   },
-  throttles: { description: 'Throttled invocations in five minutes that are too many. Default 1.', accepts: [integer(1, 1_000_000)] },
-  errors: { description: 'Failed invocations in five minutes that are too many. Default 1.', accepts: [integer(1, 1_000_000)] },
+  throttles: {
+    description: 'Throttled invocations in five minutes that are too many. Default: no such alarm.',
+    accepts: [integer(1, 1_000_000)],
+  },
+  errors: {
+    description: 'Failed invocations in five minutes that are too many. Default: no such alarm.',
+    accepts: [integer(1, 1_000_000)],
+  },
 };
 
 export const SERVICE_FIELDS: Fields = {

@@ -20,7 +20,9 @@ interface Alarm {
 }
 
 /**
- * Alarms that fire when something is wrong, and only then.
+ * Alarms that fire when something is wrong, and only then. CloudWatch charges for each, so by default there are those that all else ends
+ * in: a function that fails or is throttled lets its tasks wait or park, and so does one that takes no dead letters. The others, which are
+ * earlier, are made where their threshold is set.
  *
  * Not on the depth of a dead-letter queue that has a handler: it is emptied at once and looks empty. Not on ages alone: the age skips a
  * message that was received three times. Not on Lambda's errors alone: a reported record is none.
@@ -41,56 +43,67 @@ function stepAlarms(step: DurableStep, { deadLetters }: DurableDeployment, setti
   const tasks = attribute(stepLogicalId(token, 'TasksQueue'), 'QueueName');
   const dead = attribute(stepLogicalId(token, 'DeadLetterQueue'), 'QueueName');
   const parked = attribute(stepLogicalId(token, 'ParkedQueue'), 'QueueName');
+  const waits: Alarm = {
+    description: `Tasks of ${name} wait: too little concurrency, a stopped mapping, or a function that fails`,
+    metric: 'ApproximateAgeOfOldestMessage',
+    of: tasks,
+    threshold: settings.tasksAgeSeconds,
+  };
+  const isParked: Alarm = {
+    description: `${name} has parked tasks: sls durable dead-letters shows them`,
+    metric: 'ApproximateNumberOfMessagesVisible',
+    of: parked,
+    threshold: 1,
+  };
+  const lies: Alarm = {
+    description: `${name} has dead letters`,
+    metric: 'ApproximateNumberOfMessagesVisible',
+    of: dead,
+    threshold: 1,
+  };
+  const deadLettersAlarm = deadLetters === undefined ? lies : untaken(name, deadLetters.functionKey, dead, settings);
   return {
-    [stepLogicalId(token, 'TasksAgeAlarm')]: alarm(
-      {
-        description: `Tasks of ${name} wait: too little concurrency, a stopped mapping, or a function that fails`,
-        metric: 'ApproximateAgeOfOldestMessage',
-        of: tasks,
-        threshold: settings.tasksAgeSeconds,
-      },
-      settings,
-    ),
-    [stepLogicalId(token, 'DeadLettersAlarm')]:
-      deadLetters === undefined
-        ? alarm({ description: `${name} has dead letters`, metric: 'ApproximateNumberOfMessagesVisible', of: dead, threshold: 1 }, settings)
-        : alarm(
-            {
-              description: `Dead letters of ${name} wait: ${deadLetters.functionKey} does not receive them`,
-              metric: 'ApproximateAgeOfOldestMessage',
-              of: dead,
-              threshold: settings.deadLettersAgeSeconds,
-            },
-            settings,
-          ),
-    [stepLogicalId(token, 'ParkedAlarm')]: alarm(
-      {
-        description: `${name} has parked tasks: sls durable dead-letters shows them`,
-        metric: 'ApproximateNumberOfMessagesVisible',
-        of: parked,
-        threshold: 1,
-      },
-      settings,
-    ),
+    [stepLogicalId(token, 'TasksAgeAlarm')]: alarm(waits, settings),
+    ...(deadLettersAlarm === undefined ? {} : { [stepLogicalId(token, 'DeadLettersAlarm')]: alarm(deadLettersAlarm, settings) }),
+    // Only the dead-letter function receives dead letters, and so only with it any can be parked.
+    ...(deadLetters === undefined ? {} : { [stepLogicalId(token, 'ParkedAlarm')]: alarm(isParked, settings) }),
+  };
+}
+
+function untaken(step: string, functionKey: string, of: Value, { deadLettersAgeSeconds: threshold }: AlarmSettings): Alarm | undefined {
+  if (threshold === undefined) return undefined;
+  return {
+    description: `Dead letters of ${step} wait: ${functionKey} does not receive them`,
+    metric: 'ApproximateAgeOfOldestMessage',
+    of,
+    threshold,
   };
 }
 
 function functionAlarms(deployment: DurableDeployment, settings: AlarmSettings): Resources {
   const entries = durableFunctions(deployment).flatMap(({ functionKey }): [string, Resource][] => {
     const of = ref(lambdaLogicalId(functionKey));
-    const errors: Alarm = { description: `Invocations of ${functionKey} fail`, metric: 'Errors', of, threshold: settings.errors };
-    const throttles: Alarm = {
+    const errors = { description: `Invocations of ${functionKey} fail`, metric: 'Errors' as const, of };
+    const throttles = {
       description: `${functionKey} is throttled, which uses up the receives of its tasks: raise its concurrency, or lower maximumConcurrency`,
-      metric: 'Throttles',
+      metric: 'Throttles' as const,
       of,
-      threshold: settings.throttles,
     };
     return [
-      [functionLogicalId(functionKey, 'ErrorsAlarm'), alarm(errors, settings)],
-      [functionLogicalId(functionKey, 'ThrottlesAlarm'), alarm(throttles, settings)],
+      ...fromThreshold(functionLogicalId(functionKey, 'ErrorsAlarm'), errors, settings.errors, settings),
+      ...fromThreshold(functionLogicalId(functionKey, 'ThrottlesAlarm'), throttles, settings.throttles, settings),
     ];
   });
   return Object.fromEntries(entries);
+}
+
+function fromThreshold(
+  logicalId: string,
+  watched: Omit<Alarm, 'threshold'>,
+  threshold: number | undefined,
+  settings: AlarmSettings,
+): [string, Resource][] {
+  return threshold === undefined ? [] : [[logicalId, alarm({ ...watched, threshold }, settings)]];
 }
 
 function resultsAlarms({ resultsQueue, prefix }: DurableDeployment, settings: AlarmSettings): Resources {

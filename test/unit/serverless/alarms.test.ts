@@ -44,24 +44,28 @@ const ofFunction = (MetricName: string, logicalId: string, Threshold: number) =>
 });
 
 describe('alarms', () => {
-  it('alarms look at metrics that exist, of the queue or function they are about', () => {
-    expect(watched({}, true)).toEqual({
+  it('alarms look at metrics that exist, of the queue or function they are about, and the costly ones are asked for', () => {
+    const atStart = {
       [id('pay', 'TasksAgeAlarm')]: ofQueue('ApproximateAgeOfOldestMessage', id('pay', 'TasksQueue'), 900),
-      [id('pay', 'DeadLettersAlarm')]: ofQueue('ApproximateAgeOfOldestMessage', id('pay', 'DeadLetterQueue'), 900),
       [id('pay', 'ParkedAlarm')]: ofQueue('ApproximateNumberOfMessagesVisible', id('pay', 'ParkedQueue'), 1),
+      DurableResultsAgeAlarm: ofQueue('ApproximateAgeOfOldestMessage', 'DurableResultsQueue', 300),
+      DurableResultsDeadLettersAlarm: ofQueue('ApproximateNumberOfMessagesVisible', 'DurableResultsDeadLetterQueue', 1),
+    };
+    expect(watched({}, true)).toEqual(atStart);
+    expect(watched({ alarms: { deadLettersAgeSeconds: 600, errors: 1, throttles: 1 } }, true)).toEqual({
+      ...atStart,
+      [id('pay', 'DeadLettersAlarm')]: ofQueue('ApproximateAgeOfOldestMessage', id('pay', 'DeadLetterQueue'), 600),
       DurableFunctionErrorsAlarmCharge: ofFunction('Errors', 'ChargeLambdaFunction', 1),
       DurableFunctionThrottlesAlarmCharge: ofFunction('Throttles', 'ChargeLambdaFunction', 1),
       DurableFunctionErrorsAlarmDead: ofFunction('Errors', 'DeadLambdaFunction', 1),
       DurableFunctionThrottlesAlarmDead: ofFunction('Throttles', 'DeadLambdaFunction', 1),
-      DurableResultsAgeAlarm: ofQueue('ApproximateAgeOfOldestMessage', 'DurableResultsQueue', 300),
-      DurableResultsDeadLettersAlarm: ofQueue('ApproximateNumberOfMessagesVisible', 'DurableResultsDeadLetterQueue', 1),
     });
   });
 
   it('the alarm of a dead-letter queue that nobody empties looks at its depth', () => {
-    expect(watched({}, false)[id('pay', 'DeadLettersAlarm')]).toEqual(
-      ofQueue('ApproximateNumberOfMessagesVisible', id('pay', 'DeadLetterQueue'), 1),
-    );
+    const all = watched({}, false);
+    expect(all[id('pay', 'DeadLettersAlarm')]).toEqual(ofQueue('ApproximateNumberOfMessagesVisible', id('pay', 'DeadLetterQueue'), 1));
+    expect(all).not.toHaveProperty(id('pay', 'ParkedAlarm'));
   });
 
   it('each alarm has its own threshold', () => {

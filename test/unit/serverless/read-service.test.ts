@@ -9,7 +9,7 @@ describe('a serverless.yml with one line per step', () => {
       prefix: 'durable',
       resultsQueue: { owned: true, name: 'durable-results', fifo: false },
       deadLetters: undefined,
-      alarms: { tasksAgeSeconds: 900, deadLettersAgeSeconds: 900, resultsAgeSeconds: 300, throttles: 1, errors: 1 },
+      alarms: { tasksAgeSeconds: 900, resultsAgeSeconds: 300, deadLettersAgeSeconds: undefined, throttles: undefined, errors: undefined },
     });
     expect(service.steps).toEqual([
       {

@@ -241,13 +241,6 @@ describe('queues', () => {
 });
 
 describe('alarms', () => {
-  it('alarms watch the depth of a dead-letter queue without a handler, and the age in one with a handler', () => {
-    const metric = (deployment: DurableDeployment, token: string) =>
-      resourcesOf(deployment)[stepLogicalId(token, 'DeadLettersAlarm')]?.Properties['MetricName'];
-    expect(metric(readDurableService(serviceOf({ step: 'a' })), 'a')).toBe('ApproximateNumberOfMessagesVisible');
-    expect(metric(two(), 'charge')).toBe('ApproximateAgeOfOldestMessage');
-  });
-
   it('alarms: false makes none', () => {
     const types = Object.values(resourcesOf(two({ alarms: false }))).map(({ Type }) => Type);
     expect(types).not.toContain('AWS::CloudWatch::Alarm');
