@@ -44,25 +44,25 @@ describe('PollingPace', () => {
 });
 
 describe('an empty receive', () => {
-  it('is followed by ever longer pauses, while the queue answers at once, up to a second', () => {
+  it('ever longer pauses follow while the queue answers at once, up to a second', () => {
     const pace = new PollingPace();
     expect(Array.from({ length: 9 }, () => pace.empty(true, 0))).toEqual([0, 25, 50, 100, 200, 400, 800, 1_000, 1_000]);
   });
 
-  it('is followed by no pause where it took long by itself', () => {
+  it('no pause follows where it took long by itself', () => {
     const pace = new PollingPace();
     for (let receives = 0; receives < 9; receives += 1) pace.empty(true, 0);
     expect([pace.empty(true, 400), pace.empty(true, 1_000), pace.empty(true, 20_000)]).toEqual([600, 0, 0]);
   });
 
-  it('is the first again after one that brought messages', () => {
+  it('pauses start anew after a receive that brought messages', () => {
     const pace = new PollingPace();
     for (let receives = 0; receives < 9; receives += 1) pace.empty(true, 0);
     pace.brought(false);
     expect([pace.empty(true, 0), pace.empty(true, 0)]).toEqual([0, 25]);
   });
 
-  it('is followed by no pause where another receiver polls', () => {
+  it('no pause follows where another receiver polls', () => {
     const pace = new PollingPace();
     for (let receives = 0; receives < 9; receives += 1) expect(pace.empty(false, 0)).toBe(0);
     expect(pace.empty(true, 0)).toBe(0);
