@@ -6,6 +6,7 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import { sqsStepHandler } from 'durable-sqs-lambda/worker';
 // The seam that `runStep` uses too: an invocation whose results go somewhere else than to SQS. It is a registered symbol.
 import { STEP_HANDLER } from '../../src/lambda/sqs-step-handler.ts';
+import { NO_RETRIES, type WorkerQueues } from '../../src/lambda/worker-queues.ts';
 import { ECHO_STEP } from './echo-step.ts';
 
 export type RecordHandler = (event: SQSEvent, context: Context) => Promise<unknown>;
@@ -68,7 +69,12 @@ function onMiddy(sender: FakeSender): RecordHandler {
 /** Ours, with a sender of one's own. */
 export function onOurs(sender: FakeSender): RecordHandler {
   const handler = sqsStepHandler(ECHO_STEP, step);
-  return (event, context) => handler[STEP_HANDLER].invoke(event, context, sender);
+  const queues: WorkerQueues = {
+    url: async () => 'results',
+    retries: () => NO_RETRIES,
+    send: (_queueUrl, message) => sender.send(message),
+  };
+  return (event, context) => handler[STEP_HANDLER].invoke(event, context, queues);
 }
 
 /** Every way to work on a batch, in the order of the report. */

@@ -8,9 +8,8 @@ import { readableError } from '../step/readable-error.ts';
 import { kindOf } from '../wire/json.ts';
 import { Batch } from './batch.ts';
 import { Deadline } from './deadline.ts';
-import type { ResultChannel } from './result-channel.ts';
-import type { Invocation } from './run-records.ts';
 import { outliveStrayErrors } from './stray-errors.ts';
+import type { WorkerQueues } from './worker-queues.ts';
 
 /**
  * What a middleware is given: middy's request. Written out here, because middy's own types import a package that few have
@@ -45,14 +44,21 @@ export interface SqsBatchHandler {
   onError(middleware: Hook): this;
 }
 
+/** One call of the Lambda function. */
+export interface Invocation {
+  readonly lambda: Context;
+  readonly batch: Batch;
+  readonly deadline: Deadline;
+}
+
 /** What is done with the records of an invocation. */
-export interface BatchProgram {
+export interface BatchProgram<Queues extends WorkerQueues> {
   readonly logger: Logger;
   /** Whether the invocation fails where any record does, instead of reporting it. */
   readonly rejectsFailures: boolean;
   /** How long before its end an invocation of so many records stops working. */
   reserveMs(availableMs: number, records: number): number;
-  run(records: readonly SQSRecord[], invocation: Invocation): Promise<void>;
+  run(records: readonly SQSRecord[], invocation: Invocation, queues: Queues): Promise<void>;
 }
 
 /** Of one record, as the partial-batch middleware reads it. */
@@ -61,22 +67,27 @@ const REJECTED = Object.freeze({ status: 'rejected' });
 
 type Middy = middy.MiddyfiedHandler<SQSEvent, unknown>;
 
-/** A program as middy's handler, and one call of it. */
-export function batchHandler(program: BatchProgram) {
+/** What middy must not tell and the response needs: which invocation this is, and what it failed with. */
+interface Running<Queues> extends Invocation {
+  readonly queues: Queues;
+  failure?: { readonly error: unknown };
+}
+
+/** A program as a Lambda handler, and one call of it over other queues. */
+export function batchHandler<Queues extends WorkerQueues>(program: BatchProgram<Queues>, queues: Queues) {
   const { logger } = program;
-  // Which batch an invocation is: not by module state (some runtimes run invocations at once), and not by the event or context,
+  // Which invocation it is: not by module state (some runtimes run invocations at once), and not by the event or context,
   // which a middleware may replace.
-  const invocations = new AsyncLocalStorage<Invocation & { failure?: { readonly error: unknown } }>();
+  const invocations = new AsyncLocalStorage<Running<Queues>>();
 
   const chain: Middy = middy<SQSEvent, unknown>(
-    async (event: SQSEvent, context: Context) => {
-      const invocation = invocations.getStore();
-      if (invocation === undefined) throw new InvalidEventError('the handler was called outside of an invocation');
+    async (event: SQSEvent, lambda: Context) => {
+      const running = invocations.getStore();
+      if (running === undefined) throw new InvalidEventError('the handler was called outside of an invocation');
       // Once more, for what the middlewares made of it.
       const records = recordsOf(event);
-      const { batch, deadline, channel } = invocation;
-      await program.run(records, { lambda: context, batch, deadline, channel });
-      return records.map((record) => (batch.isSettled(record) ? FULFILLED : REJECTED));
+      await program.run(records, { ...running, lambda }, running.queues);
+      return records.map((record) => (running.batch.isSettled(record) ? FULFILLED : REJECTED));
     },
     // Five milliseconds before the end is too late to send anything.
     { timeoutEarlyInMillis: 0 },
@@ -84,40 +95,40 @@ export function batchHandler(program: BatchProgram) {
     .use(sqsPartialBatchFailure({ logger: () => undefined }))
     // The partial-batch middleware turns an error into a response that reports every record: this keeps the error.
     .onError((request) => {
-      const invocation = invocations.getStore();
-      if (invocation !== undefined) invocation.failure = { error: request.error };
+      const running = invocations.getStore();
+      if (running !== undefined) running.failure = { error: request.error };
     });
 
-  async function invoke(event: SQSEvent, context: Context, channel: ResultChannel): Promise<SQSBatchResponse> {
+  async function invoke(event: SQSEvent, lambda: Context, over: Queues): Promise<SQSBatchResponse> {
     const records = recordsOf(event);
     // Absent where a handler is called by hand with a bare object.
-    const remainingMs = () => context.getRemainingTimeInMillis?.() ?? Number.POSITIVE_INFINITY;
+    const remainingMs = () => lambda.getRemainingTimeInMillis?.() ?? Number.POSITIVE_INFINITY;
     const deadline = new Deadline(remainingMs, program.reserveMs(remainingMs(), records.length));
-    let letGo: () => void = () => undefined;
-    deadline.onSeal(() => {
-      letGo = outliveStrayErrors(logger, { requestId: context.awsRequestId });
+    let letGo: (() => void) | undefined;
+    deadline.onReached(() => {
+      letGo = outliveStrayErrors(logger, { requestId: lambda.awsRequestId });
     });
     const batch = new Batch(records);
-    const invocation: Invocation & { failure?: { readonly error: unknown } } = { lambda: context, batch, deadline, channel };
-    const chained = invocations.run(invocation, chain, event, context);
+    const running: Running<Queues> = { lambda, batch, deadline, queues: over };
+    const chained = invocations.run(running, chain, event, lambda);
     // A send that hangs, or a middleware: Lambda's kill would bring back every record, those that are settled too.
     await new Promise<void>((resolve) => {
-      deadline.onClose(resolve);
+      deadline.onClosed(resolve);
       chained.then(
         () => resolve(),
         (error: unknown) => {
-          invocation.failure = { error };
+          running.failure = { error };
           resolve();
         },
       );
     });
     deadline.end();
-    letGo();
+    letGo?.();
 
-    const { failure } = invocation;
-    const counts = () => ({ records: batch.size, started: batch.started, requestId: context.awsRequestId });
+    const { failure } = running;
+    const counts = () => ({ records: batch.size, started: batch.started, requestId: lambda.awsRequestId });
     if (deadline.closed)
-      logger.error('out of time; records that are not settled will be delivered again', { ...counts(), settled: batch.settled });
+      logger.error('out of time; records that are not settled will be redelivered', { ...counts(), settled: batch.settled });
     if (failure !== undefined) {
       logger.error('a middleware failed', { ...errorFields(readableError(failure.error)), ...counts() });
       // Nothing ran: the cause is common to all records. A failed invocation makes Lambda's pollers slow down, a list of failures does not.
@@ -130,29 +141,25 @@ export function batchHandler(program: BatchProgram) {
     return response;
   }
 
-  return { chain, invoke };
-}
-
-/** Middy's own methods, giving back the handler they belong to. */
-export function middyMethods<Handler>(chain: Middy, handler: () => Handler) {
   const add = (method: 'before' | 'after' | 'onError') => (middleware: Hook) => {
     chain[method](middleware);
-    return handler();
+    return handler;
   };
-  return {
+  const handler: SqsBatchHandler = Object.assign((event: SQSEvent, lambda: Context) => invoke(event, lambda, queues), {
     use(middlewares: StepMiddleware | StepMiddleware[]) {
       chain.use(middlewares);
-      return handler();
+      return handler;
     },
     before: add('before'),
     after: add('after'),
     onError: add('onError'),
-  };
+  });
+  return { handler, invoke };
 }
 
 function recordsOf(event: unknown): SQSEvent['Records'] {
   const records: unknown = typeof event === 'object' && event !== null ? Reflect.get(event, 'Records') : undefined;
-  if (!isRecordList(records)) {
+  if (!Array.isArray(records) || !records.every(isSqsRecord)) {
     throw new InvalidEventError(
       `expected an SQS event with Records, got ${kindOf(records)}; is this function behind an event source mapping of a tasks or dead-letter queue?`,
     );
@@ -160,9 +167,6 @@ function recordsOf(event: unknown): SQSEvent['Records'] {
   return records;
 }
 
-function isRecordList(value: unknown): value is SQSEvent['Records'] {
-  return (
-    Array.isArray(value) &&
-    value.every((record: unknown) => typeof record === 'object' && record !== null && 'messageId' in record && 'body' in record)
-  );
+function isSqsRecord(record: unknown): record is SQSRecord {
+  return typeof record === 'object' && record !== null && 'messageId' in record && 'body' in record;
 }

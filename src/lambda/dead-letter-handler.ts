@@ -1,12 +1,11 @@
-import type { Context, SQSEvent } from 'aws-lambda';
 import { defaultLogger, safeLogger } from '../logger.ts';
 import { checkOptions } from '../options.ts';
-import { batchHandler, middyMethods, type SqsBatchHandler } from './batch-handler.ts';
+import { batchHandler, type SqsBatchHandler } from './batch-handler.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { DEAD_LETTER_HANDLER } from './handler-marks.ts';
-import { isReplay, printingChannel, replayOf } from './replay.ts';
-import { type SqsChannel, sqsResultChannel } from './result-channel.ts';
+import { isReplay, printingQueues, replayOf } from './replay.ts';
 import { CHANNEL_RULES, type ChannelOptions, channelOptions } from './step-handler-options.ts';
+import { type SqsQueues, sqsQueues } from './worker-queues.ts';
 
 /** Options of `sqsDeadLetterHandler`. Each may be left out. */
 export type DeadLetterHandlerOptions = ChannelOptions;
@@ -34,28 +33,26 @@ export function sqsDeadLetterHandler(options: DeadLetterHandlerOptions = {}): Sq
   const { concurrency, prefix, resultsQueueUrl } = channelOptions(WHERE, options, process.env);
   const prints = replayOf(process.env) === 'print';
   const { client, clientConfig } = options;
-  const channel = prints ? printingChannel() : sqsResultChannel({ prefix, resultsQueueUrl, client, clientConfig });
-  return deadLetterHandler({ ...options, concurrency }, channel, isReplay(process.env));
+  const queues = prints ? printingQueues() : sqsQueues({ prefix, resultsQueueUrl, client, clientConfig });
+  return deadLetterHandler({ ...options, concurrency }, queues, isReplay(process.env));
 }
 
 /** The handler over any queues. */
 export function deadLetterHandler(
   { concurrency = 10, marker, payloadStore, logger: given }: DeadLetterHandlerOptions,
-  channel: SqsChannel,
+  queues: SqsQueues,
   replays = false,
 ): SqsDeadLetterHandler {
   const logger = safeLogger(given ?? defaultLogger());
-  const deadLetters = new DeadLetters({ channel, concurrency, marker, payloadStore, logger });
-  const { chain, invoke } = batchHandler({
-    logger,
-    rejectsFailures: replays,
-    reserveMs: (availableMs) => deadLetters.reserveMs(availableMs),
-    run: (records, invocation) => deadLetters.run(records, invocation),
-  });
-  const handler: SqsDeadLetterHandler = Object.assign(
-    (event: SQSEvent, context: Context) => invoke(event, context, channel),
-    middyMethods(chain, () => handler),
-    { [DEAD_LETTER_HANDLER]: true as const },
+  const deadLetters = new DeadLetters({ concurrency, marker, payloadStore, logger });
+  const { handler } = batchHandler<SqsQueues>(
+    {
+      logger,
+      rejectsFailures: replays,
+      reserveMs: (availableMs) => deadLetters.reserveMs(availableMs),
+      run: (records, invocation, over) => deadLetters.run(records, invocation, over),
+    },
+    queues,
   );
-  return handler;
+  return Object.assign(handler, { [DEAD_LETTER_HANDLER]: true as const });
 }

@@ -2,20 +2,20 @@ import type { SQSRecord } from 'aws-lambda';
 import { ConfigurationError, QueueNotFoundError, SqsRequestError, StepFailedError } from '../errors.ts';
 import { errorFields, type LogFields, type Logger } from '../logger.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
-import type { OutgoingMessage } from '../sqs/sqs-api.ts';
+import { type RetryOptions, retry } from '../sqs/retry.ts';
+import { readTask } from '../step/read-task.ts';
+import { encodeAnswer, inGroupOfRun } from '../step/send-answer.ts';
+import { STEP_FORMAT } from '../step/step-tasks.ts';
+import type { TaskIds } from '../step/task-format.ts';
 import { monotonicMs } from '../time.ts';
-import { MAX_MESSAGE_BYTES } from '../wire/limits.ts';
-import type { StepResult } from '../wire/step-result.ts';
-import { encodeMessage } from './deliver-result.ts';
-import { FlushCost } from './flush-cost.ts';
-import { linesOf } from './lines.ts';
+import { isFifoQueue } from '../topology/fifo-queues.ts';
+import type { Invocation } from './batch-handler.ts';
+import { SendTimes } from './measured-times.ts';
 import { PARKED_ATTRIBUTE, parkedMessage, parkedQueueNames } from './parked-message.ts';
-import { readRecord, type TaskIds } from './read-record.ts';
-import type { SqsChannel } from './result-channel.ts';
-import type { Invocation } from './run-records.ts';
+import { byMessageGroup, taskMessage } from './records.ts';
+import type { SqsQueues } from './worker-queues.ts';
 
 export interface DeadLettersOptions {
-  readonly channel: SqsChannel;
   readonly concurrency: number;
   readonly marker: string | undefined;
   readonly payloadStore: PayloadStore | undefined;
@@ -26,7 +26,7 @@ export interface DeadLettersOptions {
 interface Letter {
   readonly reason: string;
   /** Whose task it is, where that can be read: then the engine is told. */
-  readonly task: TaskIds | undefined;
+  readonly ids: TaskIds | undefined;
   /** Routing token of the task. */
   readonly token?: string | undefined;
 }
@@ -37,7 +37,7 @@ const REMEMBERED = 10_000;
 /** Parks dead letters, then tells the engine. A process that comes upon a letter again does only what is still to be done. */
 export class DeadLetters {
   readonly #options: DeadLettersOptions;
-  readonly #costs = new FlushCost();
+  readonly #sendTimes = new SendTimes();
   readonly #parked = new Set<string>();
   readonly #told = new Set<string>();
 
@@ -46,62 +46,60 @@ export class DeadLetters {
   }
 
   reserveMs(availableMs: number): number {
-    return this.#costs.reserveMs(availableMs, this.#options.concurrency);
+    return this.#sendTimes.reserveMs(availableMs, this.#options.concurrency);
   }
 
-  async run(records: readonly SQSRecord[], invocation: Invocation): Promise<void> {
-    const lines = linesOf(records);
-    let next = 0;
-    const lane = async () => {
-      for (let line = lines[next]; line !== undefined; line = lines[next]) {
-        next += 1;
+  async run(records: readonly SQSRecord[], invocation: Invocation, queues: SqsQueues): Promise<void> {
+    const groups = byMessageGroup(records);
+    const handleGroups = async () => {
+      for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
         // In order within a message group, in the parked queue too.
-        for (const record of line) if (!(await this.#record(record, invocation))) break;
+        for (const record of group) if (!(await this.#handle(record, invocation, queues))) break;
       }
     };
-    await Promise.all(Array.from({ length: Math.min(this.#options.concurrency, lines.length) }, lane));
+    await Promise.all(Array.from({ length: Math.min(this.#options.concurrency, groups.length) }, handleGroups));
   }
 
-  /** Gives whether the record is done with. */
-  async #record(record: SQSRecord, { batch, deadline, lambda }: Invocation): Promise<boolean> {
+  /** Gives whether the record is settled. */
+  async #handle(record: SQSRecord, { batch, deadline, lambda }: Invocation, queues: SqsQueues): Promise<boolean> {
     if (deadline.reached) return false;
     batch.start();
-    let ids: LogFields = { messageId: record.messageId, queue: record.eventSourceARN, requestId: lambda.awsRequestId };
+    let fields: LogFields = { messageId: record.messageId, queue: record.eventSourceARN, requestId: lambda.awsRequestId };
     try {
-      const letter = await this.#read(record, ids);
+      const letter = await this.#read(record, fields);
       if (letter === undefined) return false;
-      ids = { ...ids, runId: letter.task?.runId, stepId: letter.task?.stepId };
-      const parked = await this.#park(record, letter, ids, deadline.remainingMs());
-      if (letter.task !== undefined) await this.#tell(record, letter.task, deadline.remainingMs());
+      const { ids, reason } = letter;
+      fields = { ...fields, runId: ids?.runId, stepId: ids?.stepId };
+      const parked = await this.#park(record, letter, fields, queues, deadline.remainingMs());
+      if (ids !== undefined) await this.#tell(record, ids, queues, deadline.remainingMs());
       if (!parked) return false;
       batch.settle(record);
-      this.#options.logger.warn('dead letter parked', { ...ids, reason: letter.reason, resultSent: letter.task !== undefined });
+      this.#options.logger.warn('dead letter parked', { ...fields, reason, resultSent: ids !== undefined });
       return true;
     } catch (error) {
       batch.sendFailed(error);
-      this.#options.logger.error('dead letter not handled; it will be delivered again', { ...ids, ...errorFields(error) });
+      this.#options.logger.error('dead letter not handled; it will be redelivered', { ...fields, ...errorFields(error) });
       return false;
     }
   }
 
   /** Undefined where its body is stored, the store does not answer now, and nothing else tells whose it is. */
-  async #read(record: SQSRecord, ids: LogFields): Promise<Letter | undefined> {
+  async #read(record: SQSRecord, fields: LogFields): Promise<Letter | undefined> {
     const { marker, payloadStore, logger } = this.#options;
-    if (marker !== undefined && record.messageAttributes?.[marker] === undefined) {
-      return { reason: `not a RemoteTask: no attribute "${marker}"`, task: undefined };
-    }
-    const read = await readRecord(record, payloadStore);
+    const read = await readTask(taskMessage(record, marker), STEP_FORMAT, payloadStore);
     switch (read.kind) {
       case 'task':
-        return { reason: 'receive count used up', task: read.task, token: read.task.group };
+        return { reason: 'receive count used up', ids: read.task, token: read.task.group };
+      case 'unmarked':
+        return { reason: `not a RemoteTask: no attribute "${marker}"`, ids: undefined };
       case 'malformed':
-        return { reason: `not a RemoteTask: ${read.problem}`, task: undefined };
-      case 'unreadable':
-        return { reason: `its stored body cannot be read: ${read.error.reason}`, task: read.ids };
+        return { reason: `not a RemoteTask: ${read.problem}`, ids: undefined };
+      case 'lost':
+        return { reason: `its stored body cannot be read: ${read.error.reason}`, ids: read.ids };
       case 'unavailable':
         // Its receives are used up, and here they can be once more: a run whose step nobody answers for waits for ever.
-        if (read.ids !== undefined) return { reason: 'receive count used up', task: read.ids };
-        logger.error('the body of a dead letter cannot be read now; it will be delivered again', { ...ids, ...errorFields(read.error) });
+        if (read.ids !== undefined) return { reason: 'receive count used up', ids: read.ids };
+        logger.error('the body of a dead letter cannot be read now; it will be redelivered', { ...fields, ...errorFields(read.error) });
         return undefined;
     }
   }
@@ -110,50 +108,49 @@ export class DeadLetters {
    * Gives whether the letter is parked. Where it never will be by us (no such queue, no right), the redrive policy of the dead-letter
    * queue parks it as it is, after some more deliveries: the engine need not wait for that.
    */
-  async #park(record: SQSRecord, { reason, task, token }: Letter, ids: LogFields, timeLeftMs: number): Promise<boolean> {
+  async #park(record: SQSRecord, { reason, ids, token }: Letter, fields: LogFields, queues: SqsQueues, leftMs: number): Promise<boolean> {
     if (this.#parked.has(record.messageId)) return true;
-    const message = parkedMessage(record, { reason, resultSent: task !== undefined });
+    const message = parkedMessage(record, { reason, resultSent: ids !== undefined });
     if (message.attributes?.[PARKED_ATTRIBUTE] === undefined) {
-      this.#options.logger.warn('dead letter has no room for a note; parked as it is', ids);
+      this.#options.logger.warn('dead letter has no room for a note; parked as it is', fields);
     }
     try {
       const queueNames = parkedQueueNames(record.eventSourceARN, token);
-      await this.#timed(() => this.#options.channel.sendTo(queueNames, message, timeLeftMs));
+      await this.#send(async () => queues.send(await queues.urlOf(queueNames), message), queues.retries(leftMs));
     } catch (error) {
       if (!isDefinite(error)) throw error;
-      this.#options.logger.error('dead letter cannot be parked; left to the redrive policy', { ...ids, ...errorFields(error) });
+      this.#options.logger.error('dead letter cannot be parked; left to the redrive policy', { ...fields, ...errorFields(error) });
       return false;
     }
     remember(this.#parked, record.messageId);
     return true;
   }
 
-  async #tell(record: SQSRecord, task: TaskIds, timeLeftMs: number): Promise<void> {
+  async #tell(record: SQSRecord, ids: TaskIds, queues: SqsQueues, leftMs: number): Promise<void> {
     if (this.#told.has(record.messageId)) return;
-    const message = deadLetterMessage(task, this.#options.marker);
-    await this.#timed(() => this.#options.channel.send(message, timeLeftMs, task.runId));
+    const { marker } = this.#options;
+    const failed = STEP_FORMAT.failed(ids, new StepFailedError('dead_letter', DEAD_LETTER, true));
+    const { message } = encodeAnswer(failed, { format: STEP_FORMAT, marker, payloadStore: undefined });
+    const inGroup = inGroupOfRun(message, ids.runId);
+    await this.#send(async () => {
+      const queueUrl = await queues.url();
+      await queues.send(queueUrl, isFifoQueue(queueUrl) ? inGroup : message);
+    }, queues.retries(leftMs));
     remember(this.#told, record.messageId);
   }
 
-  async #timed(send: () => Promise<void>): Promise<void> {
+  async #send(send: () => Promise<void>, retries: RetryOptions): Promise<void> {
     const startedAt = monotonicMs();
     try {
-      await send();
+      await retry(send, retries);
     } finally {
-      this.#costs.record(monotonicMs() - startedAt);
+      this.#sendTimes.add(monotonicMs() - startedAt);
     }
   }
 }
 
-function deadLetterMessage({ runId, seq, stepId }: TaskIds, marker: string | undefined): OutgoingMessage {
-  const { message, code, retryable } = new StepFailedError(
-    'dead_letter',
-    'the task was delivered as often as its queue allows, and no result came of it; the step may or may not have run. The task is parked',
-    true,
-  );
-  const result: StepResult = { runId, seq, stepId, status: 'failed', error: { message, code, retryable } };
-  return encodeMessage(result, marker, MAX_MESSAGE_BYTES).message;
-}
+const DEAD_LETTER =
+  'the task was delivered as often as its queue allows, and no result came of it; the step may or may not have run. The task is parked';
 
 /** Whether the same send would be refused again. */
 function isDefinite(error: unknown): boolean {

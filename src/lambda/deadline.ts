@@ -7,19 +7,20 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /**
  * The end of one invocation, in two steps.
  *
- * It is *reached* when only the reserve is left: started steps are sealed, no further one starts, and what there is gets sent. It is
- * *closed* a moment before Lambda kills the process: then the invocation answers with what is settled, whatever still runs.
+ * It is *reached* when only the reserve is left: running steps are stopped, no further one starts, and the results that there are get sent.
+ * It is *closed* a moment before Lambda kills the process: then the invocation answers with what is settled, whatever still runs.
  *
  * One timer at a time for all steps of an invocation, and none where nothing ends it.
  */
 export class Deadline {
+  /** Whether it can come at all. */
+  readonly finite: boolean;
   readonly #remainingMs: () => number;
   readonly #reserveMs: number;
   /** Time to work that the invocation had when it began. */
   readonly #budgetMs: number;
-  readonly #controller = new AbortController();
-  readonly #seals = new Set<() => void>();
-  readonly #closers: (() => void)[] = [];
+  readonly #reachedListeners: (() => void)[] = [];
+  readonly #closedListeners: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
   #state: 'open' | 'reached' | 'closed' | 'ended' = 'open';
 
@@ -28,12 +29,8 @@ export class Deadline {
     this.#remainingMs = remainingMs;
     this.#reserveMs = reserveMs;
     this.#budgetMs = remainingMs() - reserveMs;
+    this.finite = Number.isFinite(this.#budgetMs);
     this.#wait();
-  }
-
-  /** Aborts when the deadline is reached. */
-  get signal(): AbortSignal {
-    return this.#controller.signal;
   }
 
   /** Whether no further step may start. */
@@ -43,11 +40,6 @@ export class Deadline {
 
   get closed(): boolean {
     return this.#state === 'closed';
-  }
-
-  /** Whether it can come at all. */
-  get finite(): boolean {
-    return Number.isFinite(this.#budgetMs);
   }
 
   remainingMs(): number {
@@ -64,16 +56,15 @@ export class Deadline {
     return this.#remainingMs() - this.#reserveMs > Math.min(typicalMs, this.#budgetMs / 2);
   }
 
-  /** Calls back when the deadline is reached, at once where it is. Gives what takes that back. */
-  onSeal(seal: () => void): () => void {
-    if (this.reached) seal();
-    else this.#seals.add(seal);
-    return () => this.#seals.delete(seal);
+  /** Calls back when the deadline is reached, at once where it is. */
+  onReached(listener: () => void): void {
+    if (this.reached) listener();
+    else this.#reachedListeners.push(listener);
   }
 
   /** Calls back when the last moment to answer has come. */
-  onClose(close: () => void): void {
-    this.#closers.push(close);
+  onClosed(listener: () => void): void {
+    this.#closedListeners.push(listener);
   }
 
   /** The invocation has answered. */
@@ -93,14 +84,11 @@ export class Deadline {
     this.#state = 'reached';
     const answerMs = Math.min(ANSWER_MS, this.#reserveMs * ANSWER_SHARE);
     this.#timer = setTimeout(() => this.#close(), Math.max(0, this.#remainingMs() - answerMs));
-    // Before the seals: what a listener logs at once still rides on the result.
-    this.#controller.abort(new Error('the Lambda deadline nears'));
-    for (const seal of this.#seals) seal();
-    this.#seals.clear();
+    for (const listener of this.#reachedListeners) listener();
   }
 
   #close(): void {
     this.#state = 'closed';
-    for (const close of this.#closers) close();
+    for (const listener of this.#closedListeners) listener();
   }
 }

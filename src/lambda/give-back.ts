@@ -2,7 +2,7 @@ import type { SQSRecord } from 'aws-lambda';
 import { errorFields, type LogFields, type Logger } from '../logger.ts';
 import { queueUrlOfArn } from '../topology/queue-address.ts';
 import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
-import type { ResultChannel } from './result-channel.ts';
+import type { WorkerQueues } from './worker-queues.ts';
 
 /** Requests at the same time: all that is given back has to be within the reserve of the deadline. */
 const REQUESTS_IN_FLIGHT = 8;
@@ -14,27 +14,27 @@ const REQUESTS_IN_FLIGHT = 8;
  */
 export async function giveBack(
   records: readonly SQSRecord[],
-  channel: Pick<ResultChannel, 'giveBack'>,
+  queues: Pick<WorkerQueues, 'makeVisible'>,
   logger: Logger,
   fields: LogFields,
   over: () => boolean,
 ): Promise<void> {
-  if (channel.giveBack === undefined || records.length === 0) return;
+  if (queues.makeVisible === undefined || records.length === 0) return;
   const requests = requestsFor(records);
   let failed = 0;
   let cause: unknown;
-  const lane = async () => {
+  const makeVisible = async () => {
     for (let request = requests.shift(); request !== undefined; request = requests.shift()) {
       if (over()) return;
       try {
-        failed += (await channel.giveBack?.(request.queueUrl, request.receiptHandles)) ?? 0;
+        failed += (await queues.makeVisible?.(request.queueUrl, request.receiptHandles)) ?? 0;
       } catch (error) {
         failed += request.receiptHandles.length;
         cause = error;
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(REQUESTS_IN_FLIGHT, requests.length) }, lane));
+  await Promise.all(Array.from({ length: Math.min(REQUESTS_IN_FLIGHT, requests.length) }, makeVisible));
   if (failed === 0) return;
   const why = cause === undefined ? {} : errorFields(cause);
   logger.warn('records that were not started come back only after their visibility timeout', { ...fields, records: failed, ...why });
@@ -45,7 +45,7 @@ interface Request {
   readonly receiptHandles: string[];
 }
 
-/** A batch comes from one queue; by queue all the same, since nothing says that it always will. */
+/** A batch comes from one queue; sorted by queue all the same, since nothing says that it always will. */
 function requestsFor(records: readonly SQSRecord[]): Request[] {
   const requests: Request[] = [];
   const open = new Map<string, Request>();

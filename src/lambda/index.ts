@@ -5,6 +5,7 @@ export type { StepContext } from '../step/step-context.ts';
 export type { SqsBatchHandler, StepMiddleware, StepMiddlewareRequest } from './batch-handler.ts';
 export { type DeadLetterHandlerOptions, type SqsDeadLetterHandler, sqsDeadLetterHandler } from './dead-letter-handler.ts';
 export { PARKED_ATTRIBUTE, type ParkedNote } from './parked-message.ts';
+export type { LambdaStepContext } from './run-batch.ts';
 export { type SqsStepHandler, sqsStepHandler } from './sqs-step-handler.ts';
 export type {
   ChannelOptions,
@@ -13,4 +14,3 @@ export type {
   StepFunction,
   StepHandlerOptions,
 } from './step-handler-options.ts';
-export type { LambdaStepContext } from './step-in-work.ts';

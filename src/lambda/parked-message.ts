@@ -5,7 +5,7 @@ import { queueOfArn } from '../topology/queue-address.ts';
 import { deadLetterQueueName, parkedQueueName } from '../topology/queue-names.ts';
 import { encodeJson } from '../wire/json.ts';
 import { MAX_MESSAGE_BYTES, type MessageAttribute, type MessageAttributes, messageBytes } from '../wire/limits.ts';
-import { fifoGroup } from './lines.ts';
+import { messageGroupOf, receiveCountOf } from './records.ts';
 
 /** The attribute that says why a message is parked; its value is the JSON of {@link ParkedNote}. */
 export const PARKED_ATTRIBUTE = 'durable-parked';
@@ -43,7 +43,7 @@ export function parkedMessage(record: SQSRecord, note: Pick<ParkedNote, 'reason'
     attributes: hasRoom ? noted : own,
     ...(groupId === undefined ? {} : { groupId }),
     // A new one: SQS would drop the old one's second use for five minutes, however it came to be deleted.
-    ...(fifoGroup(record) === undefined ? {} : { deduplicationId: crypto.randomUUID() }),
+    ...(messageGroupOf(record) === undefined ? {} : { deduplicationId: crypto.randomUUID() }),
   };
 }
 
@@ -64,10 +64,10 @@ export function parkedQueueNames(deadLetterQueueArn: string | undefined, token?:
   return [...new Set([parkedQueueName(token, prefix, options), alike])];
 }
 
-function parkedNote({ attributes }: SQSRecord, { reason, resultSent }: Pick<ParkedNote, 'reason' | 'resultSent'>): ParkedNote {
-  const sentAt = Number(attributes?.SentTimestamp);
+function parkedNote(record: SQSRecord, { reason, resultSent }: Pick<ParkedNote, 'reason' | 'resultSent'>): ParkedNote {
+  const sentAt = Number(record.attributes?.SentTimestamp);
   const firstSeen = new Date(Number.isFinite(sentAt) ? sentAt : Date.now()).toISOString();
-  return { reason, firstSeen, receiveCount: Number(attributes?.ApproximateReceiveCount ?? 1), resultSent };
+  return { reason, firstSeen, receiveCount: receiveCountOf(record), resultSent };
 }
 
 /** All message attributes, of every type. The system's own (`AWSTraceHeader`, …) are not among them, and must not be sent on. */

@@ -1,5 +1,6 @@
 import { ConfigurationError, StepFailedError } from '../errors.ts';
-import type { SqsChannel } from './result-channel.ts';
+import type { PayloadStore } from '../payloads/payload-store.ts';
+import { NO_RETRIES, type SqsQueues } from './worker-queues.ts';
 
 /** `print`: results go to standard output, and no queue is touched. `send`: as always. */
 export type Replay = 'print' | 'send';
@@ -36,15 +37,23 @@ function isOnLambda(env: NodeJS.ProcessEnv): boolean {
   return env['AWS_LAMBDA_RUNTIME_API'] !== undefined;
 }
 
-/** Prints each result as one line of JSON and counts it as accepted. */
-export function printingChannel(write: (line: string) => unknown = (line) => process.stdout.write(line)): SqsChannel {
+const STANDARD_OUTPUT = 'standard output';
+
+/** Prints each result as one line of JSON and counts it as accepted. Only results are printed: a parked task is where it was. */
+export function printingQueues(write: (line: string) => unknown = (line) => process.stdout.write(line)): SqsQueues {
   return {
-    send: async ({ body }) => {
-      write(`${body}\n`);
+    url: async () => STANDARD_OUTPUT,
+    retries: () => NO_RETRIES,
+    urlOf: async (queueNames) => queueNames.join(' '),
+    async send(queueUrl, { body }) {
+      if (queueUrl === STANDARD_OUTPUT) write(`${body}\n`);
     },
-    // Only results are printed: a parked task is where it was.
-    sendTo: async () => undefined,
   };
+}
+
+/** The store for reading only: what is printed is printed whole. */
+export function storesNothing(store: PayloadStore): PayloadStore {
+  return { thresholdBytes: Number.POSITIVE_INFINITY, put: (body, about) => store.put(body, about), get: (pointer) => store.get(pointer) };
 }
 
 /** Prints what a step threw, with its stack: whoever tries a step looks for the line. Ours say all in their message, which the result has. */

@@ -1,12 +1,12 @@
 /**
  * Holds further steps back while results are not being accepted: a step whose result cannot be sent would only run again.
  *
- * Counts steps from their start to the end of their send. It opens with the next send that succeeds; with no step in work nothing
- * can open it, and the rest of the batch is given back.
+ * Counts steps from their start to the end of their send. It opens with the next send that succeeds; with no step at work nothing
+ * can open it, and the rest of the batch goes back to its queue.
  */
 export class SendGate {
   #failing = false;
-  #inWork = 0;
+  #atWork = 0;
   #waiting: (() => void)[] = [];
 
   /** Whether a further step may start, as far as is known without waiting. */
@@ -15,34 +15,31 @@ export class SendGate {
   }
 
   /** Resolves to whether a further step may start, once that is known. */
-  async open(): Promise<boolean> {
-    while (this.#failing && this.#inWork > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  async opens(): Promise<boolean> {
+    while (this.#failing && this.#atWork > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     return !this.#failing;
   }
 
+  /** A step starts. */
   begin(): void {
-    this.#inWork += 1;
+    this.#atWork += 1;
   }
 
-  /** A result was accepted. */
+  /** Its result was accepted. */
   succeeded(): void {
     this.#failing = false;
-    this.#end();
+    this.ended();
   }
 
-  /** A result was not accepted, for a cause that every result shares. */
+  /** Its result was not accepted, for a cause that every result shares. */
   failed(): void {
     this.#failing = true;
-    this.#end();
+    this.ended();
   }
 
-  /** A result was refused for what it is; that says nothing of the others. */
-  refused(): void {
-    this.#end();
-  }
-
-  #end(): void {
-    this.#inWork -= 1;
+  /** It has no result, or one that was refused for what it is: that says nothing of the others. */
+  ended(): void {
+    this.#atWork -= 1;
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 }

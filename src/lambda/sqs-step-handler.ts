@@ -1,12 +1,9 @@
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { defaultLogger, safeLogger } from '../logger.ts';
-import { batchHandler, middyMethods, type SqsBatchHandler } from './batch-handler.ts';
-import { FlushCost } from './flush-cost.ts';
-import { isReplay, printingChannel, printThrown, replayOf, showsThrown } from './replay.ts';
-import { type ResultChannel, sqsResultChannel } from './result-channel.ts';
-import type { RecordRunner } from './run-record.ts';
-import { runRecords } from './run-records.ts';
-import { StepDurations } from './step-durations.ts';
+import { batchHandler, type SqsBatchHandler } from './batch-handler.ts';
+import { SendTimes, StepTimes } from './measured-times.ts';
+import { isReplay, printingQueues, printThrown, replayOf, showsThrown, storesNothing } from './replay.ts';
+import { StepBatch, type StepWorker } from './run-batch.ts';
 import {
   type CheckedSteps,
   readArguments,
@@ -15,7 +12,8 @@ import {
   type StepHandlerOptions,
   type StepsByInput,
 } from './step-handler-options.ts';
-import { WarmRepeats } from './warm-repeats.ts';
+import { UnsentResults } from './unsent-results.ts';
+import { sqsQueues, type WorkerQueues } from './worker-queues.ts';
 
 /** A Lambda handler for a tasks queue, and a middy: middlewares plug in with `use`. */
 export interface SqsStepHandler extends SqsBatchHandler {
@@ -27,7 +25,7 @@ export interface StepHandlerInternals {
   readonly stepNames: readonly string[];
   /** The message attribute without which a record is left alone. */
   readonly marker: string | undefined;
-  invoke(event: SQSEvent, context: Context, channel: ResultChannel): Promise<SQSBatchResponse>;
+  invoke(event: SQSEvent, context: Context, queues: WorkerQueues): Promise<SQSBatchResponse>;
 }
 
 /** Registered, not unique: `durable-sqs-lambda/local` may come from another copy of this package (ESM beside CommonJS). */
@@ -62,37 +60,27 @@ export function sqsStepHandler(nameOrSteps: unknown, fnOrOptions?: unknown, sing
   const { concurrency, marker, around, payloadStore, onDeadline, deadlineReserveMs } = options;
   const logger = safeLogger(options.logger ?? defaultLogger());
   const prints = replayOf(process.env) === 'print';
-  const toSqs = prints ? printingChannel() : sqsResultChannel(options);
-  const costs = new FlushCost();
-  const runner: RecordRunner = {
-    worker: { steps, around },
+  const sendTimes = new SendTimes();
+  const worker: StepWorker = {
+    steps: { steps, around },
     concurrency,
     marker,
-    payloadStore,
-    storesResults: !prints,
+    payloadStore: prints && payloadStore !== undefined ? storesNothing(payloadStore) : payloadStore,
     onThrown: showsThrown(process.env) ? printThrown : undefined,
     onDeadline,
     logger,
-    costs,
-    durations: new StepDurations(steps.keys()),
-    repeats: new WarmRepeats(),
+    sendTimes,
+    stepTimes: new StepTimes(steps.keys()),
+    unsent: new UnsentResults(),
   };
-  const { chain, invoke } = batchHandler({
-    logger,
-    rejectsFailures: isReplay(process.env),
-    reserveMs: (availableMs, records) =>
-      reserveMs(deadlineReserveMs, availableMs, () => costs.reserveMs(availableMs, Math.min(records, concurrency))),
-    run: (records, invocation) => runRecords(records, invocation, runner),
-  });
-  const handler: SqsStepHandler = Object.assign(
-    (event: SQSEvent, context: Context) => invoke(event, context, toSqs),
-    middyMethods(chain, () => handler),
-    { [STEP_HANDLER]: { stepNames: [...steps.keys()], marker, invoke } },
+  const { handler, invoke } = batchHandler<WorkerQueues>(
+    {
+      logger,
+      rejectsFailures: isReplay(process.env),
+      reserveMs: (availableMs, records) => sendTimes.reserveMs(availableMs, Math.min(records, concurrency), deadlineReserveMs),
+      run: (records, invocation, queues) => new StepBatch(records, invocation, queues, worker).handle(),
+    },
+    prints ? printingQueues() : sqsQueues(options),
   );
-  return handler;
-}
-
-/** At most half of the time: a reserve above the function's timeout would keep every step from starting, for ever. */
-function reserveMs(given: number | undefined, availableMs: number, measured: () => number): number {
-  return given === undefined ? measured() : Math.min(given, availableMs / 2);
+  return Object.assign(handler, { [STEP_HANDLER]: { stepNames: [...steps.keys()], marker, invoke } });
 }

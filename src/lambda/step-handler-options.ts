@@ -3,11 +3,11 @@ import { ConfigurationError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { checkOptions, is, type OptionRule } from '../options.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
-import type { Around, ServedStep } from '../step/run-task.ts';
 import type { StandardSchemaV1 } from '../step/standard-schema.ts';
+import type { Around, ServedStep } from '../step/step-tasks.ts';
 import { effectivePrefix } from '../topology/queue-names.ts';
 import { kindOf } from '../wire/json.ts';
-import type { LambdaStepContext } from './step-in-work.ts';
+import type { LambdaStepContext } from './run-batch.ts';
 
 /** A step's function: input and context in, output (JSON) out. What it throws fails the attempt. */
 export type StepFunction<Input, Output> = (input: Input, step: LambdaStepContext) => Output | Promise<Output>;

@@ -3,6 +3,7 @@ import { sanitizeQueueToken } from '@dudousxd/nestjs-durable-core';
 import type { SQSRecord } from 'aws-lambda';
 import { ConfigurationError } from '../errors.ts';
 import { type SqsStepHandler, STEP_HANDLER, type StepHandlerInternals } from '../lambda/sqs-step-handler.ts';
+import { NO_RETRIES, type WorkerQueues } from '../lambda/worker-queues.ts';
 import { kindOf } from '../wire/json.ts';
 import { decodeRemoteTask, encodeRemoteTask, type RemoteTask } from '../wire/remote-task.ts';
 import { decodeStepResult, type StepResult } from '../wire/step-result.ts';
@@ -43,12 +44,12 @@ export async function runStep(handler: SqsStepHandler, input: unknown, options: 
   const body = bodyOf({ runId, seq: 0, name, stepId: `${runId}:0`, group, input, attempt: 1, ...options.task });
   const context = lambdaContext({ functionName: name, timeoutMs: options.timeoutMs ?? 30_000 });
   const results: string[] = [];
-  const channel = {
-    send: async (message: { readonly body: string }) => {
-      results.push(message.body);
-    },
+  const queues: WorkerQueues = {
+    url: async () => 'memory',
+    retries: () => NO_RETRIES,
+    send: async (_queueUrl, message) => void results.push(message.body),
   };
-  await invoke({ Records: [recordOf(body, options.receiveCount ?? 1, marker)] }, context, channel);
+  await invoke({ Records: [recordOf(body, options.receiveCount ?? 1, marker)] }, context, queues);
 
   const [result] = results;
   if (result === undefined)

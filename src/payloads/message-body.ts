@@ -1,7 +1,7 @@
 import { PayloadStoreError } from '../errors.ts';
 import type { OutgoingMessage } from '../sqs/sqs-api.ts';
 import { messageBytes } from '../wire/limits.ts';
-import type { PayloadStore, PayloadSubject } from './payload-store.ts';
+import type { PayloadPointer, PayloadStore, PayloadSubject } from './payload-store.ts';
 import { decodePointer, encodePointer, pointerAttributes } from './pointer.ts';
 
 /** Most bytes of a stored body: whoever writes or reads it holds all of it in memory. */
@@ -36,7 +36,14 @@ export async function storeLargeBody(
  */
 export function readBody(body: string, store: PayloadStore | undefined): string | Promise<string> {
   const pointer = decodePointer(body);
-  if (pointer === undefined) return body;
+  return pointer === undefined ? body : storedBody(pointer, store);
+}
+
+/**
+ * The body that a pointer stands for.
+ * @throws PayloadStoreError, `not_configured` where there is no store
+ */
+export async function storedBody(pointer: PayloadPointer, store: PayloadStore | undefined): Promise<string> {
   if (store !== undefined) return store.get(pointer);
   throw new PayloadStoreError(
     'not_configured',

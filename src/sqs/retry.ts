@@ -10,8 +10,8 @@ import type { Timing } from '../time.ts';
  * | `Sender` | each message alone, once, of a batch that SQS refused as a whole | |
  * | `InFlightMessages` | a delete or a visibility change | 30 s |
  * | `Poller` | a receive or the look-up of its queue | ever |
- * | `ResultChannel` (Lambda) | a result's look-up and send | 5 s, half of the time that is left at most |
- * | `TaskWorker` (container) | a result's look-up and send | until it closes |
+ * | `sendAnswer` on Lambda | a result's storing, look-up and send | 5 s, half of the time that is left at most |
+ * | `sendAnswer` in a container | the same | until the worker closes |
  * | `Dispatcher` | a task's look-up and send | `dispatchTimeoutMs` |
  *
  * What becomes of a message that is not settled is not a matter of retries: SQS delivers it again.

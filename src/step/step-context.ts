@@ -10,18 +10,13 @@ import type { RemoteTask } from '../wire/remote-task.ts';
 export interface StepContext extends StepLogger {
   /** The task as the engine sent it: `stepId` (the same for every attempt: an idempotency key), `attempt`, `traceparent`, `context`. */
   readonly task: RemoteTask;
-  /** Aborts when the time of this invocation is nearly over, or the worker is told to stop: hand it to `fetch` and SDK calls. */
+  /**
+   * Aborts when the time of the invocation is nearly over, or the worker closes, while this step runs: hand it to `fetch` and SDK calls.
+   * Each step has a signal of its own.
+   */
   readonly signal: AbortSignal;
   /** How often SQS has delivered this task, from 1. Not the engine's `attempt`. */
   readonly receiveCount: number;
   /** Milliseconds until the invocation is killed; `Infinity` where nothing kills it. */
   remainingTimeMs(): number;
-}
-
-/** What a delivery adds to the engine's logger. */
-export type Delivery = Omit<StepContext, keyof StepLogger>;
-
-/** The engine's own logger with what a delivery adds. */
-export function stepContext(logger: StepLogger, delivery: Delivery): StepContext {
-  return Object.assign(logger, delivery);
 }

@@ -1,5 +1,5 @@
 import type { Logger } from '../logger.ts';
-import type { ServedStep } from '../step/run-task.ts';
+import type { ServedStep } from '../step/step-tasks.ts';
 import { within } from '../time.ts';
 import type { AttachableEngine } from './engine/attachable-engine.ts';
 import { AttachedEngine } from './engine/attached-engine.ts';

@@ -1,4 +1,4 @@
-import { fitsInBytes, type MessageAttributes, messageBytes } from './limits.ts';
+import { fitsInBytes, MAX_MESSAGE_BYTES, type MessageAttributes, messageBytes } from './limits.ts';
 import { encodeStepResult, type StepError, type StepResult } from './step-result.ts';
 
 /** What a result can lose. `fields`: what is no part of the documented result; `message`: its end. */
@@ -73,8 +73,16 @@ function reducedResult(result: StepResult, whole: string, limitBytes: number, at
 const CUT = '… (cut)';
 
 function tooLarge(result: StepResult, bytes: number, limitBytes: number): StepResult {
-  const message = `result of ${bytes} bytes is larger than the ${limitBytes} bytes that its queue accepts; return a reference to the data instead of the data`;
+  const message = `result of ${bytes} bytes is larger than the ${limitBytes} bytes that ${limitWords(limitBytes)}`;
   return { ...head(result), status: 'failed', error: { message, code: 'result_too_large', retryable: false } };
+}
+
+/** Whose limit it is, and what there is to do. */
+function limitWords(limitBytes: number): string {
+  const reference = 'return a reference to the data instead of the data';
+  if (limitBytes > MAX_MESSAGE_BYTES) return `a payload store is given; ${reference}`;
+  const whose = limitBytes === MAX_MESSAGE_BYTES ? 'an SQS message may have' : 'the results queue accepts (its MaximumMessageSize)';
+  return `${whose}; give the worker a payloadStore, or ${reference}`;
 }
 
 /** The result of a failed step without output, events, stack and whatever else it was given. */

@@ -10,7 +10,7 @@ import { sqsStepHandler } from '../../src/lambda/index.ts';
 import { lambdaContext } from '../../src/local/lambda-context.ts';
 import { capturingLogger } from '../support/capturing-logger.ts';
 import { deferred } from '../support/deferred.ts';
-import { FakeChannel, failedIds, invoke } from '../support/fake-channel.ts';
+import { FakeQueues, failedIds, invoke } from '../support/fake-queues.ts';
 import { eventOf, recordOf, taskFor } from '../support/sqs-records.ts';
 
 const TABLE = 'durable-attempts';
@@ -60,10 +60,10 @@ function worker(name: string, step: () => unknown = () => ({ by: name })) {
     },
     { logger: capturingLogger(), around: oncePerAttempt(persistenceStore, POLL_MS), onDeadline: 'redeliver', deadlineReserveMs: 100 },
   );
-  const channel = new FakeChannel();
-  const deliver = (attempt = 1, timeoutMs = 20_000, to = channel) =>
+  const queues = new FakeQueues();
+  const deliver = (attempt = 1, timeoutMs = 20_000, to = queues) =>
     invoke(handler, eventOf(recordOf({ ...task, attempt })), to, lambdaContext({ functionName: name, timeoutMs }));
-  return { deliver, channel };
+  return { deliver, queues };
 }
 
 describe('the recipe for repeats across workers', () => {
@@ -80,12 +80,12 @@ describe('the recipe for repeats across workers', () => {
     ['a text', 'done'],
   ])('gives the output of the first worker (%s) to a second one, without running the step', async (_what, output) => {
     const [a, b] = [worker('a', () => output), worker('b')];
-    const lost = new FakeChannel(() => Promise.reject(new Error('no answer')));
+    const lost = new FakeQueues(() => Promise.reject(new Error('no answer')));
     await expect(a.deliver(1, 20_000, lost)).rejects.toMatchObject({ name: 'ResultsNotAcceptedError' });
     expect(failedIds(await b.deliver())).toEqual([]);
     expect(runs).toEqual(['a']);
-    expect(b.channel.accepted).toMatchObject([{ status: 'completed' }]);
-    expect(b.channel.accepted[0]?.output).toEqual(output);
+    expect(b.queues.accepted).toMatchObject([{ status: 'completed' }]);
+    expect(b.queues.accepted[0]?.output).toEqual(output);
   });
 
   it('lets the next attempt run', async () => {
@@ -103,7 +103,7 @@ describe('the recipe for repeats across workers', () => {
     await failing.deliver();
     await b.deliver();
     expect(runs).toEqual(['a', 'b']);
-    expect([...failing.channel.accepted, ...b.channel.accepted].map(({ status }) => status)).toEqual(['failed', 'completed']);
+    expect([...failing.queues.accepted, ...b.queues.accepted].map(({ status }) => status)).toEqual(['failed', 'completed']);
   });
 
   it('makes a second worker wait for the first and send the same result', async () => {
@@ -113,11 +113,11 @@ describe('the recipe for repeats across workers', () => {
     await expect.poll(() => runs).toEqual(['a']);
     const second = b.deliver();
     await new Promise((resolve) => setTimeout(resolve, 5 * POLL_MS));
-    expect(b.channel.accepted).toEqual([]);
+    expect(b.queues.accepted).toEqual([]);
     work.resolve('the work of a');
     expect([failedIds(await first), failedIds(await second)]).toEqual([[], []]);
     expect(runs).toEqual(['a']);
-    expect([a, b].map(({ channel }) => channel.accepted[0]?.output)).toEqual(['the work of a', 'the work of a']);
+    expect([a, b].map(({ queues }) => queues.accepted[0]?.output)).toEqual(['the work of a', 'the work of a']);
   });
 
   it('gives a task back when another worker runs it for longer than there is time left, and fails no attempt', async () => {
@@ -126,7 +126,7 @@ describe('the recipe for repeats across workers', () => {
     const first = a.deliver();
     await expect.poll(() => runs).toEqual(['a']);
     expect(failedIds(await b.deliver(1, 600))).toEqual(['message-0']);
-    expect(b.channel.accepted).toEqual([]);
+    expect(b.queues.accepted).toEqual([]);
     work.resolve('done');
     await first;
   });
@@ -138,6 +138,6 @@ describe('the recipe for repeats across workers', () => {
     expect(failedIds(await b.deliver())).toEqual([]);
     expect(Date.now()).toBeGreaterThanOrEqual(killedAt - 5);
     expect(runs).toEqual(['a', 'b']);
-    expect(b.channel.accepted).toMatchObject([{ status: 'completed', output: { by: 'b' } }]);
+    expect(b.queues.accepted).toMatchObject([{ status: 'completed', output: { by: 'b' } }]);
   });
 });

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TaskWorker, type TaskWorkerOptions } from '../../../src/container/task-worker.ts';
 import { Sender } from '../../../src/sqs/sender.ts';
-import type { ServedStep } from '../../../src/step/run-task.ts';
 import type { StepContext } from '../../../src/step/step-context.ts';
+import type { ServedStep } from '../../../src/step/step-tasks.ts';
 import { systemTiming } from '../../../src/time.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { deferred } from '../../support/deferred.ts';
@@ -47,7 +47,7 @@ function setUp(run: ServedStep['run'] = (input) => input, options: Partial<TaskW
 const pass = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
 
 describe('a task', () => {
-  it('is run, its result sent, and only then deleted', async () => {
+  it('runs, has its result sent, and is deleted only then', async () => {
     const { sqs } = setUp((input) => ({ got: input }));
     const sent = deferred<void>();
     const send = sqs.sendMessages.bind(sqs);
@@ -75,40 +75,6 @@ describe('a task', () => {
     expect(seen[0]).toMatchObject({ task, receiveCount: 1 });
     expect(seen[0]?.remainingTimeMs()).toBe(Number.POSITIVE_INFINITY);
     expect(seen[0]?.signal.aborted).toBe(false);
-  });
-
-  it('whose step throws is a failed result', async () => {
-    const { sqs, logger } = setUp(() => {
-      throw Object.assign(new Error('card 4111'), { code: 'declined', retryable: false });
-    });
-    sqs.put(TASKS, taskFor());
-    await pass();
-    expect(sqs.bodies(RESULTS)).toEqual([
-      expect.objectContaining({
-        status: 'failed',
-        error: expect.objectContaining({ message: 'card 4111', code: 'declined', retryable: false }),
-      }),
-    ]);
-    expect(sqs.messages(TASKS)).toEqual([]);
-    expect(JSON.stringify(logger.lines)).not.toContain('4111');
-  });
-
-  it('of an unknown step is a failed result that names what is served', async () => {
-    const { sqs } = setUp();
-    sqs.put(TASKS, taskFor({ name: 'other' }));
-    await pass();
-    expect(sqs.bodies(RESULTS)).toEqual([
-      expect.objectContaining({
-        error: expect.objectContaining({ code: 'no_handler', retryable: false, message: expect.stringContaining('"step"') }),
-      }),
-    ]);
-  });
-
-  it('whose output cannot become JSON is a failed result', async () => {
-    const { sqs } = setUp(() => 1n);
-    sqs.put(TASKS, taskFor());
-    await pass();
-    expect(sqs.bodies(RESULTS)).toEqual([expect.objectContaining({ error: expect.objectContaining({ code: 'unserializable_output' }) })]);
   });
 
   it('stays hidden while its step runs', async () => {
@@ -142,24 +108,17 @@ describe('a task', () => {
     expect(sqs.messages(RESULTS)).toHaveLength(40);
   });
 
-  it('is logged and left where it is no task; the loop lives on', async () => {
-    const { sqs, logger } = setUp();
-    sqs.put(TASKS, '{"card":"4111"}');
-    sqs.put(TASKS, { ...taskFor(), workflow: 'w', history: [], name: undefined });
+  it('is handled behind one that is no task, which stays hidden until its timeout ends', async () => {
+    const { sqs } = setUp();
+    sqs.put(TASKS, 'no task');
     sqs.put(TASKS, taskFor());
     await pass();
     expect(sqs.messages(RESULTS)).toHaveLength(1);
-    expect(sqs.messages(TASKS)).toHaveLength(2);
+    expect(sqs.messages(TASKS)).toHaveLength(1);
     expect(sqs.callsOf('change')).toEqual([]);
-    expect(logger.lines[0]).toMatchObject({
-      level: 'error',
-      message: 'message is not a RemoteTask; left for the dead-letter queue',
-      fields: { messageId: 'm1', receiveCount: 1 },
-    });
-    expect(JSON.stringify(logger.lines)).not.toContain('4111');
   });
 
-  it('without the marker is left to the other consumer; with it, its result carries it too', async () => {
+  it('becomes visible at once where it lacks the marker, for the other consumer', async () => {
     const { sqs } = setUp(undefined, { marker: 'durable' });
     sqs.put(TASKS, taskFor());
     sqs.put(TASKS, taskFor({ seq: 1 }), { durable: '1' });
@@ -171,7 +130,7 @@ describe('a task', () => {
 });
 
 describe('a result that SQS does not accept', () => {
-  it('is sent again for as long as it takes: the step has run', async () => {
+  it('goes out again for as long as it takes: the step has run', async () => {
     let runs = 0;
     const { sqs, logger, errors } = setUp(() => {
       runs += 1;
@@ -181,7 +140,7 @@ describe('a result that SQS does not accept', () => {
     await pass(3_600_000);
     expect(logger.lines.at(-1)).toMatchObject({
       level: 'warn',
-      message: 'sending a result failed and is tried again',
+      message: 'sending a result failed; it is tried again while there is time',
       fields: { runId: 'run', stepId: 'run:0', errorName: 'SqsRequestError', queue: FakeSqs.url(RESULTS) },
     });
     expect(errors.at(-1)).toEqual(['SqsRequestError', FakeSqs.url(RESULTS)]);
@@ -192,7 +151,7 @@ describe('a result that SQS does not accept', () => {
     expect(runs).toBe(1);
   });
 
-  it('because its queue is gone is sent when there is one again, and tells which is gone so that it is looked up anew', async () => {
+  it('goes out once its missing queue is there again; the missing one is told, to be looked up anew', async () => {
     let runs = 0;
     const { sqs, errors } = setUp(() => {
       runs += 1;
@@ -207,7 +166,7 @@ describe('a result that SQS does not accept', () => {
     expect(runs).toBe(1);
   });
 
-  it('because a right is missing is sent when it is there: the step does not run for each delivery', async () => {
+  it('goes out once a missing right is granted: the step does not run for each delivery', async () => {
     let runs = 0;
     const { sqs } = setUp(() => {
       runs += 1;
@@ -222,52 +181,6 @@ describe('a result that SQS does not accept', () => {
     expect(runs).toBe(1);
   });
 
-  it('for what it is leaves its task to be delivered again', async () => {
-    const { sqs, logger, errors } = setUp();
-    sqs.fault = (operation) => (operation === 'send' ? definite('InvalidMessageContents') : undefined);
-    sqs.put(TASKS, taskFor());
-    await pass();
-    expect(sqs.messages(TASKS)).toHaveLength(1);
-    expect(errors).toEqual([['SqsRequestError', undefined]]);
-    expect(logger.lines).toMatchObject([
-      {
-        level: 'error',
-        message: 'result not accepted by SQS; the task will be delivered again',
-        fields: { runId: 'run', stepId: 'run:0' },
-      },
-    ]);
-    sqs.fault = () => undefined;
-    await pass(60_000);
-    expect(sqs.messages(TASKS)).toEqual([]);
-  });
-
-  it('for its size, by a queue that takes less than SQS, fails the step, once', async () => {
-    let runs = 0;
-    const run = () => {
-      runs += 1;
-      return 'x'.repeat(300_000);
-    };
-    const { sqs, logger } = setUp(run);
-    const send = sqs.sendMessages.bind(sqs);
-    sqs.sendMessages = async (queueUrl, messages) => {
-      if (messages.some(({ body }) => body.length > 262_144)) throw definite('InvalidParameterValue');
-      return send(queueUrl, messages);
-    };
-    sqs.put(TASKS, taskFor());
-    await pass();
-    expect(sqs.bodies(RESULTS)).toMatchObject([
-      { stepId: 'run:0', status: 'failed', error: { code: 'result_too_large', retryable: false } },
-    ]);
-    await pass(600_000);
-    expect(sqs.messages(TASKS)).toEqual([]);
-    expect(runs).toBe(1);
-    expect(logger.lines).toContainEqual({
-      level: 'warn',
-      message: 'result too large for the results queue; sent without what did not fit',
-      fields: { runId: 'run', stepId: 'run:0', bytes: expect.any(Number), dropped: 'output', sqsCode: 'InvalidParameterValue' },
-    });
-  });
-
   it('a delete that fails is told', async () => {
     const { sqs, logger, errors } = setUp();
     sqs.entryFault = (operation) =>
@@ -275,12 +188,12 @@ describe('a result that SQS does not accept', () => {
     sqs.put(TASKS, taskFor());
     await pass();
     expect(errors).toEqual([['SqsRequestError', FakeSqs.url(TASKS)]]);
-    expect(logger.lines.map(({ message }) => message)).toEqual(['a delete or visibility change failed; the task may be delivered again']);
+    expect(logger.lines.at(-1)?.message).toBe('a delete or visibility change failed; the task may be redelivered');
   });
 });
 
 describe('receiving that fails', () => {
-  it('is told, backed off from and recovered from', async () => {
+  it('tells of it, backs off and recovers', async () => {
     const { sqs, logger, errors } = setUp();
     sqs.fault = (operation) => (operation === 'receive' ? transient() : undefined);
     await pass(60_000);
@@ -331,10 +244,24 @@ describe('the end', () => {
     expect(logger.lines).toEqual([
       {
         level: 'warn',
-        message: 'step failed after it was aborted; the task goes back to the queue',
-        fields: { runId: 'run', stepId: 'run:0' },
+        message: 'step stopped before its end; its task will be redelivered',
+        fields: expect.objectContaining({ runId: 'run', stepId: 'run:0', reason: 'the worker is closing' }),
       },
     ]);
+  });
+
+  it('abort leaves a step alone that has ended: its listener is not called, whoever else is stopped', async () => {
+    const undone: unknown[] = [];
+    const { sqs, worker } = setUp((input, { signal }) => {
+      signal.addEventListener('abort', () => undone.push(input));
+      return input === 'quick' ? 'done' : new Promise(() => undefined);
+    });
+    sqs.put(TASKS, taskFor({ input: 'quick' }));
+    sqs.put(TASKS, taskFor({ seq: 1, input: 'slow' }));
+    await pass();
+    await ended(worker.stop());
+    worker.abandon();
+    expect(undone).toEqual(['slow']);
   });
 
   it('one that completes all the same has its result sent', async () => {
@@ -370,7 +297,7 @@ describe('the end', () => {
     worker.abandon();
     await pass();
     await worker.settled();
-    expect(logger.lines.at(-1)?.message).toBe('result not accepted by SQS; the task will be delivered again');
+    expect(logger.lines.at(-1)?.message).toBe('result not accepted by SQS; its task will be redelivered');
     expect(sqs.messages(TASKS)).toHaveLength(1);
     expect(vi.getTimerCount()).toBe(0);
   });

@@ -3,8 +3,8 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SqsRequestError } from '../../../src/errors.ts';
 import { type SqsStepHandler, sqsStepHandler } from '../../../src/lambda/index.ts';
-import type { ResultChannel } from '../../../src/lambda/result-channel.ts';
 import { STEP_HANDLER } from '../../../src/lambda/sqs-step-handler.ts';
+import { NO_RETRIES, type WorkerQueues } from '../../../src/lambda/worker-queues.ts';
 import { lambdaContext } from '../../../src/local/lambda-context.ts';
 import type { OutgoingMessage } from '../../../src/sqs/sqs-api.ts';
 import { decodeStepResult } from '../../../src/wire/step-result.ts';
@@ -78,10 +78,12 @@ const planned: fc.Arbitrary<Planned> = fc.record({
 });
 
 /** Takes results as planned, and notes when each was accepted. */
-function plannedChannel(plans: readonly Planned[]) {
+function plannedQueues(plans: readonly Planned[]) {
   const accepted: { seq: number; at: number }[] = [];
-  const channel: ResultChannel = {
-    async send({ body }: OutgoingMessage) {
+  const queues: WorkerQueues = {
+    url: async () => 'results',
+    retries: () => NO_RETRIES,
+    async send(_queueUrl, { body }: OutgoingMessage) {
       const { seq } = decodeStepResult(body);
       const { send = 'accepted', sendMs = 0 } = plans[seq] ?? {};
       await wait(sendMs);
@@ -93,9 +95,9 @@ function plannedChannel(plans: readonly Planned[]) {
       // SQS has it, and the answer is lost.
       if (send === 'cut') throw new SqsRequestError('s', 'ECONNRESET', true);
     },
-    giveBack: async () => 1,
+    makeVisible: async () => 1,
   };
-  return { channel, accepted };
+  return { queues, accepted };
 }
 
 function recordsFor(plans: readonly Planned[], fifo: boolean): SQSRecord[] {
@@ -140,13 +142,13 @@ describe('the batch function', () => {
           { logger: capturingLogger(), concurrency, onDeadline, ...(deadlineReserveMs === undefined ? {} : { deadlineReserveMs }) },
         );
         middlewares[middleware](handler);
-        const { channel, accepted } = plannedChannel(plans);
+        const { queues, accepted } = plannedQueues(plans);
         const event = eventOf(...recordsFor(plans, fifo));
         const ids = event.Records.map(({ messageId }) => messageId);
         const startedAt = Date.now();
         let endedAt: number | undefined;
         const context = lambdaContext({ functionName: 'f', timeoutMs: TIMEOUT_MS });
-        const outcome = handler[STEP_HANDLER].invoke(event, context, channel).then(
+        const outcome = handler[STEP_HANDLER].invoke(event, context, queues).then(
           ({ batchItemFailures }) => batchItemFailures.map(({ itemIdentifier }) => itemIdentifier),
           () => 'failed' as const,
         );

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ConfigurationError, PayloadStoreError, QueueNotFoundError, SqsRequestError } from '../../../src/errors.ts';
 import { deadLetterHandler } from '../../../src/lambda/dead-letter-handler.ts';
 import { type DeadLetterHandlerOptions, PARKED_ATTRIBUTE, sqsDeadLetterHandler } from '../../../src/lambda/index.ts';
-import type { SqsChannel } from '../../../src/lambda/result-channel.ts';
+import { NO_RETRIES, type SqsQueues } from '../../../src/lambda/worker-queues.ts';
 import { payloadKey } from '../../../src/payloads/payload-key.ts';
 import { encodePointer } from '../../../src/payloads/pointer.ts';
 import type { OutgoingMessage } from '../../../src/sqs/sqs-api.ts';
@@ -11,7 +11,7 @@ import { deadLetterQueueName, parkedQueueName } from '../../../src/topology/queu
 import { MAX_MESSAGE_BYTES, messageBytes } from '../../../src/wire/limits.ts';
 import { decodeStepResult } from '../../../src/wire/step-result.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
-import { failedIds } from '../../support/fake-channel.ts';
+import { failedIds } from '../../support/fake-queues.ts';
 import { contextOf, eventOf, recordOf, taskFor } from '../../support/sqs-records.ts';
 
 const arnOf = (name: string) => `arn:aws:sqs:us-east-1:123456789012:${name}`;
@@ -22,7 +22,6 @@ interface Sent {
   /** `results`, or the names the queue was asked for by. */
   readonly to: string;
   readonly message: OutgoingMessage;
-  readonly runId?: string | undefined;
 }
 
 /** All queues at once; `fail` may throw what a send to one of them is refused with. */
@@ -32,16 +31,18 @@ function fakeQueues(fail: (to: string, message: OutgoingMessage) => unknown = ()
     await fail(entry.to, entry.message);
     sent.push(entry);
   };
-  const channel: SqsChannel = {
-    send: (message, _timeLeftMs, runId) => accept({ to: 'results', message, runId }),
-    sendTo: (names, message) => accept({ to: names.join(' or '), message }),
+  const queues: SqsQueues = {
+    url: async () => 'results',
+    urlOf: async (names) => names.join(' or '),
+    retries: () => NO_RETRIES,
+    send: (to, message) => accept({ to, message }),
   };
-  return { channel, sent };
+  return { queues, sent };
 }
 
-function handlerOver(queues: { channel: SqsChannel }, options: DeadLetterHandlerOptions = {}) {
+function handlerOver({ queues }: { queues: SqsQueues }, options: DeadLetterHandlerOptions = {}) {
   const logger = capturingLogger();
-  return { handler: deadLetterHandler({ logger, ...options }, queues.channel), logger };
+  return { handler: deadLetterHandler({ logger, ...options }, queues), logger };
 }
 
 function letter(fields: Partial<SQSRecord> & { readonly body?: string } = {}, seq = 3): SQSRecord {
@@ -79,7 +80,6 @@ describe('a task whose receive count is used up', () => {
         error: { code: 'dead_letter', retryable: true, message: expect.stringContaining('may or may not have run') },
       },
     ]);
-    expect(queues.sent[1]?.runId).toBe('r-1');
   });
 
   it('keeps all its attributes, of every type, but nothing of the system’s', async () => {
@@ -236,7 +236,7 @@ describe('a result that is not accepted', () => {
     await expect(handler(eventOf(letter()), contextOf())).rejects.toMatchObject({ name: 'ResultsNotAcceptedError' });
     expect(logger.lines).toContainEqual({
       level: 'error',
-      message: 'dead letter not handled; it will be delivered again',
+      message: 'dead letter not handled; it will be redelivered',
       fields: expect.objectContaining({ messageId: 'message-3', runId: 'r-1', stepId: 'r-1:3' }),
     });
   });

@@ -3,11 +3,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SqsRequestError } from '../../../src/errors.ts';
 import { type LambdaStepContext, type StepHandlerOptions, sqsStepHandler } from '../../../src/lambda/index.ts';
 import { lambdaContext } from '../../../src/local/lambda-context.ts';
-import type { OutgoingMessage } from '../../../src/sqs/sqs-api.ts';
 import type { StepResult } from '../../../src/wire/step-result.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { deferred } from '../../support/deferred.ts';
-import { FakeChannel, failedIds, invoke } from '../../support/fake-channel.ts';
+import { FakeQueues, failedIds, invoke } from '../../support/fake-queues.ts';
 import { contextOf, eventOf, eventOfInputs, recordOf, taskFor } from '../../support/sqs-records.ts';
 
 const FIFO_ARN = 'arn:aws:sqs:us-east-1:123456789012:durable-tasks-step.fifo';
@@ -20,7 +19,7 @@ afterEach(() => {
 });
 
 /** A results queue, and the queue that records are given back to. */
-class FakeQueues extends FakeChannel {
+class TwoQueues extends FakeQueues {
   readonly givenBack: { queueUrl: string; receiptHandles: readonly string[] }[] = [];
   readonly #onGiveBack: () => unknown;
 
@@ -29,7 +28,7 @@ class FakeQueues extends FakeChannel {
     this.#onGiveBack = onGiveBack;
   }
 
-  async giveBack(queueUrl: string, receiptHandles: readonly string[]): Promise<number> {
+  async makeVisible(queueUrl: string, receiptHandles: readonly string[]): Promise<number> {
     this.givenBack.push({ queueUrl, receiptHandles });
     return Number(await this.#onGiveBack());
   }
@@ -68,7 +67,7 @@ const records = (...inputs: unknown[]) =>
 describe('a batch that runs out of time', () => {
   it('keeps what is finished, answers for what is started, and gives back what is not', async () => {
     const { handler, started } = timedStep({ concurrency: 2, deadlineReserveMs: 1_000 });
-    const queues = new FakeQueues();
+    const queues = new TwoQueues();
     const response = invoke(handler, records(1_000, -1, -1, 5, 5), queues, context(30_000));
     await vi.advanceTimersByTimeAsync(28_999);
     expect(queues.accepted).toHaveLength(1);
@@ -89,7 +88,7 @@ describe('a batch that runs out of time', () => {
   it('is over before Lambda kills the process, and leaves no timer', async () => {
     const { handler } = timedStep({ deadlineReserveMs: 400 });
     const lambda = context(3_000);
-    const response = invoke(handler, records(-1), new FakeQueues(), lambda);
+    const response = invoke(handler, records(-1), new TwoQueues(), lambda);
     await vi.advanceTimersByTimeAsync(2_600);
     await response;
     expect(lambda.getRemainingTimeInMillis()).toBe(400);
@@ -110,7 +109,7 @@ describe('a batch that runs out of time', () => {
     try {
       const { handler, logger } = timedStep({ deadlineReserveMs: 400 });
       const sent = deferred<void>();
-      const queues = () => new FakeQueues(({ status }) => (status === 'failed' ? sent.promise : undefined));
+      const queues = () => new TwoQueues(({ status }) => (status === 'failed' ? sent.promise : undefined));
       const responses = [1, 2].map(() => invoke(handler, records(10, -1), queues(), context(3_000)));
       await vi.advanceTimersByTimeAsync(2_599);
       expect(listeners()).toEqual(before);
@@ -141,7 +140,7 @@ describe('a batch that runs out of time', () => {
       },
       { logger: capturingLogger(), deadlineReserveMs: 400 },
     );
-    const queues = new FakeQueues();
+    const queues = new TwoQueues();
     const response = invoke(handler, eventOfInputs(['freezes', 'waits']), queues, context(3_000));
     await vi.advanceTimersByTimeAsync(2_600);
     expect(failedIds(await response)).toEqual([]);
@@ -151,7 +150,7 @@ describe('a batch that runs out of time', () => {
   it('takes Lambda’s word on the time that is left, not a timer’s', async () => {
     let left = 30_000;
     const { handler } = timedStep({ deadlineReserveMs: 1_000 });
-    const queues = new FakeQueues();
+    const queues = new TwoQueues();
     const response = invoke(handler, records(-1), queues, contextOf({ getRemainingTimeInMillis: () => left }));
     left = 20_000;
     await vi.advanceTimersByTimeAsync(29_000);
@@ -165,7 +164,7 @@ describe('a batch that runs out of time', () => {
   it('starts first what was received most often: it was given back before, and each time costs a receive', async () => {
     const { handler, started } = timedStep({ concurrency: 1 });
     const records = [1, 2, 1, 9, 2].map((receiveCount, seq) => recordOf(taskFor({ seq, input: 1 }), { receiveCount }));
-    const response = invoke(handler, eventOf(...records), new FakeQueues(), context(30_000));
+    const response = invoke(handler, eventOf(...records), new TwoQueues(), context(30_000));
     await vi.advanceTimersByTimeAsync(100);
     expect(failedIds(await response)).toEqual([]);
     expect(started).toEqual([3, 1, 4, 0, 2]);
@@ -173,7 +172,7 @@ describe('a batch that runs out of time', () => {
 
   it('gives back in requests of ten, by queue', async () => {
     const { handler } = timedStep({ concurrency: 1, deadlineReserveMs: 1_000 });
-    const queues = new FakeQueues();
+    const queues = new TwoQueues();
     const many = records(-1, ...Array.from({ length: 25 }, () => 1));
     const [last] = many.Records.slice(-1);
     if (last !== undefined) last.eventSourceARN = 'arn:aws-cn:sqs:cn-north-1:1:other';
@@ -186,11 +185,11 @@ describe('a batch that runs out of time', () => {
 
   it('gives back what is not worth starting at once, while other steps go on', async () => {
     const { handler, started } = timedStep({ concurrency: 2, deadlineReserveMs: 1_000 });
-    const taught = invoke(handler, records(10_000), new FakeQueues(), context(60_000));
+    const taught = invoke(handler, records(10_000), new TwoQueues(), context(60_000));
     await vi.advanceTimersByTimeAsync(10_000);
     await taught;
     started.splice(0);
-    const queues = new FakeQueues();
+    const queues = new TwoQueues();
     const response = invoke(handler, records(28_000, 20_000, ...Array.from({ length: 12 }, () => 1)), queues, context(30_000));
     await vi.advanceTimersByTimeAsync(20_001);
     expect(started).toEqual([0, 1]);
@@ -203,7 +202,7 @@ describe('a batch that runs out of time', () => {
   it('only logs what could not be given back', async () => {
     for (const onGiveBack of [() => 1, () => Promise.reject(new SqsRequestError('ChangeMessageVisibilityBatch', 'AccessDenied', false))]) {
       const { handler, logger } = timedStep({ concurrency: 1, deadlineReserveMs: 1_000 });
-      const response = invoke(handler, records(-1, 5), new FakeQueues(undefined, onGiveBack), context(10_000));
+      const response = invoke(handler, records(-1, 5), new TwoQueues(undefined, onGiveBack), context(10_000));
       await vi.advanceTimersByTimeAsync(9_000);
       expect(failedIds(await response)).toEqual(['message-1']);
       expect(logger.lines).toContainEqual({
@@ -214,16 +213,16 @@ describe('a batch that runs out of time', () => {
     }
   });
 
-  it('of a channel that cannot give back reports them all the same', async () => {
+  it('of queues that cannot make messages visible reports them all the same', async () => {
     const { handler } = timedStep({ concurrency: 1, deadlineReserveMs: 1_000 });
-    const response = invoke(handler, records(-1, 5), new FakeChannel(), context(10_000));
+    const response = invoke(handler, records(-1, 5), new FakeQueues(), context(10_000));
     await vi.advanceTimersByTimeAsync(9_000);
     expect(failedIds(await response)).toEqual(['message-1']);
   });
 
   it('gives nothing back where all was done in time', async () => {
     const { handler } = timedStep();
-    const queues = new FakeQueues();
+    const queues = new TwoQueues();
     const response = invoke(handler, records(5, 5), queues, context(30_000));
     await vi.advanceTimersByTimeAsync(5);
     expect(failedIds(await response)).toEqual([]);
@@ -244,7 +243,7 @@ describe('a sealed step', () => {
       },
       { logger: capturingLogger(), deadlineReserveMs: 500 },
     );
-    const queues = new FakeQueues();
+    const queues = new TwoQueues();
     const response = invoke(handler, records(null), queues, context(5_000));
     await vi.advanceTimersByTimeAsync(4_500);
     await response;
@@ -286,7 +285,7 @@ describe('a sealed step', () => {
       },
       { logger, deadlineReserveMs: 500 },
     );
-    const queues = new FakeQueues();
+    const queues = new TwoQueues();
     const response = invoke(handler, records(null), queues, context(5_000));
     await vi.advanceTimersByTimeAsync(4_500);
     expect(failedIds(await response)).toEqual([]);
@@ -307,7 +306,7 @@ describe('a sealed step', () => {
       around: (step, next) =>
         Promise.race([next(), new Promise((resolve) => step.signal.addEventListener('abort', () => resolve('from around')))]),
     });
-    const queues = new FakeQueues();
+    const queues = new TwoQueues();
     const response = invoke(handler, records(-1), queues, context(5_000));
     await vi.advanceTimersByTimeAsync(4_500);
     await response;
@@ -316,16 +315,14 @@ describe('a sealed step', () => {
 
   it('is given back instead, after its visibility timeout, where onDeadline says so', async () => {
     const { handler, logger } = timedStep({ concurrency: 1, deadlineReserveMs: 500, onDeadline: 'redeliver' });
-    const queues = new FakeQueues();
+    const queues = new TwoQueues();
     const response = invoke(handler, records(1_000, -1, 5), queues, context(5_000));
     await vi.advanceTimersByTimeAsync(4_500);
     expect(failedIds(await response)).toEqual(['message-1', 'message-2']);
     expect(queues.accepted.map(({ seq }) => seq)).toEqual([0]);
     // Not the started one: it may still be running.
     expect(queues.handles).toEqual(['receipt-2']);
-    expect(logger.lines).toContainEqual(
-      expect.objectContaining({ message: 'step not finished in time; its record will be delivered again' }),
-    );
+    expect(logger.lines).toContainEqual(expect.objectContaining({ message: 'step stopped before its end; its task will be redelivered' }));
   });
 });
 
@@ -333,7 +330,7 @@ describe('the reserve', () => {
   /** When the deadline of an invocation is reached, in milliseconds before its end. */
   async function reserveOf(handler: ReturnType<typeof timedStep>['handler'], timeoutMs: number): Promise<number> {
     const lambda = context(timeoutMs);
-    const response = invoke(handler, records(-1), new FakeQueues(), lambda);
+    const response = invoke(handler, records(-1), new TwoQueues(), lambda);
     let ended = false;
     void response.finally(() => {
       ended = true;
@@ -354,7 +351,7 @@ describe('the reserve', () => {
       [200, 600],
       [9_000, 5_000],
     ] as const) {
-      const slow = new FakeQueues(() => new Promise((resolve) => setTimeout(resolve, sendMs)));
+      const slow = new TwoQueues(() => new Promise((resolve) => setTimeout(resolve, sendMs)));
       const done = invoke(handler, records(1), slow, context(60_000));
       await vi.advanceTimersByTimeAsync(sendMs + 1);
       await done;
@@ -362,7 +359,7 @@ describe('the reserve', () => {
     }
     // One slow send is not forgotten at once.
     for (let sends = 0; sends < 15; sends += 1) {
-      const done = invoke(handler, records(1), new FakeQueues(), context(60_000));
+      const done = invoke(handler, records(1), new TwoQueues(), context(60_000));
       await vi.advanceTimersByTimeAsync(1);
       await done;
     }
@@ -379,7 +376,7 @@ describe('with little time left', () => {
   /** A process that has seen its step take `usualMs` each time. */
   async function warm(usualMs: number) {
     const timed = timedStep({ concurrency: 1, deadlineReserveMs: 1_000 });
-    const done = invoke(timed.handler, records(usualMs), new FakeQueues(), context(900_000));
+    const done = invoke(timed.handler, records(usualMs), new TwoQueues(), context(900_000));
     await vi.advanceTimersByTimeAsync(usualMs);
     await done;
     timed.started.length = 0;
@@ -388,7 +385,7 @@ describe('with little time left', () => {
 
   it('no step starts that usually takes longer than what is left', async () => {
     const { handler, started } = await warm(4_000);
-    const queues = new FakeQueues();
+    const queues = new TwoQueues();
     // 10 s: 9 s to work, of which the second step would find 3.
     const response = invoke(handler, records(6_000, 10), queues, context(10_000));
     await vi.advanceTimersByTimeAsync(6_000);
@@ -399,7 +396,7 @@ describe('with little time left', () => {
 
   it('a step that fits still starts', async () => {
     const { handler, started } = await warm(2_000);
-    const response = invoke(handler, records(6_000, 10), new FakeQueues(), context(10_000));
+    const response = invoke(handler, records(6_000, 10), new TwoQueues(), context(10_000));
     await vi.advanceTimersByTimeAsync(6_010);
     expect(failedIds(await response)).toEqual([]);
     expect(started).toEqual([0, 1]);
@@ -407,7 +404,7 @@ describe('with little time left', () => {
 
   it('a step that takes longer than any invocation starts at its beginning, and never in its second half', async () => {
     const { handler, started } = await warm(60_000);
-    const response = invoke(handler, records(5_000, 10), new FakeQueues(), context(10_000));
+    const response = invoke(handler, records(5_000, 10), new TwoQueues(), context(10_000));
     await vi.advanceTimersByTimeAsync(5_000);
     expect(failedIds(await response)).toEqual(['message-1']);
     expect(started).toEqual([0]);
@@ -417,7 +414,7 @@ describe('with little time left', () => {
 describe('what hangs to the very end', () => {
   it('a send: the invocation answers all the same, with what is settled, and the result is not lost to the next delivery', async () => {
     const { handler, started, logger } = timedStep({ deadlineReserveMs: 400 });
-    const hanging = new FakeQueues(({ seq }) => (seq === 1 ? new Promise(() => {}) : undefined));
+    const hanging = new TwoQueues(({ seq }) => (seq === 1 ? new Promise(() => {}) : undefined));
     const lambda = context(5_000);
     const response = invoke(handler, records(5, 5), hanging, lambda);
     await vi.advanceTimersByTimeAsync(4_900);
@@ -426,11 +423,11 @@ describe('what hangs to the very end', () => {
     expect(vi.getTimerCount()).toBe(0);
     expect(logger.lines).toContainEqual({
       level: 'error',
-      message: 'out of time; records that are not settled will be delivered again',
+      message: 'out of time; records that are not settled will be redelivered',
       fields: { records: 2, started: 2, settled: 1, requestId: lambda.awsRequestId },
     });
 
-    const queues = new FakeQueues();
+    const queues = new TwoQueues();
     expect(failedIds(await invoke(handler, eventOf(recordOf(taskFor({ seq: 1, input: 5 }))), queues, context(5_000)))).toEqual([]);
     expect(queues.accepted).toMatchObject([{ seq: 1, status: 'completed', output: 5 }]);
     expect(started).toEqual([0, 1]);
@@ -438,7 +435,7 @@ describe('what hangs to the very end', () => {
 
   it('every send: the invocation fails, as where SQS refuses them all, so that Lambda’s pollers slow down', async () => {
     const { handler } = timedStep({ deadlineReserveMs: 400 });
-    const response = invoke(handler, records(5, 5), new FakeQueues(() => new Promise(() => {})), context(5_000));
+    const response = invoke(handler, records(5, 5), new TwoQueues(() => new Promise(() => {})), context(5_000));
     const failure = expect(response).rejects.toMatchObject({ name: 'ResultsNotAcceptedError', cause: { sqsCode: 'TimeoutError' } });
     await vi.advanceTimersByTimeAsync(4_900);
     await failure;
@@ -447,7 +444,7 @@ describe('what hangs to the very end', () => {
   it.each(['before', 'after'] as const)('a middleware’s %s', async (hook) => {
     const { handler, started } = timedStep({ deadlineReserveMs: 400 });
     handler[hook](() => new Promise(() => {}));
-    const response = invoke(handler, records(5, 5), new FakeQueues(), context(5_000));
+    const response = invoke(handler, records(5, 5), new TwoQueues(), context(5_000));
     await vi.advanceTimersByTimeAsync(4_900);
     expect(failedIds(await response)).toEqual(hook === 'before' ? ['message-0', 'message-1'] : []);
     expect(started).toEqual(hook === 'before' ? [] : [0, 1]);
@@ -456,7 +453,7 @@ describe('what hangs to the very end', () => {
   it('a middleware that lets go too late: no step starts any more, and no record comes back before its visibility timeout', async () => {
     const { handler, started } = timedStep({ deadlineReserveMs: 400 });
     handler.before(() => new Promise((resolve) => setTimeout(() => resolve(undefined), 4_700)));
-    const queues = new FakeQueues();
+    const queues = new TwoQueues();
     const response = invoke(handler, records(5, 5), queues, context(5_000));
     await vi.advanceTimersByTimeAsync(4_700);
     expect(failedIds(await response)).toEqual(['message-0', 'message-1']);
@@ -478,7 +475,7 @@ describe('on a FIFO queue', () => {
       ['redeliver', ['message-0', 'message-1', 'message-2'], []],
     ] as const) {
       const { handler, started } = timedStep({ deadlineReserveMs: 400, onDeadline });
-      const queues = new FakeQueues();
+      const queues = new TwoQueues();
       const event = eventOf(fifo(0, 'a', -1), fifo(1, 'a', 5), fifo(2, 'a', 5), fifo(3, 'b', 5));
       const response = invoke(handler, event, queues, context(5_000));
       await vi.advanceTimersByTimeAsync(4_600);
@@ -492,13 +489,12 @@ describe('on a FIFO queue', () => {
 describe('no deadline', () => {
   it('where a handler is called by hand: no timer, no seal', async () => {
     const { handler } = timedStep();
-    const sent: OutgoingMessage[] = [];
-    const channel = { send: async (message: OutgoingMessage) => void sent.push(message) };
-    const response = Reflect.apply(invoke, undefined, [handler, eventOfInputs([5]), channel, {}]);
+    const queues = new FakeQueues();
+    const response = Reflect.apply(invoke, undefined, [handler, eventOfInputs([5]), queues, {}]);
     await vi.advanceTimersByTimeAsync(0);
     expect(vi.getTimerCount()).toBe(1);
     await vi.advanceTimersByTimeAsync(5);
     expect(await response).toEqual({ batchItemFailures: [] });
-    expect(sent).toHaveLength(1);
+    expect(queues.messages).toHaveLength(1);
   });
 });

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { SqsRequestError } from '../../../src/errors.ts';
 import { sqsStepHandler } from '../../../src/lambda/index.ts';
-import { linesOf } from '../../../src/lambda/lines.ts';
+import { byMessageGroup } from '../../../src/lambda/records.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { deferred } from '../../support/deferred.ts';
-import { FakeChannel, failedIds, invoke } from '../../support/fake-channel.ts';
+import { FakeQueues, failedIds, invoke } from '../../support/fake-queues.ts';
 import { settle } from '../../support/fake-timing.ts';
 import { eventOf, recordOf, taskFor } from '../../support/sqs-records.ts';
 
@@ -42,9 +42,9 @@ describe('on a FIFO queue', () => {
   it('the records of a group run one after the other, each once the result before is accepted; groups run side by side', async () => {
     const { handler, started, end } = heldSteps();
     const accept = deferred<void>();
-    const channel = new FakeChannel(({ output }) => (output === 'a1' ? accept.promise : undefined));
+    const queues = new FakeQueues(({ output }) => (output === 'a1' ? accept.promise : undefined));
     const event = eventOf(...['a1', 'b1', 'a2', 'b2', 'c1'].map((name, seq) => inGroup(name, seq)));
-    const response = invoke(handler, event, channel);
+    const response = invoke(handler, event, queues);
     await settle();
     expect(started).toEqual(['a1', 'b1', 'c1']);
     await end('a1');
@@ -59,13 +59,13 @@ describe('on a FIFO queue', () => {
 
   it('a step that fails does not hold its group up: it has a result', async () => {
     const { handler, started, end } = heldSteps();
-    const channel = new FakeChannel();
-    const response = invoke(handler, eventOf(inGroup('a1', 0), inGroup('a2', 1)), channel);
+    const queues = new FakeQueues();
+    const response = invoke(handler, eventOf(inGroup('a1', 0), inGroup('a2', 1)), queues);
     await end('a1', new Error('no'));
     await end('a2');
     expect(started).toEqual(['a1', 'a2']);
     expect(failedIds(await response)).toEqual([]);
-    expect(channel.accepted.map(({ status }) => status)).toEqual(['failed', 'completed']);
+    expect(queues.accepted.map(({ status }) => status)).toEqual(['failed', 'completed']);
   });
 
   it.each([
@@ -74,32 +74,33 @@ describe('on a FIFO queue', () => {
   ])('what stands behind a record %s does not run and comes back with it, other groups are not touched', async (_what, fields, ran) => {
     const started: string[] = [];
     const handler = sqsStepHandler('step', (name: string) => void started.push(name), { logger: capturingLogger() });
-    const channel = new FakeChannel(({ seq }) =>
+    const queues = new FakeQueues(({ seq }) =>
       seq === 0 ? Promise.reject(new SqsRequestError('s', 'InvalidMessageContents', false)) : undefined,
     );
     const event = eventOf(inGroup('a1', 0, fields), inGroup('a2', 1), inGroup('b1', 2), inGroup('a3', 3), inGroup('b2', 4));
-    expect(failedIds(await invoke(handler, event, channel))).toEqual(['a1', 'a2', 'a3']);
+    expect(failedIds(await invoke(handler, event, queues))).toEqual(['a1', 'a2', 'a3']);
     expect(started.toSorted()).toEqual([...ran, 'b1', 'b2']);
   });
 
   it('concurrency counts groups', async () => {
     const { handler, started, end } = heldSteps(1);
-    const response = invoke(handler, eventOf(inGroup('a1', 0), inGroup('b1', 1), inGroup('a2', 2)), new FakeChannel());
+    const response = invoke(handler, eventOf(inGroup('a1', 0), inGroup('b1', 1), inGroup('a2', 2)), new FakeQueues());
     for (const name of ['a1', 'a2', 'b1']) await end(name);
     expect(started).toEqual(['a1', 'a2', 'b1']);
     expect(failedIds(await response)).toEqual([]);
   });
 });
 
-describe('linesOf', () => {
-  const names = (records: Parameters<typeof linesOf>[0]) => linesOf(records).map((line) => line.map(({ messageId }) => messageId));
+describe('byMessageGroup', () => {
+  const names = (records: Parameters<typeof byMessageGroup>[0]) =>
+    byMessageGroup(records).map((group) => group.map(({ messageId }) => messageId));
 
   it('takes groups of a standard queue for what they are there: tenants, not an order', () => {
     const standard = { eventSourceARN: FIFO_ARN.replace('.fifo', '') };
     expect(names([inGroup('a1', 0, standard), inGroup('a2', 1, standard)])).toEqual([['a1'], ['a2']]);
   });
 
-  it('has one line for each group, in order, and a message once that came twice', () => {
+  it('has one list per group, in order, and a message once that came twice', () => {
     expect(names(['a1', 'b1', 'a2', 'a1', 'b1'].map((name, seq) => inGroup(name, seq)))).toEqual([['a1', 'a2'], ['b1']]);
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { PayloadStoreError } from '../../../src/errors.ts';
 import { sqsStepHandler } from '../../../src/lambda/index.ts';
+import { NO_RETRIES, type WorkerQueues } from '../../../src/lambda/worker-queues.ts';
 import { payloadKey } from '../../../src/payloads/payload-key.ts';
 import type { PayloadPointer, PayloadStore, PayloadSubject } from '../../../src/payloads/payload-store.ts';
 import { decodePointer, encodePointer } from '../../../src/payloads/pointer.ts';
@@ -9,7 +10,7 @@ import { MAX_MESSAGE_BYTES } from '../../../src/wire/limits.ts';
 import { encodeRemoteTask } from '../../../src/wire/remote-task.ts';
 import { decodeStepResult } from '../../../src/wire/step-result.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
-import { failedIds, invoke } from '../../support/fake-channel.ts';
+import { failedIds, invoke } from '../../support/fake-queues.ts';
 import { eventOf, recordOf, taskFor } from '../../support/sqs-records.ts';
 
 type Reason = PayloadStoreError['reason'];
@@ -42,7 +43,7 @@ const KEY = payloadKey({ kind: 'task', runId: 'run', stepId: 'run:4', seq: 4 }, 
 const pointerTo = (key: string) => recordOf(encodePointer({ bucket: 'b', key }), { messageId: 'pointer' });
 const big = 'x'.repeat(2_000);
 
-/** One invocation over a channel that keeps messages as they are. */
+/** One invocation over a results queue that keeps messages as they are. */
 async function run(step: (input: unknown) => unknown, record: ReturnType<typeof recordOf>, payloadStore?: PayloadStore) {
   const messages: OutgoingMessage[] = [];
   const logger = capturingLogger();
@@ -55,8 +56,12 @@ async function run(step: (input: unknown) => unknown, record: ReturnType<typeof 
     },
     { logger, ...(payloadStore === undefined ? {} : { payloadStore }) },
   );
-  const channel = { send: async (message: OutgoingMessage) => void messages.push(message) };
-  const again = () => invoke(handler, eventOf(record), channel).then(failedIds, ({ name }: Error) => name);
+  const queues: WorkerQueues = {
+    url: async () => 'results',
+    retries: () => NO_RETRIES,
+    send: async (_queueUrl, message) => void messages.push(message),
+  };
+  const again = () => invoke(handler, eventOf(record), queues).then(failedIds, ({ name }: Error) => name);
   return { outcome: await again(), messages, runs: () => runs, logger, again };
 }
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { sqsStepHandler } from '../../../src/lambda/index.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
-import { FakeChannel, invoke } from '../../support/fake-channel.ts';
+import { FakeQueues, invoke } from '../../support/fake-queues.ts';
 import { contextOf, eventOf, eventOfInputs, recordOf, taskFor } from '../../support/sqs-records.ts';
 
 const IDS = { step: 'charge', runId: 'r', stepId: 'r:2', attempt: 3, receiveCount: 4, messageId: 'message-2', requestId: 'request-7' };
@@ -10,7 +10,7 @@ const context = contextOf({ awsRequestId: 'request-7' });
 
 async function linesOf(fn: () => unknown) {
   const logger = capturingLogger();
-  await invoke(sqsStepHandler('charge', fn, { logger }), event, new FakeChannel(), context);
+  await invoke(sqsStepHandler('charge', fn, { logger }), event, new FakeQueues(), context);
   return logger.lines;
 }
 
@@ -70,7 +70,7 @@ describe('the default logger', () => {
     await invoke(
       sqsStepHandler('charge', () => 1),
       event,
-      new FakeChannel(),
+      new FakeQueues(),
       context,
     );
     expect(lines.map((line) => JSON.parse(line))).toEqual([
@@ -83,7 +83,7 @@ describe('the default logger', () => {
     await invoke(
       sqsStepHandler('charge', () => 1),
       event,
-      new FakeChannel(),
+      new FakeQueues(),
       context,
     );
     expect(lines).toEqual([expect.stringContaining('[durable-sqs-lambda] info step completed step=charge runId=r stepId=r:2')]);
@@ -98,8 +98,8 @@ describe('a logger that throws', () => {
     const handler = sqsStepHandler('step', (input) => (input === 'bad' ? Promise.reject(new Error('no')) : 1n), {
       logger: { debug: fails, info: fails, warn: fails, error: fails },
     }).after(fails);
-    const channel = new FakeChannel();
-    expect(await invoke(handler, eventOfInputs(['good', 'bad', 'good']), channel)).toEqual({ batchItemFailures: [] });
-    expect(channel.accepted).toHaveLength(3);
+    const queues = new FakeQueues();
+    expect(await invoke(handler, eventOfInputs(['good', 'bad', 'good']), queues)).toEqual({ batchItemFailures: [] });
+    expect(queues.accepted).toHaveLength(3);
   });
 });

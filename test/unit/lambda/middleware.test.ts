@@ -5,7 +5,7 @@ import { SqsRequestError } from '../../../src/errors.ts';
 import { type SqsStepHandler, sqsStepHandler } from '../../../src/lambda/index.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { deferred } from '../../support/deferred.ts';
-import { FakeChannel, failedIds, invoke } from '../../support/fake-channel.ts';
+import { FakeQueues, failedIds, invoke } from '../../support/fake-queues.ts';
 import { settle } from '../../support/fake-timing.ts';
 import { contextOf, eventOf, eventOfInputs, recordOf, taskFor } from '../../support/sqs-records.ts';
 
@@ -29,9 +29,9 @@ function noting(options: { concurrency?: number } = {}) {
   return { handler, ran, logger };
 }
 
-async function outcomeOf(handler: SqsStepHandler, event = eventOfInputs(['a', 'bad', 'c']), channel = new FakeChannel()) {
-  const response = await invoke(handler, event, channel);
-  return { again: failedIds(response), accepted: channel.accepted.map(({ seq }) => seq).toSorted(), response };
+async function outcomeOf(handler: SqsStepHandler, event = eventOfInputs(['a', 'bad', 'c']), queues = new FakeQueues()) {
+  const response = await invoke(handler, event, queues);
+  return { again: failedIds(response), accepted: queues.accepted.map(({ seq }) => seq).toSorted(), response };
 }
 
 describe('the handler', () => {
@@ -60,7 +60,7 @@ describe('the handler', () => {
     const event = eventOfInputs(['a']);
     const context = contextOf();
     handler.before((request) => void seen.push(request.event, request.context));
-    await invoke(handler, event, new FakeChannel(), context);
+    await invoke(handler, event, new FakeQueues(), context);
     expect(seen[0]).toBe(event);
     expect(seen[1]).toBe(context);
   });
@@ -81,8 +81,8 @@ describe('a middleware that fails after the steps', () => {
   it('still has those delivered again whose result was not accepted', async () => {
     const { handler } = noting();
     handler.after(failing('after'));
-    const channel = new FakeChannel(({ seq }) => (seq === 1 ? Promise.reject(new SqsRequestError('s', 'Down', true)) : undefined));
-    expect(await outcomeOf(handler, undefined, channel)).toMatchObject({ again: ['message-1'] });
+    const queues = new FakeQueues(({ seq }) => (seq === 1 ? Promise.reject(new SqsRequestError('s', 'Down', true)) : undefined));
+    expect(await outcomeOf(handler, undefined, queues)).toMatchObject({ again: ['message-1'] });
   });
 
   it('may throw anything', async () => {
@@ -282,7 +282,7 @@ describe('Powertools Logger', () => {
     const handler = sqsStepHandler('step', () => void powertools.info('inside'), { logger: powertools }).use(
       injectLambdaContext(powertools),
     );
-    await invoke(handler, eventOfInputs(['a']), new FakeChannel(), contextOf({ awsRequestId: 'request-9' }));
+    await invoke(handler, eventOfInputs(['a']), new FakeQueues(), contextOf({ awsRequestId: 'request-9' }));
     expect(lines).toMatchObject([
       { message: 'inside', function_request_id: 'request-9', service: 'payments' },
       { message: 'step completed', function_request_id: 'request-9', runId: 'run', stepId: 'run:0' },
@@ -291,7 +291,7 @@ describe('Powertools Logger', () => {
 });
 
 describe('two invocations at once in one process', () => {
-  it('do not mix: each answers for its own records, over its own channel', async () => {
+  it('do not mix: each answers for its own records, over its own queues', async () => {
     const held = new Map<string, () => void>();
     const handler = sqsStepHandler(
       'step',
@@ -311,8 +311,8 @@ describe('two invocations at once in one process', () => {
       .after((request) => {
         if (request.context.awsRequestId === 'second') throw new Error('after');
       });
-    const firstChannel = new FakeChannel(({ output }) => (output === 'first b' ? Promise.reject(new Error('down')) : undefined));
-    const secondChannel = new FakeChannel();
+    const firstChannel = new FakeQueues(({ output }) => (output === 'first b' ? Promise.reject(new Error('down')) : undefined));
+    const secondChannel = new FakeQueues();
     const eventFor = (name: string) =>
       eventOf(
         ...['a', 'b'].map((id, seq) => recordOf(taskFor({ runId: name, seq, input: `${name} ${id}` }), { messageId: `${name}-${id}` })),
@@ -333,7 +333,7 @@ describe('two invocations at once in one process', () => {
 
   it('an outage of one does not close the gate of the other', async () => {
     const { handler, ran } = noting({ concurrency: 1 });
-    const down = new FakeChannel(() => Promise.reject(new SqsRequestError('s', 'Down', true)));
+    const down = new FakeQueues(() => Promise.reject(new SqsRequestError('s', 'Down', true)));
     const [first, second] = await Promise.allSettled([outcomeOf(handler, undefined, down), outcomeOf(handler)]);
     expect(first.status).toBe('rejected');
     expect(second).toMatchObject({ status: 'fulfilled', value: { again: [], accepted: [0, 1, 2] } });

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { type StepFunction, sqsStepHandler } from '../../../src/lambda/index.ts';
 import { MAX_MESSAGE_BYTES } from '../../../src/wire/limits.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
-import { FakeChannel, failedIds, invoke, resultOf } from '../../support/fake-channel.ts';
+import { FakeQueues, failedIds, invoke, resultOf } from '../../support/fake-queues.ts';
 import { eventOf, eventOfInputs, recordOf, taskFor } from '../../support/sqs-records.ts';
 
 const logger = capturingLogger();
@@ -337,15 +337,15 @@ describe('event data that cannot become JSON', () => {
 
 describe('a result larger than a message', () => {
   async function sent(fn: StepFunction<unknown, unknown>, marker?: string) {
-    const channel = new FakeChannel();
+    const queues = new FakeQueues();
     const record = recordOf(
       taskFor(),
       marker === undefined ? {} : { messageAttributes: { [marker]: { dataType: 'String', stringValue: '1' } } },
     );
     const options = marker === undefined ? { logger } : { logger, marker };
-    await invoke(sqsStepHandler('step', fn, options), eventOf(record), channel);
-    const [result] = channel.accepted;
-    const [message] = channel.messages;
+    await invoke(sqsStepHandler('step', fn, options), eventOf(record), queues);
+    const [result] = queues.accepted;
+    const [message] = queues.messages;
     if (result === undefined || message === undefined) throw new Error('expected a result');
     return { result, message, bytes: Buffer.byteLength(message.body) };
   }
@@ -402,7 +402,7 @@ describe('a body that is no task', () => {
     ['a result', JSON.stringify({ runId: 'r', seq: 0, stepId: 's', status: 'completed' })],
   ];
   it.each(BAD)('(%s) is delivered again, without a result; its neighbours run', async (_what, body) => {
-    const channel = new FakeChannel();
+    const queues = new FakeQueues();
     const ran: unknown[] = [];
     const handler = sqsStepHandler('step', (input) => void ran.push(input), { logger, concurrency: 1 });
     const event = eventOf(
@@ -410,9 +410,9 @@ describe('a body that is no task', () => {
       recordOf(body, { messageId: 'bad' }),
       recordOf(taskFor({ seq: 2, input: 'b' })),
     );
-    expect(await invoke(handler, event, channel)).toEqual({ batchItemFailures: [{ itemIdentifier: 'bad' }] });
+    expect(await invoke(handler, event, queues)).toEqual({ batchItemFailures: [{ itemIdentifier: 'bad' }] });
     expect(ran).toEqual(['a', 'b']);
-    expect(channel.accepted.map(({ seq }) => seq)).toEqual([1, 2]);
+    expect(queues.accepted.map(({ seq }) => seq)).toEqual([1, 2]);
   });
 
   it('alone is reported and does not fail the invocation: Lambda must not slow down for it', async () => {
@@ -435,21 +435,21 @@ describe('the marker attribute', () => {
   const marked = { messageAttributes: { durable: { dataType: 'String', stringValue: '1' } } };
 
   it('is set on results', async () => {
-    const channel = new FakeChannel();
+    const queues = new FakeQueues();
     await invoke(
       sqsStepHandler('step', () => 1, { logger, marker: 'durable' }),
       eventOf(recordOf(taskFor(), marked)),
-      channel,
+      queues,
     );
-    expect(channel.messages[0]?.attributes).toEqual({ durable: '1' });
+    expect(queues.messages[0]?.attributes).toEqual({ durable: '1' });
   });
 
   it('leaves records without it to other consumers', async () => {
-    const channel = new FakeChannel();
+    const queues = new FakeQueues();
     const handler = sqsStepHandler('step', () => 1, { logger, marker: 'durable' });
     const event = eventOf(recordOf(taskFor({ seq: 1 })), recordOf(taskFor({ seq: 2 }), marked));
-    expect(failedIds(await invoke(handler, event, channel))).toEqual(['message-1']);
-    expect(channel.accepted.map(({ seq }) => seq)).toEqual([2]);
+    expect(failedIds(await invoke(handler, event, queues))).toEqual(['message-1']);
+    expect(queues.accepted.map(({ seq }) => seq)).toEqual([2]);
   });
 });
 

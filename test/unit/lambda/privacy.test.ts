@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { SqsRequestError } from '../../../src/errors.ts';
 import { sqsStepHandler } from '../../../src/lambda/index.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
-import { FakeChannel, invoke } from '../../support/fake-channel.ts';
+import { FakeQueues, invoke } from '../../support/fake-queues.ts';
 import { contextOf, eventOf, recordOf, taskFor } from '../../support/sqs-records.ts';
 
 const SECRET = 'S3CR3T-4111111111111111';
@@ -99,11 +99,11 @@ describe('no secret is logged', () => {
   it.each(WAYS)('%s', async (_what, accept) => {
     const logger = capturingLogger();
     let calls = 0;
-    const channel = new FakeChannel(() => accept(calls++));
+    const queues = new FakeQueues(() => accept(calls++));
     const handler = sqsStepHandler(STEPS, { logger, marker: 'marker', concurrency: 3 }).after(() => {
       throw Object.assign(new Error(SECRET), { card: SECRET });
     });
-    const outcome = await invoke(handler, everyRecord(), channel).catch((error: unknown) => error);
+    const outcome = await invoke(handler, everyRecord(), queues).catch((error: unknown) => error);
 
     // The test is worth something only if the secret was there to be leaked.
     expect(calls).toBeGreaterThan(0);
@@ -122,15 +122,15 @@ describe('no secret is logged', () => {
     ['text elsewhere', undefined],
   ])('by the default logger (%s)', async (_what, functionName) => {
     vi.stubEnv('AWS_LAMBDA_FUNCTION_NAME', functionName);
-    const channel = new FakeChannel();
+    const queues = new FakeQueues();
     const handler = sqsStepHandler(STEPS, { marker: 'marker' });
-    const { batchItemFailures } = await invoke(handler, everyRecord(), channel);
+    const { batchItemFailures } = await invoke(handler, everyRecord(), queues);
     expect(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)).toEqual([
       ...POISON.map((_body, index) => `poison-${index}`),
       'unmarked',
     ]);
-    expect(channel.accepted).toHaveLength(Object.keys(STEPS).length + 1);
-    expect(JSON.stringify(channel.accepted)).toContain(SECRET);
+    expect(queues.accepted).toHaveLength(Object.keys(STEPS).length + 1);
+    expect(JSON.stringify(queues.accepted)).toContain(SECRET);
     expect(written.length).toBeGreaterThan(3);
     expect(written.join('\n')).not.toContain(SECRET);
   });
@@ -145,10 +145,10 @@ describe('no secret is logged', () => {
   });
 
   it('a result holds the step’s own words, and none of its input beyond them', async () => {
-    const channel = new FakeChannel();
-    await invoke(sqsStepHandler(STEPS, { logger: capturingLogger(), marker: 'marker' }), everyRecord(), channel);
+    const queues = new FakeQueues();
+    await invoke(sqsStepHandler(STEPS, { logger: capturingLogger(), marker: 'marker' }), everyRecord(), queues);
     const names = Object.keys(STEPS);
-    const ours = channel.accepted.filter(({ seq }) => ['cyclic', 'bigint', 'to.json', 'large', 'zod.input'].includes(names[seq] ?? ''));
+    const ours = queues.accepted.filter(({ seq }) => ['cyclic', 'bigint', 'to.json', 'large', 'zod.input'].includes(names[seq] ?? ''));
     expect(ours.map(({ error }) => error?.code).toSorted()).toEqual([
       'invalid_input',
       'result_too_large',

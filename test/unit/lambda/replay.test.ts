@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { sqsDeadLetterHandler, sqsStepHandler } from '../../../src/lambda/index.ts';
-import { printingChannel } from '../../../src/lambda/replay.ts';
+import { printingQueues } from '../../../src/lambda/replay.ts';
 import { decodeStepResult } from '../../../src/wire/step-result.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
-import { FakeChannel, failedIds, invoke } from '../../support/fake-channel.ts';
+import { FakeQueues, failedIds, invoke } from '../../support/fake-queues.ts';
 import { contextOf, eventOf, eventOfInputs, recordOf, taskFor } from '../../support/sqs-records.ts';
 
 const logger = capturingLogger();
@@ -103,10 +103,10 @@ describe('DURABLE_LOCAL', () => {
   ])('%s', async (_what, env, times) => {
     for (const [name, value] of Object.entries({ DURABLE_LOCAL: '1', ...env })) vi.stubEnv(name, value);
     const shown = vi.spyOn(console, 'error').mockImplementation(() => undefined);
-    const channel = new FakeChannel();
+    const queues = new FakeQueues();
     const handler = sqsStepHandler('step', () => Promise.reject(new Error('declined')), { logger });
-    expect(failedIds(await invoke(handler, eventOfInputs([1]), channel))).toEqual([]);
-    expect(channel.accepted).toHaveLength(1);
+    expect(failedIds(await invoke(handler, eventOfInputs([1]), queues))).toEqual([]);
+    expect(queues.accepted).toHaveLength(1);
     expect(shown).toHaveBeenCalledTimes(times);
     shown.mockRestore();
   });
@@ -115,15 +115,15 @@ describe('DURABLE_LOCAL', () => {
 describe('DURABLE_REPLAY=send', () => {
   const poisoned = () => {
     const handler = sqsStepHandler('step', () => 1, { logger });
-    const channel = new FakeChannel();
-    return { channel, answer: invoke(handler, eventOf(recordOf(taskFor()), recordOf('{', { messageId: 'poison' })), channel) };
+    const queues = new FakeQueues();
+    return { queues, answer: invoke(handler, eventOf(recordOf(taskFor()), recordOf('{', { messageId: 'poison' })), queues) };
   };
 
   it('sends, and fails the command too where a record gives no result', async () => {
     vi.stubEnv('DURABLE_REPLAY', 'send');
-    const { channel, answer } = poisoned();
+    const { queues, answer } = poisoned();
     await expect(answer).rejects.toMatchObject({ name: 'ReplayFailedError' });
-    expect(channel.accepted).toHaveLength(1);
+    expect(queues.accepted).toHaveLength(1);
   });
 
   it.each([
@@ -135,8 +135,8 @@ describe('DURABLE_REPLAY=send', () => {
   });
 });
 
-describe('printingChannel', () => {
+describe('printingQueues', () => {
   it('gives nothing back: there is no queue', () => {
-    expect(printingChannel()).not.toHaveProperty('giveBack');
+    expect(printingQueues()).not.toHaveProperty('makeVisible');
   });
 });

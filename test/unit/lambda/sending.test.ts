@@ -7,7 +7,7 @@ import { MAX_MESSAGE_BYTES } from '../../../src/wire/limits.ts';
 import { encodeStepResult, type StepResult } from '../../../src/wire/step-result.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { deferred, stateOf } from '../../support/deferred.ts';
-import { FakeChannel, failedIds, invoke } from '../../support/fake-channel.ts';
+import { FakeQueues, failedIds, invoke } from '../../support/fake-queues.ts';
 import { settle } from '../../support/fake-timing.ts';
 import { contextOf, eventOf, eventOfInputs, recordOf, taskFor } from '../../support/sqs-records.ts';
 
@@ -45,7 +45,7 @@ describe('a result', () => {
     const invocation = invoke(
       sqsStepHandler('step', () => 1, { logger: capturingLogger() }),
       eventOfInputs([1]),
-      new FakeChannel(() => accept.promise),
+      new FakeQueues(() => accept.promise),
     );
     await settle();
     expect(await stateOf(invocation)).toBe('pending');
@@ -54,16 +54,16 @@ describe('a result', () => {
   });
 
   it('that is not accepted after retries leaves its record to be delivered again, and only that', async () => {
-    const channel = new FakeChannel(({ seq }) => {
+    const queues = new FakeQueues(({ seq }) => {
       if (seq === 1) throw outage();
     });
     const logger = capturingLogger();
     const handler = sqsStepHandler('step', () => 1, { logger });
-    expect(failedIds(await invoke(handler, eventOfInputs(['a', 'b', 'c']), channel))).toEqual(['message-1']);
-    expect(channel.accepted.map(({ seq }) => seq)).toEqual([0, 2]);
+    expect(failedIds(await invoke(handler, eventOfInputs(['a', 'b', 'c']), queues))).toEqual(['message-1']);
+    expect(queues.accepted.map(({ seq }) => seq)).toEqual([0, 2]);
     expect(logger.lines.filter(({ level }) => level === 'error')).toMatchObject([
       {
-        message: 'result not accepted by SQS; the record will be delivered again',
+        message: 'result not accepted by SQS; its task will be redelivered',
         fields: {
           step: 'step',
           runId: 'run',
@@ -78,24 +78,24 @@ describe('a result', () => {
   });
 
   it('may be refused by something that is no SQS error', async () => {
-    const channel = new FakeChannel(({ seq }) => (seq === 0 ? Promise.reject('odd') : undefined));
+    const queues = new FakeQueues(({ seq }) => (seq === 0 ? Promise.reject('odd') : undefined));
     expect(
       failedIds(
         await invoke(
           sqsStepHandler('step', () => 1, { logger: capturingLogger() }),
           eventOfInputs([1, 2]),
-          channel,
+          queues,
         ),
       ),
     ).toEqual(['message-0']);
   });
 
   it('is given the time that the invocation has left', async () => {
-    const channel = new FakeChannel();
+    const queues = new FakeQueues();
     const handler = sqsStepHandler('step', () => 1, { logger: capturingLogger() });
-    await invoke(handler, eventOfInputs([1]), channel, contextOf({ getRemainingTimeInMillis: () => 1_234 }));
-    await Reflect.apply(invoke, undefined, [handler, eventOfInputs([1]), channel, {}]);
-    expect(channel.timesLeftMs).toEqual([1_234, Number.POSITIVE_INFINITY]);
+    await invoke(handler, eventOfInputs([1]), queues, contextOf({ getRemainingTimeInMillis: () => 1_234 }));
+    await Reflect.apply(invoke, undefined, [handler, eventOfInputs([1]), queues, {}]);
+    expect(queues.timesLeftMs).toEqual([1_234, Number.POSITIVE_INFINITY]);
   });
 });
 
@@ -106,7 +106,7 @@ describe('when no result of a batch is accepted', () => {
     ['a missing queue', new QueueNotFoundError('durable-results', 'us-east-1')],
   ])('(%s) the invocation fails, with the cause, so that Lambda slows down', async (_what, cause) => {
     const handler = sqsStepHandler('step', () => 1, { logger: capturingLogger() });
-    const invocation = invoke(handler, eventOfInputs([1, 2]), new FakeChannel(() => Promise.reject(cause)));
+    const invocation = invoke(handler, eventOfInputs([1, 2]), new FakeQueues(() => Promise.reject(cause)));
     await expect(invocation).rejects.toBeInstanceOf(ResultsNotAcceptedError);
     await expect(invocation).rejects.toMatchObject({
       cause,
@@ -120,15 +120,15 @@ describe('when no result of a batch is accepted', () => {
     const good = recordOf(taskFor({ seq: 1 }));
     const bad = recordOf(taskFor({ seq: 2 }));
     const refuseSecond = ({ seq }: StepResult) => (seq === 2 ? Promise.reject(outage()) : undefined);
-    await expect(invoke(handler, eventOf(poison, bad), new FakeChannel(refuseSecond))).rejects.toBeInstanceOf(ResultsNotAcceptedError);
-    expect(failedIds(await invoke(handler, eventOf(poison, bad, good), new FakeChannel(refuseSecond)))).toEqual(['poison', 'message-2']);
+    await expect(invoke(handler, eventOf(poison, bad), new FakeQueues(refuseSecond))).rejects.toBeInstanceOf(ResultsNotAcceptedError);
+    expect(failedIds(await invoke(handler, eventOf(poison, bad, good), new FakeQueues(refuseSecond)))).toEqual(['poison', 'message-2']);
   });
 });
 
 describe('while results are not being accepted', () => {
   it('no further step starts; with nothing in work the rest is given back', async () => {
     const { handler, started, finish, logger } = heldSteps(1);
-    const invocation = invoke(handler, eventOfInputs(['a', 'b', 'c']), new FakeChannel(() => Promise.reject(outage())));
+    const invocation = invoke(handler, eventOfInputs(['a', 'b', 'c']), new FakeQueues(() => Promise.reject(outage())));
     const rejected = expect(invocation).rejects.toBeInstanceOf(ResultsNotAcceptedError);
     await finish('a');
     await rejected;
@@ -142,8 +142,8 @@ describe('while results are not being accepted', () => {
 
   it('further steps wait for those in work; a send that succeeds lets them start', async () => {
     const { handler, started, finish } = heldSteps(2);
-    const channel = new FakeChannel(({ output }) => (output === 'a' ? Promise.reject(outage()) : undefined));
-    const invocation = invoke(handler, eventOfInputs(['a', 'b', 'c', 'd']), channel);
+    const queues = new FakeQueues(({ output }) => (output === 'a' ? Promise.reject(outage()) : undefined));
+    const invocation = invoke(handler, eventOfInputs(['a', 'b', 'c', 'd']), queues);
     await settle();
     expect(started).toEqual(['a', 'b']);
     await finish('a');
@@ -157,8 +157,8 @@ describe('while results are not being accepted', () => {
 
   it('a second failure closes the gate again', async () => {
     const { handler, started, finish } = heldSteps(2);
-    const channel = new FakeChannel(({ output }) => (output === 'b' ? undefined : Promise.reject(denied())));
-    const invocation = invoke(handler, eventOfInputs(['a', 'b', 'c', 'd', 'e', 'f']), channel);
+    const queues = new FakeQueues(({ output }) => (output === 'b' ? undefined : Promise.reject(denied())));
+    const invocation = invoke(handler, eventOfInputs(['a', 'b', 'c', 'd', 'e', 'f']), queues);
     await settle();
     await finish('a');
     await finish('b');
@@ -171,8 +171,8 @@ describe('while results are not being accepted', () => {
 
   it('every lane waits for the last step in work, and goes on with it', async () => {
     const { handler, started, finish } = heldSteps(3);
-    const channel = new FakeChannel(({ output }) => (output === 'a' || output === 'b' ? Promise.reject(outage()) : undefined));
-    const invocation = invoke(handler, eventOfInputs(['a', 'b', 'c', 'd', 'e', 'f', 'g']), channel);
+    const queues = new FakeQueues(({ output }) => (output === 'a' || output === 'b' ? Promise.reject(outage()) : undefined));
+    const invocation = invoke(handler, eventOfInputs(['a', 'b', 'c', 'd', 'e', 'f', 'g']), queues);
     for (const name of ['a', 'b']) await finish(name);
     expect(started).toEqual(['a', 'b', 'c']);
     await finish('c');
@@ -183,8 +183,8 @@ describe('while results are not being accepted', () => {
 
   it('what was refused for its own contents does not hold the others back', async () => {
     const { handler, started, finish } = heldSteps(1);
-    const channel = new FakeChannel(({ output }) => (output === 'a' ? Promise.reject(refused()) : undefined));
-    const invocation = invoke(handler, eventOfInputs(['a', 'b']), channel);
+    const queues = new FakeQueues(({ output }) => (output === 'a' ? Promise.reject(refused()) : undefined));
+    const invocation = invoke(handler, eventOfInputs(['a', 'b']), queues);
     await finish('a');
     expect(started).toEqual(['a', 'b']);
     await finish('b');
@@ -193,11 +193,11 @@ describe('while results are not being accepted', () => {
 
   it('a new invocation tries again', async () => {
     let down = true;
-    const channel = new FakeChannel(() => (down ? Promise.reject(outage()) : undefined));
+    const queues = new FakeQueues(() => (down ? Promise.reject(outage()) : undefined));
     const handler = sqsStepHandler('step', () => 1, { logger: capturingLogger() });
-    await expect(invoke(handler, eventOfInputs([1, 2]), channel)).rejects.toThrow();
+    await expect(invoke(handler, eventOfInputs([1, 2]), queues)).rejects.toThrow();
     down = false;
-    expect(failedIds(await invoke(handler, eventOfInputs([1, 2]), channel))).toEqual([]);
+    expect(failedIds(await invoke(handler, eventOfInputs([1, 2]), queues))).toEqual([]);
   });
 });
 
@@ -209,7 +209,7 @@ describe('a results queue that takes less than SQS does', () => {
     new SqsRequestError('SendMessageBatch', 'BatchRequestTooLong', false),
   ];
   const upTo = (maxBytes: number, error = tooLong[0]) =>
-    new FakeChannel((result) => (Buffer.byteLength(encodeStepResult(result)) > maxBytes ? Promise.reject(error) : undefined));
+    new FakeQueues((result) => (Buffer.byteLength(encodeStepResult(result)) > maxBytes ? Promise.reject(error) : undefined));
   const outputs: Record<string, unknown> = { small: 1, large: 'x'.repeat(300_000), medium: 'x'.repeat(100_000) };
 
   function sizedSteps() {
@@ -226,10 +226,10 @@ describe('a results queue that takes less than SQS does', () => {
 
   it.each(tooLong)('fails the step that gave too much, once, and holds nothing else back (%s)', async (error) => {
     const { handler, ran, logger } = sizedSteps();
-    const channel = upTo(262_144, error);
-    expect(failedIds(await invoke(handler, eventOfInputs(['small', 'large', 'medium']), channel))).toEqual([]);
+    const queues = upTo(262_144, error);
+    expect(failedIds(await invoke(handler, eventOfInputs(['small', 'large', 'medium']), queues))).toEqual([]);
     expect(ran).toEqual(['small', 'large', 'medium']);
-    expect(channel.accepted).toMatchObject([
+    expect(queues.accepted).toMatchObject([
       { status: 'completed' },
       { status: 'failed', error: { code: 'result_too_large', retryable: false } },
       { status: 'completed' },
@@ -243,20 +243,20 @@ describe('a results queue that takes less than SQS does', () => {
 
   it('keeps the output of a step that only logged too much, and code and retryable of one that failed', async () => {
     const { handler } = sizedSteps();
-    const channel = upTo(262_144);
-    await invoke(handler, eventOfInputs(['chatty', 'fails']), channel);
-    expect(channel.accepted).toMatchObject([
+    const queues = upTo(262_144);
+    await invoke(handler, eventOfInputs(['chatty', 'fails']), queues);
+    expect(queues.accepted).toMatchObject([
       { status: 'completed', output: 'chatty' },
       { status: 'failed', error: { code: 'E_LONG', retryable: true } },
     ]);
-    expect(channel.accepted[0]).not.toHaveProperty('events');
+    expect(queues.accepted[0]).not.toHaveProperty('events');
   });
 
   it('may take as little as a queue can be set to', async () => {
     const { handler } = sizedSteps();
-    const channel = upTo(1_024);
-    expect(failedIds(await invoke(handler, eventOfInputs(['medium', 'large']), channel))).toEqual([]);
-    expect(channel.accepted.map(({ error }) => error?.code)).toEqual(['result_too_large', 'result_too_large']);
+    const queues = upTo(1_024);
+    expect(failedIds(await invoke(handler, eventOfInputs(['medium', 'large']), queues))).toEqual([]);
+    expect(queues.accepted.map(({ error }) => error?.code)).toEqual(['result_too_large', 'result_too_large']);
   });
 
   it('is not the cause where a small result is refused by the same code, or a large one for another', async () => {
@@ -267,19 +267,19 @@ describe('a results queue that takes less than SQS does', () => {
       ['large', outage()],
     ] as const) {
       let tries = 0;
-      const channel = new FakeChannel(() => {
+      const queues = new FakeQueues(() => {
         tries += 1;
         throw error;
       });
-      await expect(invoke(handler, eventOfInputs([input]), channel)).rejects.toMatchObject({ cause: error });
+      await expect(invoke(handler, eventOfInputs([input]), queues)).rejects.toMatchObject({ cause: error });
       expect(tries).toBe(1);
     }
   });
 
   it('and is away when the smaller result is sent gets the result of the step at the next delivery', async () => {
     const { handler, ran } = sizedSteps();
-    const channel = new FakeChannel(({ status }) => Promise.reject(status === 'completed' ? tooLong[0] : outage()));
-    await expect(invoke(handler, eventOfInputs(['large']), channel)).rejects.toMatchObject({ cause: outage() });
+    const queues = new FakeQueues(({ status }) => Promise.reject(status === 'completed' ? tooLong[0] : outage()));
+    await expect(invoke(handler, eventOfInputs(['large']), queues)).rejects.toMatchObject({ cause: outage() });
     const later = upTo(MAX_MESSAGE_BYTES);
     expect(failedIds(await invoke(handler, eventOfInputs(['large']), later))).toEqual([]);
     expect(later.accepted).toMatchObject([{ status: 'completed' }]);
@@ -365,7 +365,7 @@ async function runMix(kinds: readonly Kind[], concurrency: number, turns: readon
     },
     { concurrency, logger: throwingLogger ? { debug: fails, info: fails, warn: fails, error: fails } : quiet },
   );
-  const channel = new FakeChannel(async ({ seq }) => {
+  const queues = new FakeQueues(async ({ seq }) => {
     await wait(seq + 1);
     if (kinds[seq] === 'refused') throw refused();
     if (kinds[seq] === 'unreachable') throw outage();
@@ -373,8 +373,8 @@ async function runMix(kinds: readonly Kind[], concurrency: number, turns: readon
   const records = kinds.map((kind, seq) =>
     kind === 'poison' ? recordOf('{', { messageId: `message-${seq}` }) : recordOf(taskFor({ seq, input: kind })),
   );
-  const outcome = await invoke(handler, eventOf(...records), channel).then(failedIds, (error: unknown) => error);
-  return { outcome, ran, accepted: channel.accepted, most };
+  const outcome = await invoke(handler, eventOf(...records), queues).then(failedIds, (error: unknown) => error);
+  return { outcome, ran, accepted: queues.accepted, most };
 }
 
 const turns = fc.array(fc.nat({ max: 12 }), { minLength: 1, maxLength: 8 });

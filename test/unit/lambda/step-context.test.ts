@@ -4,7 +4,7 @@ import { type LambdaStepContext, type StepHandlerOptions, sqsStepHandler } from 
 import { lambdaContext } from '../../../src/local/lambda-context.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { deferred } from '../../support/deferred.ts';
-import { FakeChannel, invoke, resultOf, resultsOf } from '../../support/fake-channel.ts';
+import { FakeQueues, invoke, resultOf, resultsOf } from '../../support/fake-queues.ts';
 import { settle } from '../../support/fake-timing.ts';
 import { contextOf, eventOf, eventOfInputs, recordOf, taskFor } from '../../support/sqs-records.ts';
 
@@ -47,7 +47,7 @@ describe('a step’s context', () => {
   it('makes do with a context that is no Lambda’s', async () => {
     const found: unknown[] = [];
     const handler = sqsStepHandler('step', (_input, step) => void found.push(step.remainingTimeMs(), step.signal.aborted), { logger });
-    await Reflect.apply(invoke, undefined, [handler, eventOfInputs([1]), new FakeChannel(), {}]);
+    await Reflect.apply(invoke, undefined, [handler, eventOfInputs([1]), new FakeQueues(), {}]);
     expect(found).toEqual([Number.POSITIVE_INFINITY, false]);
   });
 

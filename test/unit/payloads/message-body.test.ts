@@ -60,10 +60,10 @@ describe('a large body', () => {
     );
   });
 
-  it('cannot be read without a store, and the error says what to do', () => {
+  it('cannot be read without a store, and the error says what to do', async () => {
     const pointer = encodePointer({ bucket: 'b', key: 'k' });
-    expect(() => readBody(pointer, undefined)).toThrow(PayloadStoreError);
-    expect(() => readBody(pointer, undefined)).toThrow('give the payloadStore option');
+    await expect(readBody(pointer, undefined)).rejects.toThrow(PayloadStoreError);
+    await expect(readBody(pointer, undefined)).rejects.toThrow('give the payloadStore option');
   });
 });
 

@@ -260,14 +260,15 @@ describe('a container worker', () => {
     await pass();
     expect(sqs.visibilities).toEqual([1]);
     expect(errors).toEqual([error]);
-    expect(logger.lines.map(({ message }) => message)).toEqual(['the stored body of a task cannot be read; it will be delivered again']);
+    expect(logger.lines.map(({ message }) => message)).toEqual(['the stored body of a task cannot be read now; it will be redelivered']);
   });
 
-  it('gives a task back that points to an object of which nobody knows whose it is', async () => {
+  it('leaves a task to the dead-letter queue that points to an object of which nobody knows whose it is', async () => {
     const { sqs } = working();
     sqs.put(TASKS, encodePointer({ bucket: 'theirs', key: 'some-uuid' }));
     await pass();
     expect(sqs.messages(RESULTS)).toEqual([]);
-    expect(sqs.visibilities).toEqual([1]);
+    expect(sqs.visibilities).toEqual([]);
+    expect(sqs.messages(TASKS)).toHaveLength(1);
   });
 });

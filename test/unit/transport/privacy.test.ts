@@ -91,7 +91,7 @@ describe('no payload reaches a log line about what was received', () => {
   it('tasks: malformed, failing, with a result that nobody accepts', async () => {
     const { sqs, logger, errors, transport } = setUp();
     transport.handle('step', ({ card }) => {
-      throw Object.assign(new Error(`declined: ${card}`), { code: card });
+      throw Object.assign(new Error(`declined: ${card}`), { code: 'declined' });
     });
     sqs.fault = (operation) => (operation === 'send' ? transient() : undefined);
     sqs.put('durable-tasks-step', SECRET);

@@ -55,7 +55,7 @@ describe('a completed result that is too large', () => {
         code: 'result_too_large',
         retryable: false,
         message:
-          'result of 6091 bytes is larger than the 1000 bytes that its queue accepts; return a reference to the data instead of the data',
+          'result of 6091 bytes is larger than the 1000 bytes that the results queue accepts (its MaximumMessageSize); give the worker a payloadStore, or return a reference to the data instead of the data',
       },
     });
   });

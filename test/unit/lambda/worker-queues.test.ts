@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { QueueNotFoundError, SqsRequestError } from '../../../src/errors.ts';
 import { sqsStepHandler } from '../../../src/lambda/index.ts';
-import { type ResultChannelOptions, refusesOnlyThisMessage, sqsResultChannel } from '../../../src/lambda/result-channel.ts';
+import { type SqsQueuesOptions, sqsQueues } from '../../../src/lambda/worker-queues.ts';
+import { retry } from '../../../src/sqs/retry.ts';
 import type { EntryOutcome, OutgoingMessage, ResultSender, VisibilityChange } from '../../../src/sqs/sqs-api.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { FakeTiming } from '../../support/fake-timing.ts';
@@ -45,32 +46,33 @@ function fakeSqs(answers: (Error | readonly EntryOutcome[])[] = [], queues: Reco
   return { sender, sent, messages, changes, lookups };
 }
 
-function channelTo(sender: ResultSender, options: Partial<ResultChannelOptions> = {}) {
+/** The queues of a worker, and a send to the results queue as the step core makes it. */
+function queuesOver(sender: ResultSender, options: Partial<SqsQueuesOptions> = {}) {
   const timing = new FakeTiming();
   let opened = 0;
   const open = async () => {
     opened += 1;
     return sender;
   };
-  const channel = sqsResultChannel({ prefix: 'durable', resultsQueueUrl: URL, open, timing, ...options });
-  return { channel, timing, opened: () => opened };
+  const queues = sqsQueues({ prefix: 'durable', resultsQueueUrl: URL, open, timing, ...options });
+  const send = (body: string, timeLeftMs = 30_000) =>
+    retry(async () => queues.send(await queues.url(), { body }), queues.retries(timeLeftMs));
+  return { queues, send, timing, opened: () => opened };
 }
-
-const message = (body: string): OutgoingMessage => ({ body });
 
 describe('the results queue', () => {
   it('is the one that was given', async () => {
     const { sender, sent, lookups } = fakeSqs();
-    await channelTo(sender).channel.send(message('a'), 30_000);
+    await queuesOver(sender).send('a');
     expect(sent).toEqual([{ queueUrl: URL, bodies: ['a'] }]);
     expect(lookups).toEqual([]);
   });
 
   it('is looked up by name where none was given, once', async () => {
     const { sender, sent, lookups } = fakeSqs([], { 'shop-results': URL });
-    const { channel, opened } = channelTo(sender, { prefix: 'shop', resultsQueueUrl: undefined });
-    await Promise.all(['a', 'b'].map((body) => channel.send(message(body), 30_000)));
-    await channel.send(message('c'), 30_000);
+    const { send, opened } = queuesOver(sender, { prefix: 'shop', resultsQueueUrl: undefined });
+    await Promise.all(['a', 'b'].map((body) => send(body)));
+    await send('c');
     expect(sent.flatMap(({ queueUrl, bodies }) => bodies.map((body) => [queueUrl, body]))).toEqual([
       [URL, 'a'],
       [URL, 'b'],
@@ -83,11 +85,11 @@ describe('the results queue', () => {
   it('that is missing is said by name, at once, and looked up again the next time', async () => {
     const queues: Record<string, string> = {};
     const { sender, lookups } = fakeSqs([], queues);
-    const { channel, timing } = channelTo(sender, { resultsQueueUrl: undefined });
-    await expect(channel.send(message('a'), 30_000)).rejects.toMatchObject({ name: 'QueueNotFoundError', queue: 'durable-results' });
+    const { send, timing } = queuesOver(sender, { resultsQueueUrl: undefined });
+    await expect(send('a')).rejects.toMatchObject({ name: 'QueueNotFoundError', queue: 'durable-results' });
     expect(timing.slept).toEqual([]);
     queues['durable-results'] = URL;
-    await channel.send(message('a'), 30_000);
+    await send('a');
     // `.fifo` too, as long as there is none.
     expect(lookups).toEqual(['durable-results', 'durable-results.fifo', 'durable-results']);
   });
@@ -97,12 +99,12 @@ describe('a results queue that was found and is gone', () => {
   it('is looked up again: it was replaced by a FIFO queue, say', async () => {
     const queues: Record<string, string> = { 'durable-results': URL };
     const { sender, sent } = fakeSqs([[{ ok: true }], new QueueNotFoundError(URL, 'us-east-1')], queues);
-    const { channel } = channelTo(sender, { resultsQueueUrl: undefined });
-    await channel.send(message('a'), 30_000, 'run');
+    const { send } = queuesOver(sender, { resultsQueueUrl: undefined });
+    await send('a');
     delete queues['durable-results'];
     queues['durable-results.fifo'] = `${URL}.fifo`;
-    await expect(channel.send(message('b'), 30_000, 'run')).rejects.toBeInstanceOf(QueueNotFoundError);
-    await channel.send(message('b'), 30_000, 'run');
+    await expect(send('b')).rejects.toBeInstanceOf(QueueNotFoundError);
+    await send('b');
     expect(sent.map(({ queueUrl }) => queueUrl)).toEqual([URL, URL, `${URL}.fifo`]);
   });
 });
@@ -116,25 +118,26 @@ describe('a send', () => {
       if (opened === 1) throw new Error('no module');
       return sender;
     };
-    const channel = sqsResultChannel({ prefix: 'durable', resultsQueueUrl: URL, open });
+    const queues = sqsQueues({ prefix: 'durable', resultsQueueUrl: URL, open });
+    const send = (body: string) => queues.send(URL, { body });
     expect(opened).toBe(0);
-    await expect(channel.send(message('a'), 30_000)).rejects.toThrow('no module');
-    await channel.send(message('a'), 30_000);
+    await expect(send('a')).rejects.toThrow('no module');
+    await send('a');
     expect(opened).toBe(2);
   });
 
   it('shares its request with those of the same moment, each with its own outcome', async () => {
     const { sender, sent } = fakeSqs([[{ ok: true }, { ok: false, sqsCode: 'InvalidMessageContents', transient: false }, { ok: true }]]);
-    const { channel } = channelTo(sender);
-    const outcomes = await Promise.allSettled(['a', 'b', 'c'].map((body) => channel.send(message(body), 30_000)));
+    const { send } = queuesOver(sender);
+    const outcomes = await Promise.allSettled(['a', 'b', 'c'].map((body) => send(body)));
     expect(sent).toEqual([{ queueUrl: URL, bodies: ['a', 'b', 'c'] }]);
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   });
 
   it('that fails for a transient reason is tried again, with growing delays', async () => {
     const { sender, sent } = fakeSqs([throttled(), [{ ok: false, sqsCode: 'InternalError', transient: true }], throttled()]);
-    const { channel, timing } = channelTo(sender);
-    const sending = channel.send(message('a'), 30_000);
+    const { send, timing } = queuesOver(sender);
+    const sending = send('a');
     await timing.advance(350);
     await sending;
     expect(timing.slept).toEqual([50, 100, 200]);
@@ -143,8 +146,8 @@ describe('a send', () => {
 
   it('is given up after five seconds', async () => {
     const { sender } = fakeSqs(Array.from({ length: 100 }, throttled));
-    const { channel, timing } = channelTo(sender);
-    const failed = expect(channel.send(message('a'), 30_000)).rejects.toMatchObject({ sqsCode: 'RequestThrottled' });
+    const { send, timing } = queuesOver(sender);
+    const failed = expect(send('a')).rejects.toMatchObject({ sqsCode: 'RequestThrottled' });
     await timing.advance(5_000);
     await failed;
     expect(timing.slept.reduce((sum, ms) => sum + ms, 0)).toBeGreaterThan(4_000);
@@ -152,8 +155,8 @@ describe('a send', () => {
 
   it('takes at most half of the time that the invocation has left', async () => {
     const { sender } = fakeSqs(Array.from({ length: 100 }, throttled));
-    const { channel, timing } = channelTo(sender);
-    const failed = expect(channel.send(message('a'), 1_000)).rejects.toMatchObject({ sqsCode: 'RequestThrottled' });
+    const { send, timing } = queuesOver(sender);
+    const failed = expect(send('a', 1_000)).rejects.toMatchObject({ sqsCode: 'RequestThrottled' });
     await timing.advance(500);
     await failed;
     const inTotal = timing.slept.reduce((sum, ms) => sum + ms, 0);
@@ -167,7 +170,7 @@ describe('a send', () => {
     ['a bug', new TypeError('x')],
   ])('that fails for good (%s) is not tried again', async (_what, error) => {
     const { sender, sent } = fakeSqs([error]);
-    await expect(channelTo(sender).channel.send(message('a'), 30_000)).rejects.toBe(error);
+    await expect(queuesOver(sender).send('a')).rejects.toBe(error);
     expect(sent).toHaveLength(1);
   });
 });
@@ -177,67 +180,35 @@ describe('a FIFO results queue', () => {
 
   it('is found by name where there is no other', async () => {
     const { sender, sent, lookups } = fakeSqs([], { 'durable-results.fifo': FIFO });
-    await channelTo(sender, { resultsQueueUrl: undefined }).channel.send(message('a'), 30_000, 'r-1');
+    await queuesOver(sender, { resultsQueueUrl: undefined }).send('a');
     expect(lookups).toEqual(['durable-results', 'durable-results.fifo']);
     expect(sent).toEqual([{ queueUrl: FIFO, bodies: ['a'] }]);
-  });
-
-  it('has results in the group of their run, under an id of their own that retries keep', async () => {
-    const { sender, messages } = fakeSqs([throttled(), throttled()]);
-    const { channel, timing } = channelTo(sender, { resultsQueueUrl: FIFO });
-    const first = channel.send(message('a'), 30_000, 'r-1');
-    await timing.advance(200);
-    await first;
-    await channel.send(message('a'), 30_000, 'a run of free text');
-    expect(messages.map(({ groupId }) => groupId)).toEqual(['r-1', 'r-1', 'r-1', expect.stringMatching(/^run-[0-9a-f]{64}$/)]);
-    const ids = messages.map(({ deduplicationId }) => deduplicationId);
-    expect(ids[0]).toMatch(/^[0-9a-f-]{36}$/);
-    expect(new Set(ids.slice(0, 3)).size).toBe(1);
-    expect(ids[3]).not.toBe(ids[0]);
-  });
-
-  it('alone has groups: on a standard queue they would cost', async () => {
-    const { sender, messages } = fakeSqs();
-    await channelTo(sender).channel.send(message('a'), 30_000, 'r-1');
-    expect(messages).toEqual([{ body: 'a' }]);
   });
 });
 
 describe('another queue', () => {
   it('is the first of its names that there is, looked up once', async () => {
     const { sender, sent, lookups } = fakeSqs([], { second: `${URL}-2` });
-    const { channel } = channelTo(sender);
-    for (const body of ['a', 'b']) await channel.sendTo(['first', 'second'], message(body), 30_000);
-    expect(sent.map(({ queueUrl }) => queueUrl)).toEqual([`${URL}-2`, `${URL}-2`]);
+    const { queues } = queuesOver(sender);
+    expect(await queues.urlOf(['first', 'second'])).toBe(`${URL}-2`);
+    expect(await queues.urlOf(['first', 'second'])).toBe(`${URL}-2`);
+    expect(sent).toEqual([]);
     expect(lookups).toEqual(['first', 'second']);
   });
 
   it('that is none is said by its first name', async () => {
-    const { channel } = channelTo(fakeSqs().sender);
-    await expect(channel.sendTo(['first', 'second'], message('a'), 30_000)).rejects.toMatchObject({ queue: 'first' });
+    const { queues } = queuesOver(fakeSqs().sender);
+    await expect(queues.urlOf(['first', 'second'])).rejects.toMatchObject({ queue: 'first' });
   });
 });
 
 describe('records', () => {
-  it('are given back by a visibility of 0; how many are not is told', async () => {
+  it('become visible at once; how many do not is told', async () => {
     const { sender, changes } = fakeSqs();
-    expect(await channelTo(sender).channel.giveBack?.(`${URL}-tasks`, ['r-1', 'r-2', 'r-3'])).toBe(1);
+    expect(await queuesOver(sender).queues.makeVisible?.(`${URL}-tasks`, ['r-1', 'r-2', 'r-3'])).toBe(1);
     expect(changes).toEqual([
       { queueUrl: `${URL}-tasks`, entries: ['r-1', 'r-2', 'r-3'].map((receiptHandle) => ({ receiptHandle, timeoutSeconds: 0 })) },
     ]);
-  });
-});
-
-describe('refusesOnlyThisMessage', () => {
-  it.each([
-    [new SqsRequestError('s', 'InvalidMessageContents', false), true],
-    [new SqsRequestError('s', 'BatchRequestTooLong', false), true],
-    [denied(), false],
-    [throttled(), false],
-    [new QueueNotFoundError('q', 'us-east-1'), false],
-    ['odd', false],
-  ])('%s: %s', (error, expected) => {
-    expect(refusesOnlyThisMessage(error)).toBe(expected);
   });
 });
 

@@ -6,12 +6,11 @@ import type { RemoteTask } from '../wire/remote-task.ts';
 const MAX_ENTRIES = 256;
 const MAX_BYTES = 4 * 1_048_576;
 
-/** A result that was worked for and that SQS may not have. */
-export interface Unsent {
-  readonly task: RemoteTask;
+interface Kept {
   /** The task as it came; that it is the same again is what makes the result its result. */
   readonly body: string;
   readonly message: OutgoingMessage;
+  readonly bytes: number;
 }
 
 /**
@@ -20,8 +19,8 @@ export interface Unsent {
  *
  * Kept by step id and attempt and only for the very same task, oldest dropped first.
  */
-export class WarmRepeats {
-  readonly #kept = new Map<string, Unsent & { readonly bytes: number }>();
+export class UnsentResults {
+  readonly #kept = new Map<string, Kept>();
   readonly #maxEntries: number;
   readonly #maxBytes: number;
   #bytes = 0;
@@ -31,17 +30,13 @@ export class WarmRepeats {
     this.#maxBytes = maxBytes;
   }
 
-  /** 0 as long as results are accepted: then nothing has to be looked up. */
-  get size(): number {
-    return this.#kept.size;
-  }
-
-  keep(unsent: Unsent): void {
-    const key = keyOf(unsent.task);
+  /** @param body what the task was decoded from */
+  keep(task: RemoteTask, body: string, message: OutgoingMessage): void {
+    const key = keyOf(task);
     this.#drop(key);
-    const bytes = Buffer.byteLength(unsent.body) + messageBytes(unsent.message.body, unsent.message.attributes);
+    const bytes = Buffer.byteLength(body) + messageBytes(message.body, message.attributes);
     if (bytes > this.#maxBytes) return;
-    this.#kept.set(key, { ...unsent, bytes });
+    this.#kept.set(key, { body, message, bytes });
     this.#bytes += bytes;
     for (const oldest of this.#kept.keys()) {
       if (this.#kept.size <= this.#maxEntries && this.#bytes <= this.#maxBytes) break;
@@ -51,13 +46,14 @@ export class WarmRepeats {
 
   /** The result of a task that this process has run already. It stays kept until it is {@link forget}ten. */
   find(task: RemoteTask, body: string): OutgoingMessage | undefined {
+    if (this.#kept.size === 0) return undefined;
     const kept = this.#kept.get(keyOf(task));
     return kept?.body === body ? kept.message : undefined;
   }
 
   /** SQS has the result now. */
   forget(task: RemoteTask): void {
-    this.#drop(keyOf(task));
+    if (this.#kept.size > 0) this.#drop(keyOf(task));
   }
 
   #drop(key: string): void {

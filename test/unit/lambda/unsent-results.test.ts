@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { SqsRequestError } from '../../../src/errors.ts';
 import { sqsStepHandler } from '../../../src/lambda/index.ts';
-import { WarmRepeats } from '../../../src/lambda/warm-repeats.ts';
+import { UnsentResults } from '../../../src/lambda/unsent-results.ts';
 import { encodeRemoteTask, type RemoteTask } from '../../../src/wire/remote-task.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
-import { FakeChannel, failedIds, invoke } from '../../support/fake-channel.ts';
+import { FakeQueues, failedIds, invoke } from '../../support/fake-queues.ts';
 import { eventOf, recordOf, taskFor } from '../../support/sqs-records.ts';
 
 function countingStep() {
@@ -23,10 +23,10 @@ function countingStep() {
 }
 
 const down = (sqsCode = 'ServiceUnavailable', transient = true) =>
-  new FakeChannel(() => Promise.reject(new SqsRequestError('SendMessageBatch', sqsCode, transient)));
+  new FakeQueues(() => Promise.reject(new SqsRequestError('SendMessageBatch', sqsCode, transient)));
 
-async function failToSend(handler: ReturnType<typeof countingStep>['handler'], task: RemoteTask, channel = down()) {
-  await expect(invoke(handler, eventOf(recordOf(task)), channel)).rejects.toMatchObject({ name: 'ResultsNotAcceptedError' });
+async function failToSend(handler: ReturnType<typeof countingStep>['handler'], task: RemoteTask, queues = down()) {
+  await expect(invoke(handler, eventOf(recordOf(task)), queues)).rejects.toMatchObject({ name: 'ResultsNotAcceptedError' });
 }
 
 describe('a task that comes back to the process that ran it', () => {
@@ -38,10 +38,10 @@ describe('a task that comes back to the process that ran it', () => {
     const task = taskFor({ input });
     await failToSend(handler, task);
     await failToSend(handler, task);
-    const channel = new FakeChannel();
-    expect(failedIds(await invoke(handler, eventOf(recordOf(task, { receiveCount: 3 })), channel))).toEqual([]);
+    const queues = new FakeQueues();
+    expect(failedIds(await invoke(handler, eventOf(recordOf(task, { receiveCount: 3 })), queues))).toEqual([]);
     expect(runs()).toBe(1);
-    expect(channel.accepted).toMatchObject([{ stepId: 'run:0', status }]);
+    expect(queues.accepted).toMatchObject([{ stepId: 'run:0', status }]);
     expect(logger.lines).toContainEqual({
       level: 'info',
       message: 'step not run again: its result was still here',
@@ -77,44 +77,49 @@ describe('a task that comes back to the process that ran it', () => {
   });
 });
 
-describe('WarmRepeats', () => {
+describe('UnsentResults', () => {
   const unsent = (seq: number, size = 10) => {
     const task = taskFor({ seq });
     return { task, body: encodeRemoteTask(task), message: { body: 'x'.repeat(size) } };
   };
-  const has = (repeats: WarmRepeats, seq: number) => repeats.find(taskFor({ seq }), unsent(seq).body) !== undefined;
+  const keep = (results: UnsentResults, seq: number, size?: number) => {
+    const { task, body, message } = unsent(seq, size);
+    results.keep(task, body, message);
+  };
+  const has = (results: UnsentResults, seq: number) => results.find(taskFor({ seq }), unsent(seq).body) !== undefined;
+  const count = (results: UnsentResults, seqs: readonly number[]) => seqs.filter((seq) => has(results, seq)).length;
 
   it('keeps the newest, up to a number', () => {
-    const repeats = new WarmRepeats(2, 10_000);
-    for (const seq of [0, 1, 0, 2]) repeats.keep(unsent(seq));
-    expect([0, 1, 2].map((seq) => has(repeats, seq))).toEqual([true, false, true]);
-    expect(repeats.size).toBe(2);
+    const results = new UnsentResults(2, 10_000);
+    for (const seq of [0, 1, 0, 2]) keep(results, seq);
+    expect([0, 1, 2].map((seq) => has(results, seq))).toEqual([true, false, true]);
   });
 
   it('keeps the newest, up to so many bytes of tasks and results, and nothing that is larger than all of them', () => {
     const each = Buffer.byteLength(unsent(0).body) + 1_000;
-    const repeats = new WarmRepeats(100, each * 2);
-    for (const seq of [0, 1, 2]) repeats.keep(unsent(seq, 1_000));
-    expect([0, 1, 2].map((seq) => has(repeats, seq))).toEqual([false, true, true]);
-    repeats.keep(unsent(3, each * 2));
-    expect([1, 2, 3].map((seq) => has(repeats, seq))).toEqual([true, true, false]);
+    const results = new UnsentResults(100, each * 2);
+    for (const seq of [0, 1, 2]) keep(results, seq, 1_000);
+    expect([0, 1, 2].map((seq) => has(results, seq))).toEqual([false, true, true]);
+    keep(results, 3, each * 2);
+    expect([1, 2, 3].map((seq) => has(results, seq))).toEqual([true, true, false]);
     // What was kept under the same key, smaller, is not its result any more.
-    repeats.keep(unsent(2, each * 2));
-    expect([1, 2].map((seq) => has(repeats, seq))).toEqual([true, false]);
-    for (const seq of [4, 5]) repeats.keep(unsent(seq, 1_000));
-    expect(repeats.size).toBe(2);
+    keep(results, 2, each * 2);
+    expect([1, 2].map((seq) => has(results, seq))).toEqual([true, false]);
+    for (const seq of [4, 5]) keep(results, seq, 1_000);
+    expect(count(results, [0, 1, 2, 3, 4, 5])).toBe(2);
   });
 
   it('counts bytes right through keeping and forgetting', () => {
-    const repeats = new WarmRepeats(100, 100_000);
+    const results = new UnsentResults(100, 100_000);
+    const rounds = Array.from({ length: 1_000 }, (_, round) => round);
     for (let round = 0; round < 1_000; round += 1) {
-      repeats.keep(unsent(round, 1_000));
-      if (round % 2 === 0) repeats.forget(taskFor({ seq: round }));
+      keep(results, round, 1_000);
+      if (round % 2 === 0) results.forget(taskFor({ seq: round }));
     }
-    expect(repeats.size).toBeGreaterThan(80);
-    for (let round = 0; round < 1_000; round += 1) repeats.forget(taskFor({ seq: round }));
-    expect(repeats.size).toBe(0);
-    repeats.keep(unsent(1, 99_000));
-    expect(has(repeats, 1)).toBe(true);
+    expect(count(results, rounds)).toBeGreaterThan(80);
+    for (let round = 0; round < 1_000; round += 1) results.forget(taskFor({ seq: round }));
+    expect(count(results, rounds)).toBe(0);
+    keep(results, 1, 99_000);
+    expect(has(results, 1)).toBe(true);
   });
 });

@@ -1,17 +1,18 @@
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
-import type { ResultChannel } from '../../src/lambda/result-channel.ts';
 import { type SqsStepHandler, STEP_HANDLER } from '../../src/lambda/sqs-step-handler.ts';
+import { NO_RETRIES, type WorkerQueues } from '../../src/lambda/worker-queues.ts';
+import type { RetryOptions } from '../../src/sqs/retry.ts';
 import type { OutgoingMessage } from '../../src/sqs/sqs-api.ts';
 import { decodeStepResult, type StepResult } from '../../src/wire/step-result.ts';
 import { contextOf } from './sqs-records.ts';
 
-/** A results queue in memory. `accept` may wait, or throw to refuse a result. */
-export class FakeChannel implements ResultChannel {
+/** A results queue in memory. `accept` may wait, or throw to refuse a result, which is not sent again then. */
+export class FakeQueues implements WorkerQueues {
   /** Results that were accepted, as the engine would read them. */
   readonly accepted: StepResult[] = [];
   /** Their messages. */
   readonly messages: OutgoingMessage[] = [];
-  /** `timeLeftMs` of each call. */
+  /** Time that was left when each result was about to be sent. */
   readonly timesLeftMs: number[] = [];
   readonly #accept: (result: StepResult) => unknown;
 
@@ -19,12 +20,20 @@ export class FakeChannel implements ResultChannel {
     this.#accept = accept;
   }
 
-  async send(message: OutgoingMessage, timeLeftMs: number): Promise<void> {
-    this.timesLeftMs.push(timeLeftMs);
+  async url(): Promise<string> {
+    return 'https://sqs.us-east-1.amazonaws.com/123456789012/durable-results';
+  }
+
+  async send(_queueUrl: string, message: OutgoingMessage): Promise<void> {
     const result = decodeStepResult(message.body);
     await this.#accept(result);
     this.accepted.push(result);
     this.messages.push(message);
+  }
+
+  retries(timeLeftMs: number): RetryOptions {
+    this.timesLeftMs.push(timeLeftMs);
+    return NO_RETRIES;
   }
 }
 
@@ -32,18 +41,18 @@ export class FakeChannel implements ResultChannel {
 export function invoke(
   handler: SqsStepHandler,
   event: SQSEvent,
-  channel: ResultChannel = new FakeChannel(),
+  queues: WorkerQueues = new FakeQueues(),
   context: Context = contextOf(),
 ): Promise<SQSBatchResponse> {
-  return handler[STEP_HANDLER].invoke(event, context, channel);
+  return handler[STEP_HANDLER].invoke(event, context, queues);
 }
 
 /** The results of one invocation in which every record is consumed. */
 export async function resultsOf(handler: SqsStepHandler, event: SQSEvent, context: Context = contextOf()): Promise<readonly StepResult[]> {
-  const channel = new FakeChannel();
-  const { batchItemFailures } = await invoke(handler, event, channel, context);
+  const queues = new FakeQueues();
+  const { batchItemFailures } = await invoke(handler, event, queues, context);
   if (batchItemFailures.length > 0) throw new Error(`expected every record to be consumed, got ${JSON.stringify(batchItemFailures)}`);
-  return channel.accepted;
+  return queues.accepted;
 }
 
 /** The result of an invocation with one record. */

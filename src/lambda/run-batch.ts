@@ -1,0 +1,216 @@
+import type { Context, SQSRecord } from 'aws-lambda';
+import { PayloadStoreError, SqsRequestError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import type { PayloadStore } from '../payloads/payload-store.ts';
+import type { RetryOptions } from '../sqs/retry.ts';
+import { handleTask, type Outcome } from '../step/handle-task.ts';
+import { InFlightTask, type TaskHost } from '../step/in-flight-task.ts';
+import { refusesOnlyThisMessage } from '../step/send-answer.ts';
+import type { StepContext } from '../step/step-context.ts';
+import { runStep, STEP_FORMAT, type StepInFlight, type Steps } from '../step/step-tasks.ts';
+import { monotonicMs, nextTurn } from '../time.ts';
+import type { RemoteTask } from '../wire/remote-task.ts';
+import type { StepResult } from '../wire/step-result.ts';
+import type { Batch } from './batch.ts';
+import type { Invocation } from './batch-handler.ts';
+import type { Deadline } from './deadline.ts';
+import { giveBack } from './give-back.ts';
+import type { SendTimes, StepTimes } from './measured-times.ts';
+import { byMessageGroup, type RecordGroup, taskMessage } from './records.ts';
+import { SendGate } from './send-gate.ts';
+import type { UnsentResults } from './unsent-results.ts';
+import type { WorkerQueues } from './worker-queues.ts';
+
+/** {@link StepContext} of a step that runs on Lambda. */
+export interface LambdaStepContext extends StepContext {
+  /** The context of the invocation. */
+  readonly lambda: Context;
+}
+
+/** What all invocations of one function have in common. */
+export interface StepWorker {
+  readonly steps: Steps<LambdaStepContext>;
+  /** Steps of one invocation at the same time. */
+  readonly concurrency: number;
+  readonly marker: string | undefined;
+  readonly payloadStore: PayloadStore | undefined;
+  /** Told what a step threw, where somebody at a terminal asked for the run. */
+  readonly onThrown: ((thrown: unknown) => void) | undefined;
+  /** What becomes of a step that has not ended in time. */
+  readonly onDeadline: 'fail' | 'redeliver';
+  readonly logger: Logger;
+  readonly sendTimes: SendTimes;
+  readonly stepTimes: StepTimes;
+  readonly unsent: UnsentResults;
+}
+
+/**
+ * The records of one invocation: holds them while they are handled, `concurrency` at a time, and settles each whose result SQS has
+ * accepted. No record's trouble touches another's, but for those behind it in its FIFO message group.
+ */
+export class StepBatch implements TaskHost<RemoteTask, StepResult> {
+  readonly format = STEP_FORMAT;
+  readonly marker: string | undefined;
+  readonly payloadStore: PayloadStore | undefined;
+  readonly results: WorkerQueues;
+  readonly logger: Logger;
+  readonly fields: { readonly requestId: string };
+  readonly #worker: StepWorker;
+  readonly #batch: Batch;
+  readonly #deadline: Deadline;
+  readonly #stepContext: Pick<LambdaStepContext, 'lambda' | 'remainingTimeMs'>;
+  readonly #gate = new SendGate();
+  /** Begun, and neither settled nor given up. */
+  readonly #atWork = new Set<StepInFlight>();
+  readonly #groups: RecordGroup[];
+  /** Position of the next group that nobody has begun. */
+  #next = 0;
+  /** Not started, and not yet on their way back to the queue. */
+  #notStarted: SQSRecord[] = [];
+  readonly #givingBack: Promise<void>[] = [];
+
+  constructor(records: readonly SQSRecord[], { lambda, batch, deadline }: Invocation, queues: WorkerQueues, worker: StepWorker) {
+    this.marker = worker.marker;
+    this.payloadStore = worker.payloadStore;
+    this.results = queues;
+    this.logger = worker.logger;
+    this.fields = { requestId: lambda.awsRequestId };
+    this.#worker = worker;
+    this.#batch = batch;
+    this.#deadline = deadline;
+    this.#stepContext = { lambda, remainingTimeMs: () => deadline.remainingMs() };
+    this.#groups = byMessageGroup(records);
+  }
+
+  /** Resolves when every record is settled or on its way back. */
+  async handle(): Promise<void> {
+    this.#deadline.onReached(() => this.#stop());
+    this.#deadline.onClosed(() => this.#keepUnsent());
+    const loops: Promise<void>[] = [];
+    while (loops.length < Math.min(this.#worker.concurrency, this.#groups.length)) loops.push(this.#handleGroups());
+    await Promise.all(loops);
+    const held = this.#takeRest().length;
+    if (held > 0) this.logger.warn('records not started: results are not being accepted', { ...this.fields, records: held });
+    this.#giveBackNotStarted();
+    await Promise.all(this.#givingBack);
+  }
+
+  async #handleGroups(): Promise<void> {
+    while (this.#next < this.#groups.length) {
+      if (!this.#gate.isOpen && !(await this.#gate.opens())) return;
+      const group = this.#groups[this.#next] ?? [];
+      this.#next += 1;
+      for (const [index, record] of group.entries()) {
+        if (index > 0 && !this.#gate.isOpen && !(await this.#gate.opens())) return;
+        const inFlight = new InFlightTask(taskMessage(record, this.marker), this, this.#deadline.finite);
+        const outcome = this.#deadline.reached ? 'not started' : await handleTask(inFlight);
+        this.#ended(record, inFlight, outcome);
+        if (outcome === 'not started') this.#giveBackSoon(group.slice(index));
+        // What stands behind it in its message group must not overtake it.
+        if (outcome !== 'answered') break;
+      }
+    }
+  }
+
+  #ended(record: SQSRecord, inFlight: StepInFlight, outcome: Outcome): void {
+    this.#atWork.delete(inFlight);
+    const { task, ranMs, endedAt, thrown } = inFlight;
+    const { stepTimes, sendTimes, onThrown } = this.#worker;
+    if (task !== undefined && ranMs !== undefined) stepTimes.add(task.name, ranMs);
+    if (endedAt !== undefined && outcome !== 'stopped') sendTimes.add(monotonicMs() - endedAt);
+    if (thrown !== undefined) onThrown?.(thrown.cause);
+    if (outcome === 'stopped') this.#gate.ended();
+    else if (outcome === 'answered') this.#settle(record, task);
+    else if (outcome === 'not sent') this.#keep(inFlight);
+  }
+
+  #settle(record: SQSRecord, task: RemoteTask | undefined): void {
+    this.#batch.settle(record);
+    this.#gate.succeeded();
+    // After the last moment to answer the record is already reported, and will be redelivered.
+    if (task !== undefined && !this.#deadline.closed) this.#worker.unsent.forget(task);
+  }
+
+  #keep({ task, body, answer, error }: StepInFlight): void {
+    const { unsent } = this.#worker;
+    this.#batch.sendFailed(error);
+    if (refusesOnlyThisMessage(error)) {
+      // The same message would be refused for ever.
+      if (task !== undefined) unsent.forget(task);
+      this.#gate.ended();
+      return;
+    }
+    if (task !== undefined && answer !== undefined) unsent.keep(task, body, answer);
+    if (error instanceof PayloadStoreError) this.#gate.ended();
+    else this.#gate.failed();
+  }
+
+  // --- TaskHost
+
+  begins(inFlight: StepInFlight): boolean {
+    const { task, body } = inFlight;
+    if (task !== undefined) {
+      const { unsent, stepTimes } = this.#worker;
+      const message = unsent.find(task, body);
+      if (message !== undefined) inFlight.answer = message;
+      else if (!this.#deadline.worthStarting(stepTimes.typicalMs(task.name))) return false;
+    }
+    this.#batch.start();
+    this.#gate.begin();
+    this.#atWork.add(inFlight);
+    return true;
+  }
+
+  run(task: RemoteTask, inFlight: StepInFlight): Promise<StepResult> {
+    return runStep(task, inFlight, this.#worker.steps, this.#stepContext);
+  }
+
+  redelivers(): boolean {
+    return this.#worker.onDeadline === 'redeliver';
+  }
+
+  sendRetries(): RetryOptions {
+    return this.results.retries(this.#deadline.remainingMs());
+  }
+
+  // --- the end of the time
+
+  /** Records that nobody has begun, and now nobody will. */
+  #takeRest(): SQSRecord[] {
+    return this.#groups.splice(this.#next).flat();
+  }
+
+  /** Only the reserve is left: running steps are stopped, and while their results are sent, what nobody has begun is on its way back. */
+  #stop(): void {
+    this.#givingBack.push(this.#giveBack(this.#takeRest()));
+    for (const inFlight of this.#atWork) inFlight.stop(new Error('the Lambda deadline nears'));
+  }
+
+  /** The invocation answers now: results that are still being sent are kept for the redelivery of their records. */
+  #keepUnsent(): void {
+    for (const { task, body, answer } of this.#atWork) {
+      if (task === undefined || answer === undefined) continue;
+      this.#worker.unsent.keep(task, body, answer);
+      this.#batch.sendFailed(new SqsRequestError('SendMessageBatch', 'TimeoutError', true));
+    }
+  }
+
+  /** Those of one turn of the event loop go back together, and wait for no step that goes on. */
+  #giveBackSoon(records: readonly SQSRecord[]): void {
+    if (this.#notStarted.length === 0) void nextTurn().then(() => this.#giveBackNotStarted());
+    this.#notStarted.push(...records);
+  }
+
+  #giveBackNotStarted(): void {
+    if (this.#notStarted.length > 0) this.#givingBack.push(this.#giveBack(this.#notStarted.splice(0)));
+  }
+
+  async #giveBack(records: readonly SQSRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    this.logger.warn('records not started: too little time is left', { ...this.fields, records: records.length });
+    // Where nothing was started, the cause is the invocation's (a slow middleware, a slow store), and the next one's too: made visible at
+    // once and again, the records' receives would be used up in no time.
+    if (this.#batch.started === 0) return;
+    await giveBack(records, this.results, this.logger, this.fields, () => this.#deadline.closed);
+  }
+}

@@ -1,0 +1,160 @@
+import { randomUUID } from 'node:crypto';
+import { PayloadStoreError, SqsRequestError, StepFailedError } from '../errors.ts';
+import { errorFields } from '../logger.ts';
+import { MAX_STORED_BYTES, storeLargeBody } from '../payloads/message-body.ts';
+import { decodePointer } from '../payloads/pointer.ts';
+import { retry } from '../sqs/retry.ts';
+import type { OutgoingMessage } from '../sqs/sqs-api.ts';
+import { isFifoQueue } from '../topology/fifo-queues.ts';
+import { messageGroupOfRun } from '../topology/message-group.ts';
+import { MAX_MESSAGE_BYTES, messageBytes } from '../wire/limits.ts';
+import type { InFlightTask, TaskHost } from './in-flight-task.ts';
+import type { AnyResult, EncodedResult, TaskIds } from './task-format.ts';
+
+/**
+ * What a queue may accept where it accepts less than SQS does: the default of queues made before August 2025, and the least that a queue
+ * can be set to.
+ * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html `MaximumMessageSize`
+ */
+const SMALLER_QUEUES_BYTES = [262_144, 1_024];
+/** Of an entry and of a request. SQS refuses a message that is too large by one of them; by some, for other reasons too. */
+const REFUSED_MESSAGE_CODES: ReadonlySet<string> = new Set([
+  'BatchRequestTooLong',
+  'InvalidMessageContents',
+  'InvalidParameterValue',
+  'InvalidParameterValueException',
+]);
+
+/** Whether SQS refused a message for what it is, and not for who sent it: for its size, most likely. */
+export function isRefusedMessage(error: unknown): error is SqsRequestError {
+  return error instanceof SqsRequestError && !error.transient && REFUSED_MESSAGE_CODES.has(error.sqsCode);
+}
+
+/** Codes of refusals that are about what is in one message, whichever queue, role or time. */
+const ONE_MESSAGE_CODES: ReadonlySet<string> = new Set(['InvalidMessageContents', 'BatchRequestTooLong']);
+
+/** Whether SQS refused this message alone: then other results are still worth computing. */
+export function refusesOnlyThisMessage(error: unknown): boolean {
+  return isRefusedMessage(error) && ONE_MESSAGE_CODES.has(error.sqsCode);
+}
+
+/** A result as a message, and what encoding has made of it. */
+export function encodeAnswer<Task extends TaskIds, Result extends AnyResult>(
+  result: Result,
+  { format, marker, payloadStore }: Pick<TaskHost<Task, Result>, 'format' | 'marker' | 'payloadStore'>,
+  limitBytes: number = payloadStore === undefined ? MAX_MESSAGE_BYTES : MAX_STORED_BYTES,
+): { readonly message: OutgoingMessage; readonly encoded: EncodedResult<Result> } {
+  const attributes = marker === undefined ? undefined : { [marker]: '1' };
+  const encoded = format.encode(result, attributes, limitBytes);
+  const { body } = encoded;
+  return { message: attributes === undefined ? { body } : { body, attributes }, encoded };
+}
+
+/** The failure of a task whose stored body cannot be read, or whose result cannot be stored. Not retryable: every attempt would meet it. */
+export function payloadFailure(
+  what: 'the task could not be read' | 'the result could not be stored',
+  error: PayloadStoreError,
+): StepFailedError {
+  return new StepFailedError('payload_store', `${what}: ${error.message}`);
+}
+
+/**
+ * A result as a FIFO results queue takes it. To be made once for all tries of one send: by its deduplication id SQS drops a second copy of
+ * what it has accepted without our knowing.
+ */
+export function inGroupOfRun(message: OutgoingMessage, runId: string): OutgoingMessage {
+  return { ...message, groupId: messageGroupOfRun(runId), deduplicationId: randomUUID() };
+}
+
+/**
+ * Sends an answer, by way of the payload store where it is large. Resolves once SQS has accepted it.
+ * @throws what the last try met
+ */
+export async function sendAnswer<Task extends TaskIds, Result extends AnyResult>(
+  message: OutgoingMessage,
+  ids: TaskIds,
+  inFlight: InFlightTask<Task, Result>,
+): Promise<void> {
+  const { host } = inFlight;
+  const retries = host.sendRetries();
+  let stored = host.payloadStore === undefined ? message : undefined;
+  let inGroup: OutgoingMessage | undefined;
+  let queueUrl: string | undefined;
+  await retry(
+    async () => {
+      queueUrl = undefined;
+      stored ??= await storedMessage(message, ids, inFlight);
+      queueUrl = await host.results.url();
+      if (isFifoQueue(queueUrl)) inGroup ??= inGroupOfRun(stored, ids.runId);
+      const sent = inGroup ?? stored;
+      try {
+        await host.results.send(queueUrl, sent);
+      } catch (error) {
+        if (!isRefusedMessage(error) || decodePointer(sent.body) !== undefined) throw error;
+        await sendSmaller(error, sent, queueUrl, inFlight);
+      }
+    },
+    {
+      ...retries,
+      isTransient: (error) => {
+        if (!retries.isTransient(error)) return false;
+        const fields = { ...errorFields(error), queue: queueUrl };
+        inFlight.log('warn', 'sending a result failed; it is tried again while there is time', fields);
+        host.onError?.(error, queueUrl);
+        return true;
+      },
+    },
+  );
+}
+
+/** The message with its body in the payload store where it is large; where the store will never take it, a failed result that says so. */
+async function storedMessage<Task extends TaskIds, Result extends AnyResult>(
+  message: OutgoingMessage,
+  { runId, stepId, seq }: TaskIds,
+  inFlight: InFlightTask<Task, Result>,
+): Promise<OutgoingMessage> {
+  const { host } = inFlight;
+  try {
+    return await storeLargeBody(message, { kind: 'result', runId, stepId, seq }, host.payloadStore);
+  } catch (error) {
+    if (!(error instanceof PayloadStoreError) || error.transient) throw error;
+    const text = `the result is too large for SQS and could not be stored; the ${host.format.noun} fails`;
+    inFlight.log('error', text, errorFields(error));
+    const failed = host.format.failed({ runId, stepId, seq }, payloadFailure('the result could not be stored', error));
+    return encodeAnswer(failed, host, MAX_MESSAGE_BYTES).message;
+  }
+}
+
+/**
+ * Sends what fits of a result that SQS has refused, most likely for its size: its queue may accept less than SQS does. How much is not
+ * known here; left at the refusal, the step would run as often as its tasks queue allows.
+ * @throws the refusal, where SQS accepts nothing smaller either
+ */
+async function sendSmaller<Task extends TaskIds, Result extends AnyResult>(
+  refusal: SqsRequestError,
+  message: OutgoingMessage,
+  queueUrl: string,
+  inFlight: InFlightTask<Task, Result>,
+): Promise<void> {
+  const { host } = inFlight;
+  const bytes = messageBytes(message.body, message.attributes);
+  for (const limitBytes of SMALLER_QUEUES_BYTES.filter((limit) => limit < bytes)) {
+    const { body, dropped } = encodeAnswer(host.format.decodeResult(message.body), host, limitBytes).encoded;
+    if (!(await accepts(() => host.results.send(queueUrl, { ...message, body })))) continue;
+    const fields = { bytes, dropped: dropped.join(), sqsCode: refusal.sqsCode };
+    inFlight.log('warn', 'result too large for the results queue; sent without what did not fit', fields);
+    return;
+  }
+  throw refusal;
+}
+
+/** False where SQS refuses the message for its size once more. */
+async function accepts(send: () => Promise<void>): Promise<boolean> {
+  try {
+    await send();
+    return true;
+  } catch (error) {
+    if (isRefusedMessage(error)) return false;
+    throw error;
+  }
+}
