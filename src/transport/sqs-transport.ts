@@ -19,7 +19,6 @@ import { Sender } from '../sqs/sender.ts';
 import type { SqsApi } from '../sqs/sqs-api.ts';
 import type { SqsOperations } from '../sqs/sqs-operations.ts';
 import type { StepContext } from '../step/step-context.ts';
-import type { ServedStep } from '../step/step-tasks.ts';
 import { systemTiming } from '../time.ts';
 import { kindOf } from '../wire/json.ts';
 import { Dispatcher } from './dispatcher.ts';
