@@ -1,6 +1,7 @@
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import { ConfigurationError } from '../errors.ts';
 import { resultSender } from '../sqs/api-calls.ts';
+import { checkSent } from '../sqs/checksums.ts';
 import { endpointOf, type SqsEndpoint } from '../sqs/endpoint.ts';
 import { endpointOfEnvironment, environmentCredentials, environmentEndpoint } from '../sqs/environment.ts';
 import { type Connections, HttpConnections, prepareConnections } from '../sqs/http-connections.ts';
@@ -86,6 +87,7 @@ export function openSigned(
     },
     endpoint: (queueUrl) => signedEndpoint(queueUrl, settings, env),
     region: async () => regionOf(settings, env),
+    checks: { SendMessageBatch: checkSent },
     answerMs: ANSWER_MS,
     connections,
     env,

@@ -139,21 +139,17 @@ function attributeFields(attributes: MessageAttributes): SendMessageBatchRequest
 /** Outcomes by position. What SQS names neither as successful nor as failed counts as failed: better twice than never. */
 function entryOutcomes(count: number, { Successful, Failed }: Answer): EntryOutcome[] {
   const outcomes = new Array<EntryOutcome>(count).fill({ ok: false, sqsCode: 'NoOutcome', transient: true });
-  for (const entry of records(Successful)) {
-    const index = Number(entry['Id']);
+  for (const entry of Array.isArray(Successful) ? Successful : []) {
+    const index = isRecord(entry) ? Number(entry['Id']) : -1;
     if (index in outcomes) outcomes[index] = { ok: true };
   }
-  for (const { Id, Code, SenderFault } of records(Failed)) {
+  for (const entry of Array.isArray(Failed) ? Failed : []) {
+    const { Id, Code, SenderFault }: Answer = isRecord(entry) ? entry : {};
     const code = typeof Code === 'string' ? Code : 'Unknown';
     const index = Number(Id);
-    if (index in outcomes)
-      outcomes[index] = { ok: false, sqsCode: shortCode(code), transient: isTransientEntry(code, SenderFault !== false) };
+    if (index in outcomes) outcomes[index] = { ok: false, sqsCode: shortCode(code), transient: isTransientEntry(code, SenderFault !== false) };
   }
   return outcomes;
-}
-
-function records(value: unknown): Readonly<Record<string, unknown>>[] {
-  return Array.isArray(value) ? value.filter(isRecord) : [];
 }
 
 function urlIn(operation: Operation, { QueueUrl }: Answer): string {
@@ -178,11 +174,13 @@ function receiveInput(queueUrl: string, options: ReceiveOptions): ReceiveMessage
 }
 
 function receivedMessages({ Messages }: Answer): ReceivedMessage[] {
-  return records(Messages).flatMap(({ MessageId, ReceiptHandle, Body, Attributes, MessageAttributes }) => {
+  const received: ReceivedMessage[] = [];
+  for (const message of Array.isArray(Messages) ? Messages : []) {
+    const { MessageId, ReceiptHandle, Body, Attributes, MessageAttributes }: Answer = isRecord(message) ? message : {};
     // SQS always sets both; without them there is nothing that could be deleted or named.
-    if (typeof MessageId !== 'string' || typeof ReceiptHandle !== 'string') return [];
-    const { ApproximateReceiveCount = 1, MessageGroupId, SentTimestamp } = isRecord(Attributes) ? Attributes : {};
-    return {
+    if (typeof MessageId !== 'string' || typeof ReceiptHandle !== 'string') continue;
+    const { ApproximateReceiveCount = 1, MessageGroupId, SentTimestamp }: Answer = isRecord(Attributes) ? Attributes : {};
+    received.push({
       messageId: MessageId,
       receiptHandle: ReceiptHandle,
       body: typeof Body === 'string' ? Body : '',
@@ -190,6 +188,7 @@ function receivedMessages({ Messages }: Answer): ReceivedMessage[] {
       attributeNames: isRecord(MessageAttributes) ? Object.keys(MessageAttributes) : [],
       ...(typeof MessageGroupId === 'string' ? { groupId: MessageGroupId } : {}),
       ...(SentTimestamp === undefined ? {} : { sentAt: Number(SentTimestamp) }),
-    };
-  });
+    });
+  }
+  return received;
 }

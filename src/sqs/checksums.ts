@@ -1,5 +1,5 @@
 import { createHash, type Hash, hash } from 'node:crypto';
-import type { MessageAttributeValue, SendMessageBatchRequestEntry } from '@aws-sdk/client-sqs';
+import type { MessageAttributeValue, SendMessageBatchRequest } from '@aws-sdk/client-sqs';
 import { SqsRequestError } from '../errors.ts';
 import { isRecord } from '../wire/shape.ts';
 import type { Answer } from './sqs-operations.ts';
@@ -13,26 +13,21 @@ const BINARY_VALUE = 2;
  * The answer to a `SendMessageBatch`, with those entries as failed whose checksums are not those of their messages: such a message is in
  * the queue, and the whole one is sent after it. What an answer does not mention, as an emulator may, says nothing against a message.
  */
-export function withoutCorruptedSends(sent: readonly SentEntry[], answer: Answer): Answer {
+export function checkSent({ Entries = [] }: SendMessageBatchRequest, answer: Answer): Answer {
   const { Successful, Failed } = answer;
   if (!Array.isArray(Successful)) return answer;
   const corrupted: unknown[] = [];
   const intact: unknown[] = [];
   for (const entry of Successful) {
-    if (isRecord(entry) && !isIntact(sent[Number(entry['Id'])], entry)) {
-      corrupted.push({ Id: entry['Id'], Code: 'ChecksumMismatch', SenderFault: false });
-    } else intact.push(entry);
+    const { Id, MD5OfMessageBody: ofBody, MD5OfMessageAttributes: ofAttributes }: Answer = isRecord(entry) ? entry : {};
+    const { MessageBody = '', MessageAttributes = {} } = Entries[Number(Id)] ?? {};
+    const isIntact =
+      (typeof ofBody !== 'string' || isMd5(ofBody, MessageBody)) && (typeof ofAttributes !== 'string' || isMd5(ofAttributes, MessageAttributes));
+    if (isIntact) intact.push(entry);
+    else corrupted.push({ Id, Code: 'ChecksumMismatch', SenderFault: false });
   }
   if (corrupted.length === 0) return answer;
   return { Successful: intact, Failed: [...(Array.isArray(Failed) ? Failed : []), ...corrupted] };
-}
-
-/** An entry, as far as its checksums go. */
-type SentEntry = Partial<Pick<SendMessageBatchRequestEntry, 'Id' | 'MessageBody' | 'MessageAttributes'>>;
-
-function isIntact({ MessageBody = '', MessageAttributes = {} }: SentEntry = {}, answered: Answer): boolean {
-  const { MD5OfMessageBody, MD5OfMessageAttributes } = answered;
-  return isMd5Of(MD5OfMessageBody, MessageBody) && isMd5OfAttributes(MD5OfMessageAttributes, MessageAttributes);
 }
 
 /**
@@ -40,26 +35,22 @@ function isIntact({ MessageBody = '', MessageAttributes = {} }: SentEntry = {}, 
  * is delivered again.
  * @throws SqsRequestError
  */
-export function checkReceived({ Messages }: Answer): void {
-  if (!Array.isArray(Messages)) return;
-  for (const message of Messages) {
-    if (!isRecord(message) || typeof message['Body'] !== 'string' || isMd5Of(message['MD5OfBody'], message['Body'])) continue;
+export function checkReceived(_input: object, answer: Answer): Answer {
+  const { Messages } = answer;
+  for (const message of Array.isArray(Messages) ? Messages : []) {
+    const { Body, MD5OfBody }: Answer = isRecord(message) ? message : {};
+    if (typeof Body !== 'string' || typeof MD5OfBody !== 'string' || isMd5(MD5OfBody, Body)) continue;
     throw new SqsRequestError('ReceiveMessage', 'ChecksumMismatch', true);
   }
+  return answer;
 }
 
-/** Whether a checksum, where there is one, is that of a text. */
-function isMd5Of(checksum: unknown, text: string): boolean {
-  try {
-    return typeof checksum !== 'string' || checksum === hash('md5', text);
-  } catch {
-    return true;
-  }
-}
+type Attributes = Readonly<Record<string, MessageAttributeValue>>;
 
-function isMd5OfAttributes(checksum: unknown, attributes: NonNullable<SentEntry['MessageAttributes']>): boolean {
+/** Whether a checksum is that of a body, or of attributes. */
+function isMd5(checksum: string, of: string | Attributes): boolean {
   try {
-    return typeof checksum !== 'string' || checksum === attributesInto(createHash('md5'), attributes).digest('hex');
+    return checksum === (typeof of === 'string' ? hash('md5', of) : attributesInto(createHash('md5'), of).digest('hex'));
   } catch {
     return true;
   }
@@ -69,7 +60,7 @@ function isMd5OfAttributes(checksum: unknown, attributes: NonNullable<SentEntry[
  * Names in the order of their bytes; of each its name, its type, a byte for the kind of its value and the value, each with its length.
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html#sqs-attributes-md5-message-digest-calculation
  */
-function attributesInto(md5: Hash, attributes: Readonly<Record<string, MessageAttributeValue>>): Hash {
+function attributesInto(md5: Hash, attributes: Attributes): Hash {
   const sorted = Object.entries(attributes).sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   for (const [name, { DataType = '', StringValue, BinaryValue = '' }] of sorted) {
     withLength(md5, name);

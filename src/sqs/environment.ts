@@ -1,7 +1,6 @@
-import { isRecord } from '../wire/shape.ts';
 import type { Credentials } from './signature.ts';
 
-/** What a request takes from the process at the moment it is sent: nothing of it is kept from one request to the next. */
+/** What the environment says of SQS, read anew at each call. */
 
 /** The credentials in the environment, as Lambda puts them there, or undefined where there are none. */
 export function environmentCredentials(env: NodeJS.ProcessEnv): Credentials | undefined {
@@ -9,22 +8,6 @@ export function environmentCredentials(env: NodeJS.ProcessEnv): Credentials | un
   const secretAccessKey = env['AWS_SECRET_ACCESS_KEY'];
   if (!accessKeyId || !secretAccessKey) return undefined;
   return { accessKeyId, secretAccessKey, sessionToken: env['AWS_SESSION_TOKEN'] || undefined };
-}
-
-/**
- * The trace id of the invocation. SQS hands it to the next function of a chain, which is how Lambda notices a loop.
- *
- * An environment variable holds it where a process has one invocation at a time. Where it has many at once (Managed Instances), the
- * runtime keeps one per asynchronous context; a request that carries messages of several invocations gets the id of one of them.
- * @see https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
- */
-export function invocationTraceId(env: NodeJS.ProcessEnv, runtime: unknown = Reflect.get(globalThis, 'awslambda')): string | undefined {
-  const ofProcess = env['_X_AMZN_TRACE_ID'] || undefined;
-  const store: unknown = isRecord(runtime) ? runtime['InvokeStore'] : undefined;
-  if (typeof store !== 'object' || store === null || !('getXRayTraceId' in store) || typeof store.getXRayTraceId !== 'function')
-    return ofProcess;
-  const traceId: unknown = store.getXRayTraceId();
-  return typeof traceId === 'string' && traceId !== '' ? traceId : ofProcess;
 }
 
 /** The endpoint that AWS's own environment variables name. */

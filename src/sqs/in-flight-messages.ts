@@ -27,11 +27,13 @@ export const DELETE_LINGER_MS = 20;
 
 const REQUESTS_IN_FLIGHT = 2;
 
-/** The messages of one queue that were received and are not deleted: keeps them hidden, deletes them, makes them visible again. */
+/** The messages of one queue that were received and are not deleted: keeps them hidden, deletes them, releases them. */
 export class InFlightMessages {
   readonly queueUrl: string;
   readonly #options: InFlightOptions;
   readonly #lingerMs: number;
+  /** Twice within the timeout, so that one lost request does not make a message reappear. */
+  readonly #extendEveryMs: number;
   readonly #deletes: Batcher<string, EntryOutcome>;
   readonly #changes: Batcher<VisibilityChange, EntryOutcome>;
   /** Receipt handle → when its visibility is to be extended next, by `timing`. */
@@ -44,20 +46,14 @@ export class InFlightMessages {
   #lingerTimer: NodeJS.Timeout | undefined;
 
   constructor(options: InFlightOptions) {
-    const { api, queueUrl, deleteLingerMs = 0 } = options;
+    const { api, queueUrl, visibilityTimeoutSeconds, deleteLingerMs = 0 } = options;
     this.queueUrl = queueUrl;
     this.#options = options;
     this.#lingerMs = isFifoQueue(queueUrl) ? 0 : deleteLingerMs;
-    this.#deletes = new Batcher({
-      flush: (handles) => api.deleteMessages(queueUrl, handles),
-      maxEntries: MAX_BATCH_ENTRIES,
-      maxInFlight: REQUESTS_IN_FLIGHT,
-    });
-    this.#changes = new Batcher({
-      flush: (changes) => api.changeVisibility(queueUrl, changes),
-      maxEntries: MAX_BATCH_ENTRIES,
-      maxInFlight: REQUESTS_IN_FLIGHT,
-    });
+    this.#extendEveryMs = (visibilityTimeoutSeconds * 1000) / 2;
+    const limits = { maxEntries: MAX_BATCH_ENTRIES, maxInFlight: REQUESTS_IN_FLIGHT };
+    this.#deletes = new Batcher({ ...limits, flush: (handles) => api.deleteMessages(queueUrl, handles) });
+    this.#changes = new Batcher({ ...limits, flush: (changes) => api.changeVisibility(queueUrl, changes) });
   }
 
   /** Extends the visibility timeout of a message until it is deleted, released or left to expire. */
@@ -68,33 +64,30 @@ export class InFlightMessages {
 
   /** Resolves when SQS has deleted the message, or when that was given up. */
   async delete(receiptHandle: string): Promise<void> {
-    this.letExpire(receiptHandle);
+    this.#hidden.delete(receiptHandle);
     this.#settling.begin();
     if (this.#lingerMs > 0) await this.#linger();
-    await this.#tryUntilDone('DeleteMessageBatch', () => this.#deletes.add(receiptHandle));
+    await this.#settle('DeleteMessageBatch', this.#deletes, receiptHandle);
     this.#settling.end();
   }
 
   /** Ends the message's visibility timeout after `delaySeconds`, so that SQS delivers it again. */
   async release(receiptHandle: string, delaySeconds: number): Promise<void> {
-    this.letExpire(receiptHandle);
+    this.#hidden.delete(receiptHandle);
     this.#settling.begin();
-    const change = { receiptHandle, timeoutSeconds: delaySeconds };
-    await this.#tryUntilDone('ChangeMessageVisibilityBatch', () => this.#changes.add(change));
+    await this.#settle('ChangeMessageVisibilityBatch', this.#changes, { receiptHandle, timeoutSeconds: delaySeconds });
     this.#settling.end();
   }
 
   /** Extends the visibility of a message no further: SQS delivers it again when its timeout ends. */
   letExpire(receiptHandle: string): void {
     this.#hidden.delete(receiptHandle);
-    if (this.#hidden.size === 0) this.stop();
   }
 
   /** Extends nothing further. */
   stop(): void {
     this.#hidden.clear();
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#stopTimerIfIdle();
   }
 
   /** Resolves when no delete and no visibility change is pending. Deletes that linger leave now. */
@@ -102,29 +95,33 @@ export class InFlightMessages {
     this.#endLinger();
     await this.#settling.idle();
     await this.#changes.idle();
+    this.#stopTimerIfIdle();
   }
 
-  /** Resolves when ten deletes wait, which fill a request, or the first of them has waited for long enough. */
+  /** Not with each message that leaves: while messages come and go, one timer serves them all. */
+  #stopTimerIfIdle(): void {
+    if (this.#hidden.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Resolves when the deletes that wait fill a request, or the first of them has waited for long enough. */
   #linger(): Promise<void> {
     return new Promise((resolve) => {
       this.#lingering.push(resolve);
       if (this.#lingering.length === MAX_BATCH_ENTRIES) this.#endLinger();
-      else this.#lingerTimer ??= setTimeout(() => this.#endLinger(), this.#lingerMs);
+      else this.#lingerTimer ??= setTimeout(this.#endLinger, this.#lingerMs);
     });
   }
 
-  #endLinger(): void {
+  readonly #endLinger = (): void => {
     clearTimeout(this.#lingerTimer);
     this.#lingerTimer = undefined;
     for (const resolve of this.#lingering.splice(0)) resolve();
-  }
-
-  /** Twice within the timeout, so that one lost request does not make the message reappear. */
-  get #extendEveryMs(): number {
-    return (this.#options.visibilityTimeoutSeconds * 1000) / 2;
-  }
+  };
 
   #extendDue(): void {
+    this.#stopTimerIfIdle();
     const now = this.#options.timing.now();
     for (const [receiptHandle, due] of this.#hidden) {
       if (due > now) continue;
@@ -132,33 +129,34 @@ export class InFlightMessages {
       const change = { receiptHandle, timeoutSeconds: this.#options.visibilityTimeoutSeconds };
       // Once the message is deleted or released, one more try would only hide it again, and its failure is no news.
       const wanted = () => this.#hidden.has(receiptHandle);
-      void this.#tryUntilDone('ChangeMessageVisibilityBatch', () => this.#changes.add(change), wanted);
+      void this.#settle('ChangeMessageVisibilityBatch', this.#changes, change, wanted);
     }
   }
 
   /** Never rejects: what is given up goes to `onGivenUp`. @param wanted whether it is still to be done @default it is */
-  async #tryUntilDone(operation: string, add: () => Promise<EntryOutcome>, wanted?: () => boolean): Promise<void> {
-    const { timing } = this.#options;
-    const isTransient = (error: unknown) => error instanceof SqsRequestError && error.transient;
+  async #settle<Entry>(operation: string, batcher: Batcher<Entry, EntryOutcome>, entry: Entry, wanted?: () => boolean): Promise<void> {
+    const { timing, onGivenUp } = this.#options;
+    const attempt = async () => {
+      if (wanted?.() === false) return;
+      const outcome = await batcher.add(entry);
+      if (!outcome.ok) throw new SqsRequestError(operation, outcome.sqsCode, outcome.transient);
+    };
     try {
-      await retry(
-        async () => {
-          if (wanted?.() === false) return;
-          const outcome = await add();
-          if (!outcome.ok) throw new SqsRequestError(operation, outcome.sqsCode, outcome.transient);
-        },
-        { ...SETTLE_RETRIES, timing, isTransient },
-      );
+      await retry(attempt, { ...SETTLE_RETRIES, timing, isTransient: isTransientRequest });
     } catch (error) {
-      if (wanted?.() !== false) this.#report(error);
+      if (wanted?.() !== false) report(onGivenUp, error);
     }
   }
+}
 
-  #report(error: unknown): void {
-    try {
-      this.#options.onGivenUp(error);
-    } catch {
-      // A listener that throws must not become an unhandled rejection, and there is nobody left to tell.
-    }
+function isTransientRequest(error: unknown): boolean {
+  return error instanceof SqsRequestError && error.transient;
+}
+
+function report(onGivenUp: (error: unknown) => void, error: unknown): void {
+  try {
+    onGivenUp(error);
+  } catch {
+    // A listener that throws must not become an unhandled rejection, and there is nobody left to tell.
   }
 }

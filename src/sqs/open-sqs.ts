@@ -12,7 +12,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import { ConfigurationError } from '../errors.ts';
 import { is } from '../options.ts';
-import { checkReceived } from './checksums.ts';
+import { checkReceived, checkSent } from './checksums.ts';
 import { endpointOf } from './endpoint.ts';
 import { endpointOfEnvironment } from './environment.ts';
 import { type Connections, HttpConnections } from './http-connections.ts';
@@ -58,20 +58,16 @@ export function openSqs({ client, clientConfig = {} }: ClientOptions, connection
   const pollClient = () => new SQSClient({ ...config, requestHandler: config.requestHandler ?? UNLIMITED });
   const sdk = sdkOperations(own, pollClient, () => own.destroy());
   if (!isPlain(clientConfig)) return sdk;
-  const signed = signedOperations(own, connections ?? new HttpConnections(CONNECT_MS));
-  return {
-    async call(operation, input, signal) {
-      if (!('QueueUrl' in input)) return sdk.call(operation, input, signal);
-      const answer = await signed.call(operation, input, signal);
-      if (operation === 'ReceiveMessage') checkReceived(answer);
-      return answer;
-    },
-    region: () => sdk.region(),
-    destroy() {
-      signed.destroy();
-      sdk.destroy();
-    },
-  };
+  // Now, as the SDK does: later it puts there what the environment or a profile says, which does not win over the host of a queue URL.
+  const { credentials, region, endpoint } = own.config;
+  return new SignedOperations({
+    credentials,
+    region,
+    endpoint: async (queueUrl) => endpointOf(queueUrl, { endpoint: textOf(await endpoint?.()), region: await region() }),
+    checks: { SendMessageBatch: checkSent, ReceiveMessage: checkReceived },
+    lookUps: sdk,
+    connections: connections ?? new HttpConnections(CONNECT_MS),
+  });
 }
 
 /** @param makePollClient called at the first receive: who only sends does without */
@@ -90,17 +86,6 @@ function sdkOperations(client: SQSClient, makePollClient: () => SQSClient, destr
       destroy?.();
       if (poll !== client) poll?.destroy();
     },
-  });
-}
-
-function signedOperations({ config }: SQSClient, connections: Connections): SqsOperations {
-  // Now, as the SDK does: later it puts there what the environment or a profile says, which does not win over the host of a queue URL.
-  const { endpoint: configured } = config;
-  return new SignedOperations({
-    credentials: () => config.credentials(),
-    endpoint: async (queueUrl) => endpointOf(queueUrl, { endpoint: textOf(await configured?.()), region: await config.region() }),
-    region: () => config.region(),
-    connections,
   });
 }
 

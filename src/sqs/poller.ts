@@ -104,25 +104,18 @@ export class Poller {
     const { timing } = this.#options;
     let failures = 0;
     while (!signal.aborted) {
-      const maxMessages = Math.min(MAX_BATCH_ENTRIES, this.#options.room() - this.#claimed);
-      if (maxMessages <= 0) {
-        if (this.#leaves()) return;
-        await this.#untilWoken();
-        continue;
-      }
       let queueUrl: string | undefined;
-      let claimed = maxMessages;
-      const giveBack = () => {
-        this.#claimed -= claimed;
-        claimed = 0;
-      };
-      this.#claimed += claimed;
       try {
         queueUrl = await this.#options.queueUrl();
         if (signal.aborted) return;
+        const maxMessages = Math.min(MAX_BATCH_ENTRIES, this.#options.room() - this.#claimed);
+        if (maxMessages <= 0) {
+          if (this.#leaves()) return;
+          await this.#untilWoken();
+          continue;
+        }
         const startedAt = timing.now();
-        const messages = await this.#options.api.receiveMessages(queueUrl, { ...this.#options.receive, maxMessages }, this.#cut.signal);
-        giveBack();
+        const messages = await this.#receiveOnce(queueUrl, maxMessages);
         failures = 0;
         if (messages.length > 0) {
           this.#handOver(messages, queueUrl);
@@ -135,13 +128,22 @@ export class Poller {
           if (pauseMs > 0) await timing.sleep(pauseMs, signal);
         } else if (this.#pace.brought(messages.length === MAX_BATCH_ENTRIES)) this.#grow();
       } catch (error) {
-        giveBack();
         if (signal.aborted) return;
         failures += 1;
         const retryInMs = backoffMs(failures, RECEIVE_BACKOFF, timing.random);
         this.#report(error, retryInMs, queueUrl);
         await timing.sleep(retryInMs, signal);
       }
+    }
+  }
+
+  async #receiveOnce(queueUrl: string, maxMessages: number): Promise<readonly ReceivedMessage[]> {
+    const { api, receive } = this.#options;
+    this.#claimed += maxMessages;
+    try {
+      return await api.receiveMessages(queueUrl, { ...receive, maxMessages }, this.#cut.signal);
+    } finally {
+      this.#claimed -= maxMessages;
     }
   }
 

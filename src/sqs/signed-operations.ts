@@ -1,8 +1,6 @@
 import { systemTiming, type Timing } from '../time.ts';
 import { isRecord } from '../wire/shape.ts';
-import { withoutCorruptedSends } from './checksums.ts';
 import type { SqsEndpoint } from './endpoint.ts';
-import { invocationTraceId } from './environment.ts';
 import { type Connections, type HttpAnswer, hasFault } from './http-connections.ts';
 import { isTransient, QUERY_ERROR, SqsRefusal, UnknownAnswer } from './request-errors.ts';
 import { REQUEST_RETRIES, retry } from './retry.ts';
@@ -15,6 +13,10 @@ export interface SignedOptions {
   /** Where requests go; asked once per queue URL. */
   readonly endpoint: (queueUrl: string | undefined) => SqsEndpoint | Promise<SqsEndpoint>;
   readonly region: () => Promise<string>;
+  /** What is done with answers, by operation: checksums are compared. */
+  readonly checks: { readonly [Name in Operation]?: (input: OperationInputs[Name], answer: Answer) => Answer };
+  /** Where calls without a queue URL go. @default here */
+  readonly lookUps?: SqsOperations;
   /** Until the answer to the first try of a call is there; each try after one that got none has twice the time. @default no limit */
   readonly answerMs?: number;
   readonly env?: NodeJS.ProcessEnv;
@@ -49,7 +51,9 @@ export class SignedOperations implements SqsOperations {
   }
 
   async call<Name extends Operation>(operation: Name, input: OperationInputs[Name], signal: AbortSignal): Promise<Answer> {
+    const { lookUps, checks } = this.#options;
     const queueUrl = 'QueueUrl' in input ? input.QueueUrl : undefined;
+    if (queueUrl === undefined && lookUps !== undefined) return lookUps.call(operation, input, signal);
     const body = requestBody(input);
     let { answerMs } = this.#options;
     let atOnce = 0;
@@ -65,7 +69,7 @@ export class SignedOperations implements SqsOperations {
     const timing = this.#timing;
     const options = { ...REQUEST_RETRIES, timing, isTransient, isMended, signal };
     const answer = await retry(() => this.#once(operation, queueUrl, body, answerMs, signal), options);
-    return operation === 'SendMessageBatch' && 'Entries' in input ? withoutCorruptedSends(input.Entries ?? [], answer) : answer;
+    return checks[operation]?.(input, answer) ?? answer;
   }
 
   region(): Promise<string> {
@@ -74,6 +78,7 @@ export class SignedOperations implements SqsOperations {
 
   destroy(): void {
     this.#options.connections.destroy();
+    this.#options.lookUps?.destroy();
   }
 
   async #once(operation: Operation, queueUrl: string | undefined, body: string, answerMs: number | undefined, signal: AbortSignal) {
@@ -138,4 +143,20 @@ function parsedObject(body: string): Answer | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * The trace id of the invocation. SQS hands it to the next function of a chain, which is how Lambda notices a loop.
+ *
+ * An environment variable holds it where a process has one invocation at a time. Where it has many at once (Managed Instances), the
+ * runtime keeps one per asynchronous context; a request that carries messages of several invocations gets the id of one of them.
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+ */
+export function invocationTraceId(env: NodeJS.ProcessEnv, runtime: unknown = Reflect.get(globalThis, 'awslambda')): string | undefined {
+  const ofProcess = env['_X_AMZN_TRACE_ID'] || undefined;
+  const store: unknown = isRecord(runtime) ? runtime['InvokeStore'] : undefined;
+  if (typeof store !== 'object' || store === null || !('getXRayTraceId' in store) || typeof store.getXRayTraceId !== 'function')
+    return ofProcess;
+  const traceId: unknown = store.getXRayTraceId();
+  return typeof traceId === 'string' && traceId !== '' ? traceId : ofProcess;
 }

@@ -1,3 +1,4 @@
+import { checkReceived, checkSent } from '../../src/sqs/checksums.ts';
 import { endpointOf } from '../../src/sqs/endpoint.ts';
 import type { HttpAnswer, HttpLimits, HttpPost } from '../../src/sqs/http-connections.ts';
 import { openSqs } from '../../src/sqs/open-sqs.ts';
@@ -46,6 +47,7 @@ function bySignedRequests(respond: Respond): Stand {
     credentials: () => CREDENTIALS,
     endpoint: (queueUrl) => endpointOf(queueUrl, { region: REGION }),
     region: async () => REGION,
+    checks: { SendMessageBatch: checkSent, ReceiveMessage: checkReceived },
     connections: { post, destroy: () => undefined },
     // So late that no further try begins.
     timing: { ...systemTiming, now: () => (now += 60_000) },

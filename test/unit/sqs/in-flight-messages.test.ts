@@ -249,7 +249,6 @@ describe('letExpire', () => {
     const { inFlight, changes, deletes } = setUp();
     inFlight.keepHidden('a');
     inFlight.letExpire('a');
-    expect(vi.getTimerCount()).toBe(0);
     await seconds(60);
     expect([changes, deletes]).toEqual([[], []]);
   });
@@ -301,18 +300,27 @@ describe('an extension that fails', () => {
 });
 
 describe('the timer', () => {
-  it('runs only while a message is kept hidden', async () => {
+  it('serves messages that come and go, and ends soon after the last', async () => {
     const { inFlight } = setUp();
     expect(vi.getTimerCount()).toBe(0);
     inFlight.keepHidden('a');
     inFlight.keepHidden('b');
     expect(vi.getTimerCount()).toBe(1);
     await inFlight.delete('a');
+    await seconds(5);
     expect(vi.getTimerCount()).toBe(1);
     await inFlight.release('b', 0);
+    await seconds(5);
     expect(vi.getTimerCount()).toBe(0);
-    inFlight.keepHidden('c');
-    expect(vi.getTimerCount()).toBe(1);
+  });
+
+  it('ends at once when nothing is hidden any more and all is settled, or with a stop', async () => {
+    const { inFlight } = setUp();
+    inFlight.keepHidden('a');
+    await inFlight.delete('a');
+    await inFlight.idle();
+    expect(vi.getTimerCount()).toBe(0);
+    inFlight.keepHidden('b');
     inFlight.stop();
     expect(vi.getTimerCount()).toBe(0);
   });
