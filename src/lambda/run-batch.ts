@@ -14,9 +14,9 @@ import type { StepResult } from '../wire/step-result.ts';
 import type { Batch } from './batch.ts';
 import type { Invocation } from './batch-handler.ts';
 import type { Deadline } from './deadline.ts';
-import { giveBack } from './give-back.ts';
 import type { SendTimes, StepTimes } from './measured-times.ts';
 import { byMessageGroup, type RecordGroup, taskMessage } from './records.ts';
+import { releaseRecords } from './release-records.ts';
 import { SendGate } from './send-gate.ts';
 import type { UnsentResults } from './unsent-results.ts';
 import type { WorkerQueues } from './worker-queues.ts';
@@ -65,9 +65,9 @@ export class StepBatch implements TaskHost<RemoteTask, StepResult> {
   readonly #groups: RecordGroup[];
   /** Position of the next group that nobody has begun. */
   #next = 0;
-  /** Not started, and not yet on their way back to the queue. */
+  /** Not started, and not released yet. */
   #notStarted: SQSRecord[] = [];
-  readonly #givingBack: Promise<void>[] = [];
+  readonly #releasing: Promise<void>[] = [];
 
   constructor(records: readonly SQSRecord[], { lambda, batch, deadline }: Invocation, queues: WorkerQueues, worker: StepWorker) {
     this.marker = worker.marker;
@@ -82,7 +82,7 @@ export class StepBatch implements TaskHost<RemoteTask, StepResult> {
     this.#groups = byMessageGroup(records);
   }
 
-  /** Resolves when every record is settled or on its way back. */
+  /** Resolves when every record is settled or released. */
   async handle(): Promise<void> {
     this.#deadline.onReached(() => this.#stop());
     this.#deadline.onClosed(() => this.#keepUnsent());
@@ -91,8 +91,8 @@ export class StepBatch implements TaskHost<RemoteTask, StepResult> {
     await Promise.all(loops);
     const held = this.#takeRest().length;
     if (held > 0) this.logger.warn('records not started: results are not being accepted', { ...this.fields, records: held });
-    this.#giveBackNotStarted();
-    await Promise.all(this.#givingBack);
+    this.#releaseNotStarted();
+    await Promise.all(this.#releasing);
   }
 
   async #handleGroups(): Promise<void> {
@@ -105,7 +105,7 @@ export class StepBatch implements TaskHost<RemoteTask, StepResult> {
         const inFlight = new InFlightTask(taskMessage(record, this.marker), this, this.#deadline.finite);
         const outcome = this.#deadline.reached ? 'not started' : await handleTask(inFlight);
         this.#ended(record, inFlight, outcome);
-        if (outcome === 'not started') this.#giveBackSoon(group.slice(index));
+        if (outcome === 'not started') this.#releaseSoon(group.slice(index));
         // What stands behind it in its message group must not overtake it.
         if (outcome !== 'answered') break;
       }
@@ -180,9 +180,9 @@ export class StepBatch implements TaskHost<RemoteTask, StepResult> {
     return this.#groups.splice(this.#next).flat();
   }
 
-  /** Only the reserve is left: running steps are stopped, and while their results are sent, what nobody has begun is on its way back. */
+  /** Only the reserve is left: running steps are stopped, and while their results are sent, what nobody has begun is released. */
   #stop(): void {
-    this.#givingBack.push(this.#giveBack(this.#takeRest()));
+    this.#releasing.push(this.#release(this.#takeRest()));
     for (const inFlight of this.#atWork) inFlight.stop(new Error('the Lambda deadline nears'));
   }
 
@@ -195,22 +195,22 @@ export class StepBatch implements TaskHost<RemoteTask, StepResult> {
     }
   }
 
-  /** Those of one turn of the event loop go back together, and wait for no step that goes on. */
-  #giveBackSoon(records: readonly SQSRecord[]): void {
-    if (this.#notStarted.length === 0) void nextTurn().then(() => this.#giveBackNotStarted());
+  /** Those of one turn of the event loop are released together, and wait for no step that goes on. */
+  #releaseSoon(records: readonly SQSRecord[]): void {
+    if (this.#notStarted.length === 0) void nextTurn().then(() => this.#releaseNotStarted());
     this.#notStarted.push(...records);
   }
 
-  #giveBackNotStarted(): void {
-    if (this.#notStarted.length > 0) this.#givingBack.push(this.#giveBack(this.#notStarted.splice(0)));
+  #releaseNotStarted(): void {
+    if (this.#notStarted.length > 0) this.#releasing.push(this.#release(this.#notStarted.splice(0)));
   }
 
-  async #giveBack(records: readonly SQSRecord[]): Promise<void> {
+  async #release(records: readonly SQSRecord[]): Promise<void> {
     if (records.length === 0) return;
     this.logger.warn('records not started: too little time is left', { ...this.fields, records: records.length });
     // Where nothing was started, the cause is the invocation's (a slow middleware, a slow store), and the next one's too: made visible at
     // once and again, the records' receives would be used up in no time.
     if (this.#batch.started === 0) return;
-    await giveBack(records, this.results, this.logger, this.fields, () => this.#deadline.closed);
+    await releaseRecords(records, this.results, this.logger, this.fields, () => this.#deadline.closed);
   }
 }

@@ -12,8 +12,8 @@ import { openSender, prepareSender } from './open-sender.ts';
 export interface WorkerQueues extends ResultsQueue {
   /** How long, and after which errors, a send is tried again. @param timeLeftMs until the invocation is killed */
   retries(timeLeftMs: number): RetryOptions;
-  /** Makes messages visible again at once; at most ten. Gives how many are not. Absent where records come from no queue. */
-  makeVisible?(queueUrl: string, receiptHandles: readonly string[]): Promise<number>;
+  /** Releases messages at once; at most ten. Gives how many were not. Absent where records come from no queue. */
+  release?(queueUrl: string, receiptHandles: readonly string[]): Promise<number>;
 }
 
 /** {@link WorkerQueues} on SQS, and queues that are known by name. */
@@ -77,7 +77,7 @@ export function sqsQueues(options: SqsQueuesOptions): SqsQueues {
       timeoutMs: Math.min(RETRY_FOR_MS, timeLeftMs / 2),
       isTransient: (error) => (error instanceof SqsRequestError || error instanceof PayloadStoreError) && error.transient,
     }),
-    async makeVisible(queueUrl, receiptHandles) {
+    async release(queueUrl, receiptHandles) {
       const changes = receiptHandles.map((receiptHandle) => ({ receiptHandle, timeoutSeconds: 0 }));
       return (await (await api()).changeVisibility(queueUrl, changes)).filter(({ ok }) => !ok).length;
     },

@@ -95,7 +95,7 @@ function plannedQueues(plans: readonly Planned[]) {
       // SQS has it, and the answer is lost.
       if (send === 'cut') throw new SqsRequestError('s', 'ECONNRESET', true);
     },
-    makeVisible: async () => 1,
+    release: async () => 1,
   };
   return { queues, accepted };
 }

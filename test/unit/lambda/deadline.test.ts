@@ -20,21 +20,21 @@ afterEach(() => {
 
 /** A results queue, and the queue that records are given back to. */
 class TwoQueues extends FakeQueues {
-  readonly givenBack: { queueUrl: string; receiptHandles: readonly string[] }[] = [];
-  readonly #onGiveBack: () => unknown;
+  readonly released: { queueUrl: string; receiptHandles: readonly string[] }[] = [];
+  readonly #onRelease: () => unknown;
 
-  constructor(accept?: (result: StepResult) => unknown, onGiveBack: () => unknown = () => 0) {
+  constructor(accept?: (result: StepResult) => unknown, onRelease: () => unknown = () => 0) {
     super(accept);
-    this.#onGiveBack = onGiveBack;
+    this.#onRelease = onRelease;
   }
 
-  async makeVisible(queueUrl: string, receiptHandles: readonly string[]): Promise<number> {
-    this.givenBack.push({ queueUrl, receiptHandles });
-    return Number(await this.#onGiveBack());
+  async release(queueUrl: string, receiptHandles: readonly string[]): Promise<number> {
+    this.released.push({ queueUrl, receiptHandles });
+    return Number(await this.#onRelease());
   }
 
   get handles(): string[] {
-    return this.givenBack.flatMap(({ receiptHandles }) => receiptHandles);
+    return this.released.flatMap(({ receiptHandles }) => receiptHandles);
   }
 }
 
@@ -80,7 +80,7 @@ describe('a batch that runs out of time', () => {
       [1, 'failed', 'lambda_timeout', true],
       [2, 'failed', 'lambda_timeout', true],
     ]);
-    expect(queues.givenBack).toEqual([
+    expect(queues.released).toEqual([
       { queueUrl: 'https://sqs.us-east-1.amazonaws.com/123456789012/durable-tasks-step', receiptHandles: ['receipt-3', 'receipt-4'] },
     ]);
   });
@@ -179,8 +179,8 @@ describe('a batch that runs out of time', () => {
     const response = invoke(handler, many, queues, context(10_000));
     await vi.advanceTimersByTimeAsync(9_000);
     expect(failedIds(await response)).toHaveLength(25);
-    expect(queues.givenBack.map(({ receiptHandles }) => receiptHandles.length)).toEqual([10, 10, 4, 1]);
-    expect(queues.givenBack.at(-1)?.queueUrl).toBe('https://sqs.cn-north-1.amazonaws.com.cn/1/other');
+    expect(queues.released.map(({ receiptHandles }) => receiptHandles.length)).toEqual([10, 10, 4, 1]);
+    expect(queues.released.at(-1)?.queueUrl).toBe('https://sqs.cn-north-1.amazonaws.com.cn/1/other');
   });
 
   it('gives back what is not worth starting at once, while other steps go on', async () => {
@@ -193,27 +193,27 @@ describe('a batch that runs out of time', () => {
     const response = invoke(handler, records(28_000, 20_000, ...Array.from({ length: 12 }, () => 1)), queues, context(30_000));
     await vi.advanceTimersByTimeAsync(20_001);
     expect(started).toEqual([0, 1]);
-    expect(queues.givenBack.map(({ receiptHandles }) => receiptHandles.length)).toEqual([10, 2]);
+    expect(queues.released.map(({ receiptHandles }) => receiptHandles.length)).toEqual([10, 2]);
     await vi.advanceTimersByTimeAsync(8_000);
     expect(failedIds(await response)).toHaveLength(12);
     expect(queues.handles).toHaveLength(12);
   });
 
   it('only logs what could not be given back', async () => {
-    for (const onGiveBack of [() => 1, () => Promise.reject(new SqsRequestError('ChangeMessageVisibilityBatch', 'AccessDenied', false))]) {
+    for (const onRelease of [() => 1, () => Promise.reject(new SqsRequestError('ChangeMessageVisibilityBatch', 'AccessDenied', false))]) {
       const { handler, logger } = timedStep({ concurrency: 1, deadlineReserveMs: 1_000 });
-      const response = invoke(handler, records(-1, 5), new TwoQueues(undefined, onGiveBack), context(10_000));
+      const response = invoke(handler, records(-1, 5), new TwoQueues(undefined, onRelease), context(10_000));
       await vi.advanceTimersByTimeAsync(9_000);
       expect(failedIds(await response)).toEqual(['message-1']);
       expect(logger.lines).toContainEqual({
         level: 'warn',
-        message: 'records that were not started come back only after their visibility timeout',
+        message: 'records that were not started are redelivered only after their visibility timeout',
         fields: expect.objectContaining({ records: 1, requestId: expect.any(String) }),
       });
     }
   });
 
-  it('of queues that cannot make messages visible reports them all the same', async () => {
+  it('of queues that cannot release messages reports them all the same', async () => {
     const { handler } = timedStep({ concurrency: 1, deadlineReserveMs: 1_000 });
     const response = invoke(handler, records(-1, 5), new FakeQueues(), context(10_000));
     await vi.advanceTimersByTimeAsync(9_000);
@@ -227,7 +227,7 @@ describe('a batch that runs out of time', () => {
     await vi.advanceTimersByTimeAsync(5);
     expect(failedIds(await response)).toEqual([]);
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(queues.givenBack).toEqual([]);
+    expect(queues.released).toEqual([]);
     expect(queues.accepted).toHaveLength(2);
   });
 });

@@ -137,6 +137,6 @@ describe('DURABLE_REPLAY=send', () => {
 
 describe('printingQueues', () => {
   it('gives nothing back: there is no queue', () => {
-    expect(printingQueues()).not.toHaveProperty('makeVisible');
+    expect(printingQueues()).not.toHaveProperty('release');
   });
 });

@@ -205,7 +205,7 @@ describe('another queue', () => {
 describe('records', () => {
   it('become visible at once; how many do not is told', async () => {
     const { sender, changes } = fakeSqs();
-    expect(await queuesOver(sender).queues.makeVisible?.(`${URL}-tasks`, ['r-1', 'r-2', 'r-3'])).toBe(1);
+    expect(await queuesOver(sender).queues.release?.(`${URL}-tasks`, ['r-1', 'r-2', 'r-3'])).toBe(1);
     expect(changes).toEqual([
       { queueUrl: `${URL}-tasks`, entries: ['r-1', 'r-2', 'r-3'].map((receiptHandle) => ({ receiptHandle, timeoutSeconds: 0 })) },
     ]);

@@ -4,40 +4,40 @@ import { queueUrlOfArn } from '../topology/queue-address.ts';
 import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
 import type { WorkerQueues } from './worker-queues.ts';
 
-/** Requests at the same time: all that is given back has to be within the reserve of the deadline. */
+/** Requests at the same time: all records have to be released within the reserve of the deadline. */
 const REQUESTS_IN_FLIGHT = 8;
 
 /**
- * Makes records that were not started visible again, so that another invocation takes them at once. What fails is only logged: the
- * records are reported all the same, and come back after their visibility timeout.
+ * Releases records that were not started, so that another invocation gets them at once. What fails is only logged: the records are
+ * reported all the same, and redelivered after their visibility timeout.
  * @param over whether to stop: the invocation is about to end
  */
-export async function giveBack(
+export async function releaseRecords(
   records: readonly SQSRecord[],
-  queues: Pick<WorkerQueues, 'makeVisible'>,
+  queues: Pick<WorkerQueues, 'release'>,
   logger: Logger,
   fields: LogFields,
   over: () => boolean,
 ): Promise<void> {
-  if (queues.makeVisible === undefined || records.length === 0) return;
+  if (queues.release === undefined || records.length === 0) return;
   const requests = requestsFor(records);
   let failed = 0;
   let cause: unknown;
-  const makeVisible = async () => {
+  const release = async () => {
     for (let request = requests.shift(); request !== undefined; request = requests.shift()) {
       if (over()) return;
       try {
-        failed += (await queues.makeVisible?.(request.queueUrl, request.receiptHandles)) ?? 0;
+        failed += (await queues.release?.(request.queueUrl, request.receiptHandles)) ?? 0;
       } catch (error) {
         failed += request.receiptHandles.length;
         cause = error;
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(REQUESTS_IN_FLIGHT, requests.length) }, makeVisible));
+  await Promise.all(Array.from({ length: Math.min(REQUESTS_IN_FLIGHT, requests.length) }, release));
   if (failed === 0) return;
   const why = cause === undefined ? {} : errorFields(cause);
-  logger.warn('records that were not started come back only after their visibility timeout', { ...fields, records: failed, ...why });
+  logger.warn('records that were not started are redelivered only after their visibility timeout', { ...fields, records: failed, ...why });
 }
 
 interface Request {
