@@ -123,6 +123,18 @@ export class RunLockedError extends DurableSqsError {
   }
 }
 
+/** A result belongs to a run of another engine's namespace; it is redelivered until it reaches that engine. */
+export class NamespaceMismatchError extends DurableSqsError {
+  override readonly name = 'NamespaceMismatchError';
+  readonly code = 'namespace_mismatch';
+  readonly runId: string;
+
+  constructor(runId: string) {
+    super(`run ${runId} belongs to the namespace of another engine; its result will be redelivered`);
+    this.runId = runId;
+  }
+}
+
 /** The engine's store refuses the value of a result. Its step has been failed, so that the run does not wait for ever. */
 export class ResultRefusedError extends DurableSqsError {
   override readonly name = 'ResultRefusedError';

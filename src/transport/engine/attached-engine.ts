@@ -6,6 +6,7 @@ import type { AttachableEngine } from './attachable-engine.ts';
 import { continueRun, restoreEnd } from './continue-run.ts';
 import { EndedRuns } from './ended-runs.ts';
 import { EventTurns } from './event-turns.ts';
+import { ForeignNamespaces } from './foreign-namespaces.ts';
 import { RefusedResults } from './refused-results.ts';
 import { type GivenResult, ResultOrder } from './result-order.ts';
 import type { Happening } from './turns.ts';
@@ -22,6 +23,7 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
   readonly #engine: AttachableEngine;
   readonly #endedRuns: EndedRuns;
   readonly #refused = new RefusedResults(steadyNow);
+  readonly #foreignNamespaces: ForeignNamespaces;
   readonly #unsubscribe: () => void;
   #transports = 0;
 
@@ -29,6 +31,7 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     super(() => new EventTurns());
     this.#engine = engine;
     this.#endedRuns = new EndedRuns((runId) => void restoreEnd(runId, engine, logger));
+    this.#foreignNamespaces = new ForeignNamespaces(engine);
     this.#unsubscribe = engine.subscribe(this.#heard);
   }
 
@@ -61,6 +64,7 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
   protected override async handle(given: GivenResult): Promise<void> {
     const { source, result, receiveCount, own } = given;
     const { runId } = result;
+    if (!own) await this.#foreignNamespaces.check(runId);
     let refused: ResultRefusedError | undefined;
     try {
       await source.handler(result);
@@ -72,7 +76,8 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     given.recorded = true;
     if (turnMissing || receiveCount > 1) {
       const isWanted = () => !given.turnEnded && this.runs.get(runId)?.turns.isAwaiting !== true;
-      if (await continueRun(runId, this.#engine, isWanted, systemTiming)) this.#endedRuns.ended(runId);
+      const hasEnded = await this.#foreignNamespaces.learn(runId, continueRun(runId, this.#engine, isWanted, systemTiming));
+      if (hasEnded) this.#endedRuns.ended(runId);
     }
     if (!own) this.#endedRuns.resultOfOther(runId);
     if (refused !== undefined) throw refused;

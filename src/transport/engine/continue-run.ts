@@ -1,4 +1,4 @@
-import { RunLockedError } from '../../errors.ts';
+import { NamespaceMismatchError, RunLockedError } from '../../errors.ts';
 import { errorFields, type Logger } from '../../logger.ts';
 import { backoffMs } from '../../sqs/retry.ts';
 import type { Timing } from '../../time.ts';
@@ -14,7 +14,8 @@ const CONTINUE_BACKOFF = { firstMs: 20, maxMs: 2_000 };
  * @param isWanted whether no turn has ended yet, and none waits for a step in memory: the engine would begin a second one beside it, since
  * its lock on the run keeps out other instances only
  * @returns whether the run has ended: another instance may have seen to that, whose events do not come here
- * @throws RunLockedError where another instance kept the run for longer than a lease; the result is then redelivered.
+ * @throws RunLockedError where another instance kept the run for longer than a lease, NamespaceMismatchError where the run is another
+ * engine's to continue; the result is then redelivered.
  */
 export async function continueRun(runId: string, engine: AttachableEngine, isWanted: () => boolean, timing: Timing): Promise<boolean> {
   if (engine.getRun === undefined || engine.resume === undefined) return false;
@@ -28,8 +29,7 @@ export async function continueRun(runId: string, engine: AttachableEngine, isWan
     try {
       await engine.resume(runId);
     } catch (error) {
-      if (isNamespaceMismatch(error)) return false;
-      throw error;
+      throw isNamespaceMismatch(error) ? new NamespaceMismatchError(runId) : error;
     }
   }
   return false;

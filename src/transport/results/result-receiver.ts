@@ -1,4 +1,4 @@
-import { InvalidMessageError, PayloadStoreError, ResultRefusedError, TransportClosedError } from '../../errors.ts';
+import { DurableSqsError } from '../../errors.ts';
 import { errorFields, type Logger } from '../../logger.ts';
 import { readBody } from '../../payloads/message-body.ts';
 import type { PayloadStore } from '../../payloads/payload-store.ts';
@@ -11,11 +11,10 @@ import { isUnmarked, unmarkedDelaySeconds } from '../../sqs/unmarked-message.ts'
 import type { Timing } from '../../time.ts';
 import { isFifoQueue } from '../../topology/fifo-queues.ts';
 import { decodeStepResult, type StepResult } from '../../wire/step-result.ts';
-import { RecentIds } from '../engine/recent-ids.ts';
 import type { ResultOrder, ResultSource } from '../engine/result-order.ts';
 import type { Turns } from '../engine/turns.ts';
 import { GroupMessage } from './group-message.ts';
-import { leaveForDeadLetters, redeliver, redeliverySeconds, skip } from './redelivery.ts';
+import { leaveForDeadLetters, Redelivery, skip } from './redelivery.ts';
 import { StoreOutage } from './store-outage.ts';
 
 export interface ResultReceiverOptions {
@@ -41,9 +40,6 @@ const MAX_RECEIVERS = 4;
 /** Results held or with the engine at the same time: a bound for memory that no healthy engine reaches. */
 const MAX_UNDER_WAY = 5_000;
 
-/** One that is forgotten is deleted when it comes again: the engine then has an answer to its step. */
-const REMEMBERED_REFUSALS = 1_000;
-
 /**
  * Receives results for one engine. Nothing that arrives, and nothing that the engine does, ends it.
  *
@@ -58,7 +54,9 @@ const REMEMBERED_REFUSALS = 1_000;
  *         │         └──── the transport closes ─────────▶ redelivered at once
  *         │
  *     with the engine     which saves it, and runs the turn that it begins: minutes, if that awaits a step in memory
- *         │         └──── rejected ─────────────────────▶ redelivered, later each time
+ *         │         ├──── rejected ─────────────────────▶ redelivered, later each time
+ *         │         ├──── of another namespace ─────────▶ redelivered, to its engine
+ *         │         └──── its value is refused ─────────▶ its step fails; left for the dead-letter queue
  *         │
  *     deleted             on a FIFO queue before the turn ends, if that awaits a step in memory: SQS would not deliver its result
  */
@@ -70,14 +68,14 @@ export class ResultReceiver implements ResultSource {
   readonly #poller: Poller;
   readonly #outage: StoreOutage;
   readonly #underWay = new PendingCount();
-  /** Messages whose value the store refuses, and whose step was failed for it. */
-  readonly #refused = new RecentIds(REMEMBERED_REFUSALS);
+  readonly #redelivery: Redelivery;
 
   constructor(options: ResultReceiverOptions) {
     const { api, queues, waitTimeSeconds, deleteLingerMs, marker, timing, logger, onError } = options;
     this.#options = options;
     this.handler = options.handler;
     this.maxHoldMs = options.maxHoldMs;
+    this.#redelivery = new Redelivery(options);
     this.#outage = new StoreOutage({
       ask: () => options.session.engine.storeAnswers(this),
       onBegin: () => logger.warn("the engine's store does not answer; receiving results pauses until it does", {}),
@@ -161,13 +159,13 @@ export class ResultReceiver implements ResultSource {
   async #handle(message: ReceivedMessage, inFlight: InFlightMessages): Promise<Disposition> {
     const { marker, payloadStore, timing } = this.#options;
     if (isUnmarked(message, marker)) return skip(message, inFlight, unmarkedDelaySeconds(message, timing.random));
-    if (this.#refused.has(message.messageId)) return leaveForDeadLetters(message, inFlight);
+    if (message.receiveCount > 1 && this.#redelivery.isRefused(message)) return leaveForDeadLetters(message, inFlight);
     let result: StepResult;
     try {
       const body = readBody(message.body, payloadStore);
       result = decodeStepResult(typeof body === 'string' ? body : await body);
     } catch (error) {
-      return this.#unreadable(error, message, inFlight);
+      return this.#redelivery.unreadable(error, message, inFlight);
     }
     if (!isFifoQueue(inFlight.queueUrl)) return this.#give(result, message, inFlight);
     const inGroup = new GroupMessage(message.receiptHandle, inFlight);
@@ -184,56 +182,15 @@ export class ResultReceiver implements ResultSource {
     try {
       await this.#options.session.engine.give({ source: this, result, sentAt, receiveCount, deleteEarly });
     } catch (error) {
-      return this.#rejected(error, result, message, inFlight, inGroup);
+      // Our own errors say nothing of the store.
+      if (!(error instanceof DurableSqsError)) void this.#outage.rejected();
+      if (inGroup?.isDeleted) return this.#redelivery.turnFailed(error, result, message);
+      return this.#redelivery.rejected(error, result, message, inFlight);
     }
     this.#outage.accepted();
     // In a group, the next message may be given only after that. Else nothing waits for it.
     if (inGroup === undefined) void inFlight.delete(message.receiptHandle);
     else await inGroup.delete();
     return 'deleted';
-  }
-
-  async #rejected(
-    error: unknown,
-    { runId, stepId }: StepResult,
-    message: ReceivedMessage,
-    inFlight: InFlightMessages,
-    inGroup: GroupMessage | undefined,
-  ): Promise<Disposition> {
-    // Closed while it was held: nobody has seen it, so another instance may have it at once.
-    if (error instanceof TransportClosedError) return redeliver(message, inFlight, 0);
-    const { logger, onError, timing } = this.#options;
-    const { messageId, receiveCount } = message;
-    const fields = { runId, stepId, messageId, receiveCount, ...errorFields(error) };
-    onError(error, undefined);
-    if (error instanceof ResultRefusedError) {
-      logger.error('a result that the engine refuses; its message is left for the dead-letter queue', fields);
-      this.#refused.add(messageId);
-      return leaveForDeadLetters(message, inFlight);
-    }
-    if (inGroup?.isDeleted) {
-      logger.error('the turn that a result began failed after the result was saved', fields);
-      return 'deleted';
-    }
-    void this.#outage.rejected();
-    const delaySeconds = redeliverySeconds(message, timing.random);
-    logger.error('the engine rejected a result; it will be redelivered', { ...fields, delaySeconds });
-    return redeliver(message, inFlight, delaySeconds);
-  }
-
-  #unreadable(error: unknown, message: ReceivedMessage, inFlight: InFlightMessages): Promise<Disposition> {
-    const { logger, onError, timing } = this.#options;
-    const { messageId, receiveCount } = message;
-    if (error instanceof InvalidMessageError) {
-      logger.error('message is not a StepResult; left for the dead-letter queue', { messageId, receiveCount, problem: error.problem });
-      return leaveForDeadLetters(message, inFlight);
-    }
-    const delaySeconds = redeliverySeconds(message, timing.random);
-    const fields = { messageId, receiveCount, ...errorFields(error), delaySeconds };
-    logger.error('the stored body of a result cannot be read; it will be redelivered', fields);
-    onError(error, undefined);
-    // One that is gone may stay so until its receives are used up: the other results of its run neither wait for it nor go with it.
-    const isGone = error instanceof PayloadStoreError && !error.transient;
-    return isGone ? skip(message, inFlight, delaySeconds) : redeliver(message, inFlight, delaySeconds);
   }
 }

@@ -1000,16 +1000,17 @@ describe('a result that was rejected after its checkpoint was saved', () => {
     expect(sqs.messages(RESULTS)).toEqual([]);
   });
 
-  it('leaves a run to another namespace that is to continue it', async () => {
+  it('has the result redelivered where the run is for another namespace to continue', async () => {
     const resume = vi.fn(async () => {
       throw new Error('namespace-mismatch');
     });
     const { sqs, transport } = rejectingTheFirst();
-    transport.attach(fakeEngine({ getRun: async () => ({ status: 'suspended' }), resume }));
+    transport.attach(fakeEngine({ getRun: async () => ({ status: 'suspended', namespace: 'beta' }), resume }));
     sqs.put(RESULTS, resultOf(0));
     await pass(5_000);
     expect(resume).toHaveBeenCalledTimes(1);
-    expect(sqs.messages(RESULTS)).toEqual([]);
+    expect(sqs.messages(RESULTS)).toHaveLength(1);
+    expect(sqs.visibilities.slice(0, 5)).toEqual([1, 0, 0, 1, 2]);
   });
 
   it('lets the run of a real engine go on at once: it does not sleep for five minutes', async () => {
