@@ -6,6 +6,8 @@ import {
   sanitizeQueueToken,
   type Transport,
   tenantGroup,
+  type WorkflowDecision,
+  type WorkflowTask,
 } from '@dudousxd/nestjs-durable-core';
 import { type ContainerStepFunction, type FromJson, isStepFunction } from '../container/container-step.ts';
 import { TaskWorker } from '../container/task-worker.ts';
@@ -27,6 +29,7 @@ import { QueueHealth } from './queue-health.ts';
 import { ResultReceiver } from './results/result-receiver.ts';
 import { Session } from './session.ts';
 import { readTransportOptions, type SqsTransportOptions } from './transport-options.ts';
+import { WorkflowTurns } from './workflow-turns.ts';
 
 const MAX_HOLD_MS = 60_000;
 const HOLD_NOT_ATTACHED_MS = 250;
@@ -61,6 +64,7 @@ export class SqsTransport implements Transport {
   readonly #sender: Sender;
   readonly #dispatcher: Dispatcher;
   readonly #health: QueueHealth;
+  readonly #workflowTurns: WorkflowTurns;
   readonly #logger: Logger;
   #session: Session;
 
@@ -83,6 +87,7 @@ export class SqsTransport implements Transport {
       timing: systemTiming,
     });
     this.#health = new QueueHealth(this.#queues, api, this.#logger);
+    this.#workflowTurns = new WorkflowTurns({ dispatchTimeoutMs, onError: this.#survived, logger: this.#logger, timing: systemTiming });
     this.#session = this.#newSession();
   }
 
@@ -140,6 +145,19 @@ export class SqsTransport implements Transport {
       timing: systemTiming,
     });
     session.add(RESULTS, receiver);
+  }
+
+  /**
+   * Engine → worker: a turn of a workflow whose code is to run on a worker (`engine.remote`). Not carried: the run fails with a
+   * ConfigurationError.
+   */
+  dispatchWorkflowTask(task: WorkflowTask): Promise<void> {
+    return this.#workflowTurns.dispatch(task);
+  }
+
+  /** The engine calls this in its constructor. */
+  onDecision(handler: (decision: WorkflowDecision) => Promise<void>): void {
+    this.#workflowTurns.onDecision(handler);
   }
 
   /** Workers on SQS send no heartbeats: a task is theirs for as long as its message is hidden. */
