@@ -1,8 +1,10 @@
+import { ConfigurationError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { ServedStep } from '../step/step-tasks.ts';
 import { within } from '../time.ts';
 import type { AttachableEngine } from './engine/attachable-engine.ts';
 import { AttachedEngine } from './engine/attached-engine.ts';
+import type { ResultSource } from './engine/result-order.ts';
 import { UnattachedEngine } from './engine/unattached-engine.ts';
 
 /** Long-polls a queue: for results, or for the tasks of a step. */
@@ -20,10 +22,22 @@ export interface SessionOptions {
   readonly autoStart: boolean;
   /** How long a transport that is not attached holds a result past the dispatches of its run. */
   readonly holdMs: number;
-  /** Called when receiving starts. */
-  readonly onStart: () => void;
+  /** The results queue is FIFO, as far as that is known. */
+  readonly fifoResults: boolean;
   readonly logger: Logger;
 }
+
+const RESULTS = 'results';
+/** A NestJS app boots in less. */
+const START_EXPECTED_WITHIN_MS = 10_000;
+const SECOND_ENGINE =
+  'SqsTransport.onResult: expected one engine at a time, got a second one. Close the transport before the next engine is made (in a test of a NestJS ' +
+  'app: await app.close()), or make a transport for each engine.';
+const FIFO_NOT_ATTACHED =
+  'a FIFO results queue without attach(engine): a step with timeoutMs behind another step is shut out by its own run, and times out';
+const NOT_STARTED =
+  'steps are dispatched, but no result is received: with autoStart: false, call start() once the workflows are registered (NestJS: in the root ' +
+  "module's onModuleInit)";
 
 /**
  * One life of a transport, from its first use to `close()`:
@@ -34,54 +48,57 @@ export interface SessionOptions {
  * closed has another session.
  */
 export class Session {
+  phase: 'waiting' | 'receiving' | 'closed' = 'waiting';
   /** The engine that this transport serves: dispatches are told to it, and results are given to it. */
   engine: UnattachedEngine | AttachedEngine;
   /** Steps that are served from this process, by name. */
   readonly steps = new Map<string, ServedStep>();
   readonly #options: SessionOptions;
   readonly #consumers = new Map<string, Consumer>();
-  #phase: 'waiting' | 'receiving' | 'closed' = 'waiting';
   #closing: Promise<void> | undefined;
   #startSoon: NodeJS.Immediate | undefined;
+  #startExpected: NodeJS.Timeout | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.engine = new UnattachedEngine(options.holdMs);
   }
 
-  get isAttached(): boolean {
-    return this.engine instanceof AttachedEngine;
-  }
-
-  get isClosed(): boolean {
-    return this.#phase === 'closed';
-  }
-
+  /** @throws ConfigurationError where it is attached already. */
   attach(engine: AttachableEngine): void {
+    if (this.#isAttached) throw new ConfigurationError('SqsTransport.attach: this transport is attached to an engine already');
     this.engine = AttachedEngine.attach(engine, this.#options.logger);
   }
 
-  /** The engine has given its handler. Until it is attached, that is all that is known of it. */
-  serve(handler: Parameters<typeof UnattachedEngine.of>[0]): void {
-    if (!this.isAttached) this.engine = UnattachedEngine.of(handler, this.#options.holdMs);
+  /**
+   * Receives results for an engine. Until that is attached, its handler is all that is known of it.
+   * @throws ConfigurationError for a second engine.
+   */
+  serve(receiver: Consumer & ResultSource): void {
+    if (this.#consumers.has(RESULTS)) throw new ConfigurationError(SECOND_ENGINE);
+    if (!this.#isAttached) this.engine = UnattachedEngine.of(receiver.handler, this.#options.holdMs);
+    this.#add(RESULTS, receiver);
   }
 
-  has(name: string): boolean {
-    return this.#consumers.has(name);
-  }
-
-  add(name: string, consumer: Consumer): void {
-    this.#consumers.set(name, consumer);
-    if (this.#phase === 'receiving') consumer.start();
-    // One macrotask later: workflows are registered right after the engine is made, and must be before a result comes.
-    else if (this.#options.autoStart) this.#startSoon ??= setImmediate(() => this.start());
+  /** Receives tasks of a queue, if it does not yet. */
+  work(token: string, worker: () => Consumer): void {
+    const name = `tasks of ${token}`;
+    if (!this.#consumers.has(name)) this.#add(name, worker());
   }
 
   start(): void {
-    if (this.#phase !== 'waiting') return;
-    this.#phase = 'receiving';
-    this.#options.onStart();
+    if (this.phase !== 'waiting') return;
+    this.phase = 'receiving';
+    clearTimeout(this.#startExpected);
+    if (this.#consumers.has(RESULTS) && !this.#isAttached && this.#options.fifoResults) this.#options.logger.warn(FIFO_NOT_ATTACHED, {});
     for (const consumer of this.#consumers.values()) consumer.start();
+  }
+
+  /** Something is dispatched whose result is not received until `start()` is called. */
+  expectStart(): void {
+    const { autoStart, logger } = this.#options;
+    if (autoStart || !this.#consumers.has(RESULTS)) return;
+    this.#startExpected ??= setTimeout(() => logger.warn(NOT_STARTED, {}), START_EXPECTED_WITHIN_MS).unref();
   }
 
   /**
@@ -95,13 +112,25 @@ export class Session {
   }
 
   async #close(timeoutMs: number, sent: () => Promise<void>): Promise<boolean> {
-    this.#phase = 'closed';
+    this.phase = 'closed';
     clearImmediate(this.#startSoon);
+    clearTimeout(this.#startExpected);
     const consumers = [...this.#consumers.values()];
     const inTime = await within(timeoutMs, finish(consumers, sent));
     if (!inTime) for (const consumer of consumers) consumer.abandon();
     this.engine.detach();
     return inTime;
+  }
+
+  get #isAttached(): boolean {
+    return this.engine instanceof AttachedEngine;
+  }
+
+  #add(name: string, consumer: Consumer): void {
+    this.#consumers.set(name, consumer);
+    if (this.phase === 'receiving') consumer.start();
+    // One macrotask later: workflows are registered right after the engine is made, and must be before a result comes.
+    else if (this.#options.autoStart) this.#startSoon ??= setImmediate(() => this.start());
   }
 }
 

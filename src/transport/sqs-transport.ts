@@ -34,13 +34,6 @@ import { WorkflowTurns } from './workflow-turns.ts';
 const MAX_HOLD_MS = 60_000;
 const HOLD_NOT_ATTACHED_MS = 250;
 const CLOSE_TIMEOUT_MS = 30_000;
-const RESULTS = 'results';
-const FIFO_NOT_ATTACHED =
-  'a FIFO results queue without attach(engine): a step with timeoutMs behind another step is shut out by its own run, and times out';
-
-const SECOND_ENGINE =
-  'SqsTransport.onResult: expected one engine at a time, got a second one. Close the transport before the next engine is made (in a test of a NestJS ' +
-  'app: await app.close()), or make a transport for each engine.';
 const CLOSED_TOO_EARLY =
   'closed before everything was finished: dispatches under way end with the process, messages in flight will be redelivered';
 
@@ -100,9 +93,7 @@ export class SqsTransport implements Transport {
   attach(engine: AttachableEngine): void {
     if (typeof engine?.subscribe !== 'function')
       throw new ConfigurationError(`SqsTransport.attach: expected the WorkflowEngine, got ${kindOf(engine)}`);
-    const session = this.#openSession();
-    if (session.isAttached) throw new ConfigurationError('SqsTransport.attach: this transport is attached to an engine already');
-    session.attach(engine);
+    this.#openSession().attach(engine);
   }
 
   /**
@@ -114,7 +105,8 @@ export class SqsTransport implements Transport {
    */
   async dispatch(task: RemoteTask): Promise<void> {
     // After `close()` too: a pass over due timers outlives Nest's drain of the engine, and a refusal here would fail its runs for good.
-    const { engine } = this.#session;
+    const { engine, phase } = this.#session;
+    if (phase === 'waiting') this.#session.expectStart();
     engine.dispatching(task);
     try {
       await this.#dispatcher.send(task);
@@ -129,8 +121,6 @@ export class SqsTransport implements Transport {
    */
   onResult(handler: (result: StepResult) => Promise<void>): void {
     const session = this.#openSession();
-    if (session.has(RESULTS)) throw new ConfigurationError(SECOND_ENGINE);
-    session.serve(handler);
     const receiver = new ResultReceiver({
       ...this.#options,
       api: this.#api,
@@ -144,7 +134,7 @@ export class SqsTransport implements Transport {
       logger: this.#logger,
       timing: systemTiming,
     });
-    session.add(RESULTS, receiver);
+    session.serve(receiver);
   }
 
   /**
@@ -176,8 +166,7 @@ export class SqsTransport implements Transport {
     const session = this.#openSession();
     session.steps.set(name, { run: fn });
     const token = this.#options.group ?? tenantGroup(sanitizeQueueToken(name), partition);
-    const consumer = `tasks of ${token}`;
-    if (!session.has(consumer)) session.add(consumer, this.#taskWorker(token, session));
+    session.work(token, () => this.#taskWorker(token, session));
   }
 
   /** Starts receiving, where `autoStart` is off: after the workflows are registered (NestJS: in the root module's `onModuleInit`). */
@@ -213,21 +202,14 @@ export class SqsTransport implements Transport {
   }
 
   #openSession(): Session {
-    if (this.#session.isClosed) this.#session = this.#newSession();
+    if (this.#session.phase === 'closed') this.#session = this.#newSession();
     return this.#session;
   }
 
   #newSession(): Session {
     const { autoStart, resultHoldMs, fifo } = this.#options;
-    const session: Session = new Session({
-      autoStart,
-      holdMs: resultHoldMs ?? HOLD_NOT_ATTACHED_MS,
-      onStart: () => {
-        if (session.has(RESULTS) && !session.isAttached && fifo.results) this.#logger.warn(FIFO_NOT_ATTACHED, {});
-      },
-      logger: this.#logger,
-    });
-    return session;
+    const holdMs = resultHoldMs ?? HOLD_NOT_ATTACHED_MS;
+    return new Session({ autoStart, holdMs, fifoResults: fifo.results, logger: this.#logger });
   }
 
   #taskWorker(token: string, { steps }: Session): TaskWorker {

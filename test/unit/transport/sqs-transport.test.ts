@@ -240,6 +240,56 @@ describe('start', () => {
     expect(sqs.messages(RESULTS)).toHaveLength(1);
   });
 
+  describe('autoStart: false, and nobody calls start()', () => {
+    const notStarted = (logger: ReturnType<typeof capturingLogger>) => logger.lines.filter(({ message }) => message.includes('start()'));
+
+    it('a dispatch is warned of after ten seconds, once', async () => {
+      const { transport, logger } = withHandler(undefined, { autoStart: false });
+      await transport.dispatch(taskFor({ seq: 0 }));
+      await pass(9_900);
+      await transport.dispatch(taskFor({ seq: 1 }));
+      expect(notStarted(logger)).toEqual([]);
+      await pass(100);
+      expect(notStarted(logger)).toMatchObject([{ level: 'warn', fields: {} }]);
+      await transport.dispatch(taskFor({ seq: 2 }));
+      await pass(3_600_000);
+      expect(notStarted(logger)).toHaveLength(1);
+      await ended(transport.close());
+    });
+
+    it.each<[string, (transport: SqsTransport) => void]>([
+      ['start() is called', (transport) => transport.start()],
+      ['it is closed', (transport) => void transport.close()],
+    ])('nothing is warned of where %s in time', async (_what, act) => {
+      const { transport, logger } = withHandler(undefined, { autoStart: false });
+      await transport.dispatch(taskFor());
+      await pass(5_000);
+      act(transport);
+      await pass(60_000);
+      expect(notStarted(logger)).toEqual([]);
+      await ended(transport.close());
+      expect(vi.getTimerCount()).toBe(0);
+    });
+
+    it.each<[string, () => { transport: SqsTransport; logger: ReturnType<typeof capturingLogger> }]>([
+      ['receives by itself', () => withHandler()],
+      ['serves no engine', () => setUp({ autoStart: false })],
+    ])('nothing is warned of where the transport %s', async (_what, make) => {
+      const { transport, logger } = make();
+      await transport.dispatch(taskFor());
+      await pass(60_000);
+      expect(notStarted(logger)).toEqual([]);
+      await ended(transport.close());
+    });
+
+    it('nothing is warned of where nothing is dispatched: an API that only starts runs', async () => {
+      const { transport, logger } = withHandler(undefined, { autoStart: false });
+      await pass(60_000);
+      expect(notStarted(logger)).toEqual([]);
+      await ended(transport.close());
+    });
+  });
+
   it('start does nothing once the transport is closed', async () => {
     const { sqs, transport } = withHandler();
     await ended(transport.close());
