@@ -22,7 +22,6 @@ import type { SqsApi } from '../sqs/sqs-api.ts';
 import type { SqsOperations } from '../sqs/sqs-operations.ts';
 import type { StepContext } from '../step/step-context.ts';
 import { systemTiming } from '../time.ts';
-import { kindOf } from '../wire/json.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { AttachableEngine } from './engine/attachable-engine.ts';
 import { QueueHealth } from './queue-health.ts';
@@ -88,11 +87,9 @@ export class SqsTransport implements Transport {
    * Orders results by the engine's own events. Call it right after the engine was made, before its first run.
    *
    * Works without, less tightly: see `resultHoldMs`.
-   * @throws ConfigurationError for what is no engine, or a second one.
+   * @throws ConfigurationError for what is no engine, or lacks a method that this rests on, and for a second engine.
    */
   attach(engine: AttachableEngine): void {
-    if (typeof engine?.subscribe !== 'function')
-      throw new ConfigurationError(`SqsTransport.attach: expected the WorkflowEngine, got ${kindOf(engine)}`);
     this.#openSession().attach(engine);
   }
 

@@ -2,7 +2,7 @@ import type { EngineEvent } from '@dudousxd/nestjs-durable-core';
 import type { ResultRefusedError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import { steadyNow, systemTiming } from '../../time.ts';
-import type { AttachableEngine } from './attachable-engine.ts';
+import { type AttachableEngine, checkEngine, ExpectedEvents } from './attachable-engine.ts';
 import { continueRun, restoreEnd } from './continue-run.ts';
 import { EndedRuns } from './ended-runs.ts';
 import { EventTurns } from './event-turns.ts';
@@ -24,19 +24,26 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
   readonly #endedRuns: EndedRuns;
   readonly #refused = new RefusedResults(steadyNow);
   readonly #foreignNamespaces: ForeignNamespaces;
+  readonly #expectedEvents = new ExpectedEvents();
+  readonly #logger: Logger;
   readonly #unsubscribe: () => void;
   #transports = 0;
 
   private constructor(engine: AttachableEngine, logger: Logger) {
     super(() => new EventTurns());
     this.#engine = engine;
+    this.#logger = logger;
     this.#endedRuns = new EndedRuns((runId) => void restoreEnd(runId, engine, logger));
     this.#foreignNamespaces = new ForeignNamespaces(engine);
     this.#unsubscribe = engine.subscribe(this.#heard);
   }
 
-  /** One more transport serves the engine. */
+  /**
+   * One more transport serves the engine.
+   * @throws ConfigurationError for what is no engine, or lacks a method.
+   */
   static attach(engine: AttachableEngine, logger: Logger): AttachedEngine {
+    checkEngine(engine);
     const attached = ENGINES.get(engine) ?? new AttachedEngine(engine, logger);
     ENGINES.set(engine, attached);
     attached.#transports += 1;
@@ -53,7 +60,7 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
   }
 
   protected override async readStore(): Promise<void> {
-    await this.#engine.getRun?.(this.someRunId);
+    await this.#engine.getRun(this.someRunId);
   }
 
   /**
@@ -74,6 +81,7 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     // Asked at this moment: a step that was awaited in memory is recorded a little later.
     const turnMissing = given.recorded && !given.turnEnded;
     given.recorded = true;
+    if (own && !this.#expectedEvents.isDone) this.#missEvents();
     if (turnMissing || receiveCount > 1) {
       const isWanted = () => !given.turnEnded && this.runs.get(runId)?.turns.isAwaiting !== true;
       const hasEnded = await this.#foreignNamespaces.learn(runId, continueRun(runId, this.#engine, isWanted, systemTiming));
@@ -83,8 +91,14 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     if (refused !== undefined) throw refused;
   }
 
+  #missEvents(): void {
+    const missing = this.#expectedEvents.accepted();
+    if (missing !== undefined) this.#logger.error(missing, {});
+  }
+
   readonly #heard = ({ type, runId, seq, kind }: EngineEvent): void => {
     this.someRunId = runId;
+    if (!this.#expectedEvents.isDone) this.#expectedEvents.heard(type);
     if (type !== 'step.started' && type !== 'step.progress') this.#refused.wrote();
     switch (type) {
       case 'run.started':

@@ -18,7 +18,6 @@ const CONTINUE_BACKOFF = { firstMs: 20, maxMs: 2_000 };
  * engine's to continue; the result is then redelivered.
  */
 export async function continueRun(runId: string, engine: AttachableEngine, isWanted: () => boolean, timing: Timing): Promise<boolean> {
-  if (engine.getRun === undefined || engine.resume === undefined) return false;
   const deadline = timing.now() + CONTINUE_TIMEOUT_MS;
   for (let tries = 1; isWanted(); tries += 1) {
     const run = await engine.getRun(runId);
@@ -41,10 +40,10 @@ export async function continueRun(runId: string, engine: AttachableEngine, isWan
  */
 export async function restoreEnd(runId: string, engine: AttachableEngine, logger: Logger): Promise<void> {
   try {
-    const run = await engine.getRun?.(runId);
+    const run = await engine.getRun(runId);
     if (run?.status !== 'suspended') return;
     logger.info('a run that had ended was put to sleep; it is resumed', { runId });
-    await engine.resume?.(runId);
+    await engine.resume(runId);
   } catch (error) {
     if (isNamespaceMismatch(error)) return;
     logger.warn("a run that had ended sleeps until the engine's reconcileMs: it could not be resumed", { runId, ...errorFields(error) });

@@ -19,7 +19,7 @@ export class ForeignNamespaces {
   /** @throws NamespaceMismatchError where the run is known to be another engine's. */
   async check(runId: string): Promise<void> {
     if (this.#names.size === 0) return;
-    const run = await this.#engine.getRun?.(runId);
+    const run = await this.#engine.getRun(runId);
     if (run?.namespace !== undefined && this.#names.has(run.namespace)) throw new NamespaceMismatchError(runId);
   }
 
@@ -28,7 +28,7 @@ export class ForeignNamespaces {
     try {
       return await continued;
     } catch (error) {
-      const run = error instanceof NamespaceMismatchError ? await this.#engine.getRun?.(runId) : undefined;
+      const run = error instanceof NamespaceMismatchError ? await this.#engine.getRun(runId) : undefined;
       if (run?.namespace !== undefined) this.#names.add(run.namespace);
       throw error;
     }

@@ -36,7 +36,7 @@ describe('FIFO queues on a server', () => {
     const listOf = (lists: Map<string, number[]>, runId: string) => lists.get(runId) ?? lists.set(runId, []).get(runId) ?? [];
     worker.handle('step', (_input: unknown, { task }) => void listOf(ran, task.runId).push(task.seq));
     const engine = new SqsTransport({ ...options, consumeTasks: false });
-    engine.attach({ subscribe: () => () => undefined });
+    engine.attach({ subscribe: () => () => undefined, getRun: async () => null, resume: async () => undefined });
     const taken = new Map<string, number[]>();
     const all = Promise.withResolvers<void>();
     let count = 0;

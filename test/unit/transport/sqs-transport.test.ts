@@ -66,6 +66,8 @@ function fakeEngine(fields: Partial<AttachableEngine> = {}) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+    getRun: async () => null,
+    resume: async () => undefined,
     ...fields,
   };
 }
@@ -353,16 +355,25 @@ describe('one engine', () => {
     );
   });
 
-  it('attach refuses what is no engine', () => {
+  it.each<[string, unknown, string]>([
+    ['nothing', undefined, 'nothing'],
+    ['a store', { ensureSchema() {} }, 'an object'],
+    ['a function', () => undefined, 'a function'],
+    ['an engine without resume', { ...fakeEngine(), resume: undefined }, 'one without resume'],
+    ['an engine without getRun and resume', { subscribe: () => () => undefined }, 'one without getRun and resume'],
+  ])('attach refuses %s', (_what, engine, got) => {
     const { transport } = setUp();
-    for (const [given, kind] of [
-      [undefined, 'nothing'],
-      [{ ensureSchema() {} }, 'an object'],
-    ])
-      expect(() => Reflect.apply(transport.attach, transport, [given])).toThrow(
-        new ConfigurationError(`SqsTransport.attach: expected the WorkflowEngine, got ${kind}`),
-      );
+    expect(() => Reflect.apply(transport.attach, transport, [engine])).toThrow(
+      new ConfigurationError(
+        `SqsTransport.attach: expected the WorkflowEngine of @dudousxd/nestjs-durable-core >=0.62.0 <1.0.0, got ${got}`,
+      ),
+    );
     transport.attach(fakeEngine());
+  });
+
+  it('attach accepts the WorkflowEngine', () => {
+    const { transport } = setUp({ autoStart: false });
+    expect(() => transport.attach(new WorkflowEngine({ store: new InMemoryStateStore(), transport }))).not.toThrow();
   });
 
   it('a second attach is refused', () => {
@@ -1022,15 +1033,12 @@ describe('a result that was rejected after its checkpoint was saved', () => {
     expect(resume.mock.calls).toEqual(resumed ? [['run']] : []);
   });
 
-  it('a run that is gone, and an engine that can tell nothing, are left alone', async () => {
-    const [getRun, resume] = [async () => ({ status: 'suspended' }) as const, async () => expect.unreachable()];
-    for (const fields of [{ getRun: async () => null, resume }, { getRun }, { resume }, {}]) {
-      const { sqs, transport } = rejectingTheFirst();
-      transport.attach(fakeEngine(fields));
-      sqs.put(RESULTS, resultOf(0));
-      await pass(5_000);
-      expect(sqs.messages(RESULTS)).toEqual([]);
-    }
+  it('leaves a run alone that is gone', async () => {
+    const { sqs, transport } = rejectingTheFirst();
+    transport.attach(fakeEngine({ getRun: async () => null, resume: async () => expect.unreachable() }));
+    sqs.put(RESULTS, resultOf(0));
+    await pass(5_000);
+    expect(sqs.messages(RESULTS)).toEqual([]);
   });
 
   it('has the result redelivered where the run cannot be resumed', async () => {

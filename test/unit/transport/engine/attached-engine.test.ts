@@ -40,7 +40,8 @@ function setUp() {
   const emit = (type: EngineEventType, fields: { seq?: number; kind?: 'remote' | 'local' } = {}, runId = 'run') => {
     for (const listener of listeners) listener({ type, runId, at: new Date(), ...fields });
   };
-  const attach = () => AttachedEngine.attach(engine, capturingLogger());
+  const logger = capturingLogger();
+  const attach = () => AttachedEngine.attach(engine, logger);
   const attached = attach();
   const give = (
     seq: number,
@@ -51,7 +52,7 @@ function setUp() {
     attached.dispatching(stepOf(seq));
     attached.dispatched(stepOf(seq));
   };
-  return { listeners, state, emit, attach, attached, give, dispatch };
+  return { listeners, logger, state, emit, attach, attached, give, dispatch };
 }
 
 describe('AttachedEngine.attach', () => {
@@ -64,6 +65,48 @@ describe('AttachedEngine.attach', () => {
     expect(listeners.size).toBe(0);
     expect(attach()).not.toBe(attached);
     expect(listeners.size).toBe(1);
+  });
+});
+
+describe('the events that the order of results rests on', () => {
+  const all: [EngineEventType, { seq?: number; kind?: 'remote' }][] = [
+    ['run.started', {}],
+    ['step.started', { seq: 0, kind: 'remote' }],
+    ['run.suspended', {}],
+    ['step.completed', { seq: 0 }],
+  ];
+
+  /** So many steps whose engine tells of them with these events. */
+  async function steps(count: number, told: typeof all, own = true) {
+    const { emit, dispatch, give, logger, state } = setUp();
+    state.status = 'completed';
+    for (let step = 0; step < count; step += 1) {
+      if (own) dispatch(0);
+      const given = give(0, async () => {
+        for (const [type, fields] of told) emit(type, fields);
+      });
+      await pass(60_000);
+      await given;
+    }
+    return logger.lines.filter(({ message }) => message.includes('does not tell of'));
+  }
+
+  it.each<[EngineEventType, string]>([
+    ['step.started', 'step.started'],
+    ['step.completed', 'step.completed or step.failed'],
+    ['run.suspended', 'run.suspended or run.completed or run.failed or run.blocked'],
+  ])('%s: a line says once that the engine does not tell of it', async (missing, named) => {
+    const told = all.filter(([type]) => type !== missing);
+    expect(await steps(9, told)).toEqual([]);
+    const lines = await steps(30, told);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatchObject({ level: 'error', fields: {} });
+    expect(lines[0]?.message).toContain(`does not tell of ${named}, so`);
+  });
+
+  it('no line says so where all come, or where no step was dispatched here', async () => {
+    expect(await steps(30, all)).toEqual([]);
+    expect(await steps(30, [], false)).toEqual([]);
   });
 });
 
