@@ -147,7 +147,8 @@ function entryOutcomes(count: number, { Successful, Failed }: Answer): EntryOutc
     const { Id, Code, SenderFault }: Answer = isRecord(entry) ? entry : {};
     const code = typeof Code === 'string' ? Code : 'Unknown';
     const index = Number(Id);
-    if (index in outcomes) outcomes[index] = { ok: false, sqsCode: shortCode(code), transient: isTransientEntry(code, SenderFault !== false) };
+    if (index in outcomes)
+      outcomes[index] = { ok: false, sqsCode: shortCode(code), transient: isTransientEntry(code, SenderFault !== false) };
   }
   return outcomes;
 }

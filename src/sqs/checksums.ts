@@ -22,7 +22,8 @@ export function checkSent({ Entries = [] }: SendMessageBatchRequest, answer: Ans
     const { Id, MD5OfMessageBody: ofBody, MD5OfMessageAttributes: ofAttributes }: Answer = isRecord(entry) ? entry : {};
     const { MessageBody = '', MessageAttributes = {} } = Entries[Number(Id)] ?? {};
     const isIntact =
-      (typeof ofBody !== 'string' || isMd5(ofBody, MessageBody)) && (typeof ofAttributes !== 'string' || isMd5(ofAttributes, MessageAttributes));
+      (typeof ofBody !== 'string' || isMd5(ofBody, MessageBody)) &&
+      (typeof ofAttributes !== 'string' || isMd5(ofAttributes, MessageAttributes));
     if (isIntact) intact.push(entry);
     else corrupted.push({ Id, Code: 'ChecksumMismatch', SenderFault: false });
   }
