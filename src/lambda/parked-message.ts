@@ -51,7 +51,7 @@ export function parkedMessage(record: SQSRecord, note: Pick<ParkedNote, 'reason'
  * Names that the parked queue of a dead-letter queue may have, best first. Both are made of the step's token; where that is too long
  * for a name, each is cut to its own length, and only the token tells how.
  * @param token routing token of the task, where it can be read
- * @throws ConfigurationError where the queue is none of ours
+ * @throws ConfigurationError if the name of the queue is not of this package's making
  */
 export function parkedQueueNames(deadLetterQueueArn: string | undefined, token?: string): readonly string[] {
   const name = queueOfArn(deadLetterQueueArn)?.name ?? '';

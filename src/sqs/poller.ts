@@ -118,7 +118,7 @@ export class Poller {
         const messages = await this.#receiveOnce(queueUrl, maxMessages);
         failures = 0;
         if (messages.length > 0) {
-          this.#handOver(messages, queueUrl);
+          this.#received(messages, queueUrl);
           // What comes of them (the next task of a run) goes out before the next poll.
           await nextTurn();
         }
@@ -147,7 +147,7 @@ export class Poller {
     }
   }
 
-  #handOver(messages: readonly ReceivedMessage[], queueUrl: string): void {
+  #received(messages: readonly ReceivedMessage[], queueUrl: string): void {
     // A queue that was deleted and made anew may come back under another URL.
     if (this.#inFlight?.queueUrl !== queueUrl) {
       const { api, receive, deleteLingerMs, timing, onGivenUp } = this.#options;

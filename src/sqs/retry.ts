@@ -48,7 +48,7 @@ export interface RetryOptions extends RetryPolicy {
   readonly timing: Timing;
   /** Whether this error is worth another try. */
   readonly isTransient: (error: unknown) => boolean;
-  /** Whether the next try starts at once and whatever the time: what this error complains of is mended. @default never */
+  /** Whether the next try starts at once, whatever the time: the cause of this error is gone. @default never */
   readonly isMended?: (error: unknown) => boolean;
   readonly signal?: AbortSignal;
 }

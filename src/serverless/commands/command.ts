@@ -7,7 +7,7 @@ export interface Command {
   run(context: CommandContext): Promise<void>;
 }
 
-/** The deploy tool hands over every text as it was typed: a command reads its numbers itself. */
+/** The deploy tool gives every value as the text that was typed: a command reads its numbers itself. */
 export interface CommandOption {
   readonly usage: string;
   readonly type: 'string' | 'boolean';
