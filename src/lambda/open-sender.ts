@@ -124,8 +124,8 @@ async function openSdk({ client, clientConfig }: SenderChoice, env: NodeJS.Proce
   } catch (error) {
     if (!isMissingSdk(error)) throw error;
     throw new ConfigurationError(
-      'results are sent over the AWS SDK here (a client, a clientConfig, or no credentials in the environment), and the package ' +
-        '"@aws-sdk/client-sqs" is not there. Lambda\'s nodejs runtimes hold it; elsewhere install it, or bundle it in.',
+      'results are sent over the AWS SDK here (a client, a clientConfig, or no credentials in the environment): install the package ' +
+        '"@aws-sdk/client-sqs", or bundle it in; the nodejs runtimes of Lambda hold it',
       { cause: error },
     );
   }

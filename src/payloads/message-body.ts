@@ -22,7 +22,7 @@ export async function storeLargeBody(
   if (bytes > MAX_STORED_BYTES) {
     throw new PayloadStoreError(
       'too_large',
-      `the ${about.kind} of step ${about.stepId} is ${bytes} bytes, a stored body has ${MAX_STORED_BYTES} at most: pass a reference to the data`,
+      `${about.kind} of step ${about.stepId}: ${bytes} bytes, at most ${MAX_STORED_BYTES} can be stored; pass a reference to the data`,
     );
   }
   const pointer = await store.put(message.body, about);

@@ -91,7 +91,7 @@ export class HttpConnections implements Connections {
       // Without this listener an HTTP 101 neither answers nor fails.
       request.once('upgrade', (_response, socket) => {
         socket.destroy();
-        fail(new Error('the server answered with HTTP status 101'));
+        fail(new Error('HTTP status 101'));
       });
       request.once('response', (response) => {
         answering = true;

@@ -46,13 +46,8 @@ export class SqsRefusal extends Error {
  * An answer that is not SQS's: of a proxy or gateway on the way, cut off, or of another service, where credentials come from. It says
  * nothing of the request, which is worth another try. Its text is left out: it may quote the request.
  */
-export class UnknownAnswer extends Error {
-  override readonly name: string;
-
-  constructor(code: string, status: number) {
-    super(`HTTP status ${status}, from a proxy on the way or where credentials come from, not from SQS`);
-    this.name = code;
-  }
+export function unknownAnswer(code: string, status: number): Error {
+  return Object.assign(new Error(`HTTP status ${status}, not from SQS: from a proxy, or where credentials come from`), { name: code });
 }
 
 /** SQS names its errors with or without a service prefix, by protocol and emulator. */

@@ -1,6 +1,6 @@
 import type { SQSClient, SQSServiceException } from '@aws-sdk/client-sqs';
 import { isRecord } from '../wire/shape.ts';
-import { QUERY_ERROR, SqsRefusal, UnknownAnswer } from './request-errors.ts';
+import { QUERY_ERROR, SqsRefusal, unknownAnswer } from './request-errors.ts';
 import type { Answer, Operation, OperationInputs, SqsOperations } from './sqs-operations.ts';
 
 export interface SendOptions {
@@ -83,5 +83,5 @@ export function sdkFailure(error: unknown, exception: typeof SQSServiceException
   const headers = isRecord(response) && isRecord(response['headers']) ? response['headers'] : { [QUERY_ERROR]: '' };
   const isSqs = error instanceof exception;
   if (isSqs && ('__type' in error || QUERY_ERROR in headers)) return new SqsRefusal(String(name), status, requestId);
-  return new UnknownAnswer(status < 300 ? 'UnreadableAnswer' : '$fault' in error && !isSqs ? String(name) : `Http${status}`, status);
+  return unknownAnswer(status < 300 ? 'UnreadableAnswer' : '$fault' in error && !isSqs ? String(name) : `Http${status}`, status);
 }

@@ -69,17 +69,13 @@ export class Sender {
     } catch (error) {
       if (messages.length === 1 || !(error instanceof SqsRequestError) || error.transient) throw error;
       // A definite refusal of all may be one message's doing (a character that SQS does not take): only that one is to fail.
-      return Promise.all(messages.map((message) => this.#sendAlone(queueUrl, message)));
+      return (await Promise.all(messages.map((message) => this.#sendBatch(queueUrl, [message]).catch(outcomesOf)))).flat();
     }
   }
+}
 
-  async #sendAlone(queueUrl: string, message: OutgoingMessage): Promise<EntryOutcome> {
-    try {
-      const [outcome] = await this.#api.sendMessages(queueUrl, [message]);
-      return outcome ?? { ok: false, sqsCode: 'NoOutcome', transient: true };
-    } catch (error) {
-      if (!(error instanceof SqsRequestError)) throw error;
-      return { ok: false, sqsCode: error.sqsCode, transient: error.transient };
-    }
-  }
+/** A refused request of one message, as the outcome of that message. */
+function outcomesOf(error: unknown): readonly EntryOutcome[] {
+  if (!(error instanceof SqsRequestError)) throw error;
+  return [{ ok: false, sqsCode: error.sqsCode, transient: error.transient }];
 }

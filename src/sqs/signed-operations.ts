@@ -2,7 +2,7 @@ import { systemTiming, type Timing } from '../time.ts';
 import { isRecord } from '../wire/shape.ts';
 import type { SqsEndpoint } from './endpoint.ts';
 import { type Connections, type HttpAnswer, hasFault } from './http-connections.ts';
-import { isTransient, QUERY_ERROR, SqsRefusal, UnknownAnswer } from './request-errors.ts';
+import { isTransient, QUERY_ERROR, SqsRefusal, unknownAnswer } from './request-errors.ts';
 import { REQUEST_RETRIES, retry } from './retry.ts';
 import { type Credentials, signedRequest } from './signature.ts';
 import type { Answer, Operation, OperationInputs, SqsOperations } from './sqs-operations.ts';
@@ -90,7 +90,7 @@ export class SignedOperations implements SqsOperations {
     const answer = await connections.post(request, { answerMs, signal });
     const fields = parsedObject(answer.body);
     if (answer.status < 300) {
-      if (fields === undefined) throw new UnknownAnswer('UnreadableAnswer', answer.status);
+      if (fields === undefined) throw unknownAnswer('UnreadableAnswer', answer.status);
       return fields;
     }
     const failure = failureOf(answer, fields);
@@ -128,10 +128,10 @@ function binaryAsBase64(key: string, value: unknown): unknown {
 }
 
 /** SQS's own refusal has its code in the answer, or in a header as the older protocol spells it. */
-function failureOf({ status, headers }: HttpAnswer, fields: Answer = {}): SqsRefusal | UnknownAnswer {
+function failureOf({ status, headers }: HttpAnswer, fields: Answer = {}): Error {
   const queryError = headers[QUERY_ERROR];
   const code = fields['__type'] ?? (typeof queryError === 'string' ? queryError.split(';')[0] : undefined);
-  if (typeof code !== 'string' || code === '') return new UnknownAnswer(`Http${status}`, status);
+  if (typeof code !== 'string' || code === '') return unknownAnswer(`Http${status}`, status);
   return new SqsRefusal(code, status, headers['x-amzn-requestid']);
 }
 

@@ -380,8 +380,7 @@ describe.each(IMPLEMENTATIONS)('%s', (_name, open) => {
       const error = await rejection(setUp({ status: 403, ...html }).api.sendMessages(QUEUE, [{ body: 'a' }]));
       expect(error).toMatchObject({
         sqsCode: 'Http403',
-        message:
-          'SQS SendMessageBatch failed: Http403 (HTTP status 403, from a proxy on the way or where credentials come from, not from SQS)',
+        message: 'SQS SendMessageBatch failed: Http403 (HTTP status 403, not from SQS: from a proxy, or where credentials come from)',
       });
       expect(inspect(error, { depth: 10 })).not.toContain('html');
     });

@@ -1,7 +1,7 @@
 import { SQSServiceException } from '@aws-sdk/client-sqs';
 import { describe, expect, it } from 'vitest';
 import { SqsRequestError } from '../../../src/errors.ts';
-import { isMissingQueue, isTransientEntry, requestError, SqsRefusal, shortCode, UnknownAnswer } from '../../../src/sqs/request-errors.ts';
+import { isMissingQueue, isTransientEntry, requestError, SqsRefusal, shortCode, unknownAnswer } from '../../../src/sqs/request-errors.ts';
 import { sdkFailure } from '../../../src/sqs/sdk-operations.ts';
 
 const refusal = (code: string, status = 400) => new SqsRefusal(code, status, undefined);
@@ -29,7 +29,7 @@ describe('requestError', () => {
     ['a name that does not resolve', network('ENOTFOUND'), 'ENOTFOUND', true],
     ['a time-out', named('TimeoutError', { code: 'ECONNABORTED' }), 'TimeoutError', true],
     ['an aborted request', named('AbortError'), 'AbortError', true],
-    ['a proxy', new UnknownAnswer('Http407', 407), 'Http407', true],
+    ['a proxy', unknownAnswer('Http407', 407), 'Http407', true],
     ['denied access', refusal('AccessDenied', 403), 'AccessDenied', false],
     ['denied access, as IAM says it', refusal('AccessDeniedException'), 'AccessDeniedException', false],
     ['an unknown key', refusal('InvalidClientTokenId', 403), 'InvalidClientTokenId', false],
@@ -127,7 +127,6 @@ describe('sdkFailure', () => {
     expect(sdkFailure(exceptionOf('Unknown', answered({})), SQSServiceException)).toMatchObject({ name: 'Http400' });
     const ofSts = named('InvalidIdentityToken', { $fault: 'client', $metadata: { httpStatusCode: 400 }, __type: 'InvalidIdentityToken' });
     const failure = sdkFailure(ofSts, SQSServiceException);
-    expect(failure).toBeInstanceOf(UnknownAnswer);
     expect(failure).toMatchObject({ name: 'InvalidIdentityToken' });
     expect(requestError('SendMessageBatch', failure).transient).toBe(true);
   });
