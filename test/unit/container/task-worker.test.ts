@@ -108,7 +108,7 @@ describe('a task', () => {
     expect(sqs.messages(RESULTS)).toHaveLength(40);
   });
 
-  it('is handled behind one that is no task, which stays hidden until its timeout ends', async () => {
+  it('gets handled behind one that is no task, which stays hidden until its timeout ends', async () => {
     const { sqs } = setUp();
     sqs.put(TASKS, 'no task');
     sqs.put(TASKS, taskFor());

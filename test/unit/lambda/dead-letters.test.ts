@@ -56,7 +56,7 @@ const unavailable = () => new SqsRequestError('SendMessageBatch', 'ServiceUnavai
 const denied = () => new SqsRequestError('SendMessageBatch', 'AccessDenied', false);
 
 describe('a task whose receive count is used up', () => {
-  it('is parked, then the engine is told; the record is consumed', async () => {
+  it('goes to the parked queue, then the engine is told; the record is consumed', async () => {
     const queues = fakeQueues();
     const { handler } = handlerOver(queues);
     const record = letter();
@@ -107,7 +107,7 @@ describe('a task whose receive count is used up', () => {
     expect(note).toContain('receive count used up');
   });
 
-  it('of a FIFO queue stays in its group, under a deduplication id of its own', async () => {
+  it('stays in its group on a FIFO queue, under a deduplication id of its own', async () => {
     const queues = fakeQueues();
     const attributes = { ...letter().attributes, MessageGroupId: 'r-1', MessageDeduplicationId: 'old' };
     const record = letter({ attributes, eventSourceARN: arnOf('durable-dead-letters-step.fifo') });
@@ -151,7 +151,7 @@ describe('what is no task', () => {
     ['a broken body', {}, '{"card":"4111', 'not a RemoteTask: expected JSON, got 13 bytes that do not parse'],
     ['a body of another kind', {}, '{"runId":7}', 'not a RemoteTask: expected runId to be a non-empty string, got a number'],
     ['a message without the marker', { marker: 'durable' }, letter().body, 'not a RemoteTask: no attribute "durable"'],
-  ])('is parked with the reason, and nobody is told (%s)', async (_what, options, body, reason) => {
+  ])('goes to the parked queue with the reason, and nobody is told (%s)', async (_what, options, body, reason) => {
     const queues = fakeQueues();
     const { handler } = handlerOver(queues, options);
     expect(failedIds(await handler(eventOf(letter({ body })), contextOf()))).toEqual([]);
@@ -191,7 +191,7 @@ describe('a letter that cannot be parked', () => {
     ['there is no parked queue', new QueueNotFoundError('durable-parked-step', 'us-east-1'), DEAD_LETTERS],
     ['the role may not', denied(), DEAD_LETTERS],
     ['the queue is none of ours', undefined, arnOf('orders-failed')],
-  ])('for good (%s) is left to the redrive policy; the engine is told', async (_what, error, eventSourceARN) => {
+  ])('refused for good (%s), stays with the redrive policy; the engine is told', async (_what, error, eventSourceARN) => {
     const queues = fakeQueues((to) => {
       if (to !== 'results' && error !== undefined) throw error;
     });
@@ -200,7 +200,7 @@ describe('a letter that cannot be parked', () => {
     expect(queues.sent.map(({ to }) => to)).toEqual(['results']);
   });
 
-  it('for now comes again, and nobody is told before it is parked', async () => {
+  it('refused for now, gets redelivered, and nobody is told before it is parked', async () => {
     let down = true;
     const queues = fakeQueues((to) => {
       if (down && to !== 'results') throw unavailable();
@@ -228,7 +228,7 @@ describe('a result that is not accepted', () => {
     expect(queues.sent.map(({ to }) => to)).toEqual(['durable-parked-step', 'durable-parked-step', 'results']);
   });
 
-  it('is logged with the run and the step that wait for it', async () => {
+  it('leaves a log line with the run and the step that wait for it', async () => {
     const queues = fakeQueues((to) => {
       if (to === 'results') throw unavailable();
     });
@@ -247,7 +247,7 @@ describe('a stored body', () => {
   const stored = letter({ body: encodePointer({ bucket: 'b', key }) });
   const storeThat = (get: () => Promise<string>) => ({ thresholdBytes: 1, put: async () => ({ bucket: 'b', key }), get });
 
-  it('is read to learn whose it is; what is parked is the pointer', async () => {
+  it('tells whose the letter is; the pointer is parked', async () => {
     const queues = fakeQueues();
     const payloadStore = storeThat(async () => letter().body);
     expect(failedIds(await handlerOver(queues, { payloadStore }).handler(eventOf(stored), contextOf()))).toEqual([]);
@@ -255,7 +255,7 @@ describe('a stored body', () => {
     expect(resultsOf(queues.sent)).toMatchObject([{ runId: 'r-1', error: { code: 'dead_letter' } }]);
   });
 
-  it('that is gone is parked with the reason; its key says whose it is', async () => {
+  it('missing, leaves a letter that is parked with the reason; its key says whose it is', async () => {
     const queues = fakeQueues();
     const payloadStore = storeThat(async () => {
       throw new PayloadStoreError('missing', 'no such object');
@@ -266,7 +266,7 @@ describe('a stored body', () => {
     expect(resultsOf(queues.sent)).toMatchObject([{ runId: 'r-9', seq: 1, stepId: 'r-9:1', error: { code: 'dead_letter' } }]);
   });
 
-  it('without a store here, under a key that tells nothing, is parked and nobody is told', async () => {
+  it('unreadable without a store, under a key that tells nothing, leaves a parked letter, and nobody is told', async () => {
     const queues = fakeQueues();
     const foreign = letter({ body: encodePointer({ bucket: 'b', key: 'uuid' }) });
     expect(failedIds(await handlerOver(queues).handler(eventOf(foreign), contextOf()))).toEqual([]);
@@ -276,7 +276,7 @@ describe('a stored body', () => {
   it.each([
     ['the store is down', new PayloadStoreError('unavailable', 'down')],
     ['its client was left out of the bundle', new ConfigurationError('no client')],
-  ])('that cannot be had now (%s) is parked, and its key says whom to tell', async (_what, error) => {
+  ])('unavailable now (%s), leaves a parked letter; its key says whom to tell', async (_what, error) => {
     const queues = fakeQueues();
     const payloadStore = storeThat(() => Promise.reject(error));
     expect(failedIds(await handlerOver(queues, { payloadStore }).handler(eventOf(stored), contextOf()))).toEqual([]);
@@ -285,7 +285,7 @@ describe('a stored body', () => {
     expect(resultsOf(queues.sent)).toMatchObject([{ runId: 'r-9', seq: 1, stepId: 'r-9:1', error: { code: 'dead_letter' } }]);
   });
 
-  it('that cannot be had now, under a key that tells nothing, comes again', async () => {
+  it('unavailable now, under a key that tells nothing, leaves a letter that is redelivered', async () => {
     const queues = fakeQueues();
     const payloadStore = storeThat(() => Promise.reject(new PayloadStoreError('unavailable', 'down')));
     const foreign = letter({ body: encodePointer({ bucket: 'b', key: 'uuid' }) });
@@ -309,7 +309,7 @@ describe('the dead letters of one batch', () => {
     expect(resultsOf(queues.sent).map(({ seq }) => seq)).toEqual([0, 3]);
   });
 
-  it('are counted by what was settled, whatever a middleware does', async () => {
+  it('count by what was settled, whatever a middleware does', async () => {
     const queues = fakeQueues();
     const { handler } = handlerOver(queues);
     const same = handler.use({
@@ -321,7 +321,7 @@ describe('the dead letters of one batch', () => {
     expect(failedIds(await handler(eventOf(letter()), contextOf()))).toEqual([]);
   });
 
-  it('are logged by ids, never by body', async () => {
+  it('appear in logs by ids, never by body', async () => {
     const queues = fakeQueues();
     const { handler, logger } = handlerOver(queues);
     const task = taskFor({ input: { pan: '4111-1111' } });

@@ -85,7 +85,7 @@ describe('a batch that runs out of time', () => {
     ]);
   });
 
-  it('is over before Lambda kills the process, and leaves no timer', async () => {
+  it('ends before Lambda kills the process, and leaves no timer', async () => {
     const { handler } = timedStep({ deadlineReserveMs: 400 });
     const lambda = context(3_000);
     const response = invoke(handler, records(-1), new TwoQueues(), lambda);
@@ -213,7 +213,7 @@ describe('a batch that runs out of time', () => {
     }
   });
 
-  it('of queues that cannot release messages reports them all the same', async () => {
+  it('reports its records even if its queues cannot release messages', async () => {
     const { handler } = timedStep({ concurrency: 1, deadlineReserveMs: 1_000 });
     const response = invoke(handler, records(-1, 5), new FakeQueues(), context(10_000));
     await vi.advanceTimersByTimeAsync(9_000);
@@ -271,7 +271,7 @@ describe('a sealed step', () => {
       (step: LambdaStepContext) =>
         step.subProcess('part', async (process) => process.phase('x').skip('y')).then(() => new Promise(() => {})),
     ],
-  ])('is not heard when it %s after its time; that is logged once', async (_what, act) => {
+  ])('goes unheard when it %s after its time; that is logged once', async (_what, act) => {
     const rejections: unknown[] = [];
     const onRejection = (error: unknown) => void rejections.push(error);
     process.on('unhandledRejection', onRejection);
@@ -300,7 +300,7 @@ describe('a sealed step', () => {
     expect(late).toMatchObject([{ level: 'warn', fields: { stepId: 'run:0', messageId: 'message-0' } }]);
   });
 
-  it('is sealed around `around` too: what that makes of an abort is not heard', async () => {
+  it('stays sealed around `around` too: what that makes of an abort goes unheard', async () => {
     const { handler } = timedStep({
       deadlineReserveMs: 500,
       around: (step, next) =>
@@ -313,7 +313,7 @@ describe('a sealed step', () => {
     expect(queues.accepted).toMatchObject([{ status: 'failed', error: { code: 'lambda_timeout' } }]);
   });
 
-  it('is given back instead, after its visibility timeout, where onDeadline says so', async () => {
+  it('comes again after its visibility timeout instead, if onDeadline says so', async () => {
     const { handler, logger } = timedStep({ concurrency: 1, deadlineReserveMs: 500, onDeadline: 'redeliver' });
     const queues = new TwoQueues();
     const response = invoke(handler, records(1_000, -1, 5), queues, context(5_000));
@@ -339,7 +339,7 @@ describe('the reserve', () => {
     return lambda.getRemainingTimeInMillis();
   }
 
-  it('is a second as long as nothing was sent, at most a quarter of the time', async () => {
+  it('starts as a second before anything was sent, at most a quarter of the time', async () => {
     expect(await reserveOf(timedStep().handler, 30_000)).toBe(1_000);
     expect(await reserveOf(timedStep().handler, 2_000)).toBe(500);
   });
@@ -366,7 +366,7 @@ describe('the reserve', () => {
     expect(await reserveOf(handler, 60_000)).toBe(250);
   });
 
-  it('is what deadlineReserveMs says, at most half of the time: a step must be able to start', async () => {
+  it('follows deadlineReserveMs, at most half of the time: a step must be able to start', async () => {
     expect(await reserveOf(timedStep({ deadlineReserveMs: 2_500 }).handler, 30_000)).toBe(2_500);
     expect(await reserveOf(timedStep({ deadlineReserveMs: 60_000 }).handler, 10_000)).toBe(5_000);
   });
@@ -487,7 +487,7 @@ describe('on a FIFO queue', () => {
 });
 
 describe('no deadline', () => {
-  it('where a handler is called by hand: no timer, no seal', async () => {
+  it('a handler called by hand has no timer and no seal', async () => {
     const { handler } = timedStep();
     const queues = new FakeQueues();
     const response = Reflect.apply(invoke, undefined, [handler, eventOfInputs([5]), queues, {}]);

@@ -66,7 +66,7 @@ async function run(step: (input: unknown) => unknown, record: ReturnType<typeof 
 }
 
 describe('a task whose body is stored', () => {
-  it('is read and run as any other', async () => {
+  it('gets read and run as any other', async () => {
     const store = new FakeStore();
     store.objects.set(KEY, encodeRemoteTask(taskFor({ seq: 4, input: big })));
     const { outcome, messages } = await run((input) => String(input).length, pointerTo(KEY), store);
@@ -78,7 +78,7 @@ describe('a task whose body is stored', () => {
     ['missing', new FakeStore()],
     ['denied', Object.assign(new FakeStore(), { failing: { get: error('denied') } })],
     ['not_configured', undefined],
-  ])('and not to be had (%s) fails the step, by the ids in its key, for good', async (_reason, store) => {
+  ])('fails the step for good if it is lost (%s), by the ids in its key', async (_reason, store) => {
     const { outcome, messages, runs } = await run(() => 1, pointerTo(KEY), store);
     expect(outcome).toEqual([]);
     expect(runs()).toBe(0);
@@ -90,7 +90,7 @@ describe('a task whose body is stored', () => {
   it.each([
     ['of another program', 'uuid'],
     ['of a result', KEY.replace('task/', 'result/')],
-  ])('and not to be had, under a key %s, is left for the dead-letter queue', async (_what, key) => {
+  ])('stays for the dead-letter queue if it is lost under a key %s', async (_what, key) => {
     const { outcome, messages, logger } = await run(() => 1, pointerTo(key), new FakeStore());
     expect(outcome).toEqual(['pointer']);
     expect(messages).toEqual([]);
@@ -100,7 +100,7 @@ describe('a task whose body is stored', () => {
   it.each([
     ['the store', error('unavailable')],
     ['something else', new Error('socket')],
-  ])('and not to be had now (%s) is delivered again', async (_what, failure) => {
+  ])('gets redelivered if it is unavailable now (%s)', async (_what, failure) => {
     const store = Object.assign(new FakeStore(), { failing: { get: failure } });
     const { outcome, messages, runs } = await run(() => 1, pointerTo(KEY), store);
     expect(outcome).toEqual(['pointer']);
@@ -108,7 +108,7 @@ describe('a task whose body is stored', () => {
     expect(runs()).toBe(0);
   });
 
-  it('that holds no task is left for the dead-letter queue', async () => {
+  it('stays for the dead-letter queue if it holds no task', async () => {
     const store = new FakeStore();
     store.objects.set(KEY, '{"card":"4111');
     const { outcome, logger } = await run(() => 1, pointerTo(KEY), store);
@@ -118,7 +118,7 @@ describe('a task whose body is stored', () => {
 });
 
 describe('a result that is large', () => {
-  it('is stored above the threshold, and a pointer sent; a small one is sent itself', async () => {
+  it('goes to the store above the threshold, and its pointer to the queue; a small one goes to the queue', async () => {
     const store = new FakeStore();
     const { outcome, messages } = await run(() => big, recordOf(taskFor({ seq: 4 })), store);
     expect(outcome).toEqual([]);
@@ -137,7 +137,7 @@ describe('a result that is large', () => {
     expect(decodeStepResult([...store.objects.values()][0] ?? '').output).toBe(output);
   });
 
-  it('and cannot be stored now is not consumed; the step does not run again for it', async () => {
+  it('leaves its record unconsumed if it cannot be stored now; the step does not run again for it', async () => {
     const store = new FakeStore();
     store.failing = { put: error('unavailable') };
     const { outcome, messages, runs, again } = await run(() => big, recordOf(taskFor()), store);
@@ -149,7 +149,7 @@ describe('a result that is large', () => {
     expect(runs()).toBe(1);
   });
 
-  it('and never will be stored fails the step', async () => {
+  it('fails the step if it can never be stored', async () => {
     const store = Object.assign(new FakeStore(), { failing: { put: error('denied') } });
     const { outcome, messages } = await run(() => big, recordOf(taskFor()), store);
     expect(outcome).toEqual([]);

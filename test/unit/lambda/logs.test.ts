@@ -15,13 +15,13 @@ async function linesOf(fn: () => unknown) {
 }
 
 describe('the end of a step', () => {
-  it('is one line, with all that finds it again', async () => {
+  it('leaves one line, with all that finds it again', async () => {
     expect(await linesOf(() => 1)).toEqual([
       { level: 'info', message: 'step completed', fields: { ...IDS, durationMs: expect.any(Number) } },
     ]);
   });
 
-  it('is a warning where it failed, with the name and code of the error and whether the engine may retry', async () => {
+  it('leaves a warning if it failed, with the name and code of the error and whether the engine may retry', async () => {
     const failed = (fields: object) => [
       { level: 'warn', message: 'step failed', fields: { ...IDS, durationMs: expect.any(Number), ...fields } },
     ];

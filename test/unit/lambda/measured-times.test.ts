@@ -10,7 +10,7 @@ function timesOf(...sends: readonly number[]): SendTimes {
 }
 
 describe('the reserve', () => {
-  it('is a second before the first send, and a quarter of the time where that is less', () => {
+  it('starts as a second before the first send, or a quarter of the time if that is less', () => {
     expect(timesOf().reserveMs(LONG, 10)).toBe(1_000);
     expect(timesOf().reserveMs(2_000, 10)).toBe(500);
     expect(timesOf(5_000).reserveMs(3_000, 10)).toBe(750);
@@ -34,13 +34,13 @@ describe('the reserve', () => {
     expect(timesOf(100).reserveMs(LONG, results)).toBe(expected);
   });
 
-  it('is never below what an answer takes', () => {
+  it('stays above what an answer takes', () => {
     expect(timesOf(0, 1, 2).reserveMs(LONG, 1)).toBe(250);
   });
 });
 
 describe('the time of a step', () => {
-  it('is an average that new runs move by an eighth', () => {
+  it('follows an average that each new run moves by an eighth', () => {
     const times = new StepTimes(['step']);
     expect(times.typicalMs('step')).toBeUndefined();
     times.add('step', 800);
@@ -49,7 +49,7 @@ describe('the time of a step', () => {
     expect(times.typicalMs('step')).toBe(900);
   });
 
-  it('is kept of no step that the function does not serve: a task may name any', () => {
+  it('stays unknown for a step that the function does not serve: a task may name any', () => {
     const times = new StepTimes(['step']);
     times.add('other', 800);
     expect(times.typicalMs('other')).toBeUndefined();

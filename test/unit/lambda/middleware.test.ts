@@ -105,7 +105,7 @@ describe('a middleware that fails after the steps', () => {
     }
   });
 
-  it('in onError too changes nothing of that', async () => {
+  it('changes nothing of that by failing in onError too', async () => {
     const { handler } = noting();
     handler.after(failing('after')).onError(failing('onError'));
     expect(await outcomeOf(handler)).toMatchObject({ again: [], accepted: [0, 1, 2] });
@@ -149,7 +149,7 @@ describe('a middleware that answers before the steps', () => {
           request.earlyResponse = undefined;
         }),
     ],
-  ])('with %s has every record delivered again: none ran', async (_what, use) => {
+  ])('has every record redelivered when it answers with %s: none ran', async (_what, use) => {
     const { handler, ran } = noting();
     use(handler);
     expect(await outcomeOf(handler)).toMatchObject({ again: ALL, accepted: [] });
@@ -169,7 +169,7 @@ describe('a middleware that fails before the steps', () => {
     expect(logger.lines).toHaveLength(1);
   });
 
-  it('is overruled by an onError that answers: every record is delivered again', async () => {
+  it('gives way to an onError that answers: every record is redelivered', async () => {
     const { handler, ran } = noting();
     handler.before(failing('before')).onError(() => ({ batchItemFailures: [] }));
     expect(await outcomeOf(handler)).toMatchObject({ again: ALL });
@@ -197,26 +197,26 @@ describe('an onError that swallows', () => {
 });
 
 describe('a middleware that changes the event', () => {
-  it('by removing records has them delivered again', async () => {
+  it('has records redelivered by removing them', async () => {
     const { handler, ran } = noting();
     handler.before(({ event }) => void event.Records.splice(1, 1));
     expect(await outcomeOf(handler)).toMatchObject({ again: ['message-1'], accepted: [0, 2] });
     expect(ran).toEqual(['a', 'c']);
   });
 
-  it('by removing all records has all delivered again', async () => {
+  it('has all records redelivered by removing all', async () => {
     const { handler } = noting();
     handler.before(({ event }) => void event.Records.splice(0));
     expect(await outcomeOf(handler)).toMatchObject({ again: ALL, accepted: [] });
   });
 
-  it('by removing records after the steps changes nothing', async () => {
+  it('changes nothing by removing records after the steps', async () => {
     const { handler } = noting();
     handler.after(({ event }) => void event.Records.splice(0, 2));
     expect(await outcomeOf(handler)).toMatchObject({ again: [], accepted: [0, 1, 2] });
   });
 
-  it('by putting another in its place runs what is in that', async () => {
+  it('has the records of another event run by putting that in its place', async () => {
     const { handler, ran } = noting();
     handler.before((request) => {
       request.event = { Records: request.event.Records.slice(1).map((record) => ({ ...record })) };
@@ -225,19 +225,19 @@ describe('a middleware that changes the event', () => {
     expect(ran).toEqual(['bad', 'c']);
   });
 
-  it('by putting something else in its place fails the invocation: nothing ran', async () => {
+  it('fails the invocation by putting something else in its place: nothing ran', async () => {
     const { handler } = noting();
     handler.before((request) => void Object.assign(request, { event: { detail: {} } }));
     await expect(outcomeOf(handler)).rejects.toMatchObject({ name: 'InvalidEventError' });
   });
 
-  it('by dropping it after the steps changes nothing', async () => {
+  it('changes nothing by dropping it after the steps', async () => {
     const { handler } = noting();
     handler.after((request) => void Object.assign(request, { event: undefined }));
     expect(await outcomeOf(handler)).toMatchObject({ again: [], accepted: [0, 1, 2] });
   });
 
-  it('by writing other ids into the records names no record that SQS does not know', async () => {
+  it('names no record that SQS does not know, whatever ids it writes', async () => {
     const { handler } = noting();
     handler.before(({ event }) => {
       for (const record of event.Records) record.messageId = `my-${record.messageId}`;
@@ -246,7 +246,7 @@ describe('a middleware that changes the event', () => {
     expect(await outcomeOf(handler)).toMatchObject({ again: ALL });
   });
 
-  it('by parsing bodies is welcome, poison included', async () => {
+  it('may parse bodies, poison included', async () => {
     const { handler, ran } = noting();
     handler.before(({ event }) => {
       for (const record of event.Records) Object.assign(record, { body: JSON.parse(record.body) });
@@ -260,7 +260,7 @@ describe('a middleware that changes the event', () => {
     expect(ran).toEqual([{ a: 1 }]);
   });
 
-  it.each([undefined, () => 1, Symbol('s'), 1n])('by leaving no body at all (%s) makes poison of that record only', async (body) => {
+  it.each([undefined, () => 1, Symbol('s'), 1n])('makes poison of one record only by leaving it no body (%s)', async (body) => {
     const { handler } = noting();
     handler.before(({ event }) => void Object.assign(event.Records[0] ?? {}, { body }));
     expect(await outcomeOf(handler)).toMatchObject({ again: ['message-0'], accepted: [1, 2] });
@@ -291,7 +291,7 @@ describe('Powertools Logger', () => {
 });
 
 describe('two invocations at once in one process', () => {
-  it('do not mix: each answers for its own records, over its own queues', async () => {
+  it('stay apart: each answers for its own records, over its own queues', async () => {
     const held = new Map<string, () => void>();
     const handler = sqsStepHandler(
       'step',

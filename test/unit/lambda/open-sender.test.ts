@@ -16,7 +16,7 @@ describe('the sender of our own', () => {
     ['a region', { region: 'us-east-1' }, { ...LAMBDA, AWS_REGION: '' }, { region: 'us-east-1' }],
     ['an endpoint', { endpoint: 'http://127.0.0.1:1' }, LAMBDA, { endpoint: 'http://127.0.0.1:1' }],
     ['fixed credentials', { region: 'us-east-1', credentials: keys }, {}, { region: 'us-east-1', credentials: keys }],
-  ])('is enough for %s', (_what, clientConfig, env, expected) => {
+  ])('serves %s', (_what, clientConfig, env, expected) => {
     expect(signedSettings({ clientConfig }, env)).toEqual(expected);
   });
 
@@ -32,11 +32,11 @@ describe('the sender of our own', () => {
     ['credentials that are looked up', { credentials: async () => keys }, LAMBDA],
     ['credentials that expire', { credentials: { ...keys, expiration: new Date() } }, LAMBDA],
     ['anything else in the configuration', { maxAttempts: 5 }, LAMBDA],
-  ])('is not enough for %s', (_what, clientConfig, env) => {
+  ])('gives way to the SDK for %s', (_what, clientConfig, env) => {
     expect(signedSettings({ clientConfig }, env)).toBeUndefined();
   });
 
-  it('is not used where a client is given', async () => {
+  it('stays unused if a client is given', async () => {
     const { client, requests } = stubbedClient(() => ({ body: { QueueUrl: 'https://sqs.eu-west-1.amazonaws.com/1/q' } }));
     expect(signedSettings({ client }, LAMBDA)).toBeUndefined();
     const sender = await openSender({ client }, LAMBDA);
@@ -46,7 +46,7 @@ describe('the sender of our own', () => {
 });
 
 describe('what is loaded ahead', () => {
-  it('is nothing outside of a Lambda runtime, and nothing that the SDK would load by itself', () => {
+  it('amounts to nothing outside of a Lambda runtime, and to nothing that the SDK would load by itself', () => {
     const load = vi.spyOn(process, 'getBuiltinModule');
     prepareSender({}, LAMBDA);
     prepareSender({ clientConfig: { maxAttempts: 1 } }, { ...LAMBDA, AWS_LAMBDA_RUNTIME_API: '127.0.0.1:9001' });
@@ -57,7 +57,7 @@ describe('what is loaded ahead', () => {
     [undefined, ['node:https', 'node:tls']],
     ['https://sqs.eu-west-1.amazonaws.com/1/q', ['node:https', 'node:tls']],
     ['http://127.0.0.1:9324/1/q', ['node:http']],
-  ])('is what requests to %s need', (resultsQueueUrl, modules) => {
+  ])('covers what requests to %s need', (resultsQueueUrl, modules) => {
     const load = vi.spyOn(process, 'getBuiltinModule');
     prepareSender({ resultsQueueUrl }, { ...LAMBDA, AWS_LAMBDA_RUNTIME_API: '127.0.0.1:9001' });
     expect(load.mock.calls.map(([name]) => name)).toEqual(modules);

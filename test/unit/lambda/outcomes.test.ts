@@ -28,7 +28,7 @@ async function errorOf(thrown: unknown) {
 }
 
 describe('a step that returns', () => {
-  it('is a completed result with its output, for the task it ran', async () => {
+  it('gives a completed result with its output, for the task it ran', async () => {
     const handler = sqsStepHandler('step', async (input: { n: number }) => ({ doubled: input.n * 2 }), { logger });
     const before = Date.now();
     const result = await resultOf(handler, eventOf(recordOf(taskFor({ runId: 'r-1', seq: 3, stepId: 'r-1:3', input: { n: 21 } }))));
@@ -58,19 +58,19 @@ describe('a step that returns', () => {
 });
 
 describe('a step that throws', () => {
-  it('is a failed result with message, code and retryable; the record is consumed', async () => {
+  it('gives a failed result with message, code and retryable; the record is consumed', async () => {
     const error = Object.assign(new Error('card declined'), { code: 'declined', retryable: false });
     expect(await errorOf(error)).toEqual({ message: 'card declined', code: 'declined', retryable: false });
     expect(await errorOf(Object.assign(new Error('busy'), { retryable: true }))).toEqual({ message: 'busy', retryable: true });
     expect(await errorOf(new TypeError('no such field'))).toEqual({ message: 'no such field' });
   });
 
-  it('is the same whether it throws at once or rejects', async () => {
+  it('gives the same whether it throws at once or rejects', async () => {
     const handler = sqsStepHandler('step', () => Promise.reject(new Error('later')), { logger });
     expect(await resultOf(handler, EVENT)).toMatchObject({ status: 'failed', error: { message: 'later' } });
   });
 
-  it('is not retryable where it throws a FatalError, of whichever copy of the core package', async () => {
+  it('gives a result that is not retryable if it throws a FatalError, of whichever copy of the core package', async () => {
     class Declined extends FatalError {}
     const ofAnotherCopy = Object.assign(new Error('no'), { name: 'FatalError', code: 'declined' });
     expect(await errorOf(new FatalError('no', 'declined'))).toEqual({ message: 'no', code: 'declined', retryable: false });
@@ -148,7 +148,7 @@ describe('a task for a step that is not served', () => {
     });
   });
 
-  it.each(['constructor', '__proto__', 'toString'])('is not fooled by the name %s', async (name) => {
+  it.each(['constructor', '__proto__', 'toString'])('fails as no_handler for the name %s too', async (name) => {
     const result = await resultOf(sqsStepHandler({ a: () => 1 }, { logger }), eventOfInputs([null], name));
     expect(result.error?.code).toBe('no_handler');
   });
@@ -217,7 +217,7 @@ describe('schemas', () => {
     expect(error?.message).toBe('input of step "step" does not match its schema: (root): unknown customer');
   });
 
-  it('that throw fail the step as an error of its own', async () => {
+  it('a schema that throws fails the step with its own error', async () => {
     const input = z.string().transform(() => {
       throw new Error('schema bug');
     });
@@ -318,7 +318,7 @@ describe('event data that cannot become JSON', () => {
     ]);
   });
 
-  it('does not hide that the step failed', async () => {
+  it('leaves it visible that the step failed', async () => {
     const handler = sqsStepHandler(
       'step',
       (_input, step) => {
@@ -357,7 +357,7 @@ describe('a result larger than a message', () => {
     expect(bytes).toBeLessThan(1_000);
   });
 
-  it('is measured in bytes of UTF-8', async () => {
+  it('counts in bytes of UTF-8', async () => {
     expect((await sent(() => 'é'.repeat(MAX_MESSAGE_BYTES / 2))).result.error?.code).toBe('result_too_large');
     expect((await sent(() => 'é'.repeat(MAX_MESSAGE_BYTES / 4))).result.status).toBe('completed');
   });
@@ -434,7 +434,7 @@ describe('a body that is no task', () => {
 describe('the marker attribute', () => {
   const marked = { messageAttributes: { durable: { dataType: 'String', stringValue: '1' } } };
 
-  it('is set on results', async () => {
+  it('goes onto results', async () => {
     const queues = new FakeQueues();
     await invoke(
       sqsStepHandler('step', () => 1, { logger, marker: 'durable' }),
@@ -469,7 +469,7 @@ describe('an event that is none of SQS', () => {
     });
   });
 
-  it('with no records at all is a success', async () => {
+  it('succeeds if it has no records at all', async () => {
     expect(
       await invoke(
         sqsStepHandler('step', () => 1, { logger }),

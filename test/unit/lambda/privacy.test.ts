@@ -120,7 +120,7 @@ describe('no secret is logged', () => {
   it.each([
     ['JSON on Lambda', 'worker'],
     ['text elsewhere', undefined],
-  ])('by the default logger (%s)', async (_what, functionName) => {
+  ])('the default logger (%s) writes none', async (_what, functionName) => {
     vi.stubEnv('AWS_LAMBDA_FUNCTION_NAME', functionName);
     const queues = new FakeQueues();
     const handler = sqsStepHandler(STEPS, { marker: 'marker' });
@@ -135,7 +135,7 @@ describe('no secret is logged', () => {
     expect(written.join('\n')).not.toContain(SECRET);
   });
 
-  it('nor does it leave with the error of an event that is none', async () => {
+  it('the error of an event that is none holds none', async () => {
     const handler = sqsStepHandler(STEPS, { logger: capturingLogger() });
     for (const event of [{ card: SECRET }, { Records: SECRET }, { Records: [{ card: SECRET }] }]) {
       const error = await Reflect.apply(handler, undefined, [event, contextOf()]).catch((thrown: unknown) => thrown);

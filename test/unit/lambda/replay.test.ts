@@ -59,7 +59,7 @@ describe('DURABLE_REPLAY=print', () => {
     expect(lines).toHaveLength(1);
   });
 
-  it('is a success where the step fails: that is a result', async () => {
+  it('succeeds if the step fails: that is a result', async () => {
     vi.stubEnv('DURABLE_REPLAY', 'print');
     const handler = sqsStepHandler('step', () => Promise.reject(new Error('declined')), { logger });
     const lines = await printedBy(() => handler(eventOfInputs([1]), contextOf()));
@@ -82,7 +82,7 @@ describe('DURABLE_REPLAY=print', () => {
     }
   });
 
-  it('of a dead letter prints its result, and parks nothing', async () => {
+  it('prints the result of a dead letter, and parks nothing', async () => {
     vi.stubEnv('DURABLE_REPLAY', 'print');
     const handler = sqsDeadLetterHandler({ logger });
     const record = recordOf(taskFor(), { eventSourceARN: 'arn:aws:sqs:us-east-1:1:durable-dead-letters-step' });
@@ -90,7 +90,7 @@ describe('DURABLE_REPLAY=print', () => {
     expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ error: { code: 'dead_letter' } }]);
   });
 
-  it.each(['1', 'Print', 'x'.repeat(500)])('of another value (%#) stops the module from loading', (value) => {
+  it.each(['1', 'Print', 'x'.repeat(500)])('stops the module from loading with another value (%#)', (value) => {
     vi.stubEnv('DURABLE_REPLAY', value);
     expect(() => sqsStepHandler('step', () => 1, { logger })).toThrow('expected DURABLE_REPLAY to be "print" or "send"');
   });

@@ -40,7 +40,7 @@ function heldSteps(concurrency: number) {
 }
 
 describe('a result', () => {
-  it('is accepted by SQS before the record counts as done: the invocation waits for it', async () => {
+  it('counts as done once SQS has accepted it: the invocation waits for that', async () => {
     const accept = deferred<void>();
     const invocation = invoke(
       sqsStepHandler('step', () => 1, { logger: capturingLogger() }),
@@ -53,7 +53,7 @@ describe('a result', () => {
     expect(await invocation).toEqual({ batchItemFailures: [] });
   });
 
-  it('that is not accepted after retries leaves its record to be delivered again, and only that', async () => {
+  it('leaves its record to be redelivered if no retry gets it accepted, and only that record', async () => {
     const queues = new FakeQueues(({ seq }) => {
       if (seq === 1) throw outage();
     });
@@ -90,7 +90,7 @@ describe('a result', () => {
     ).toEqual(['message-0']);
   });
 
-  it('is given the time that the invocation has left', async () => {
+  it('has the time that the invocation has left', async () => {
     const queues = new FakeQueues();
     const handler = sqsStepHandler('step', () => 1, { logger: capturingLogger() });
     await invoke(handler, eventOfInputs([1]), queues, contextOf({ getRemainingTimeInMillis: () => 1_234 }));
@@ -259,7 +259,7 @@ describe('a results queue that takes less than SQS does', () => {
     expect(queues.accepted.map(({ error }) => error?.code)).toEqual(['result_too_large', 'result_too_large']);
   });
 
-  it('is not the cause where a small result is refused by the same code, or a large one for another', async () => {
+  it('explains no refusal of a small result by the same code, or of a large one by another', async () => {
     const { handler } = sizedSteps();
     for (const [input, error] of [
       ['small', tooLong[0]],
@@ -276,7 +276,7 @@ describe('a results queue that takes less than SQS does', () => {
     }
   });
 
-  it('and is away when the smaller result is sent gets the result of the step at the next delivery', async () => {
+  it('gets the result of the step at the next delivery if it is away when the smaller one is sent', async () => {
     const { handler, ran } = sizedSteps();
     const queues = new FakeQueues(({ status }) => Promise.reject(status === 'completed' ? tooLong[0] : outage()));
     await expect(invoke(handler, eventOfInputs(['large']), queues)).rejects.toMatchObject({ cause: outage() });
@@ -292,7 +292,7 @@ describe('concurrency', () => {
     [1, 1],
     [3, 3],
     [20, 6],
-  ])('of %i runs %i of six steps at the same time', async (concurrency, expected) => {
+  ])('limit %i runs %i of six steps at the same time', async (concurrency, expected) => {
     const { handler, started, finish } = heldSteps(concurrency);
     const names = ['a', 'b', 'c', 'd', 'e', 'f'];
     const invocation = invoke(handler, eventOfInputs(names));
@@ -306,7 +306,7 @@ describe('concurrency', () => {
     expect(failedIds(await invocation)).toEqual([]);
   });
 
-  it('is 10 unless said otherwise', async () => {
+  it('defaults to 10', async () => {
     const held = deferred<void>();
     let started = 0;
     const handler = sqsStepHandler(
@@ -402,7 +402,7 @@ describe('one record’s trouble', () => {
     );
   });
 
-  it('is told apart from an outage, which loses nothing and runs nothing twice', async () => {
+  it('differs from an outage, which loses nothing and runs nothing twice', async () => {
     const kinds = fc.array(fc.constantFrom(...KINDS_OF_ONE_RECORD, 'unreachable' as const), { minLength: 1, maxLength: 30 });
     await fc.assert(
       fc.asyncProperty(kinds, concurrency, turns, fc.boolean(), async (mix, lanes, order, throwingLogger) => {

@@ -51,7 +51,7 @@ describe('a step’s context', () => {
     expect(found).toEqual([Number.POSITIVE_INFINITY, false]);
   });
 
-  it('is the engine’s ambient step, also after awaits and across concurrent steps', async () => {
+  it('equals the engine’s ambient step, also after awaits and across concurrent steps', async () => {
     const gate = deferred<void>();
     const matches: boolean[] = [];
     const contexts = new Set<unknown>();
@@ -238,7 +238,7 @@ describe('around', () => {
     });
   });
 
-  it('that throws fails the step', async () => {
+  it('fails the step by throwing', async () => {
     const thrown = Object.assign(new Error('no span'), { code: 'tracing' });
     expect(
       await run(() => {
@@ -247,7 +247,7 @@ describe('around', () => {
     ).toMatchObject({ status: 'failed', error: { message: 'no span', code: 'tracing' } });
   });
 
-  it('that does not call next gives the output itself; the step does not run', async () => {
+  it('gives the output itself by not calling next; the step does not run', async () => {
     let ran = false;
     expect(
       await run(

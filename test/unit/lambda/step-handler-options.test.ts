@@ -38,7 +38,7 @@ describe('options', () => {
     expect(Reflect.apply(sqsStepHandler, undefined, ['step', fn, none])[STEP_HANDLER].stepNames).toEqual(['step']);
   });
 
-  it('are all accepted', () => {
+  it('each of them is accepted', () => {
     const schema = z.string();
     const logger = console;
     const options = {
@@ -97,11 +97,11 @@ describe('options', () => {
     expect(messageOf({ step: fn }, options)).toBe(`sqsStepHandler: ${message}`);
   });
 
-  it('that are long or structured are not printed', () => {
+  it('long or structured values are not printed', () => {
     expect(messageOf('step', fn, { resultsQueueUrl: 'x'.repeat(81) })).toMatch(/got a string$/);
   });
 
-  it('that name no queue AWS would take are refused', () => {
+  it('names of queues that AWS would refuse are refused', () => {
     expect(messageOf('step', fn, { prefix: 'my.prefix' })).toContain('got "my.prefix"');
     expect(messageOf('step', fn, { namespace: 'a b' })).toContain('got "durable-a b"');
   });
@@ -164,7 +164,7 @@ describe('the environment', () => {
       'durable-results',
       'sqsStepHandler: expected DURABLE_RESULTS_QUEUE_URL to be the URL of a queue, got "durable-results"',
     ],
-  ])('with a wrong %s (%s) stops the module from loading', (name, value, message) => {
+  ])('stops the module from loading with a wrong %s (%s)', (name, value, message) => {
     vi.stubEnv(name, value);
     expect(messageOf('step', fn)).toContain(message);
     expect(messageOf({ step: fn })).toContain(message);

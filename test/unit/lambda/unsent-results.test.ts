@@ -33,7 +33,7 @@ describe('a task that comes back to the process that ran it', () => {
   it.each([
     ['completed', 'good'],
     ['failed', 'bad'],
-  ])('is answered with its %s result, and does not run again', async (status, input) => {
+  ])('gets its %s result as the answer, and does not run again', async (status, input) => {
     const { handler, runs, logger } = countingStep();
     const task = taskFor({ input });
     await failToSend(handler, task);

@@ -61,14 +61,14 @@ function queuesOver(sender: ResultSender, options: Partial<SqsQueuesOptions> = {
 }
 
 describe('the results queue', () => {
-  it('is the one that was given', async () => {
+  it('takes the URL that was given, without a look-up', async () => {
     const { sender, sent, lookups } = fakeSqs();
     await queuesOver(sender).send('a');
     expect(sent).toEqual([{ queueUrl: URL, bodies: ['a'] }]);
     expect(lookups).toEqual([]);
   });
 
-  it('is looked up by name where none was given, once', async () => {
+  it('gets looked up by name if none was given, once', async () => {
     const { sender, sent, lookups } = fakeSqs([], { 'shop-results': URL });
     const { send, opened } = queuesOver(sender, { prefix: 'shop', resultsQueueUrl: undefined });
     await Promise.all(['a', 'b'].map((body) => send(body)));
@@ -82,7 +82,7 @@ describe('the results queue', () => {
     expect(opened()).toBe(1);
   });
 
-  it('that is missing is said by name, at once, and looked up again the next time', async () => {
+  it('missing, gets named at once, and looked up again the next time', async () => {
     const queues: Record<string, string> = {};
     const { sender, lookups } = fakeSqs([], queues);
     const { send, timing } = queuesOver(sender, { resultsQueueUrl: undefined });
@@ -96,7 +96,7 @@ describe('the results queue', () => {
 });
 
 describe('a results queue that was found and is gone', () => {
-  it('is looked up again: it was replaced by a FIFO queue, say', async () => {
+  it('gets looked up again: it was replaced by a FIFO queue, say', async () => {
     const queues: Record<string, string> = { 'durable-results': URL };
     const { sender, sent } = fakeSqs([[{ ok: true }], new QueueNotFoundError(URL, 'us-east-1')], queues);
     const { send } = queuesOver(sender, { resultsQueueUrl: undefined });
@@ -134,7 +134,7 @@ describe('a send', () => {
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   });
 
-  it('that fails for a transient reason is tried again, with growing delays', async () => {
+  it('gets another try after a transient failure, with growing delays', async () => {
     const { sender, sent } = fakeSqs([throttled(), [{ ok: false, sqsCode: 'InternalError', transient: true }], throttled()]);
     const { send, timing } = queuesOver(sender);
     const sending = send('a');
@@ -144,7 +144,7 @@ describe('a send', () => {
     expect(sent).toHaveLength(4);
   });
 
-  it('is given up after five seconds', async () => {
+  it('ends after five seconds', async () => {
     const { sender } = fakeSqs(Array.from({ length: 100 }, throttled));
     const { send, timing } = queuesOver(sender);
     const failed = expect(send('a')).rejects.toMatchObject({ sqsCode: 'RequestThrottled' });
@@ -168,7 +168,7 @@ describe('a send', () => {
     ['a refusal', denied()],
     ['a missing queue', new QueueNotFoundError('q', 'us-east-1')],
     ['a bug', new TypeError('x')],
-  ])('that fails for good (%s) is not tried again', async (_what, error) => {
+  ])('gets no other try after a definite failure (%s)', async (_what, error) => {
     const { sender, sent } = fakeSqs([error]);
     await expect(queuesOver(sender).send('a')).rejects.toBe(error);
     expect(sent).toHaveLength(1);
@@ -178,7 +178,7 @@ describe('a send', () => {
 describe('a FIFO results queue', () => {
   const FIFO = `${URL}.fifo`;
 
-  it('is found by name where there is no other', async () => {
+  it('gets found by name if there is no other', async () => {
     const { sender, sent, lookups } = fakeSqs([], { 'durable-results.fifo': FIFO });
     await queuesOver(sender, { resultsQueueUrl: undefined }).send('a');
     expect(lookups).toEqual(['durable-results', 'durable-results.fifo']);
@@ -187,7 +187,7 @@ describe('a FIFO results queue', () => {
 });
 
 describe('another queue', () => {
-  it('is the first of its names that there is, looked up once', async () => {
+  it('has the first of its names that exists, looked up once', async () => {
     const { sender, sent, lookups } = fakeSqs([], { second: `${URL}-2` });
     const { queues } = queuesOver(sender);
     expect(await queues.urlOf(['first', 'second'])).toBe(`${URL}-2`);
@@ -196,7 +196,7 @@ describe('another queue', () => {
     expect(lookups).toEqual(['first', 'second']);
   });
 
-  it('that is none is said by its first name', async () => {
+  it('missing, gets named by its first name', async () => {
     const { queues } = queuesOver(fakeSqs().sender);
     await expect(queues.urlOf(['first', 'second'])).rejects.toMatchObject({ queue: 'first' });
   });

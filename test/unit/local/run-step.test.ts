@@ -122,7 +122,7 @@ describe('runStep says what is wrong', () => {
   const several = sqsStepHandler({ a: () => 1, b: () => 2 }, { logger });
   const one = sqsStepHandler('a', () => 1, { logger });
 
-  it('with a handler of several steps and no name', async () => {
+  it('a handler of several steps without a name', async () => {
     await expect(runStep(several, {})).rejects.toMatchObject({
       name: 'ConfigurationError',
       message: 'runStep: expected options.name to be one of a, b: this handler serves several steps',
@@ -133,14 +133,14 @@ describe('runStep says what is wrong', () => {
     ['nothing', undefined],
     ['a function', () => 1],
     ['an object', {}],
-  ])('with %s for a handler', async (kind, handler) => {
+  ])('%s for a handler', async (kind, handler) => {
     await expect(Reflect.apply(runStep, undefined, [handler, {}])).rejects.toMatchObject({
       name: 'ConfigurationError',
       message: `runStep: expected the handler that sqsStepHandler gave, got ${kind}`,
     });
   });
 
-  it('with an input that no engine could send', async () => {
+  it('an input that no engine could send', async () => {
     await expect(runStep(one, { n: 1n })).rejects.toMatchObject({
       name: 'ConfigurationError',
       message: 'runStep: the input cannot become JSON, so no engine could send it',
@@ -148,14 +148,14 @@ describe('runStep says what is wrong', () => {
     });
   });
 
-  it('with a task that is none', async () => {
+  it('a task that is no task', async () => {
     await expect(runStep(one, {}, { task: { attempt: 0 } })).rejects.toMatchObject({
       name: 'InvalidMessageError',
       message: 'message body is not a RemoteTask: expected attempt to be an integer of at least 1, got a number',
     });
   });
 
-  it('with a middleware that keeps the step from running', async () => {
+  it('a middleware that keeps the step from running', async () => {
     const answers = sqsStepHandler('a', () => 1, { logger }).before(() => ({ batchItemFailures: [] }));
     await expect(runStep(answers, {})).rejects.toMatchObject({
       name: 'ConfigurationError',

@@ -32,7 +32,7 @@ describe('a large body', () => {
     });
   });
 
-  it('is refused where a reader would refuse it, before it is stored', async () => {
+  it('gets refused before it is stored if a reader would refuse it', async () => {
     const store = memoryStore(10);
     const refused = storeLargeBody({ body: 'x'.repeat(MAX_STORED_BYTES + 1) }, ABOUT, store);
     await expect(refused).rejects.toMatchObject({ name: 'PayloadStoreError', reason: 'too_large', transient: false });
@@ -82,7 +82,7 @@ describe('a pointer', () => {
     '["other.Class",{"s3BucketName":"b","s3Key":"k"}]',
     `["${'software.amazon.payloadoffloading.PayloadS3Pointer'}",null]`,
     '[',
-  ])('is not %s', (body) => {
+  ])('differs from %s', (body) => {
     expect(decodePointer(body)).toBeUndefined();
     expect(readBody(body, undefined)).toBe(body);
   });

@@ -18,7 +18,7 @@ afterEach(() => {
 });
 
 describe('a stored body', () => {
-  it('is one object under the prefix, its key telling whose it is', async () => {
+  it('becomes one object under the prefix, whose key says whose it is', async () => {
     const { client, requests } = s3Answering(() => ({}));
     const store = s3PayloadStore({ bucket: 'bodies', client });
     const pointer = await store.put('{"a":"ü"}', ABOUT);
@@ -39,7 +39,7 @@ describe('a stored body', () => {
     expect(keys[0]).toMatch(/^task\//);
   });
 
-  it('is read from the bucket of its pointer, to the letter', async () => {
+  it('comes back from the bucket of its pointer, to the letter', async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: 'binary' }), fc.constantFrom('', '\uFEFF'), async (text, start) => {
         const { client, requests } = s3Answering(() => ({ body: `${start}${text}` }));
@@ -66,7 +66,7 @@ describe('an object that is larger than a stored body may be', () => {
     return { body, read };
   }
 
-  it('is refused for good by its length, before it is read', async () => {
+  it('gets refused for good by its length, before it is read', async () => {
     const { body, read } = endless();
     const { client } = s3Answering(() => ({ body, headers: { 'content-length': String(64 * (1 << 20) + 1) } }));
     const error = await s3PayloadStore({ bucket: 'bodies', client })
@@ -78,7 +78,7 @@ describe('an object that is larger than a stored body may be', () => {
     expect(body.destroyed).toBe(true);
   });
 
-  it('is refused for good where its length is not known, or a lie', async () => {
+  it('gets refused for good if its length is unknown or a lie', async () => {
     for (const headers of [{}, { 'content-length': '7' }]) {
       const { body, read } = endless();
       const { client } = s3Answering(() => ({ body, headers }));
@@ -88,14 +88,14 @@ describe('an object that is larger than a stored body may be', () => {
     }
   });
 
-  it('is read up to the limit', async () => {
+  it('gets read up to the limit', async () => {
     const { client } = s3Answering(() => ({ body: Readable.from(Array.from({ length: 64 }, () => chunk)) }));
     expect(await s3PayloadStore({ bucket: 'bodies', client }).get(POINTER)).toHaveLength(64 * (1 << 20));
   });
 });
 
 describe('the owner of the bucket', () => {
-  it('is said to S3 where it is known, for that bucket only', async () => {
+  it('goes to S3 if it is known, for that bucket only', async () => {
     vi.stubEnv('DURABLE_PAYLOAD_BUCKET_OWNER', '210987654321');
     const { client, requests } = s3Answering(() => ({}));
     for (const options of [{}, { bucketOwner: '123456789012' }]) {
@@ -192,7 +192,7 @@ describe('what S3 refuses', () => {
     await expect(s3PayloadStore({ bucket: 'bodies', client }).get(POINTER)).rejects.toMatchObject(transient);
   });
 
-  it('is a store that does not answer where the client gets no credentials, in time', async () => {
+  it('counts as a store without an answer if the client gets no credentials in time', async () => {
     vi.useFakeTimers();
     try {
       const client = new s3.S3Client({ region: 'eu-west-1', credentials: () => new Promise(() => {}) });
@@ -296,7 +296,7 @@ describe('the options', () => {
 });
 
 describe('the S3 client', () => {
-  it('is made when the first body is stored, with what clientConfig says, and once', async () => {
+  it('gets made once, with what clientConfig says, when the first body is stored', async () => {
     const { client, requests } = s3Answering(() => ({}));
     let made = 0;
     const clientConfig = {
@@ -319,7 +319,7 @@ describe('the S3 client', () => {
     ]);
   });
 
-  it('that is not installed is said to be missing, with the command', () => {
+  it('missing from the installation is named, with the command that installs it', () => {
     const absent = (name: string) =>
       Object.assign(new Error(`Cannot find package '${name}' imported from x`), { code: 'ERR_MODULE_NOT_FOUND' });
     const explain = (name: string) => () => explainMissingS3(absent(name));

@@ -5,7 +5,7 @@ const inFlight = () => inFlightTask(true).inFlight;
 const reason = new Error('time is up');
 
 describe('a task in flight', () => {
-  it('is stopped only while it runs: a listener it left behind is not called for another', () => {
+  it('stops only while it runs: a listener that it left behind hears of no other task', () => {
     const task = inFlight();
     const undo = vi.fn();
     task.signal.addEventListener('abort', undo);
