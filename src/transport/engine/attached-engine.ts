@@ -1,4 +1,4 @@
-import type { EngineEvent } from '@dudousxd/nestjs-durable-core';
+import type { EngineEvent, EngineEventType } from '@dudousxd/nestjs-durable-core';
 import type { ResultRefusedError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import { steadyNow, systemTiming } from '../../time.ts';
@@ -10,6 +10,15 @@ import { ForeignNamespaces } from './foreign-namespaces.ts';
 import { RefusedResults } from './refused-results.ts';
 import { type GivenResult, ResultOrder } from './result-order.ts';
 import type { Happening } from './turns.ts';
+
+/** What the engine's events mean for the turns of their run. */
+const HAPPENINGS: Partial<Record<EngineEventType, Happening>> = {
+  'run.started': 'started',
+  'run.suspended': 'suspended',
+  'run.blocked': 'suspended',
+  'run.completed': 'over',
+  'run.failed': 'over',
+};
 
 const ENGINES = new WeakMap<AttachableEngine, AttachedEngine>();
 
@@ -99,60 +108,25 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
   readonly #heard = ({ type, runId, seq, kind }: EngineEvent): void => {
     this.someRunId = runId;
     if (!this.#expectedEvents.isDone) this.#expectedEvents.heard(type);
-    if (type !== 'step.started' && type !== 'step.progress') this.#refused.wrote();
-    switch (type) {
-      case 'run.started':
-        this.#endedRuns.forget(runId);
-        this.run(runId).turns.happened('started', steadyNow());
-        break;
-      case 'step.started':
-        if (kind !== 'remote' || seq === undefined) break;
-        // It waits for a result again, and that wakes it.
-        this.#endedRuns.forget(runId);
-        this.run(runId).turns.announced(seq, steadyNow());
-        this.#lookSoon(runId);
-        break;
-      case 'step.completed':
-      case 'step.failed':
-        if (seq !== undefined) this.#recorded(runId, seq);
-        break;
-      case 'run.suspended':
-        this.#turnEnded(runId, 'suspended');
-        this.#endedRuns.suspended(runId);
-        break;
-      case 'run.blocked':
-        this.#turnEnded(runId, 'suspended');
-        break;
-      case 'run.completed':
-      case 'run.failed':
-        this.#turnEnded(runId, 'over');
-        this.#endedRuns.ended(runId);
-        break;
+    if (type !== 'step.started' && type !== 'step.progress') this.#refused.writes += 1;
+    const isAnnounced = type === 'step.started' && kind === 'remote';
+    // The run goes on: an operator has retried it, or it waits for a result, which will wake it.
+    if (type === 'run.started' || isAnnounced) this.#endedRuns.forget(runId);
+    if (type === 'run.completed' || type === 'run.failed') this.#endedRuns.ended(runId);
+    if (type === 'run.suspended') this.#endedRuns.suspended(runId);
+
+    const run = type === 'run.started' || isAnnounced ? this.run(runId) : this.runs.get(runId);
+    const happening = HAPPENINGS[type];
+    if (run === undefined) return;
+    const now = steadyNow();
+    if (happening !== undefined) run.turns.happened(happening, now);
+    if (happening === 'suspended' || happening === 'over') for (const given of run.given) given.turnEnded = true;
+    if (isAnnounced && seq !== undefined) run.turns.announced(seq, now);
+    if ((type === 'step.completed' || type === 'step.failed') && seq !== undefined) {
+      for (const given of run.given) if (given.result.seq === seq) given.recorded = true;
+      run.turns.recorded(seq, now);
     }
+    // Not at once: an event comes from inside the engine, which is to finish first what it is doing.
+    queueMicrotask(() => this.look(run));
   };
-
-  /** The engine has saved the result of a step. */
-  #recorded(runId: string, seq: number): void {
-    const run = this.runs.get(runId);
-    if (run === undefined) return;
-    for (const given of run.given) if (given.result.seq === seq) given.recorded = true;
-    run.turns.recorded(seq, steadyNow());
-    this.#lookSoon(runId);
-  }
-
-  #turnEnded(runId: string, how: Happening): void {
-    const run = this.runs.get(runId);
-    if (run === undefined) return;
-    for (const given of run.given) given.turnEnded = true;
-    run.turns.happened(how, steadyNow());
-    this.#lookSoon(runId);
-  }
-
-  /** Not at once: an event comes from inside the engine, which is to finish first what it is doing. */
-  #lookSoon(runId: string): void {
-    queueMicrotask(() => {
-      const run = this.runs.get(runId);
-      if (run !== undefined) this.look(run);
-    });
-  }
 }

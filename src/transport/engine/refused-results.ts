@@ -19,20 +19,15 @@ const REMEMBERED = 5_000;
  * moment after it has refused the result once more. The result loses its log lines first: they may hold the value.
  */
 export class RefusedResults {
-  readonly #now: () => number;
   /** Writes of the engine that were heard of. */
-  #writes = 0;
+  writes = 0;
+  readonly #now: () => number;
   /** By step: how many there were when its result was last rejected. Oldest first. */
   readonly #rejected = new Map<string, number>();
   #unsignedAt = Number.NEGATIVE_INFINITY;
 
   constructor(now: () => number) {
     this.#now = now;
-  }
-
-  /** The engine has written something of a run. */
-  wrote(): void {
-    this.#writes += 1;
   }
 
   /**
@@ -55,11 +50,11 @@ export class RefusedResults {
   #mayBeRefused({ result: { stepId }, receiveCount }: GivenResult): boolean {
     const writesBefore = this.#rejected.get(stepId);
     this.#rejected.delete(stepId);
-    this.#rejected.set(stepId, this.#writes);
+    this.#rejected.set(stepId, this.writes);
     const [oldest] = this.#rejected.size > REMEMBERED ? this.#rejected.keys() : [];
     if (oldest !== undefined) this.#rejected.delete(oldest);
     if (receiveCount < JUDGED_FROM_RECEIVE || writesBefore === undefined) return false;
-    if (writesBefore < this.#writes) return true;
+    if (writesBefore < this.writes) return true;
     // Nobody else has anything to write, as it seems. If the step can be failed, that is a write, and a sign for the others.
     const now = this.#now();
     if (now < this.#unsignedAt + UNSIGNED_EVERY_MS) return false;

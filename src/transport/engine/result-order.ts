@@ -198,17 +198,13 @@ export class ResultOrder<T extends Turns> {
     if (nextAt > now && nextAt >= run.timerAt && nextAt !== NEVER) return;
     clearTimeout(run.timer);
     run.timerAt = NEVER;
-    if (nextAt > now) this.#setTimer(run, nextAt, now);
-    else if (this.runs.get(run.id) === run) this.runs.delete(run.id);
-  }
-
-  #setTimer(run: Run<T>, at: number, now: number): void {
-    if (at === NEVER) return;
-    run.timerAt = at;
+    if (nextAt <= now && this.runs.get(run.id) === run) this.runs.delete(run.id);
+    if (nextAt <= now || nextAt === NEVER) return;
+    run.timerAt = nextAt;
     run.timer = setTimeout(() => {
       run.timerAt = NEVER;
       this.look(run);
-    }, at - now).unref();
+    }, nextAt - now).unref();
   }
 
   #whenFree(run: Run<T>, received: ReceivedResult, own: boolean): Promise<GivenResult> | GivenResult {

@@ -158,7 +158,7 @@ export class ResultReceiver implements ResultSource {
 
   async #handle(message: ReceivedMessage, inFlight: InFlightMessages): Promise<Disposition> {
     const { marker, payloadStore, timing } = this.#options;
-    if (isUnmarked(message, marker)) return skip(message, inFlight, unmarkedDelaySeconds(message, timing.random));
+    if (marker !== undefined && isUnmarked(message, marker)) return skip(message, inFlight, unmarkedDelaySeconds(message, timing.random));
     if (message.receiveCount > 1 && this.#redelivery.isRefused(message)) return leaveForDeadLetters(message, inFlight);
     let result: StepResult;
     try {
@@ -187,7 +187,7 @@ export class ResultReceiver implements ResultSource {
       if (inGroup?.isDeleted) return this.#redelivery.turnFailed(error, result, message);
       return this.#redelivery.rejected(error, result, message, inFlight);
     }
-    this.#outage.accepted();
+    if (this.#outage.isDown) this.#outage.end();
     // In a group, the next message may be given only after that. Else nothing waits for it.
     if (inGroup === undefined) void inFlight.delete(message.receiptHandle);
     else await inGroup.delete();

@@ -35,9 +35,13 @@ export class StoreOutage {
     this.#askLater();
   }
 
-  /** The engine has accepted a result, so its store answers. */
-  accepted(): void {
-    if (this.isDown) this.#end();
+  /** It is over: the store answers, or the engine has accepted a result. */
+  end(): void {
+    if (!this.isDown) return;
+    clearTimeout(this.#timer);
+    this.isDown = false;
+    this.#unanswered = 0;
+    this.#options.onEnd();
   }
 
   /** The store is asked no more. */
@@ -54,15 +58,8 @@ export class StoreOutage {
   async #askAgain(): Promise<void> {
     const answers = await this.#ask();
     if (!this.isDown || this.#stopped) return;
-    if (answers) this.#end();
+    if (answers) this.end();
     else this.#askLater();
-  }
-
-  #end(): void {
-    clearTimeout(this.#timer);
-    this.isDown = false;
-    this.#unanswered = 0;
-    this.#options.onEnd();
   }
 
   /** Once for all that were rejected together. */

@@ -43,7 +43,7 @@ describe('RefusedResults', () => {
     const { refused, tried, judge, rejectedBefore } = setUp();
     await rejectedBefore();
     expect(tried).toEqual([]);
-    refused.wrote();
+    refused.writes += 1;
     const error = await judge(5, { startedAt: 7 });
     expect(error).toMatchObject({ name: 'ResultRefusedError', runId: 'run', stepId: 'run:0' });
     expect(tried.map(({ status }) => status)).toEqual(['completed', 'failed']);
@@ -58,7 +58,7 @@ describe('RefusedResults', () => {
   it('quotes no code that is free text', async () => {
     const { refused, judge, rejectedBefore } = setUp();
     await rejectedBefore();
-    refused.wrote();
+    refused.writes += 1;
     Object.assign(REJECTION, { code: 'card 4111' });
     expect((await judge(5))?.message).not.toContain('4111');
     Object.assign(REJECTION, { code: '22P05' });
@@ -66,10 +66,10 @@ describe('RefusedResults', () => {
 
   it('judges nothing that this process has not seen rejected before', async () => {
     const { refused, tried, judge } = setUp();
-    refused.wrote();
+    refused.writes += 1;
     await expect(judge(50)).rejects.toBe(REJECTION);
     expect(tried).toEqual([]);
-    refused.wrote();
+    refused.writes += 1;
     expect(await judge(51)).toBeDefined();
   });
 
@@ -91,7 +91,7 @@ describe('RefusedResults', () => {
   it('gives the engine the result once more first', async () => {
     const { refused, tried, engine, judge, rejectedBefore } = setUp();
     await rejectedBefore();
-    refused.wrote();
+    refused.writes += 1;
     engine.answer = () => undefined;
     expect(await judge(5)).toBeUndefined();
     expect(tried).toHaveLength(1);
@@ -100,7 +100,7 @@ describe('RefusedResults', () => {
   it('gives the log lines up before the step', async () => {
     const { refused, tried, engine, judge, rejectedBefore } = setUp();
     await rejectedBefore();
-    refused.wrote();
+    refused.writes += 1;
     engine.answer = ({ events }) => {
       if (events !== undefined) throw REJECTION;
     };
@@ -112,7 +112,7 @@ describe('RefusedResults', () => {
   it('leaves a result that the store takes nothing of', async () => {
     const { refused, engine, judge, rejectedBefore } = setUp();
     await rejectedBefore();
-    refused.wrote();
+    refused.writes += 1;
     engine.answer = () => {
       throw new Error('read-only');
     };
@@ -122,14 +122,14 @@ describe('RefusedResults', () => {
   it('leaves a result that is recorded: the turn after it failed', async () => {
     const { refused, tried, engine, judge, rejectedBefore } = setUp();
     await rejectedBefore();
-    refused.wrote();
+    refused.writes += 1;
     await expect(judge(5, {}, true)).rejects.toBe(REJECTION);
     expect(tried).toEqual([]);
     engine.answer = (_result, given) => {
       given.recorded = true;
       throw REJECTION;
     };
-    refused.wrote();
+    refused.writes += 1;
     await expect(judge(6)).rejects.toBe(REJECTION);
     expect(tried.map(({ status }) => status)).toEqual(['completed']);
   });
@@ -137,7 +137,7 @@ describe('RefusedResults', () => {
   it('fails no step where the engine drops the failure: another instance has had a copy of the result', async () => {
     const { refused, engine, judge, rejectedBefore } = setUp();
     await rejectedBefore();
-    refused.wrote();
+    refused.writes += 1;
     engine.answer = ({ status }) => {
       if (status === 'completed') throw REJECTION;
     };
@@ -147,7 +147,7 @@ describe('RefusedResults', () => {
   it('remembers five thousand rejected results', async () => {
     const { refused, judge } = setUp();
     for (let index = 0; index <= 5_000; index += 1) await judge(4, { stepId: `step-${index}` }).catch(() => undefined);
-    refused.wrote();
+    refused.writes += 1;
     await expect(judge(5, { stepId: 'step-0' })).rejects.toBe(REJECTION);
     expect(await judge(5, { stepId: 'step-5000' })).toBeDefined();
   });

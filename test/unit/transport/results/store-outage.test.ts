@@ -84,9 +84,9 @@ describe('StoreOutage', () => {
     const { store, outage, told } = setUp();
     store.answers = false;
     await outage.rejected();
-    outage.accepted();
+    outage.end();
     expect([outage.isDown, told, vi.getTimerCount()]).toEqual([false, ['begin', 'end'], 0]);
-    outage.accepted();
+    outage.end();
     expect(told).toHaveLength(2);
   });
 });
