@@ -19,7 +19,7 @@ export function testTitles(source: string): TestTitle[] {
 const NO_BEGINNING = new Set(
   [
     'and or but nor that which where when if as than then so while until because also too once not',
-    'with without for in on of to at by from after before behind',
+    'with without for in on of to at by from after before behind above below under over into onto',
     'is are was were does do did',
   ].flatMap((words) => words.split(' ')),
 );

@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { PayloadStoreError } from '../../../src/errors.ts';
 import { sqsStepHandler } from '../../../src/lambda/index.ts';
 import { NO_RETRIES, type WorkerQueues } from '../../../src/lambda/worker-queues.ts';
 import { payloadKey } from '../../../src/payloads/payload-key.ts';
-import type { PayloadPointer, PayloadStore, PayloadSubject } from '../../../src/payloads/payload-store.ts';
+import type { PayloadStore } from '../../../src/payloads/payload-store.ts';
 import { decodePointer, encodePointer } from '../../../src/payloads/pointer.ts';
 import type { OutgoingMessage } from '../../../src/sqs/sqs-api.ts';
 import { MAX_MESSAGE_BYTES } from '../../../src/wire/limits.ts';
@@ -11,36 +10,11 @@ import { encodeRemoteTask } from '../../../src/wire/remote-task.ts';
 import { decodeStepResult } from '../../../src/wire/step-result.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { failedIds, invoke } from '../../support/fake-queues.ts';
+import { denied, MemoryPayloads, unavailable } from '../../support/memory-payloads.ts';
 import { eventOf, recordOf, taskFor } from '../../support/sqs-records.ts';
 
-type Reason = PayloadStoreError['reason'];
-
-/** A store in memory. */
-class FakeStore implements PayloadStore {
-  readonly thresholdBytes = 1_000;
-  readonly objects = new Map<string, string>();
-  readonly subjects: PayloadSubject[] = [];
-  failing: { get?: unknown; put?: unknown } = {};
-
-  async put(body: string, about: PayloadSubject): Promise<PayloadPointer> {
-    if (this.failing.put !== undefined) throw this.failing.put;
-    this.subjects.push(about);
-    const key = payloadKey(about, `u${this.objects.size}`, 'durable/');
-    this.objects.set(key, body);
-    return { bucket: 'b', key };
-  }
-
-  async get({ key }: PayloadPointer): Promise<string> {
-    if (this.failing.get !== undefined) throw this.failing.get;
-    const body = this.objects.get(key);
-    if (body === undefined) throw new PayloadStoreError('missing', `there is no object "${key}"`);
-    return body;
-  }
-}
-
-const error = (reason: Reason) => new PayloadStoreError(reason, `object of bucket "b": ${reason}`);
 const KEY = payloadKey({ kind: 'task', runId: 'run', stepId: 'run:4', seq: 4 }, 'u');
-const pointerTo = (key: string) => recordOf(encodePointer({ bucket: 'b', key }), { messageId: 'pointer' });
+const pointerTo = (key: string) => recordOf(encodePointer({ bucket: 'bodies', key }), { messageId: 'pointer' });
 const big = 'x'.repeat(2_000);
 
 /** One invocation over a results queue that keeps messages as they are. */
@@ -67,7 +41,7 @@ async function run(step: (input: unknown) => unknown, record: ReturnType<typeof 
 
 describe('a task whose body is stored', () => {
   it('gets read and run as any other', async () => {
-    const store = new FakeStore();
+    const store = new MemoryPayloads();
     store.objects.set(KEY, encodeRemoteTask(taskFor({ seq: 4, input: big })));
     const { outcome, messages } = await run((input) => String(input).length, pointerTo(KEY), store);
     expect(outcome).toEqual([]);
@@ -75,8 +49,8 @@ describe('a task whose body is stored', () => {
   });
 
   it.each([
-    ['missing', new FakeStore()],
-    ['denied', Object.assign(new FakeStore(), { failing: { get: error('denied') } })],
+    ['missing', new MemoryPayloads()],
+    ['denied', Object.assign(new MemoryPayloads(), { fault: denied() })],
     ['not_configured', undefined],
   ])('fails the step for good if it is lost (%s), by the ids in its key', async (_reason, store) => {
     const { outcome, messages, runs } = await run(() => 1, pointerTo(KEY), store);
@@ -91,17 +65,17 @@ describe('a task whose body is stored', () => {
     ['of another program', 'uuid'],
     ['of a result', KEY.replace('task/', 'result/')],
   ])('stays for the dead-letter queue if it is lost under a key %s', async (_what, key) => {
-    const { outcome, messages, logger } = await run(() => 1, pointerTo(key), new FakeStore());
+    const { outcome, messages, logger } = await run(() => 1, pointerTo(key), new MemoryPayloads());
     expect(outcome).toEqual(['pointer']);
     expect(messages).toEqual([]);
     expect(logger.lines).toMatchObject([{ level: 'error', fields: { messageId: 'pointer', errorCode: 'payload_store' } }]);
   });
 
   it.each([
-    ['the store', error('unavailable')],
+    ['the store', unavailable()],
     ['something else', new Error('socket')],
   ])('gets redelivered if it is unavailable now (%s)', async (_what, failure) => {
-    const store = Object.assign(new FakeStore(), { failing: { get: failure } });
+    const store = Object.assign(new MemoryPayloads(), { fault: failure });
     const { outcome, messages, runs } = await run(() => 1, pointerTo(KEY), store);
     expect(outcome).toEqual(['pointer']);
     expect(messages).toEqual([]);
@@ -109,7 +83,7 @@ describe('a task whose body is stored', () => {
   });
 
   it('stays for the dead-letter queue if it holds no task', async () => {
-    const store = new FakeStore();
+    const store = new MemoryPayloads();
     store.objects.set(KEY, '{"card":"4111');
     const { outcome, logger } = await run(() => 1, pointerTo(KEY), store);
     expect(outcome).toEqual(['pointer']);
@@ -119,7 +93,7 @@ describe('a task whose body is stored', () => {
 
 describe('a result that is large', () => {
   it('goes to the store above the threshold, and its pointer to the queue; a small one goes to the queue', async () => {
-    const store = new FakeStore();
+    const store = new MemoryPayloads();
     const { outcome, messages } = await run(() => big, recordOf(taskFor({ seq: 4 })), store);
     expect(outcome).toEqual([]);
     const pointer = decodePointer(messages[0]?.body ?? '');
@@ -130,19 +104,19 @@ describe('a result that is large', () => {
     expect(small.messages.map(({ body }) => decodeStepResult(body).output)).toEqual([1]);
   });
 
-  it('above what SQS takes keeps its output and its events', async () => {
-    const store = new FakeStore();
+  it('keeps its output and its events above the limit of SQS', async () => {
+    const store = new MemoryPayloads();
     const output = 'x'.repeat(MAX_MESSAGE_BYTES + 1);
     await run(() => output, recordOf(taskFor()), store);
     expect(decodeStepResult([...store.objects.values()][0] ?? '').output).toBe(output);
   });
 
   it('leaves its record unconsumed if it cannot be stored now; the step does not run again for it', async () => {
-    const store = new FakeStore();
-    store.failing = { put: error('unavailable') };
+    const store = new MemoryPayloads();
+    store.fault = unavailable();
     const { outcome, messages, runs, again } = await run(() => big, recordOf(taskFor()), store);
     expect(outcome).toBe('ResultsNotAcceptedError');
-    store.failing = {};
+    store.fault = undefined;
     expect(await again()).toEqual([]);
     expect(messages).toHaveLength(1);
     expect(store.objects.size).toBe(1);
@@ -150,7 +124,7 @@ describe('a result that is large', () => {
   });
 
   it('fails the step if it can never be stored', async () => {
-    const store = Object.assign(new FakeStore(), { failing: { put: error('denied') } });
+    const store = Object.assign(new MemoryPayloads(), { fault: denied() });
     const { outcome, messages } = await run(() => big, recordOf(taskFor()), store);
     expect(outcome).toEqual([]);
     expect(messages.map(({ body }) => decodeStepResult(body))).toMatchObject([

@@ -92,7 +92,7 @@ describe('the plugin', () => {
     expect(charge.environment).toEqual({ OWN: '1' });
   });
 
-  describe.each(['package', 'deploy', 'deploy function', 'invoke local', 'durable local', 'durable queues'])('under %s', (command) => {
+  describe.each(['package', 'deploy', 'deploy function', 'invoke local', 'durable local', 'durable queues'])('the command %s', (command) => {
     it.each<[string, Omit<Given, 'command'>, string]>([
       ['its place before the bundler', { plugins: ['durable-sqs-lambda/serverless-plugin', 'serverless-esbuild'] }, 'swap the two lines'],
       ['custom.durabel', { custom: { durabel: {} } }, 'custom.durabel: expected custom.durable'],

@@ -9,9 +9,9 @@ import { Dispatcher } from '../../../src/transport/dispatcher.ts';
 import { UnattachedEngine } from '../../../src/transport/engine/unattached-engine.ts';
 import { ResultReceiver } from '../../../src/transport/results/result-receiver.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
+import { denied, MemoryPayloads, unavailable } from '../../support/memory-payloads.ts';
 import { taskFor } from '../../support/sqs-records.ts';
 import { FakeSqs } from './fake-sqs.ts';
-import { denied, MemoryPayloads, unavailable } from './memory-payloads.ts';
 
 const TASKS = 'durable-tasks-step';
 const RESULTS = 'durable-results';

@@ -16,10 +16,10 @@ import { mortal } from '../../faults/stores.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { deferred, stateOf } from '../../support/deferred.ts';
 import { settle } from '../../support/fake-timing.ts';
+import { MemoryPayloads } from '../../support/memory-payloads.ts';
 import { taskFor } from '../../support/sqs-records.ts';
 import { ended } from './ended.ts';
 import { definite, FakeSqs, pass, transient } from './fake-sqs.ts';
-import { MemoryPayloads } from './memory-payloads.ts';
 import { toleratingUnhandledRejections } from './unhandled-rejections.ts';
 
 const TASKS = 'durable-tasks-step';

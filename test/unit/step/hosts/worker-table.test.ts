@@ -6,9 +6,9 @@ import { decodePointer, encodePointer } from '../../../../src/payloads/pointer.t
 import { MAX_MESSAGE_BYTES } from '../../../../src/wire/limits.ts';
 import { encodeRemoteTask } from '../../../../src/wire/remote-task.ts';
 import { deferred } from '../../../support/deferred.ts';
+import { denied, MemoryPayloads, unavailable } from '../../../support/memory-payloads.ts';
 import { taskFor } from '../../../support/sqs-records.ts';
 import { definite, transient } from '../../transport/fake-sqs.ts';
-import { denied, MemoryPayloads, unavailable } from '../../transport/memory-payloads.ts';
 import { HOSTS, RESULTS } from './worker-hosts.ts';
 
 beforeEach(() => {

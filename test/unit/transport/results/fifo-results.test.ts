@@ -7,9 +7,9 @@ import { ResultReceiver, type ResultReceiverOptions } from '../../../../src/tran
 import type { StepResult } from '../../../../src/wire/step-result.ts';
 import { capturingLogger } from '../../../support/capturing-logger.ts';
 import { deferred } from '../../../support/deferred.ts';
+import { MemoryPayloads, unavailable } from '../../../support/memory-payloads.ts';
 import { ended } from '../ended.ts';
 import { FakeSqs } from '../fake-sqs.ts';
-import { MemoryPayloads, unavailable } from '../memory-payloads.ts';
 
 const QUEUE = 'durable-results.fifo';
 

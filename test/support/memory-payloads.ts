@@ -1,13 +1,13 @@
-import { PayloadStoreError } from '../../../src/errors.ts';
-import { payloadKey } from '../../../src/payloads/payload-key.ts';
-import type { PayloadPointer, PayloadStore, PayloadSubject } from '../../../src/payloads/payload-store.ts';
+import { PayloadStoreError } from '../../src/errors.ts';
+import { payloadKey } from '../../src/payloads/payload-key.ts';
+import type { PayloadPointer, PayloadStore, PayloadSubject } from '../../src/payloads/payload-store.ts';
 
 /** A payload store in memory, which fails as it is told to. */
 export class MemoryPayloads implements PayloadStore {
   readonly thresholdBytes = 400;
   readonly objects = new Map<string, string>();
   readonly subjects: PayloadSubject[] = [];
-  fault: PayloadStoreError | undefined;
+  fault: Error | undefined;
   #count = 0;
 
   async put(body: string, about: PayloadSubject): Promise<PayloadPointer> {
