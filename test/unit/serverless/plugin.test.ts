@@ -92,17 +92,20 @@ describe('the plugin', () => {
     expect(charge.environment).toEqual({ OWN: '1' });
   });
 
-  describe.each(['package', 'deploy', 'deploy function', 'invoke local', 'durable local', 'durable queues'])('the command %s', (command) => {
-    it.each<[string, Omit<Given, 'command'>, string]>([
-      ['its place before the bundler', { plugins: ['durable-sqs-lambda/serverless-plugin', 'serverless-esbuild'] }, 'swap the two lines'],
-      ['custom.durabel', { custom: { durabel: {} } }, 'custom.durabel: expected custom.durable'],
-      ['an empty durableStep', { step: null }, 'functions.charge.events[0].durableStep: expected the name of a step'],
-    ])('refuses %s before the deploy tool validates the file', (_, given, message) => {
-      const load = () => loaded({ command, ...given });
-      expect(load).toThrow(ToolError);
-      expect(load).toThrow(message);
-    });
-  });
+  describe.each(['package', 'deploy', 'deploy function', 'invoke local', 'durable local', 'durable queues'])(
+    'the command %s',
+    (command) => {
+      it.each<[string, Omit<Given, 'command'>, string]>([
+        ['its place before the bundler', { plugins: ['durable-sqs-lambda/serverless-plugin', 'serverless-esbuild'] }, 'swap the two lines'],
+        ['custom.durabel', { custom: { durabel: {} } }, 'custom.durabel: expected custom.durable'],
+        ['an empty durableStep', { step: null }, 'functions.charge.events[0].durableStep: expected the name of a step'],
+      ])('refuses %s before the deploy tool validates the file', (_, given, message) => {
+        const load = () => loaded({ command, ...given });
+        expect(load).toThrow(ToolError);
+        expect(load).toThrow(message);
+      });
+    },
+  );
 
   it('leaves such mistakes alone under a command that does not read durable steps', () => {
     expect(() => loaded({ command: 'remove', step: null, custom: { durabel: {} } })).not.toThrow();
