@@ -72,13 +72,16 @@ async function resultsWaitAtBoot(aws: LambdaSide) {
   return { outcomes, tasksWaiting, resultsWaiting, tookMs: Math.round(performance.now() - startedAt) };
 }
 
-/** Three deploys in a row while runs are on their way: each app is closed with its hands full, and the next one goes on. */
+/**
+ * Three deploys in a row while runs are on their way: each app is closed with its hands full, and the next one goes on. All of them are
+ * of one module, as in a test file that boots the app for each test: so they use one transport in turn.
+ */
 async function deploysUnderLoad(aws: LambdaSide) {
   await aws.deployAll();
-  const store = new InMemoryStateStore();
+  const app = appModule(new InMemoryStateStore());
   const orders: Order[] = [];
   for (const deploy of [1, 2, 3]) {
-    await withApp(appModule(store), async (workflows, engine) => {
+    await withApp(app, async (workflows, engine) => {
       const batch = Array.from({ length: 20 }, (_, index) => order(`deploy-${deploy}-${index}`));
       orders.push(...batch);
       await Promise.all(batch.map((each) => workflows.start(CheckoutWorkflow, each, each.orderId)));
@@ -86,7 +89,7 @@ async function deploysUnderLoad(aws: LambdaSide) {
       await Promise.race(batch.map(({ orderId }) => terminal(engine, orderId)));
     });
   }
-  const outcomes = await withApp(appModule(store), (_workflows, engine) => settled(engine, orders));
+  const outcomes = await withApp(app, (_workflows, engine) => settled(engine, orders));
   await aws.withdraw();
   return { outcomes };
 }
