@@ -4,7 +4,7 @@ import type { PayloadStore } from '../payloads/payload-store.ts';
 import type { InFlightMessages } from '../sqs/in-flight-messages.ts';
 import { byMessageGroup, type Disposition, handleInOrder } from '../sqs/message-groups.ts';
 import { Poller } from '../sqs/poller.ts';
-import { backoffMs, type RetryOptions } from '../sqs/retry.ts';
+import { backoffMs, CONTAINER_RESULT_RETRIES, type RetryOptions } from '../sqs/retry.ts';
 import type { Sender } from '../sqs/sender.ts';
 import type { ReceivedMessage, SqsApi } from '../sqs/sqs-api.ts';
 import { isUnmarked, unmarkedDelaySeconds } from '../sqs/unmarked-message.ts';
@@ -34,7 +34,6 @@ export interface TaskWorkerOptions {
 }
 
 const MAX_RECEIVERS = 4;
-const SEND_BACKOFF = { firstMs: 100, maxMs: 10_000 };
 const UNAVAILABLE_BACKOFF = { firstMs: 1_000, maxMs: 15 * 60_000 };
 /** Nothing ends this process by the clock. */
 const STEP_CONTEXT = { remainingTimeMs: () => Number.POSITIVE_INFINITY };
@@ -185,9 +184,8 @@ export class TaskWorker implements TaskHost<RemoteTask, StepResult> {
    */
   sendRetries(): RetryOptions {
     return {
-      backoff: SEND_BACKOFF,
+      ...CONTAINER_RESULT_RETRIES,
       timing: this.#options.timing,
-      timeoutMs: Number.POSITIVE_INFINITY,
       signal: this.#abandoned.signal,
       isTransient: (error) => {
         if (error instanceof PayloadStoreError) return error.transient;

@@ -1,6 +1,6 @@
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import { PayloadStoreError, QueueNotFoundError, SqsRequestError } from '../errors.ts';
-import type { RetryOptions } from '../sqs/retry.ts';
+import { LAMBDA_RESULT_RETRIES, type RetryOptions } from '../sqs/retry.ts';
 import { Sender } from '../sqs/sender.ts';
 import type { ResultSender } from '../sqs/sqs-api.ts';
 import type { ResultsQueue } from '../step/in-flight-task.ts';
@@ -35,10 +35,6 @@ export interface SqsQueuesOptions {
   readonly timing?: Timing;
 }
 
-const BACKOFF = { firstMs: 50, maxMs: 1_000 };
-/** A sender has retried each request for a second or two before an error arrives here; this bridges what outlasts that. */
-const RETRY_FOR_MS = 5_000;
-
 /** The queues of a worker on SQS. Nothing is opened before the first result. */
 export function sqsQueues(options: SqsQueuesOptions): SqsQueues {
   const { open = openSender, timing = systemTiming, prefix, resultsQueueUrl } = options;
@@ -72,9 +68,9 @@ export function sqsQueues(options: SqsQueuesOptions): SqsQueues {
       }
     },
     retries: (timeLeftMs) => ({
-      backoff: BACKOFF,
+      backoff: LAMBDA_RESULT_RETRIES.backoff,
       timing,
-      timeoutMs: Math.min(RETRY_FOR_MS, timeLeftMs / 2),
+      timeoutMs: Math.min(LAMBDA_RESULT_RETRIES.timeoutMs, timeLeftMs / 2),
       isTransient: (error) => (error instanceof SqsRequestError || error instanceof PayloadStoreError) && error.transient,
     }),
     async release(queueUrl, receiptHandles) {
@@ -94,7 +90,7 @@ async function findQueue(api: ResultSender, names: readonly string[]): Promise<s
 
 /** Where each send is tried once: it cannot fail, or is to fail at once. */
 export const NO_RETRIES: RetryOptions = {
-  backoff: BACKOFF,
+  ...LAMBDA_RESULT_RETRIES,
   timing: systemTiming,
   timeoutMs: 0,
   isTransient: () => false,

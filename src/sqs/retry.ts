@@ -13,6 +13,7 @@ import type { Timing } from '../time.ts';
  * | `sendAnswer` on Lambda | a result's storing, look-up and send | 5 s, half of the time that is left at most |
  * | `sendAnswer` in a container | the same | until the worker closes |
  * | `Dispatcher` | a task's look-up and send | `dispatchTimeoutMs` |
+ * | `WorkflowTurns` | telling the engine that a turn failed | `dispatchTimeoutMs` |
  *
  * What becomes of a message that is not settled is not a matter of retries: SQS delivers it again.
  */
@@ -32,6 +33,10 @@ export interface RetryPolicy {
 export const REQUEST_RETRIES: RetryPolicy = { backoff: { firstMs: 50, maxMs: 400 }, timeoutMs: 1_500 };
 export const SETTLE_RETRIES: RetryPolicy = { backoff: { firstMs: 100, maxMs: 5_000 }, timeoutMs: 30_000 };
 export const RECEIVE_BACKOFF: BackoffLimits = { firstMs: 100, maxMs: 10_000 };
+/** A request has been retried for a second or two before an error gets to a worker; this bridges what outlasts that. */
+export const LAMBDA_RESULT_RETRIES: RetryPolicy = { backoff: { firstMs: 50, maxMs: 1_000 }, timeoutMs: 5_000 };
+export const CONTAINER_RESULT_RETRIES: RetryPolicy = { backoff: { firstMs: 100, maxMs: 10_000 }, timeoutMs: Number.POSITIVE_INFINITY };
+export const DISPATCH_BACKOFF: BackoffLimits = { firstMs: 100, maxMs: 5_000 };
 
 /**
  * Exponential with jitter: half of the step at least, the whole of it at most, so that callers that failed together do not come

@@ -13,7 +13,7 @@ import type { PayloadStore } from '../payloads/payload-store.ts';
 import { MessageGroups } from '../sqs/message-groups.ts';
 import { PendingCount } from '../sqs/pending-count.ts';
 import type { QueueDirectory } from '../sqs/queue-directory.ts';
-import { retry } from '../sqs/retry.ts';
+import { DISPATCH_BACKOFF, retry } from '../sqs/retry.ts';
 import type { Sender } from '../sqs/sender.ts';
 import type { OutgoingMessage } from '../sqs/sqs-api.ts';
 import type { Timing } from '../time.ts';
@@ -51,8 +51,6 @@ interface Dispatch {
   /** On a FIFO queue. */
   deduplicationId?: string;
 }
-
-const BACKOFF = { firstMs: 100, maxMs: 5_000 };
 
 /**
  * Sends tasks: looks the queue up, stores a body that is too large, sends. A rejection fails the run at once (the step's own `retries` do
@@ -118,7 +116,7 @@ export class Dispatcher {
     const { timing, logger } = this.#options;
     const { runId, stepId } = dispatch.task;
     return retry(call, {
-      backoff: BACKOFF,
+      backoff: DISPATCH_BACKOFF,
       timing,
       timeoutMs: dispatch.deadline - timing.now(),
       isTransient: (error) => {

@@ -1,7 +1,7 @@
 import type { WorkflowDecision, WorkflowTask } from '@dudousxd/nestjs-durable-core';
 import { ConfigurationError } from '../errors.ts';
 import { errorFields, type Logger } from '../logger.ts';
-import { retry } from '../sqs/retry.ts';
+import { DISPATCH_BACKOFF, retry } from '../sqs/retry.ts';
 import type { Timing } from '../time.ts';
 
 export interface WorkflowTurnsOptions {
@@ -11,8 +11,6 @@ export interface WorkflowTurnsOptions {
   readonly logger: Logger;
   readonly timing: Timing;
 }
-
-const BACKOFF = { firstMs: 100, maxMs: 5_000 };
 
 /**
  * Turns of workflows whose code is to run on a worker (`engine.remote`). They are not carried: each is answered with a failure of its run.
@@ -42,7 +40,7 @@ export class WorkflowTurns {
     const decision: WorkflowDecision = { taskId, runId, status: 'failed', commands: [], error: { message, code } };
     try {
       await retry(async () => this.#handler?.(decision), {
-        backoff: BACKOFF,
+        backoff: DISPATCH_BACKOFF,
         timing,
         timeoutMs: dispatchTimeoutMs,
         isTransient: () => true,
