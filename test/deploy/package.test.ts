@@ -120,8 +120,8 @@ describe('a service that uses every option', () => {
 
   it('alarms go to the topic, with their thresholds', () => {
     const alarms = Object.values(template.Resources).filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm');
-    // Three for each of four steps, two for each of four functions, two for the results queue.
-    expect(alarms).toHaveLength(22);
+    // Two for each of four steps, two for the results queue.
+    expect(alarms).toHaveLength(10);
     for (const { Properties } of alarms) expect(Properties['AlarmActions']).toEqual(['arn:aws:sns:eu-central-1:123456789012:pager']);
     expect(resourceOf(template, stepLogicalId('ship', 'TasksAgeAlarm')).Properties).toMatchObject({ Threshold: 120, Statistic: 'Maximum' });
   });
@@ -170,7 +170,7 @@ describe('a service of more steps than a stack holds', () => {
     const run = await packaged(fixture('huge'));
     expect(run.code).toBe(1);
     expect(run.stdout + run.stderr).toMatch(
-      /expected at most 500 in one stack .*, got 61\d, with 60 durable steps; move steps to another service/,
+      /expected at most 500 in one stack .*, got 55\d, with 60 durable steps; move steps to another service/,
     );
   });
 });
