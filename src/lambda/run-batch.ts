@@ -114,11 +114,10 @@ export class StepBatch implements TaskHost<RemoteTask, StepResult> {
 
   #ended(record: SQSRecord, inFlight: StepInFlight, outcome: Outcome): void {
     this.#atWork.delete(inFlight);
-    const { task, ranMs, endedAt, thrown } = inFlight;
-    const { stepTimes, sendTimes, onThrown } = this.#worker;
+    const { task, ranMs, endedAt } = inFlight;
+    const { stepTimes, sendTimes } = this.#worker;
     if (task !== undefined && ranMs !== undefined) stepTimes.add(task.name, ranMs);
     if (endedAt !== undefined && outcome !== 'stopped') sendTimes.add(monotonicMs() - endedAt);
-    if (thrown !== undefined) onThrown?.(thrown.cause);
     if (outcome === 'stopped') this.#gate.ended();
     else if (outcome === 'answered') this.#settle(record, task);
     else if (outcome === 'not sent') this.#keep(inFlight);
@@ -161,8 +160,11 @@ export class StepBatch implements TaskHost<RemoteTask, StepResult> {
     return true;
   }
 
-  run(task: RemoteTask, inFlight: StepInFlight): Promise<StepResult> {
-    return runStep(task, inFlight, this.#worker.steps, this.#stepContext);
+  async run(task: RemoteTask, inFlight: StepInFlight): Promise<StepResult> {
+    const result = await runStep(task, inFlight, this.#worker.steps, this.#stepContext);
+    // Before the result leaves: whoever sees that the step failed sees why.
+    if (inFlight.thrown !== undefined) this.#worker.onThrown?.(inFlight.thrown.cause);
+    return result;
   }
 
   redelivers(): boolean {
