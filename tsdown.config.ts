@@ -12,9 +12,26 @@ const entry = {
 };
 const common = { entry, platform: 'node', target: 'node22', sourcemap: true, fixedExtension: true, logLevel: 'warn' } as const;
 
+/** An `import()` of the AWS SDK; not the type of one. */
+const SDK_IMPORT = /(?<!typeof )\bimport\(('@aws-sdk\/[a-z0-9-]+')\)/g;
+
+/**
+ * The AWS SDK by `require` in CommonJS, when it is needed. In Jest's CommonJS, which NestJS projects have, any `import()` fails unless Node
+ * runs with `--experimental-vm-modules`. In a `try`, or esbuild would not build a handler without the packages that are optional.
+ */
+const sdkByRequire = {
+  name: 'sdk-by-require',
+  transform(code: string) {
+    const required = '(async () => { try { return require($1); } catch (error) { throw error; } })()';
+    const transformed = code.replaceAll(SDK_IMPORT, required);
+    // Every line stays in its place.
+    return transformed === code ? undefined : { code: transformed, map: null };
+  },
+};
+
 // biome-ignore lint/style/noDefaultExport: tsdown reads the default export
 export default defineConfig([
   { ...common, format: 'esm', dts: true, outDir: 'dist/esm' },
   // middy 7 has no `require` condition, so its code goes into the CommonJS build.
-  { ...common, format: 'cjs', dts: true, outDir: 'dist/cjs', deps: { alwaysBundle: [/^@middy\//] } },
+  { ...common, format: 'cjs', dts: true, outDir: 'dist/cjs', deps: { alwaysBundle: [/^@middy\//] }, plugins: [sdkByRequire] },
 ]);

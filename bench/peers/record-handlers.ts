@@ -5,7 +5,7 @@ import sqsPartialBatchFailure from '@middy/sqs-partial-batch-failure';
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { sqsStepHandler } from 'durable-sqs-lambda/worker';
 // The seam that `runStep` uses too: an invocation whose results go somewhere else than to SQS. It is a registered symbol.
-import { STEP_HANDLER } from '../../src/lambda/sqs-step-handler.ts';
+import { STEP_HANDLER } from '../../src/lambda/handler-marks.ts';
 import { NO_RETRIES, type WorkerQueues } from '../../src/lambda/worker-queues.ts';
 import { ECHO_STEP } from './echo-step.ts';
 

@@ -67,14 +67,17 @@ const REJECTED = Object.freeze({ status: 'rejected' });
 
 type Middy = middy.MiddyfiedHandler<SQSEvent, unknown>;
 
-/** What middy must not tell and the response needs: which invocation this is, and what it failed with. */
+/** An invocation in middy's chain, and what came of that. */
 interface Running<Queues> extends Invocation {
   readonly queues: Queues;
-  failure?: { readonly error: unknown };
+  outcome?: { readonly answer: unknown } | { readonly error: unknown };
 }
 
-/** A program as a Lambda handler, and one call of it over other queues. */
-export function batchHandler<Queues extends WorkerQueues>(program: BatchProgram<Queues>, queues: Queues) {
+/**
+ * A program as a Lambda handler, and one call of it over other queues.
+ * @param queuesOf the queues of an invocation
+ */
+export function batchHandler<Queues extends WorkerQueues>(program: BatchProgram<Queues>, queuesOf: (context: Context) => Queues) {
   const { logger } = program;
   // Which invocation it is: not by module state (some runtimes run invocations at once), and not by the event or context,
   // which a middleware may replace.
@@ -84,8 +87,9 @@ export function batchHandler<Queues extends WorkerQueues>(program: BatchProgram<
     async (event: SQSEvent, lambda: Context) => {
       const running = invocations.getStore();
       if (running === undefined) throw new InvalidEventError('the handler was called outside of an invocation');
-      // Once more, for what the middlewares made of it.
       const records = recordsOf(event);
+      if (records === undefined) throw noSqsEvent(event);
+      running.batch.holds(records);
       await program.run(records, { ...running, lambda }, running.queues);
       return records.map((record) => (running.batch.isSettled(record) ? FULFILLED : REJECTED));
     },
@@ -96,43 +100,54 @@ export function batchHandler<Queues extends WorkerQueues>(program: BatchProgram<
     // The partial-batch middleware turns an error into a response that reports every record: this keeps the error.
     .onError((request) => {
       const running = invocations.getStore();
-      if (running !== undefined) running.failure = { error: request.error };
+      if (running !== undefined) running.outcome = { error: request.error };
     });
 
   async function invoke(event: SQSEvent, lambda: Context, over: Queues): Promise<SQSBatchResponse> {
+    checkContext(lambda);
+    const remainingMs = () => {
+      // Absent where a handler is called by hand with a bare object.
+      const ms: unknown = lambda.getRemainingTimeInMillis?.();
+      return typeof ms === 'number' && !Number.isNaN(ms) ? ms : Number.POSITIVE_INFINITY;
+    };
     const records = recordsOf(event);
-    // Absent where a handler is called by hand with a bare object.
-    const remainingMs = () => lambda.getRemainingTimeInMillis?.() ?? Number.POSITIVE_INFINITY;
-    const deadline = new Deadline(remainingMs, program.reserveMs(remainingMs(), records.length));
+    const batch = new Batch();
+    if (records !== undefined) batch.holds(records);
+    const deadline = new Deadline(remainingMs, program.reserveMs(remainingMs(), records?.length ?? Number.POSITIVE_INFINITY));
     let letGo: (() => void) | undefined;
     deadline.onReached(() => {
       letGo = outliveStrayErrors(logger, { requestId: lambda.awsRequestId });
     });
-    const batch = new Batch(records);
     const running: Running<Queues> = { lambda, batch, deadline, queues: over };
     const chained = invocations.run(running, chain, event, lambda);
     // A send that hangs, or a middleware: Lambda's kill would bring back every record, those that are settled too.
     await new Promise<void>((resolve) => {
       deadline.onClosed(resolve);
       chained.then(
-        () => resolve(),
+        (answer) => {
+          running.outcome ??= { answer };
+          resolve();
+        },
         (error: unknown) => {
-          running.failure = { error };
+          running.outcome ??= { error };
           resolve();
         },
       );
     });
     deadline.end();
     letGo?.();
+    return batch.isKnown ? responseOf(running) : answerOf(event, running);
+  }
 
-    const { failure } = running;
+  /** The response for records: by what was settled, whatever the middlewares have made of it. */
+  function responseOf({ batch, deadline, lambda, outcome }: Running<Queues>): SQSBatchResponse {
     const counts = () => ({ records: batch.size, started: batch.started, requestId: lambda.awsRequestId });
     if (deadline.closed)
       logger.error('out of time; records that are not settled will be redelivered', { ...counts(), settled: batch.settled });
-    if (failure !== undefined) {
-      logger.error('a middleware failed', { ...errorFields(readableError(failure.error)), ...counts() });
+    if (outcome !== undefined && 'error' in outcome) {
+      logger.error('a middleware failed', { ...errorFields(readableError(outcome.error)), ...counts() });
       // Nothing ran: the cause is common to all records. A failed invocation makes Lambda's pollers slow down, a list of failures does not.
-      if (batch.started === 0) throw failure.error;
+      if (batch.started === 0) throw outcome.error;
     }
     const response = batch.response();
     if (program.rejectsFailures && response.batchItemFailures.length > 0) {
@@ -145,7 +160,7 @@ export function batchHandler<Queues extends WorkerQueues>(program: BatchProgram<
     chain[method](middleware);
     return handler;
   };
-  const handler: SqsBatchHandler = Object.assign((event: SQSEvent, lambda: Context) => invoke(event, lambda, queues), {
+  const handler: SqsBatchHandler = Object.assign((event: SQSEvent, lambda: Context) => invoke(event, lambda, queuesOf(lambda)), {
     use(middlewares: StepMiddleware | StepMiddleware[]) {
       chain.use(middlewares);
       return handler;
@@ -157,16 +172,34 @@ export function batchHandler<Queues extends WorkerQueues>(program: BatchProgram<
   return { handler, invoke };
 }
 
-function recordsOf(event: unknown): SQSEvent['Records'] {
+/** The answer to an event without records: a middleware's, which knows what it is (a warm-up, say), or there is none. */
+function answerOf(event: unknown, { outcome }: Running<unknown>): SQSBatchResponse;
+function answerOf(event: unknown, { outcome }: Running<unknown>): unknown {
+  if (outcome === undefined) throw noSqsEvent(event);
+  if ('error' in outcome) throw outcome.error;
+  return outcome.answer;
+}
+
+function checkContext(lambda: unknown): void {
+  if (typeof lambda === 'object' && lambda !== null) return;
+  throw new InvalidEventError(
+    `expected the context of the invocation as second argument, got ${kindOf(lambda)}; a test calls runStep of durable-sqs-lambda/local instead`,
+  );
+}
+
+/** Undefined where the event is none of SQS's. */
+function recordsOf(event: unknown): readonly SQSRecord[] | undefined {
   const records: unknown = typeof event === 'object' && event !== null ? Reflect.get(event, 'Records') : undefined;
-  if (!Array.isArray(records) || !records.every(isSqsRecord)) {
-    throw new InvalidEventError(
-      `expected an SQS event with Records, got ${kindOf(records)}; is this function behind an event source mapping of a tasks or dead-letter queue?`,
-    );
-  }
-  return records;
+  return Array.isArray(records) && records.every(isSqsRecord) ? records : undefined;
 }
 
 function isSqsRecord(record: unknown): record is SQSRecord {
   return typeof record === 'object' && record !== null && 'messageId' in record && 'body' in record;
+}
+
+function noSqsEvent(event: unknown): InvalidEventError {
+  const records: unknown = typeof event === 'object' && event !== null ? Reflect.get(event, 'Records') : undefined;
+  return new InvalidEventError(
+    `expected an SQS event with Records, got ${kindOf(records)}; is this function behind an event source mapping of a tasks or dead-letter queue?`,
+  );
 }

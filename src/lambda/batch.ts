@@ -7,14 +7,23 @@ import { ResultsNotAcceptedError } from '../errors.ts';
  */
 export class Batch {
   /** Copied: a middleware may cut the event's array or write into its records. */
-  readonly #messageIds: readonly string[];
+  #messageIds: readonly string[] = [];
+  #known = false;
   /** Records that are done with: the engine has their result. */
   readonly #settled = new Set<string>();
   #sendFailure: { readonly error: unknown } | undefined;
   #started = 0;
 
-  constructor(records: readonly SQSRecord[]) {
+  /** What the event held, or, where it held no records, what a middleware has made of it. Only the first call counts. */
+  holds(records: readonly SQSRecord[]): void {
+    if (this.#known) return;
+    this.#known = true;
     this.#messageIds = records.map(({ messageId }) => messageId);
+  }
+
+  /** Whether there were any records, be it none. */
+  get isKnown(): boolean {
+    return this.#known;
   }
 
   /** Messages; one that came twice is one. */

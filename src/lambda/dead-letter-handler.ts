@@ -52,7 +52,7 @@ export function deadLetterHandler(
       reserveMs: (availableMs) => deadLetters.reserveMs(availableMs),
       run: (records, invocation, over) => deadLetters.run(records, invocation, over),
     },
-    queues,
+    () => queues,
   );
   return Object.assign(handler, { [DEAD_LETTER_HANDLER]: true as const });
 }

@@ -1,6 +1,7 @@
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { defaultLogger, safeLogger } from '../logger.ts';
 import { batchHandler, type SqsBatchHandler } from './batch-handler.ts';
+import { STEP_HANDLER, TEST_QUEUES } from './handler-marks.ts';
 import { SendTimes, StepTimes } from './measured-times.ts';
 import { isReplay, printingQueues, printThrown, replayOf, showsThrown, storesNothing } from './replay.ts';
 import { StepBatch, type StepWorker } from './run-batch.ts';
@@ -15,6 +16,10 @@ import {
 import { UnsentResults } from './unsent-results.ts';
 import { sqsQueues, type WorkerQueues } from './worker-queues.ts';
 
+interface ContextOfTest extends Context {
+  readonly [TEST_QUEUES]?: WorkerQueues;
+}
+
 /** A Lambda handler for a tasks queue, and a middy: middlewares plug in with `use`. */
 export interface SqsStepHandler extends SqsBatchHandler {
   /** For tests: which steps this handler serves, and an invocation whose results go somewhere else than to SQS. */
@@ -27,9 +32,6 @@ export interface StepHandlerInternals {
   readonly marker: string | undefined;
   invoke(event: SQSEvent, context: Context, queues: WorkerQueues): Promise<SQSBatchResponse>;
 }
-
-/** Registered, not unique: `durable-sqs-lambda/local` may come from another copy of this package (ESM beside CommonJS). */
-export const STEP_HANDLER: unique symbol = Symbol.for('durable-sqs-lambda.step-handler');
 
 /**
  * A Lambda function as the worker of one step.
@@ -73,14 +75,15 @@ export function sqsStepHandler(nameOrSteps: unknown, fnOrOptions?: unknown, sing
     stepTimes: new StepTimes(steps.keys()),
     unsent: new UnsentResults(),
   };
+  const queues = prints ? printingQueues() : sqsQueues(options);
   const { handler, invoke } = batchHandler<WorkerQueues>(
     {
       logger,
       rejectsFailures: isReplay(process.env),
       reserveMs: (availableMs, records) => sendTimes.reserveMs(availableMs, Math.min(records, concurrency), deadlineReserveMs),
-      run: (records, invocation, queues) => new StepBatch(records, invocation, queues, worker).handle(),
+      run: (records, invocation, over) => new StepBatch(records, invocation, over, worker).handle(),
     },
-    prints ? printingQueues() : sqsQueues(options),
+    (context: ContextOfTest) => context?.[TEST_QUEUES] ?? queues,
   );
   return Object.assign(handler, { [STEP_HANDLER]: { stepNames: [...steps.keys()], marker, invoke } });
 }

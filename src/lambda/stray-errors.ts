@@ -8,10 +8,7 @@ const EXCEPTION = 'uncaughtException';
 /** Of each invocation that is ending; most runtimes have one at a time. */
 const ending = new Set<(message: string, error: unknown) => void>();
 /** Whoever listened before: the runtime, which fails the invocation and ends the process. */
-let setAside: {
-  readonly ofRejections: readonly NodeJS.UnhandledRejectionListener[];
-  readonly ofExceptions: readonly NodeJS.UncaughtExceptionListener[];
-} = { ofRejections: [], ofExceptions: [] };
+let setAside: readonly { readonly event: string; readonly listener: unknown }[] = [];
 
 /**
  * Keeps the process alive when a promise is rejected that nobody awaits, or something is thrown that nobody catches; it is logged
@@ -25,7 +22,8 @@ let setAside: {
 export function outliveStrayErrors(logger: Logger, fields: LogFields): () => void {
   const log = (message: string, error: unknown) => logger.error(message, { ...fields, ...errorFields(readableError(error)) });
   if (ending.size === 0) {
-    setAside = { ofRejections: process.listeners(REJECTION), ofExceptions: process.listeners(EXCEPTION) };
+    // Raw, as they were added: without its wrapper, a listener that was added by `once` would come back for good.
+    setAside = [REJECTION, EXCEPTION].flatMap((event) => process.rawListeners(event).map((listener) => ({ event, listener })));
     process.removeAllListeners(REJECTION);
     process.removeAllListeners(EXCEPTION);
     process.on(REJECTION, logRejection);
@@ -37,8 +35,7 @@ export function outliveStrayErrors(logger: Logger, fields: LogFields): () => voi
     if (ending.size > 0) return;
     process.off(REJECTION, logRejection);
     process.off(EXCEPTION, logException);
-    for (const listener of setAside.ofRejections) process.on(REJECTION, listener);
-    for (const listener of setAside.ofExceptions) process.on(EXCEPTION, listener);
+    for (const { event, listener } of setAside) Reflect.apply(process.on, process, [event, listener]);
   };
   // Node looks for such promises when a turn of the event loop ends, which may be the one in which the invocation does.
   return () => void setImmediate(letGo);

@@ -48,7 +48,8 @@ const OWNER = 'startLocalSqs';
  * Starts an SQS server inside this process, on 127.0.0.1 only. It stores nothing on disk and checks no credentials, so it refuses every
  * request that comes from a web page or is addressed to a name which is not this machine's.
  *
- * It is an emulator (npm `fauxqs`) that accepts more than AWS does: any queue name, batch entry id and number of attributes.
+ * It is an emulator (npm `fauxqs`) that accepts more than AWS does: any queue name, batch entry id and number of attributes. It is an ES
+ * module: Jest's CommonJS loads it where Node runs with `--experimental-vm-modules`.
  * @throws ConfigurationError where `fauxqs` is not installed or an option is wrong; Node's own error where the port is taken.
  */
 export async function startLocalSqs(options: LocalSqsOptions = {}): Promise<LocalSqs> {

@@ -5,5 +5,5 @@ export type { SqsLambdaHandler } from './lambda-runtime.ts';
 export type { EventSourceMappingOptions, InvocationReport } from './mapping-options.ts';
 export { type CreatedQueues, type CreateQueuesOptions, createQueues } from './queues.ts';
 export { judgeResponse, type Verdict } from './response.ts';
-export { type RunStepOptions, runStep } from './run-step.ts';
+export { type RunStepOptions, runStep, type StepHandlerLike } from './run-step.ts';
 export { type EventSource, eventSource, sqsRecord } from './sqs-event.ts';

@@ -2,19 +2,24 @@ import { type DroppedPart, type FittedResult, fitResult } from '../wire/fit-resu
 import { encodeJson } from '../wire/json.ts';
 import { MAX_MESSAGE_BYTES, type MessageAttributes } from '../wire/limits.ts';
 import type { StepEvent, StepResult } from '../wire/step-result.ts';
+import { lostContents } from './lost-contents.ts';
 
 /**
  * Encodes a result; always gives a body that SQS accepts and the engine can read.
  *
- * An output that cannot become JSON (BigInt, a cycle, a `toJSON` that throws, nesting without end) fails the step with
- * `unserializable_output`, not retryable: it would be the same the next time. An event that cannot loses its data: a log line must
- * not fail a step that worked.
+ * An output that cannot become JSON (BigInt, a cycle, a `toJSON` that throws, nesting without end), or would lose what it holds (a `Map`, a
+ * promise), fails the step with `unserializable_output`, not retryable: it would be the same the next time. An event that cannot loses its
+ * data: a log line must not fail a step that worked.
  */
 export function encodeResult(result: StepResult, attributes?: MessageAttributes, limitBytes: number = MAX_MESSAGE_BYTES): FittedResult {
+  const fitted = (candidate: StepResult) => fitResult(candidate, limitBytes, attributes);
   try {
-    return fitResult(result, limitBytes, attributes);
+    const whole = fitted(result);
+    // What loses its contents is `{}` in JSON: where there is none, nothing has to be looked at.
+    const lost = whole.body.includes('{}') ? lostContents(whole.result.output, 'output') : undefined;
+    return lost === undefined ? whole : withOutputDropped(fitted(unserializable(result, `${lost}, whose JSON is {}`)));
   } catch {
-    return encodableResult(result, (candidate) => fitResult(candidate, limitBytes, attributes));
+    return encodableResult(result, fitted);
   }
 }
 
@@ -28,16 +33,20 @@ function encodableResult(result: StepResult, fitted: (candidate: StepResult) => 
   const quiet = attempt(() => fitted(withLines(withoutEvents)));
   if (quiet !== undefined) return { ...quiet, dropped: union(lost, quiet.dropped) };
 
-  const failed = unserializable(withoutEvents);
+  const failed = unserializable(withoutEvents, 'it holds a BigInt, a cycle, a toJSON that throws, or is nested too deep');
   // A toJSON may also throw only now and then: what goes out last holds nothing but plain text.
-  const last = attempt(() => fitted(withLines(failed))) ?? fitted(failed);
-  return { ...last, dropped: union(lost, ['output'], last.dropped) };
+  const last = withOutputDropped(attempt(() => fitted(withLines(failed))) ?? fitted(failed));
+  return { ...last, dropped: union(lost, last.dropped) };
 }
 
-function unserializable({ runId, seq, stepId, startedAt }: StepResult): StepResult {
-  const message =
-    'the output of the step cannot become JSON: it holds a BigInt, a cycle, a toJSON that throws, or is nested too deep. Return plain data';
-  return { runId, seq, stepId, status: 'failed', error: { message, code: 'unserializable_output', retryable: false }, startedAt };
+function withOutputDropped(fitted: FittedResult): FittedResult {
+  return { ...fitted, dropped: union(['output'], fitted.dropped) };
+}
+
+function unserializable({ runId, seq, stepId, startedAt, events }: StepResult, why: string): StepResult {
+  const message = `the output of the step cannot become JSON: ${why}. Return plain data`;
+  const error = { message, code: 'unserializable_output', retryable: false };
+  return { runId, seq, stepId, status: 'failed', error, startedAt, ...(events === undefined ? {} : { events }) };
 }
 
 /** The event as it is; without its data where that cannot become JSON; nothing where the rest cannot either. */

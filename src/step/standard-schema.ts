@@ -28,7 +28,8 @@ function describe(issues: readonly StandardSchemaV1.Issue[]): string {
   return more > 0 ? `${shown.join('; ')}; and ${more} more` : shown.join('; ');
 }
 
-function pathText(path: StandardSchemaV1.Issue['path']): string {
+/** A path as it is written in code: `lines[2].sku`. */
+export function pathText(path: StandardSchemaV1.Issue['path']): string {
   if (path === undefined || path.length === 0) return '(root)';
   return path
     .map((segment) => (typeof segment === 'object' ? segment.key : segment))

@@ -1,5 +1,6 @@
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
-import { type SqsStepHandler, STEP_HANDLER } from '../../src/lambda/sqs-step-handler.ts';
+import { STEP_HANDLER } from '../../src/lambda/handler-marks.ts';
+import type { SqsStepHandler } from '../../src/lambda/sqs-step-handler.ts';
 import { NO_RETRIES, type WorkerQueues } from '../../src/lambda/worker-queues.ts';
 import type { RetryOptions } from '../../src/sqs/retry.ts';
 import type { OutgoingMessage } from '../../src/sqs/sqs-api.ts';

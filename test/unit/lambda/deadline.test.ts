@@ -98,12 +98,15 @@ describe('a batch that runs out of time', () => {
   it.each([
     ['unhandledRejection', 'a promise that no step awaits was rejected after the deadline'],
     ['uncaughtException', 'an error that no step catches was thrown after the deadline'],
-  ])('alone hears of what a runtime would end the process for, and no longer than it runs: %s', async (event, message) => {
+  ])('alone hears of what a runtime would end the process for, and leaves all listeners as they were: %s', async (event, message) => {
     // Node's own turns, which no fake replaces; the first is the end of the test before.
     const turn = () => new Promise((resolve) => setImmediate(resolve));
     await turn();
     const ofTheRuntime = () => undefined;
+    // Comes back as it was: once is once.
+    const ofMonitoring = () => undefined;
     process.on(event, ofTheRuntime);
+    process.once(event, ofMonitoring);
     const listeners = () => process.rawListeners(event);
     const before = listeners();
     try {
@@ -128,6 +131,7 @@ describe('a batch that runs out of time', () => {
       expect(listeners()).toEqual(before);
     } finally {
       process.off(event, ofTheRuntime);
+      process.off(event, ofMonitoring);
     }
   });
 

@@ -3,6 +3,7 @@ import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { SqsRequestError } from '../../../src/errors.ts';
 import { type SqsStepHandler, sqsStepHandler } from '../../../src/lambda/index.ts';
+import { lambdaContext } from '../../../src/local/lambda-context.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { deferred } from '../../support/deferred.ts';
 import { FakeQueues, failedIds, invoke } from '../../support/fake-queues.ts';
@@ -154,6 +155,59 @@ describe('a middleware that answers before the steps', () => {
     use(handler);
     expect(await outcomeOf(handler)).toMatchObject({ again: ALL, accepted: [] });
     expect(ran).toEqual([]);
+  });
+});
+
+describe('an event that is none of SQS’s', () => {
+  it.each([
+    ['a value', 'warmup'],
+    ['an object', { statusCode: 200 }],
+    ['nothing, early', undefined],
+  ])('gets the answer of a middleware: %s', async (_what, answer) => {
+    const { handler, ran } = noting();
+    handler.before((request) => {
+      if (Reflect.get(request.event, 'source') === 'warm-up') request.earlyResponse = answer;
+    });
+    expect(await Reflect.apply(handler, undefined, [{ source: 'warm-up' }, contextOf()])).toEqual(answer);
+    await expect(Reflect.apply(handler, undefined, [{ source: 'aws.s3' }, contextOf()])).rejects.toMatchObject({
+      name: 'InvalidEventError',
+    });
+    expect(ran).toEqual([]);
+  });
+
+  it('may be made one: the bare array of a pipe', async () => {
+    const { handler, ran } = noting();
+    handler.before((request) => {
+      if (Array.isArray(request.event)) request.event = { Records: request.event };
+    });
+    const { Records } = eventOf(recordOf(taskFor({ input: 'a' })), recordOf('poison', { messageId: 'poison' }));
+    const queues = new FakeQueues();
+    expect(await Reflect.apply(invoke, undefined, [handler, Records, queues])).toEqual({
+      batchItemFailures: [{ itemIdentifier: 'poison' }],
+    });
+    expect(ran).toEqual(['a']);
+    expect(queues.accepted).toHaveLength(1);
+  });
+
+  it('fails with the error of the middleware that fails on it', async () => {
+    const error = new Error('no such event');
+    const { handler, logger } = noting();
+    handler.before(() => {
+      throw error;
+    });
+    await expect(Reflect.apply(handler, undefined, [{ source: 'warm-up' }, contextOf()])).rejects.toBe(error);
+    expect(logger.lines).toEqual([]);
+  });
+
+  it('fails in time where a middleware hangs on it', async () => {
+    vi.useFakeTimers();
+    const { handler } = noting();
+    handler.before(() => new Promise(() => undefined));
+    const context = lambdaContext({ functionName: 'f', timeoutMs: 3_000 });
+    const failed = expect(Reflect.apply(handler, undefined, [{}, context])).rejects.toMatchObject({ name: 'InvalidEventError' });
+    await vi.advanceTimersByTimeAsync(3_000);
+    await failed;
+    vi.useRealTimers();
   });
 });
 

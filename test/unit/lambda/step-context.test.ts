@@ -51,6 +51,26 @@ describe('a step’s context', () => {
     expect(found).toEqual([Number.POSITIVE_INFINITY, false]);
   });
 
+  it.each([undefined, null, 'text'])('refuses %s as its context, and names runStep', async (context) => {
+    const handler = sqsStepHandler('step', () => 1, { logger });
+    await expect(Reflect.apply(handler, undefined, [eventOfInputs([1]), context])).rejects.toMatchObject({
+      name: 'InvalidEventError',
+      message: expect.stringMatching(
+        /^expected the context of the invocation as second argument, got .+ runStep of durable-sqs-lambda\/local/,
+      ),
+    });
+  });
+
+  it.each([Number.NaN, undefined, '30000'])('remains without end when the time that is left is %s', async (left) => {
+    const found: unknown[] = [];
+    const handler = sqsStepHandler('step', (_input, step) => void found.push(step.remainingTimeMs()), { logger });
+    const context = { ...contextOf(), getRemainingTimeInMillis: () => left };
+    expect(await Reflect.apply(invoke, undefined, [handler, eventOfInputs([1]), new FakeQueues(), context])).toEqual({
+      batchItemFailures: [],
+    });
+    expect(found).toEqual([Number.POSITIVE_INFINITY]);
+  });
+
   it('equals the engine’s ambient step, also after awaits and across concurrent steps', async () => {
     const gate = deferred<void>();
     const matches: boolean[] = [];
@@ -174,6 +194,26 @@ describe('step.signal', () => {
     expect(vi.getTimerCount()).toBe(0);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(reasons).toEqual([]);
+  });
+
+  it('belongs to one step: a neighbour’s time-out neither runs the listeners of a step that has ended nor takes another’s onabort', async () => {
+    const cleaned: unknown[] = [];
+    const undone: unknown[] = [];
+    const handler = sqsStepHandler(
+      'step',
+      async (ms: number, { signal }) => {
+        signal.onabort = () => cleaned.push(ms);
+        signal.addEventListener('abort', () => undone.push(ms));
+        await new Promise((resolve) => setTimeout(resolve, ms));
+      },
+      { logger },
+    );
+    const context = lambdaContext({ functionName: 'f', timeoutMs: 1_000 });
+    const running = resultsOf(handler, eventOfInputs([3_000, 3_001, 10]), context);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect((await running).map(({ error }) => error?.code)).toEqual([undefined, 'lambda_timeout', 'lambda_timeout']);
+    expect(cleaned).toEqual([3_000, 3_001]);
+    expect(undone).toEqual([3_000, 3_001]);
   });
 
   it('can be listened to by many steps without a warning of leaks', async () => {

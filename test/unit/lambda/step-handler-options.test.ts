@@ -2,8 +2,8 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { ConfigurationError } from '../../../src/errors.ts';
+import { STEP_HANDLER } from '../../../src/lambda/handler-marks.ts';
 import { sqsStepHandler } from '../../../src/lambda/index.ts';
-import { STEP_HANDLER } from '../../../src/lambda/sqs-step-handler.ts';
 import { readArguments } from '../../../src/lambda/step-handler-options.ts';
 
 const fn = () => 1;

@@ -1,7 +1,9 @@
+import middy from '@middy/core';
+import type { Context, SQSEvent } from 'aws-lambda';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { sqsStepHandler } from '../../../src/lambda/index.ts';
-import { runStep } from '../../../src/local/run-step.ts';
+import { runStep, type StepHandlerLike } from '../../../src/local/run-step.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 
 const logger = capturingLogger();
@@ -118,11 +120,42 @@ describe('runStep with a step that takes too long', () => {
   });
 });
 
+describe('runStep with a wrapped handler', () => {
+  const inner = sqsStepHandler('charge', (n: number, step) => ({ n, left: step.remainingTimeMs() }), { logger });
+
+  it.each<[string, StepHandlerLike]>([
+    ['hands on event and context', (event, context) => inner(event, context)],
+    ['is a middy around it', middy((event: SQSEvent, context: Context) => inner(event, context))],
+    ['copies the context', (event, context) => inner(event, { ...context, functionName: 'traced' })],
+  ])('runs the wrapper, too, which %s', async (_how, wrapped) => {
+    expect(await runStep(wrapped, 7, { name: 'charge' })).toMatchObject({
+      status: 'completed',
+      output: { n: 7, left: expect.any(Number) },
+    });
+  });
+
+  it('marks the message as it is told', async () => {
+    const marked = sqsStepHandler('charge', () => 1, { logger, marker: 'durable' });
+    const wrapped: StepHandlerLike = (event, context) => marked(event, context);
+    expect(await runStep(wrapped, 7, { name: 'charge', marker: 'durable' })).toMatchObject({ output: 1 });
+  });
+
+  it('asks for the name of the step', async () => {
+    await expect(runStep((event, context) => inner(event, context), 7)).rejects.toThrow(
+      'got another function; where it wraps that handler, say by options.name which step to run',
+    );
+  });
+
+  it('tells of a function that wraps no handler', async () => {
+    await expect(runStep(() => 1, 7, { name: 'charge' })).rejects.toThrow('or it wraps no handler that sqsStepHandler gave');
+  });
+});
+
 describe('runStep says what is wrong', () => {
   const several = sqsStepHandler({ a: () => 1, b: () => 2 }, { logger });
   const one = sqsStepHandler('a', () => 1, { logger });
 
-  it('a handler of several steps without a name', async () => {
+  it('refuses a handler of several steps without a name', async () => {
     await expect(runStep(several, {})).rejects.toMatchObject({
       name: 'ConfigurationError',
       message: 'runStep: expected options.name to be one of a, b: this handler serves several steps',
@@ -131,16 +164,15 @@ describe('runStep says what is wrong', () => {
 
   it.each([
     ['nothing', undefined],
-    ['a function', () => 1],
     ['an object', {}],
-  ])('%s for a handler', async (kind, handler) => {
+  ])('refuses %s for a handler', async (kind, handler) => {
     await expect(Reflect.apply(runStep, undefined, [handler, {}])).rejects.toMatchObject({
       name: 'ConfigurationError',
       message: `runStep: expected the handler that sqsStepHandler gave, got ${kind}`,
     });
   });
 
-  it('an input that no engine could send', async () => {
+  it('refuses an input that no engine could send', async () => {
     await expect(runStep(one, { n: 1n })).rejects.toMatchObject({
       name: 'ConfigurationError',
       message: 'runStep: the input cannot become JSON, so no engine could send it',
@@ -148,14 +180,20 @@ describe('runStep says what is wrong', () => {
     });
   });
 
-  it('a task that is no task', async () => {
+  it('refuses an input of which a step would get nothing', async () => {
+    await expect(runStep(one, { prices: new Map([['a', 1]]) })).rejects.toThrow(
+      'runStep: input.prices is a Map, whose JSON is {}: that is all a step gets of it',
+    );
+  });
+
+  it('refuses a task that is not one', async () => {
     await expect(runStep(one, {}, { task: { attempt: 0 } })).rejects.toMatchObject({
       name: 'InvalidMessageError',
       message: 'message body is not a RemoteTask: expected attempt to be an integer of at least 1, got a number',
     });
   });
 
-  it('a middleware that keeps the step from running', async () => {
+  it('names a middleware that keeps the step from running', async () => {
     const answers = sqsStepHandler('a', () => 1, { logger }).before(() => ({ batchItemFailures: [] }));
     await expect(runStep(answers, {})).rejects.toMatchObject({
       name: 'ConfigurationError',

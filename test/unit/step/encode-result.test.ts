@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { encodeResult } from '../../../src/step/encode-result.ts';
 import { messageBytes } from '../../../src/wire/limits.ts';
 import { decodeStepResult, type StepEvent, type StepResult } from '../../../src/wire/step-result.ts';
@@ -26,6 +26,62 @@ describe('encodeResult', () => {
     const result = completed({ a: 1 }, [line('x', 1)]);
     const encoded = encodeResult(result);
     expect(encoded).toEqual({ result, body: JSON.stringify(result), dropped: [] });
+  });
+
+  it.each<[string, unknown, string]>([
+    ['a Map', new Map([['a', 1]]), 'output is a Map'],
+    ['an empty Map', new Map(), 'output is a Map'],
+    ['a Set within', { items: [{ tags: new Set(['a']) }] }, 'output.items[0].tags is a Set'],
+    ['a promise that nobody awaited', { list: [1, Promise.resolve(2)] }, 'output.list[1] is a Promise'],
+    ['a weak map', { cache: new WeakMap() }, 'output.cache is a WeakMap'],
+    ['bytes', { raw: new ArrayBuffer(2) }, 'output.raw is an ArrayBuffer'],
+    ['a subclass', { map: new (class Prices extends Map {})() }, 'output.map is a Map'],
+    ['an iterator', { rows: [1].values() }, 'output.rows is an Array Iterator'],
+    ['a generator', (function* rows() {})(), 'output is a Generator'],
+    ['a query', { query: new URLSearchParams('a=1') }, 'output.query is a URLSearchParams'],
+    ['headers', { headers: new Headers({ a: '1' }) }, 'output.headers is a Headers'],
+    ['behind what is empty', { empty: {}, map: new Map() }, 'output.map is a Map'],
+  ])('fails a step whose output loses its contents: %s', (_what, output, found) => {
+    const { result, dropped } = encodeResult(completed(output, [line('a', 1)]));
+    expect(result).toEqual({
+      ...BASE,
+      status: 'failed',
+      error: {
+        message: `the output of the step cannot become JSON: ${found}, whose JSON is {}. Return plain data`,
+        code: 'unserializable_output',
+        retryable: false,
+      },
+      events: [line('a', 1)],
+    });
+    expect(dropped).toEqual(['output']);
+  });
+
+  it.each<[string, unknown]>([
+    ['an empty object', {}],
+    ['empty objects', { a: {}, b: [{}] }],
+    ['an object of a class without fields', new (class Acknowledged {})()],
+    ['an object without a prototype', Object.create(null)],
+    ['the text of one', '{}'],
+    ['an error of what the step can do without', [{ status: 'rejected', reason: new Error('no') }]],
+    ['a Map that says its JSON', Object.assign(new Map([['a', 1]]), { toJSON: () => ({}) })],
+    ['a Map that nobody sees', { fn: () => new Map(), [Symbol('s')]: new Map() }],
+    [
+      'a getter that throws the second time',
+      {
+        a: {},
+        get b() {
+          return fickle(1);
+        },
+      },
+    ],
+  ])('leaves an output alone that holds no more than its JSON: %s', (_what, output) => {
+    expect(encodeResult(completed(output))).toMatchObject({ result: { status: 'completed' }, dropped: [] });
+  });
+
+  it('looks into no output whose JSON holds no empty object', () => {
+    const output = { map: new Map(), toJSON: vi.fn(() => ({ a: 1 })) };
+    expect(encodeResult(completed({ nested: output })).result.status).toBe('completed');
+    expect(output.toJSON).toHaveBeenCalledTimes(1);
   });
 
   it('drops no event for another’s data', () => {

@@ -1,7 +1,7 @@
 import { vi } from 'vitest';
 import { TaskWorker } from '../../../../src/container/task-worker.ts';
+import { STEP_HANDLER } from '../../../../src/lambda/handler-marks.ts';
 import { sqsStepHandler } from '../../../../src/lambda/index.ts';
-import { STEP_HANDLER } from '../../../../src/lambda/sqs-step-handler.ts';
 import { sqsQueues } from '../../../../src/lambda/worker-queues.ts';
 import type { PayloadStore } from '../../../../src/payloads/payload-store.ts';
 import { Sender } from '../../../../src/sqs/sender.ts';
