@@ -250,7 +250,7 @@ describe('credentials that are not in the environment', () => {
   it('fail the invocation in words where the SDK is neither bundled nor in the runtime', async () => {
     const { invoke, output } = await start('charge-card', { env: { ...keyless, DURABLE_RESULTS_QUEUE_URL: 'http://127.0.0.1:1/1/q' } });
     expect(await invoke(eventOf(charge('o-7', 0)))).toMatchObject({ kind: 'error', error: { errorType: 'ResultsNotAcceptedError' } });
-    expect(output()).toContain('the package \\"@aws-sdk/client-sqs\\" is not there');
+    expect(output()).toContain('install the package \\"@aws-sdk/client-sqs\\"');
   });
 });
 
