@@ -31,12 +31,12 @@ export function replayEnvironment(
   const plain: Readonly<Record<string, Value>> = {
     // `.invalid` never resolves: not even a handler that ignores DURABLE_REPLAY can send there.
     DURABLE_RESULTS_QUEUE_URL: `https://sqs.invalid/000000000000/${deployment.resultsQueue.name}`,
-    ...(deployment.payloadBucket?.owned === true
-      ? { DURABLE_PAYLOAD_BUCKET: 'payload-bucket-unknown-offline', DURABLE_PAYLOAD_BUCKET_OWNER: '' }
-      : {}),
+    ...(deployment.payloadBucket?.owned === true ? { DURABLE_PAYLOAD_BUCKET: 'payload-bucket-unknown-offline' } : {}),
   };
   const variables: Record<string, Value> = {
     ...workerEnvironment(deployment),
+    // The deploy tool looks up a Ref to a resource of the stack, but not one to the account.
+    ...(deployment.payloadBucket?.owned === true ? { DURABLE_PAYLOAD_BUCKET_OWNER: '' } : {}),
     ...(replay === 'print' ? plain : {}),
     DURABLE_REPLAY: replay,
   };

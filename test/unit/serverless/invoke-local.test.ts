@@ -49,6 +49,10 @@ describe('the environment of a replayed function', () => {
     expect(replayEnvironment(shared, 'send', {})).toMatchObject({ DURABLE_RESULTS_QUEUE_URL: url });
   });
 
+  it('replayEnvironment refers to no account, which the deploy tool cannot look up', () => {
+    expect(replayEnvironment(owned, 'send', {})).toMatchObject({ DURABLE_PAYLOAD_BUCKET_OWNER: '' });
+  });
+
   it('replayEnvironment prefers the queue and bucket of the shell', () => {
     const env = { DURABLE_RESULTS_QUEUE_URL: 'http://127.0.0.1:4566/000000000000/durable-results', DURABLE_PAYLOAD_BUCKET: 'local' };
     for (const replay of ['print', 'send'] as const) {
