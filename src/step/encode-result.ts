@@ -13,14 +13,13 @@ import { lostContents } from './lost-contents.ts';
  */
 export function encodeResult(result: StepResult, attributes?: MessageAttributes, limitBytes: number = MAX_MESSAGE_BYTES): FittedResult {
   const fitted = (candidate: StepResult) => fitResult(candidate, limitBytes, attributes);
-  try {
-    const whole = fitted(result);
-    // What loses its contents is `{}` in JSON: where there is none, nothing has to be looked at.
-    const lost = whole.body.includes('{}') ? lostContents(whole.result.output, 'output') : undefined;
-    return lost === undefined ? whole : withOutputDropped(fitted(unserializable(result, `${lost}, whose JSON is {}`)));
-  } catch {
-    return encodableResult(result, fitted);
-  }
+  const encoded = attempt(() => fitted(result)) ?? encodableResult(result, fitted);
+  // What loses its contents is `{}` in JSON: where there is none, nothing has to be looked at.
+  const lost = encoded.body.includes('{}') ? lostContents(encoded.result.output, 'output') : undefined;
+  if (lost === undefined) return encoded;
+  const failed = unserializable({ ...result, events: encoded.result.events }, `${lost}, whose JSON is {}`);
+  const last = withOutputDropped(attempt(() => fitted(failed)) ?? fitted({ ...failed, events: undefined }));
+  return { ...last, dropped: union(encoded.dropped, last.dropped) };
 }
 
 function encodableResult(result: StepResult, fitted: (candidate: StepResult) => FittedResult): FittedResult {

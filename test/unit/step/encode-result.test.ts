@@ -20,6 +20,11 @@ const fickle = (times: number) => {
   let left = times;
   return { toJSON: () => (left-- > 0 ? 'fine' : fails()) };
 };
+const nested = (levels: number, innermost: unknown): unknown => {
+  let value = innermost;
+  for (let level = 0; level < levels; level += 1) value = [value];
+  return value;
+};
 
 describe('encodeResult', () => {
   it('leaves a result alone that fits', () => {
@@ -40,6 +45,9 @@ describe('encodeResult', () => {
     ['a generator', (function* rows() {})(), 'output is a Generator'],
     ['a query', { query: new URLSearchParams('a=1') }, 'output.query is a URLSearchParams'],
     ['headers', { headers: new Headers({ a: '1' }) }, 'output.headers is a Headers'],
+    ['a weak reference', { held: new WeakRef({}) }, 'output.held is a WeakRef'],
+    ['in what a toJSON gives', { order: { toJSON: () => ({ lines: new Map() }) } }, 'output.order.lines is a Map'],
+    ['at a depth that only JSON reaches', nested(3_000, new Map()), `output${'[0]'.repeat(3_000)} is a Map`],
     ['behind what is empty', { empty: {}, map: new Map() }, 'output.map is a Map'],
   ])('fails a step whose output loses its contents: %s', (_what, output, found) => {
     const { result, dropped } = encodeResult(completed(output, [line('a', 1)]));
@@ -76,6 +84,12 @@ describe('encodeResult', () => {
     ],
   ])('leaves an output alone that holds no more than its JSON: %s', (_what, output) => {
     expect(encodeResult(completed(output))).toMatchObject({ result: { status: 'completed' }, dropped: [] });
+  });
+
+  it('fails a step whose output loses its contents, beside a log line that cannot become JSON', () => {
+    const { result, dropped } = encodeResult(completed({ prices: new Map() }, [line('a', 1), line('b', 2n)]));
+    expect(result).toMatchObject({ status: 'failed', error: { code: 'unserializable_output' }, events: [line('a', 1), line('b')] });
+    expect(dropped).toEqual(['events', 'output']);
   });
 
   it('looks into no output whose JSON holds no empty object', () => {
