@@ -7,6 +7,8 @@ export interface DurableDeployment extends DurableService {
   readonly payloadBucket: PayloadBucket | undefined;
   readonly alarms: AlarmSettings | undefined;
   readonly dashboard: boolean;
+  /** Whether bundles are loaded when they are packaged. */
+  readonly loadCheck: boolean;
   /** On everything that can have tags. */
   readonly tags: Tags;
   /** How the function of `durableDeadLetters` is mapped; present where `deadLetters` is. */

@@ -13,6 +13,7 @@ export interface Framework {
 }
 
 export interface FrameworkService {
+  readonly [key: string]: unknown;
   readonly provider: FrameworkProvider;
   readonly functions: Readonly<Record<string, FrameworkFunction>>;
   readonly plugins?: unknown;

@@ -1,4 +1,7 @@
 import { ConfigurationError } from '../errors.ts';
+import { completedSettings, esbuildSettings } from './bundles/esbuild-settings.ts';
+import { loadProblems } from './bundles/load-check.ts';
+import { packagedFunctions } from './bundles/packaged-functions.ts';
 import type { CommandContext } from './commands/context.ts';
 import { commandHooks, durableCommands } from './commands/index.ts';
 import { oslsContext } from './commands/osls-context.ts';
@@ -10,7 +13,6 @@ import { DROP_TASKS, keepWaitingTasks } from './deploying/keep-tasks.ts';
 import type { DurableDeployment } from './deployment.ts';
 import type { Framework, Template } from './framework.ts';
 import { bridgeModule, readReplay, replayEnvironment, whenLate } from './invoke-local.ts';
-import { leanCore } from './lean-core.ts';
 import { nodeProblem } from './node-version.ts';
 import { durableFunctions, mistakes, readDurableService } from './read-service.ts';
 import { workerEnvironment } from './resources/environment.ts';
@@ -60,6 +62,8 @@ export class DurableSqsLambdaPlugin {
       initialize: () => this.#initialize(),
       'package:compileFunctions': () =>
         this.#whilePackaging((deployment, template) => addResources(serverless.service, deployment, template)),
+      'after:package:createDeploymentArtifacts': () => this.#checkBundles(),
+      'after:deploy:function:packageFunction': () => this.#checkBundles(),
       'after:package:compileEvents': () => this.#whilePackaging(patchEvents),
       'after:aws:package:finalize:mergeCustomProviderResources': () =>
         this.#whilePackaging((deployment, template) => this.#check(deployment, template)),
@@ -105,6 +109,15 @@ export class DurableSqsLambdaPlugin {
     if (template !== undefined && this.#isUsed()) return act(this.service(), template);
   }
 
+  /** A bundle that does not load fails every invocation, long after this command has ended well. */
+  async #checkBundles(): Promise<void> {
+    if (!this.#isUsed() || !this.service().loadCheck) return;
+    const { service, serviceDir } = this.#serverless;
+    const region = this.#serverless.getProvider('aws').getRegion();
+    const problems = await loadProblems(packagedFunctions(service, this.service(), { serviceDir, region }), serviceDir);
+    if (problems.length > 0) throw new this.#serverless.classes.Error(problems.join('\n'), ERROR_CODE);
+  }
+
   async #tellEngineSettings(): Promise<void> {
     const lines = await engineSettings(this.#context());
     if (lines.length > 0) this.#serverless.addServiceOutputSection?.('durable engine', lines);
@@ -128,17 +141,12 @@ export class DurableSqsLambdaPlugin {
       this.#cancelEnd = whenLate(durable.functionKey, durable.timeoutSeconds, (problem) => void this.#endNow(problem));
   }
 
-  /**
-   * Completes the user's settings of the bundler. Without `skipRebuild` serverless-esbuild keeps its builders alive for rebuilds that these
-   * commands never do, and the command hangs for ever after a build or load error.
-   */
+  /** Completes the settings of the bundler, before it reads them. */
   #setUpBundler(): void {
     const { custom } = this.#serverless.service;
     if (typeof custom !== 'object' || custom === null) return;
-    const esbuild: unknown = entriesOf(custom)['esbuild'] ?? {};
-    if (typeof esbuild === 'object' && esbuild !== null) {
-      Object.assign(custom, { esbuild: Object.assign(esbuild, { skipRebuild: true, plugins: [leanCore()], ...esbuild }) });
-    }
+    const esbuild = esbuildSettings(entriesOf(custom)['esbuild'], this.#serverless.serviceDir, this.#serverless);
+    Object.assign(custom, { esbuild: Object.assign(esbuild, completedSettings(esbuild)) });
   }
 
   /**

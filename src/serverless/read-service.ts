@@ -28,7 +28,7 @@ export function readDurableService(config: unknown): DurableDeployment {
   checkConcurrency(events.steps, events.deadLetters, problems);
   checkPlainEvents(entries, events.steps, problems);
   if (problems.lines.length > 0) throw new ConfigurationError(mistakes(problems.lines));
-  const { prefix, resultsQueue, kmsKey, payloadBucket, alarms, dashboard } = settings;
+  const { prefix, resultsQueue, kmsKey, payloadBucket, alarms, dashboard, loadCheck } = settings;
   return {
     prefix,
     resultsQueue,
@@ -39,6 +39,7 @@ export function readDurableService(config: unknown): DurableDeployment {
     payloadBucket,
     alarms,
     dashboard,
+    loadCheck,
     tags: readTags(provider),
     roles: events.roles,
   };

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { leanCore } from '../../src/serverless/lean-core.ts';
+import { completedSettings } from '../../src/serverless/bundles/esbuild-settings.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -19,6 +19,8 @@ export interface Bundles {
 export async function bundleHandlers(...entries: readonly string[]): Promise<Bundles> {
   const folder = await mkdtemp(join(tmpdir(), 'bundles-'));
   const bytes = new Map<string, number>();
+  // Of these only serverless-esbuild knows the first.
+  const { skipRebuild: _, ...settings } = completedSettings({ format: 'esm' });
   for (const entry of entries) {
     const { outputFiles } = await build({
       absWorkingDir: root,
@@ -29,10 +31,9 @@ export async function bundleHandlers(...entries: readonly string[]): Promise<Bun
       sourcemap: true,
       platform: 'node',
       target: 'node22',
-      format: 'esm',
+      ...settings,
       mainFields: ['module', 'main'],
       external: ['@aws-sdk/*'],
-      plugins: [leanCore()],
       outExtension: { '.js': '.mjs' },
       entryNames: '[name]',
       logLevel: 'error',

@@ -8,10 +8,12 @@ import type { FromProcess, HandlerKind, ToProcess } from './protocol.ts';
 
 /** The built file of a handler. */
 export interface HandlerCode {
-  /** An ES module. Written where it is missing: `serverless package` empties the folder that it lies in. */
   readonly file: string;
-  readonly text: string;
+  /** What to write where the file is missing: `serverless package` empties the folder that the files of `sls durable local` lie in. */
+  readonly text?: string;
   readonly exportName: string;
+  /** Whether the export may be one of the default's: the `module.exports` of CommonJS code. */
+  readonly fromDefault: boolean;
 }
 
 export type LoadOutcome =
@@ -39,8 +41,10 @@ export interface ProcessOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Memory of the function, in MB: the heap gets nine tenths of it, as on Lambda. */
   readonly memorySizeMb: number;
-  /** Whether what the handler prints to stdout goes to stderr. */
-  readonly stdoutToStderr: boolean;
+  /** Further flags of Node. @default none */
+  readonly execArgv?: readonly string[];
+  /** Where goes what the handler prints: to this process's own streams, all of it to stderr, or nowhere. */
+  readonly output: 'inherit' | 'stderr' | 'none';
   /** Called when the process ends by itself while nobody waits for an answer. */
   readonly onIdleEnd: (end: ProcessEnd) => void;
 }
@@ -52,6 +56,7 @@ type Answer = FromProcess | { readonly kind: 'ended'; readonly end: ProcessEnd }
 const RUNTIME = fileURLToPath(new URL(`./local-runtime${extname(fileURLToPath(import.meta.url))}`, import.meta.url));
 
 const HEAP_SHARE = 0.9;
+const STDOUT = { inherit: 'inherit', stderr: 2, none: 'ignore' } as const;
 
 /** Processes that run; none outlives this one. */
 const running = new Set<ChildProcess>();
@@ -61,12 +66,12 @@ process.once('exit', () => {
 
 /** Starts a process. It can be asked to load at once: what is asked waits until Node is up. */
 export function startProcess(options: ProcessOptions): FunctionProcess {
-  const { env, memorySizeMb, stdoutToStderr, onIdleEnd } = options;
+  const { env, memorySizeMb, output, execArgv = [], onIdleEnd } = options;
   const child = fork(RUNTIME, [], {
     env,
     // Those of this process would be inherited otherwise: a debugger's port among them.
-    execArgv: ['--enable-source-maps', `--max-old-space-size=${Math.floor(memorySizeMb * HEAP_SHARE)}`],
-    stdio: ['ignore', stdoutToStderr ? 2 : 'inherit', 'inherit', 'ipc'],
+    execArgv: ['--enable-source-maps', `--max-old-space-size=${Math.floor(memorySizeMb * HEAP_SHARE)}`, ...execArgv],
+    stdio: ['ignore', STDOUT[output], output === 'none' ? 'ignore' : 'inherit', 'ipc'],
   });
   running.add(child);
   let answer: ((answer: Answer) => void) | undefined;
@@ -111,13 +116,13 @@ export function startProcess(options: ProcessOptions): FunctionProcess {
   }
 
   return {
-    async load({ file, text, exportName }, timeoutMs) {
+    async load({ file, text, exportName, fromDefault }, timeoutMs) {
       try {
         writeMissing(file, text);
       } catch (error) {
         return { ok: false, problem: `its built file cannot be written: ${error instanceof Error ? error.message : 'unknown'}` };
       }
-      const given = await ask({ kind: 'load', file, exportName }, timeoutMs);
+      const given = await ask({ kind: 'load', file, exportName, fromDefault }, timeoutMs);
       switch (given.kind) {
         case 'loaded':
           debugged = given.debugged;
@@ -170,8 +175,8 @@ export class HandlerError extends Error {
   }
 }
 
-function writeMissing(file: string, text: string): void {
-  if (existsSync(file)) return;
+function writeMissing(file: string, text: string | undefined): void {
+  if (text === undefined || existsSync(file)) return;
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, text);
 }

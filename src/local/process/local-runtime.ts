@@ -25,11 +25,11 @@ process.on('unhandledRejection', (error) => void end('unhandled rejection', erro
 process.on('uncaughtException', (error) => void end('uncaught exception', error, EXIT_EXCEPTION));
 showErrorsReadably();
 
-async function load({ file, exportName }: Extract<ToProcess, { kind: 'load' }>): Promise<FromProcess> {
+async function load({ file, exportName, fromDefault }: Extract<ToProcess, { kind: 'load' }>): Promise<FromProcess> {
   try {
     const module: Record<string, unknown> = await import(pathToFileURL(file).href);
-    // The bundle of a CommonJS handler exports `module.exports` as its default.
-    const found = module[exportName] ?? (isRecord(module['default']) ? module['default'][exportName] : undefined);
+    const inDefault = fromDefault && isRecord(module['default']) ? module['default'][exportName] : undefined;
+    const found = module[exportName] ?? inDefault;
     if (!isHandler(found)) {
       return { kind: 'not-loaded', problem: `expected an export "${exportName}" that is a function of (event, context)` };
     }

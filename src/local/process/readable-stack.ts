@@ -2,6 +2,8 @@ import { inspect } from 'node:util';
 
 const MAX_FRAMES = 10;
 const FRAME = /^\s+at /;
+/** The file that calls the handler. */
+const RUNTIME = /[\\/]local-runtime\.[a-z]+:/;
 /** Frames in packages, in Node itself and without a file: the user wrote none of them. */
 const FOREIGN = /[\\/]node_modules[\\/]|\(?node:|\(?<anonymous>|\(native\)/;
 
@@ -30,7 +32,7 @@ function parts(error: unknown): { readonly message: string; readonly frames: rea
   const lines = stack.split('\n');
   const firstFrame = lines.findIndex((line) => FRAME.test(line));
   if (firstFrame === -1) return { message: stack, frames: [] };
-  const frames = lines.slice(firstFrame).filter((line) => FRAME.test(line));
+  const frames = lines.slice(firstFrame).filter((line) => FRAME.test(line) && !RUNTIME.test(line));
   const own = frames.filter((frame) => !FOREIGN.test(frame));
   return { message: lines.slice(0, firstFrame).join('\n'), frames: [...own, ...frames.filter((frame) => FOREIGN.test(frame))] };
 }

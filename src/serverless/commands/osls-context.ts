@@ -1,15 +1,14 @@
 import { createInterface } from 'node:readline/promises';
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { isRecord } from '../../wire/shape.ts';
+import { esbuildSettings } from '../bundles/esbuild-settings.ts';
+import { DEFAULT_MEMORY_MB } from '../bundles/packaged-functions.ts';
 import type { DurableDeployment } from '../deployment.ts';
 import { loadLambdaSdk, sdkAdminLambda } from './aws/admin-lambda.ts';
 import { sdkAdminSqs } from './aws/admin-sqs.ts';
 import { loadCloudFormationSdk, sdkAdminStack } from './aws/admin-stack.ts';
 import type { CommandContext } from './context.ts';
 import { printable } from './output/text.ts';
-
-/** The deploy tool's own default of `memorySize`. */
-const DEFAULT_MEMORY_MB = 1_024;
 
 /** The little of the deploy tool that the commands use. */
 export interface CommandHost {
@@ -39,7 +38,7 @@ export function oslsContext(
   return {
     service,
     functionSettings: (functionKey) => functionSettings(host, functionKey),
-    bundlerSettings: () => (isRecord(host.service.custom) ? host.service.custom['esbuild'] : undefined),
+    bundlerSettings: () => esbuildSettings(isRecord(host.service.custom) ? host.service.custom['esbuild'] : undefined, serviceDir, host),
     get region() {
       return provider().getRegion();
     },

@@ -16,6 +16,7 @@ export interface Settings {
   readonly payloadBucket: PayloadBucket | undefined;
   readonly alarms: AlarmSettings | undefined;
   readonly dashboard: boolean;
+  readonly loadCheck: boolean;
   readonly perFunctionRoles: boolean;
 }
 
@@ -37,6 +38,7 @@ export function readSettings(custom: unknown, problems: Problems): Settings {
     payloadBucket: readPayloadBucket(section, problems),
     alarms: section.flag('alarms') === false ? undefined : readAlarms(section.section('alarms')),
     dashboard: section.flag('dashboard') ?? false,
+    loadCheck: section.flag('loadCheck') ?? true,
     perFunctionRoles: section.flag('perFunctionRoles') ?? false,
   };
 }

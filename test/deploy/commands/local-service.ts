@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { vi } from 'vitest';
 import { root } from '../sls.ts';
 
@@ -17,6 +17,7 @@ export function makeService(
   const write = (file: string, text: string) => {
     // In one step, as editors do: a watcher must not see a file that is half written.
     const written = join(dir, `${file}.new`);
+    mkdirSync(dirname(written), { recursive: true });
     writeFileSync(written, text);
     renameSync(written, join(dir, file));
   };

@@ -1,3 +1,5 @@
+import { bounded } from '../../bounded.ts';
+
 /** Sends one request; a failure names the operation. */
 export type Request = <T>(operation: string, send: () => Promise<T>) => Promise<T>;
 
@@ -13,24 +15,6 @@ export function boundedRequests(limit: number, errorOf: (operation: string, erro
       return await inTurn(send);
     } catch (error) {
       throw errorOf(operation, error);
-    }
-  };
-}
-
-/** Runs at most `limit` calls at the same time; the others wait in the order in which they came. */
-export function bounded(limit: number): <T>(call: () => Promise<T>) => Promise<T> {
-  const waiting: (() => void)[] = [];
-  let free = limit;
-  return async (call) => {
-    if (free > 0) free -= 1;
-    else await new Promise<void>((resolve) => waiting.push(resolve));
-    try {
-      return await call();
-    } finally {
-      // The place goes straight to the first that waits: a call that comes now must not overtake it.
-      const next = waiting.shift();
-      if (next === undefined) free += 1;
-      else next();
     }
   };
 }

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { BuildContext, BuildOptions, BuildResult } from 'esbuild';
 import type { HandlerCode } from '../../../local/process/function-process.ts';
+import { REQUIRE_BANNER } from '../../bundles/esbuild-settings.ts';
 import { CommandError } from '../command-error.ts';
 import { installedSdk } from './installed-sdk.ts';
 import { SourceWatch } from './source-watch.ts';
@@ -80,7 +81,7 @@ export async function watchHandler(options: WatchOptions): Promise<{ stop(): Pro
     }
     // esbuild's own watch finds a little later what was built already.
     if (text === inUse?.text) return;
-    const built = { file: join(outDir, `${functionKey}-${number}.mjs`), text, exportName };
+    const built = { file: join(outDir, `${functionKey}-${number}.mjs`), text, exportName, fromDefault: true };
     const loads = await onBuilt(built);
     const unused = loads ? inUse : built;
     if (loads) inUse = built;
@@ -97,8 +98,7 @@ export async function watchHandler(options: WatchOptions): Promise<{ stop(): Pro
     write: false,
     platform: 'node',
     format: 'esm',
-    // CommonJS packages call `require` for Node's own modules; an ES module has none.
-    banner: { js: "import { createRequire as __durableRequire } from 'node:module'; const require = __durableRequire(import.meta.url);" },
+    banner: { js: REQUIRE_BANNER },
     // CommonJS code uses these, too. They name the source file, which is what the code expects beside its own.
     define: { __filename: JSON.stringify(file), __dirname: JSON.stringify(dirname(file)), ...build.define },
     sourcemap: 'inline',

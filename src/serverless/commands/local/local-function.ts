@@ -107,7 +107,7 @@ export class LocalFunction {
     return startProcess({
       env: processEnvironment(context.env, own, environment),
       memorySizeMb,
-      stdoutToStderr: flagOption(context.options, 'json'),
+      output: flagOption(context.options, 'json') ? 'stderr' : 'inherit',
       onIdleEnd: (end) => report.exited(functionKey, end),
     });
   }

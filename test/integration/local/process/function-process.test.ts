@@ -18,7 +18,7 @@ const EVENT = JSON.parse(JSON.stringify({ Records: [RECORD] }));
 /** A process, and how it ended while nobody waited. */
 function start(env: Record<string, string> = {}, memorySizeMb = 128) {
   const ends: ProcessEnd[] = [];
-  const process = startProcess({ env: { PATH: '', ...env }, memorySizeMb, stdoutToStderr: true, onIdleEnd: (end) => ends.push(end) });
+  const process = startProcess({ env: { PATH: '', ...env }, memorySizeMb, output: 'stderr', onIdleEnd: (end) => ends.push(end) });
   started.push(process);
   return { process, ends };
 }
@@ -28,7 +28,7 @@ let files = 0;
 function module(text: string) {
   files += 1;
   const file = join(folder, `handler-${files}.mjs`);
-  return { file, text, exportName: 'handler' };
+  return { file, text, exportName: 'handler', fromDefault: true };
 }
 
 /** A process that has loaded a handler with this body. */

@@ -5,7 +5,7 @@ import { ProcessRuntime } from '../../../../src/local/process/process-runtime.ts
 
 const SETTINGS = { requestId: 'r', functionName: 'f', timeoutMs: 1_000, region: undefined };
 const EVENT = { Records: [] };
-const code = (file: string) => ({ file, text: '', exportName: 'handler' });
+const code = (file: string) => ({ file, text: '', exportName: 'handler', fromDefault: true });
 
 /** A process whose invocations end when the test says so. */
 class FakeProcess implements FunctionProcess {

@@ -13,7 +13,8 @@ function error(message: string, frames: readonly string[], cause?: unknown): Err
 
 describe('readableStack', () => {
   it("puts the user's own frames first, and keeps ten", () => {
-    const frames = [...Array.from({ length: 8 }, (_, index) => foreign(index)), own(1), node, own(2), foreign(9)];
+    const runtime = '    at async load (/app/node_modules/durable-sqs-lambda/dist/esm/local-runtime.mjs:9:1)';
+    const frames = [runtime, ...Array.from({ length: 8 }, (_, index) => foreign(index)), own(1), node, own(2), foreign(9)];
     const lines = readableStack(error('no', frames)).split('\n');
     expect(lines).toEqual(['RangeError: no', own(1), own(2), ...Array.from({ length: 8 }, (_, index) => foreign(index))]);
   });

@@ -1,8 +1,8 @@
 import * as lambdaSdk from '@aws-sdk/client-lambda';
 import { describe, expect, it } from 'vitest';
+import { bounded } from '../../../../../src/serverless/bounded.ts';
 import { sdkAdminLambda } from '../../../../../src/serverless/commands/aws/admin-lambda.ts';
 import { sdkAdminSqs } from '../../../../../src/serverless/commands/aws/admin-sqs.ts';
-import { bounded } from '../../../../../src/serverless/commands/aws/requests.ts';
 import { deferred } from '../../../../support/deferred.ts';
 import { settle } from '../../../../support/fake-timing.ts';
 

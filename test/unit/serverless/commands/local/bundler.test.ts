@@ -30,7 +30,7 @@ async function watching(name: string, code: string, refused: readonly number[] =
     onBuilt: async (code) => {
       built.push(code);
       mkdirSync(outDir, { recursive: true });
-      writeFileSync(code.file, code.text);
+      writeFileSync(code.file, code.text ?? '');
       return !refused.includes(built.length);
     },
     onProblem: (problem) => problems.push(problem),
