@@ -2,7 +2,7 @@ import type { EventSourceMappingConfiguration } from '@aws-sdk/client-lambda';
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { CommandError } from '../command-error.ts';
 import { loadSdk } from './load-sdk.ts';
-import { boundedRequests } from './requests.ts';
+import { boundedRequests, refusalOf } from './requests.ts';
 
 /** Requests at the same time: Lambda accepts 15 a second of most kinds from a whole account. */
 const REQUESTS_AT_ONCE = 4;
@@ -84,8 +84,6 @@ function undefinedWhereMissing(error: unknown): undefined {
   throw error;
 }
 
-/** Quotes Lambda's own message, which names the action and resource that a policy lacks. */
 function lambdaRequestError(operation: string, error: unknown): LambdaRequestError {
-  const said = error instanceof Error ? [error.name, error.message].filter((text) => text !== '').join(': ') : String(error);
-  return new LambdaRequestError(`Lambda ${operation} failed: ${said}`, { cause: error });
+  return new LambdaRequestError(`Lambda ${operation} failed: ${refusalOf(error)}`);
 }

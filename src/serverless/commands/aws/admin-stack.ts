@@ -3,8 +3,9 @@ import type { ResourceToImport } from '@aws-sdk/client-cloudformation';
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { isRecord } from '../../../wire/shape.ts';
 import type { Template } from '../../framework.ts';
-import { CommandError, messageOf } from '../command-error.ts';
+import { CommandError } from '../command-error.ts';
 import { loadSdk } from './load-sdk.ts';
+import { refusalOf } from './requests.ts';
 
 /** How long an import may take: it only records what is there. */
 const IMPORT_SECONDS = 300;
@@ -43,7 +44,7 @@ export function sdkAdminStack(sdk: CloudFormationSdk, { stackName: StackName, ..
     try {
       return await send();
     } catch (error) {
-      throw new CommandError(`CloudFormation ${operation} of stack ${StackName} failed: ${messageOf(error)}`, { cause: error });
+      throw new CommandError(`CloudFormation ${operation} of stack ${StackName} failed: ${refusalOf(error)}`);
     }
   };
 
