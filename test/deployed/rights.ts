@@ -87,14 +87,23 @@ function rightsIn(document: string | undefined): Right[] {
   );
 }
 
+/** What roles and users were refused so far, look-ups aside: those are refused for every queue that is not there. */
+export function refusals({ callsFile }: AwsAddress, names: readonly string[]): string[] {
+  const refused = calls(callsFile).filter(({ name, action, allowed }) => !allowed && names.includes(name) && action !== 'sqs:GetQueueUrl');
+  return refused.map(({ name, action, resource }) => `${name}: ${action} ${resource}`);
+}
+
 /** Which of the rights nobody of that name has used since the server started. */
 export function unused(rights: readonly Right[], kind: 'role' | 'user', name: string, { callsFile }: AwsAddress): Right[] {
-  const calls: Call[] = readFileSync(callsFile, 'utf8')
+  const used = calls(callsFile).filter((call) => call.kind === kind && call.name === name && call.allowed);
+  return rights.filter((right) => !used.some((call) => call.action === right.action && covers(right.resource, call.resource)));
+}
+
+function calls(callsFile: string): Call[] {
+  return readFileSync(callsFile, 'utf8')
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
-  const used = calls.filter((call) => call.kind === kind && call.name === name && call.allowed);
-  return rights.filter((right) => !used.some((call) => call.action === right.action && covers(right.resource, call.resource)));
 }
 
 function covers(pattern: string, arn: string): boolean {

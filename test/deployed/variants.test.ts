@@ -1,14 +1,16 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { DescribeAlarmsCommand, GetDashboardCommand } from '@aws-sdk/client-cloudwatch';
 import { ListEventSourceMappingsCommand, UpdateEventSourceMappingCommand } from '@aws-sdk/client-lambda';
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { GetQueueAttributesCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { createUser, outputsOf, queueUrlOf, required, untilDepth } from './account.ts';
+import { createUser, outputsOf, queueNames, queueUrlOf, required, untilDepth } from './account.ts';
 import { layOut } from './deploy.ts';
 import type { RunEnd } from './engine/commands.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
 import { neverAllowed, notRefused, receiveAndDelete, send } from './forbidden.ts';
-import { type Right, rightsOfPolicy, rightsOfRole, rolesOf, sessionOf, unused } from './rights.ts';
+import { type Right, refusals, rightsOfPolicy, rightsOfRole, rolesOf, sessionOf, unused } from './rights.ts';
 import type { Credentials } from './server/aws-server.ts';
 import { clientsOf } from './server/clients.ts';
 
@@ -173,9 +175,16 @@ describe('a FIFO tasks queue', () => {
   });
 });
 
+describe('the results queue', () => {
+  it('keeps nothing but what is no result', async () => {
+    // That which a test above has sent, and which the engine gives back each time.
+    await engine.stop();
+    await untilDepth(clients, 'variants-results.fifo', { visible: 1, inFlight: 0 });
+  });
+});
+
 describe('sls invoke local --durable-send', () => {
   it('sends the result to the queue on AWS', async () => {
-    await engine.stop();
     await service.done(['durable', 'event', '--step', 'prices.look-up', '--input', '{"sku":"b"}', '--out', 'event.json']);
     await service.done(['invoke', 'local', '-f', 'prices', '-p', 'event.json', '--durable-send']);
     const QueueUrl = required(outputs['DurableResultsQueueUrl'], 'DurableResultsQueueUrl');
@@ -184,7 +193,28 @@ describe('sls invoke local --durable-send', () => {
   });
 });
 
+describe('a removed step', () => {
+  const functions = () => readFileSync(join(service.folder, 'serverless.yml'), 'utf8');
+  const slow = / {2}slow:\n(?: {4}.*\n)+/.exec(functions())?.[0] ?? '';
+
+  it('comes back over the queues that it has left, in a stack whose template is too long for a request', async () => {
+    const before = await queueNames(clients, 'variants-');
+    service.edit(slow, '');
+    await service.done(['deploy']);
+    expect(await queueUrlOf(clients, 'variants-tasks-slow--work')).toBeUndefined();
+    service.edit('  deadLetters:\n', `${slow}  deadLetters:\n`);
+    const { stdout } = await service.done(['durable', 'adopt', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject([{ name: 'variants-parked-slow--work' }, { name: 'variants-dead-letters-slow--work' }]);
+    await service.done(['deploy']);
+    expect(await queueNames(clients, 'variants-')).toEqual(before);
+  });
+});
+
 describe('rights', () => {
+  it('nothing that a function or the engine has asked for was refused', async () => {
+    expect(refusals(aws, [...(await rolesOf(clients, STACK)).values(), 'variants-engine'])).toEqual([]);
+  });
+
   it('every right of a function is used by some function, or by the mapping of one', async () => {
     const roles = [...(await rolesOf(clients, STACK)).values()];
     const rights = await Promise.all(roles.map((name) => rightsOfRole(clients, name)));

@@ -7,6 +7,7 @@ import type { DurableDeployment } from '../deployment.ts';
 import { loadLambdaSdk, sdkAdminLambda } from './aws/admin-lambda.ts';
 import { sdkAdminSqs } from './aws/admin-sqs.ts';
 import { loadCloudFormationSdk, sdkAdminStack } from './aws/admin-stack.ts';
+import { loadS3Sdk } from './aws/template-source.ts';
 import type { CommandContext } from './context.ts';
 import { printable } from './output/text.ts';
 
@@ -65,7 +66,7 @@ export function oslsContext(
     },
     openStack: (settings) => {
       const sdk = loadCloudFormationSdk(serviceDir, process.argv[1]);
-      return sdk === undefined ? undefined : sdkAdminStack(sdk, settings);
+      return sdk === undefined ? undefined : sdkAdminStack(sdk, loadS3Sdk(serviceDir, process.argv[1]), settings);
     },
     credentials,
     now: Date.now,

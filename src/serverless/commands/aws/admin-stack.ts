@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { ResourceToImport } from '@aws-sdk/client-cloudformation';
-import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { isRecord } from '../../../wire/shape.ts';
 import type { Template } from '../../framework.ts';
 import { CommandError } from '../command-error.ts';
 import { loadSdk } from './load-sdk.ts';
 import { refusalOf } from './requests.ts';
+import { type TemplateSettings, templateSource } from './template-source.ts';
 
 /** How long an import may take: it only records what is there. */
 const IMPORT_SECONDS = 300;
@@ -24,11 +24,8 @@ export interface AdminStack {
   destroy(): void;
 }
 
-export interface StackSettings {
-  readonly stackName: string;
-  readonly region: string;
+export interface StackSettings extends TemplateSettings {
   readonly endpoint?: string;
-  readonly credentials?: NonNullable<SQSClientConfig['credentials']>;
 }
 
 type CloudFormationSdk = typeof import('@aws-sdk/client-cloudformation');
@@ -38,8 +35,9 @@ export function loadCloudFormationSdk(serviceDir: string, toolFile: string | und
 }
 
 /** {@link AdminStack} on the AWS SDK. */
-export function sdkAdminStack(sdk: CloudFormationSdk, { stackName: StackName, ...settings }: StackSettings): AdminStack {
-  const client = new sdk.CloudFormationClient(settings);
+export function sdkAdminStack(sdk: CloudFormationSdk, s3: Parameters<typeof templateSource>[2], settings: StackSettings): AdminStack {
+  const { stackName: StackName, ...clientSettings } = settings;
+  const client = new sdk.CloudFormationClient(clientSettings);
   const request = async <T>(operation: string, send: () => Promise<T>): Promise<T> => {
     try {
       return await send();
@@ -70,6 +68,8 @@ export function sdkAdminStack(sdk: CloudFormationSdk, { stackName: StackName, ..
 
     async importResources(template, resources) {
       const ChangeSetName = `durable-adopt-${randomUUID()}`;
+      const bucket = (await stack())?.Outputs?.find(({ OutputKey }) => OutputKey === 'ServerlessDeploymentBucketName')?.OutputValue;
+      const source = await templateSource(template, bucket, s3, settings);
       const waiting = { client, maxWaitTime: IMPORT_SECONDS, minDelay: 1, maxDelay: 5 };
       await request('CreateChangeSet', async () => {
         await client.send(
@@ -77,7 +77,7 @@ export function sdkAdminStack(sdk: CloudFormationSdk, { stackName: StackName, ..
             StackName,
             ChangeSetName,
             ChangeSetType: 'IMPORT',
-            TemplateBody: JSON.stringify(template),
+            ...source,
             ResourcesToImport: [...resources],
             Capabilities: ['CAPABILITY_IAM', 'CAPABILITY_NAMED_IAM'],
           }),
