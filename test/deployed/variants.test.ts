@@ -9,8 +9,7 @@ import { createUser, outputsOf, queueNames, queueUrlOf, required, untilDepth } f
 import { layOut } from './deploy.ts';
 import type { RunEnd } from './engine/commands.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
-import { neverAllowed, notRefused, receiveAndDelete, send } from './forbidden.ts';
-import { type Right, refusals, rightsOfPolicy, rightsOfRole, rolesOf, sessionOf, unused } from './rights.ts';
+import { testRights } from './rights/test-rights.ts';
 import type { Credentials } from './server/aws-server.ts';
 import { clientsOf } from './server/clients.ts';
 
@@ -211,99 +210,8 @@ describe('a removed step', () => {
 });
 
 describe('rights', () => {
-  it('nothing that a function or the engine has asked for was refused', async () => {
-    expect(refusals(aws, [...(await rolesOf(clients, STACK)).values(), 'variants-engine'])).toEqual([]);
-  });
-
-  it('every right of a function is used by some function, or by the mapping of one', async () => {
-    const roles = [...(await rolesOf(clients, STACK)).values()];
-    const rights = await Promise.all(roles.map((name) => rightsOfRole(clients, name)));
-    const idle = roles.flatMap((name, index) => unused(rights[index] ?? [], 'role', name, aws));
-    const used = new Set(
-      rights
-        .flat()
-        .filter((right) => !idle.includes(right))
-        .map(kindOf),
-    );
-    expect([...new Set(idle.map(kindOf))].filter((kind) => !used.has(kind))).toEqual(NOT_ON_THIS_SERVER);
-  });
-
-  it('every right of DurableEnginePolicy is used by the engine', async () => {
-    const rights = await rightsOfPolicy(clients, required(outputs['DurableEnginePolicyArn'], 'DurableEnginePolicyArn'));
-    const idle = unused(rights, 'user', 'variants-engine', aws);
-    const used = new Set(rights.filter((right) => !idle.includes(right)).map(kindOf));
-    expect([...new Set(idle.map(kindOf))].filter((kind) => !used.has(kind))).toEqual([]);
-  });
-
-  it('a function reaches its own queue and the results queue, and nothing else', async () => {
-    const roles = await rolesOf(clients, STACK);
-    const others = await urls('variants-tasks-mails--send', 'variants-dead-letters-prices--look-up', 'variants-parked-prices--look-up');
-    const own = await urls('variants-tasks-prices--look-up');
-    const results = await urls('variants-results.fifo');
-    const all = [...others, ...own, ...results];
-    const session = await sessionOf(clients, aws, required(roles.get('DurableFunctionRolePrices'), 'the role of prices'));
-    const as = clientsOf(aws, session);
-    const bucket = required(outputs['DurablePayloadBucketName'], 'DurablePayloadBucketName');
-    expect(
-      await notRefused({
-        ...neverAllowed(as, all, bucket),
-        ...receiveAndDelete(as, [...others, ...results]),
-        ...send(as, [...others, ...own]),
-        ...send(clientsOf(plainHttp, session), results, ' by plain HTTP'),
-      }),
-    ).toEqual([]);
-    // The same call with TLS: it is the policy that has refused, not the address.
-    expect(await notRefused(send(as, results))).toEqual(['SendMessage variants-results.fifo: allowed']);
-  });
-
-  it('the dead-letter function reaches its own queues and the results queue, and nothing else', async () => {
-    const roles = await rolesOf(clients, STACK);
-    const tasks = await urls('variants-tasks-mails--send');
-    const deadLetters = await urls('variants-dead-letters-mails--send');
-    const parked = await urls('variants-parked-mails--send');
-    const results = await urls('variants-results.fifo');
-    const as = clientsOf(aws, await sessionOf(clients, aws, required(roles.get('DurableFunctionRoleDeadLetters'), 'its role')));
-    const bucket = required(outputs['DurablePayloadBucketName'], 'DurablePayloadBucketName');
-    expect(
-      await notRefused({
-        ...neverAllowed(as, [...tasks, ...deadLetters, ...parked, ...results], bucket),
-        ...receiveAndDelete(as, [...tasks, ...parked, ...results]),
-        ...send(as, [...tasks, ...deadLetters]),
-      }),
-    ).toEqual([]);
-  });
-
-  it('the engine sends tasks and receives results, and may do nothing else', async () => {
-    const tasks = await urls('variants-tasks-mails--send');
-    const others = await urls('variants-dead-letters-mails--send', 'variants-parked-mails--send');
-    const results = await urls('variants-results.fifo');
-    const as = clientsOf(aws, user);
-    const bucket = required(outputs['DurablePayloadBucketName'], 'DurablePayloadBucketName');
-    expect(
-      await notRefused({
-        ...neverAllowed(as, [...tasks, ...others, ...results], bucket),
-        ...receiveAndDelete(as, [...tasks, ...others]),
-        ...send(as, [...others, ...results]),
-        ...send(clientsOf(plainHttp, user), tasks, ' by plain HTTP'),
-      }),
-    ).toEqual([]);
-  });
+  testRights(STACK, () => ({ outputs, user }));
 });
-
-const plainHttp = { ...aws, endpoint: aws.plainEndpoint };
-
-/** The server keeps no logs, so functions call nothing for them. */
-const NOT_ON_THIS_SERVER = ['logs:CreateLogStream *', 'logs:PutLogEvents *'];
-
-/** A right without the step: `sqs:SendMessage variants-parked`. */
-function kindOf({ action, resource }: Right): string {
-  const name = resource.split(':').at(-1) ?? '';
-  return `${action} ${/^variants-(tasks|dead-letters|parked)/.exec(name)?.[0] ?? name}`;
-}
-
-function urls(...names: readonly string[]): Promise<string[]> {
-  return Promise.all(names.map(async (name) => required(await queueUrlOf(clients, name), `a queue ${name}`)));
-}
 
 async function mappingOf(functionKey: string) {
   const { EventSourceMappings } = await clients.lambda.send(

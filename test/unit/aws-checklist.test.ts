@@ -6,7 +6,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const read = (path: string) => readFileSync(root + path, 'utf8');
 
 /** The tests that the page names, as file and title. */
-const NAMED = /`(\w[\w-]*\.test\.ts)`: (.+?) \|$/gm;
+const NAMED = /`([\w/-]+(?:\.test)?\.ts)`: (.+?) \|$/gm;
 
 it('docs/aws-checklist.md names tests that exist', () => {
   const named = [...read('docs/aws-checklist.md').matchAll(NAMED)].map(([, file = '', title = '']) => ({ file, title }));

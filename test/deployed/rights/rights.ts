@@ -8,9 +8,9 @@ import {
   UpdateAssumeRolePolicyCommand,
 } from '@aws-sdk/client-iam';
 import { AssumeRoleCommand } from '@aws-sdk/client-sts';
-import { required } from './account.ts';
-import type { AwsAddress, Credentials } from './server/aws-server.ts';
-import type { Clients } from './server/clients.ts';
+import { required } from '../account.ts';
+import type { AwsAddress, Credentials } from '../server/aws-server.ts';
+import type { Clients } from '../server/clients.ts';
 
 /** One action on one resource, as a policy allows it. */
 export interface Right {

@@ -8,7 +8,7 @@ import {
   SendMessageCommand,
   SetQueueAttributesCommand,
 } from '@aws-sdk/client-sqs';
-import type { Clients } from './server/clients.ts';
+import type { Clients } from '../server/clients.ts';
 
 /** Calls by name. */
 export type Attempts = Readonly<Record<string, () => Promise<unknown>>>;
