@@ -34,8 +34,6 @@ export interface StepWorker {
   readonly concurrency: number;
   readonly marker: string | undefined;
   readonly payloadStore: PayloadStore | undefined;
-  /** Told what a step threw, where somebody at a terminal asked for the run. */
-  readonly onThrown: ((thrown: unknown) => void) | undefined;
   /** What becomes of a step that has not ended in time. */
   readonly onDeadline: 'fail' | 'redeliver';
   readonly logger: Logger;
@@ -160,11 +158,8 @@ export class StepBatch implements TaskHost<RemoteTask, StepResult> {
     return true;
   }
 
-  async run(task: RemoteTask, inFlight: StepInFlight): Promise<StepResult> {
-    const result = await runStep(task, inFlight, this.#worker.steps, this.#stepContext);
-    // Before the result leaves: whoever sees that the step failed sees why.
-    if (inFlight.thrown !== undefined) this.#worker.onThrown?.(inFlight.thrown.cause);
-    return result;
+  run(task: RemoteTask, inFlight: StepInFlight): Promise<StepResult> {
+    return runStep(task, inFlight, this.#worker.steps, this.#stepContext);
   }
 
   redelivers(): boolean {

@@ -64,11 +64,10 @@ export function sqsStepHandler(nameOrSteps: unknown, fnOrOptions?: unknown, sing
   const prints = replayOf(process.env) === 'print';
   const sendTimes = new SendTimes();
   const worker: StepWorker = {
-    steps: { steps, around },
+    steps: { steps, around, onThrown: showsThrown(process.env) ? printThrown : undefined },
     concurrency,
     marker,
     payloadStore: prints && payloadStore !== undefined ? storesNothing(payloadStore) : payloadStore,
-    onThrown: showsThrown(process.env) ? printThrown : undefined,
     onDeadline,
     logger,
     sendTimes,

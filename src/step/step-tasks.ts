@@ -38,6 +38,8 @@ export interface Steps<Context extends StepContext = StepContext> {
   /** By the name in `task.name`. */
   readonly steps: ReadonlyMap<string, ServedStep<Context>>;
   readonly around?: Around<Context> | undefined;
+  /** Told what a step threw, as it was thrown and before its result leaves: for whoever sits at a terminal. */
+  readonly onThrown?: ((thrown: unknown) => void) | undefined;
 }
 
 /** What a host adds to the context of each of its steps. */
@@ -57,6 +59,7 @@ export function runStep<Host extends HostContext>(
 ): Promise<StepResult> {
   const readable = (thrown: unknown) => {
     inFlight.thrown = readableError(thrown);
+    worker.onThrown?.(thrown);
     return inFlight.thrown;
   };
   return runStepHandler(task, (input, logger) => {
