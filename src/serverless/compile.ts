@@ -1,5 +1,6 @@
 import { entriesOf } from './config/section.ts';
 import type { DurableDeployment } from './deployment.ts';
+import { allSteps } from './durable-service.ts';
 import type { FrameworkService, Template, TemplateResource } from './framework.ts';
 import { durableFunctions } from './read-service.ts';
 import type { Value } from './resources/cloudformation.ts';
@@ -61,7 +62,7 @@ export function patchEvents(deployment: DurableDeployment, template: Template): 
 
 /** The problem with the finished template; undefined where there is none. */
 export function templateProblem(deployment: DurableDeployment, template: Template): string | undefined {
-  return stackSizeProblem(Object.keys(template.Resources).length, deployment.steps.length) ?? policySizeProblem(template);
+  return stackSizeProblem(Object.keys(template.Resources).length, allSteps(deployment).length) ?? policySizeProblem(template);
 }
 
 function mappingResources(template: Template, { queueId }: Mapping): TemplateResource[] {

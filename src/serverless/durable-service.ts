@@ -3,7 +3,10 @@ export interface DurableService {
   /** Prefix of all queue names, namespace folded in. */
   readonly prefix: string;
   readonly resultsQueue: ResultsQueue;
+  /** The steps that functions serve. */
   readonly steps: readonly DurableStep[];
+  /** The steps that workers in containers serve: queues without a mapping. */
+  readonly containerSteps: readonly ServiceStep[];
   /** The function behind every dead-letter queue, where there is one. */
   readonly deadLetters: DurableFunction | undefined;
 }
@@ -25,22 +28,33 @@ export interface DurableFunction {
   readonly reservedConcurrency: number | undefined;
 }
 
-/** One `durableStep` event. Durations in seconds. */
-export interface DurableStep {
-  /** Its path in serverless.yml: `functions.chargeCard.events[0].durableStep`. */
+/** What every step has, whoever serves it. Durations in seconds. */
+export interface ServiceStep {
+  /** Its path in serverless.yml: `functions.chargeCard.events[0].durableStep`, `custom.durable.containerSteps[0]`. */
   readonly path: string;
   readonly name: string;
   readonly partition: string | undefined;
   /** Routing token of name and partition. */
   readonly token: string;
-  readonly function: DurableFunction;
+  /** Undefined: a worker in a container serves the step. */
+  readonly function: DurableFunction | undefined;
   readonly queues: { readonly tasks: string; readonly deadLetters: string; readonly parked: string };
+  readonly maxReceiveCount: number;
+  readonly visibilityTimeoutSeconds: number;
+  readonly fifo: boolean;
+}
+
+/** One `durableStep` event. */
+export interface DurableStep extends ServiceStep {
+  readonly function: DurableFunction;
   readonly batchSize: number;
   readonly batchWindowSeconds: number;
   readonly maximumConcurrency: number | undefined;
   readonly provisionedPollers: { readonly minimum: number; readonly maximum: number } | undefined;
-  readonly maxReceiveCount: number;
-  readonly visibilityTimeoutSeconds: number;
-  readonly fifo: boolean;
   readonly enabled: boolean;
+}
+
+/** Every step of a service, whoever serves it. */
+export function allSteps({ steps, containerSteps }: Pick<DurableService, 'steps' | 'containerSteps'>): readonly ServiceStep[] {
+  return [...steps, ...containerSteps];
 }

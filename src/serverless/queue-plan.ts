@@ -1,9 +1,9 @@
 import { type PlannedQueue, type QueueChain, serviceQueues, stepQueues } from '../topology/planned-queues.ts';
-import type { DurableService, DurableStep } from './durable-service.ts';
+import { allSteps, type DurableService, type ServiceStep } from './durable-service.ts';
 
 /** All queues of a service, in the order of their creation: each after the one it redrives to. */
 export function queuePlan(service: DurableService): readonly PlannedQueue[] {
-  const chains = [resultsChain(service), ...service.steps.map((step) => stepChain(step, service))];
+  const chains = [resultsChain(service), ...allSteps(service).map((step) => stepChain(step, service))];
   return chains.flatMap(({ targets, queue }) => [...targets, queue]);
 }
 
@@ -18,6 +18,6 @@ function resultsChain({ resultsQueue: { name, fifo, owned }, prefix }: DurableSe
   return owned ? chain : { queue: { ...chain.queue, name, redrive: undefined }, targets: [] };
 }
 
-function stepChain({ token, ...step }: DurableStep, { prefix, deadLetters }: DurableService): QueueChain {
+function stepChain({ token, ...step }: ServiceStep, { prefix, deadLetters }: DurableService): QueueChain {
   return stepQueues(token, { ...step, prefix, deadLetterTimeoutSeconds: deadLetters?.timeoutSeconds });
 }

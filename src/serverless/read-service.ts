@@ -1,12 +1,12 @@
 import { ConfigurationError } from '../errors.ts';
 import { checkPlainEvents } from './config/check-filters.ts';
-import { checkConcurrency, checkRetention, checkStep, checkTogether } from './config/check-steps.ts';
+import { checkConcurrency, checkPartitions, checkRetention, checkStep, checkTogether } from './config/check-steps.ts';
 import { checkEnvironment, checkFunction, type Defaults, type FunctionEntry, readFunctions, readRole } from './config/read-functions.ts';
 import { readSettings, type Settings } from './config/read-settings.ts';
 import { readDeadLetters, readStep } from './config/read-steps.ts';
 import { entriesOf, Problems } from './config/section.ts';
 import type { DeadLetterMapping, DurableDeployment, FunctionRole } from './deployment.ts';
-import type { DurableFunction, DurableStep } from './durable-service.ts';
+import { allSteps, type DurableFunction, type DurableStep } from './durable-service.ts';
 import { readTags } from './resources/tags.ts';
 
 /**
@@ -22,17 +22,20 @@ export function readDurableService(config: unknown): DurableDeployment {
   const events = new EventReader(entriesOf(functions), providerDefaults(provider, settings), settings, problems);
   for (const entry of entries) events.read(entry);
   if (events.roles.size > 0) checkEnvironment('provider.environment', entriesOf(provider)['environment'], problems);
+  const { prefix, resultsQueue, containerSteps, kmsKey, payloadBucket, alarms, dashboard, loadCheck } = settings;
+  const all = allSteps({ steps: events.steps, containerSteps });
   for (const step of events.steps) checkStep(step, problems);
-  checkTogether(events.steps, problems);
-  checkRetention(settings.payloadBucket, events.steps, problems);
-  checkConcurrency(events.steps, events.deadLetters, problems);
-  checkPlainEvents(entries, events.steps, problems);
+  checkTogether(all, problems);
+  if (settings.namespaced) checkPartitions(all, problems);
+  checkRetention(payloadBucket, all, problems);
+  checkConcurrency(events.steps, all.length, events.deadLetters, problems);
+  checkPlainEvents(entries, all, problems);
   if (problems.lines.length > 0) throw new ConfigurationError(mistakes(problems.lines));
-  const { prefix, resultsQueue, kmsKey, payloadBucket, alarms, dashboard, loadCheck } = settings;
   return {
     prefix,
     resultsQueue,
     steps: events.steps,
+    containerSteps,
     deadLetters: events.deadLetters?.function,
     deadLetterMapping: events.deadLetters?.mapping,
     kmsKey,
@@ -81,12 +84,7 @@ class EventReader {
 
   #readStep(fn: DurableFunction, path: string, value: unknown): void {
     const step = readStep(value, path, fn, this.#settings.prefix, this.#problems);
-    if (step === undefined) return;
-    this.steps.push(step);
-    if (this.#settings.namespaced && step.token.includes('@')) {
-      const remedy = 'an engine with a namespace refuses its tasks; remove the partition or custom.durable.namespace';
-      this.#problems.add(path, `expected no partition under a namespace, got the routing token "${step.token}"; ${remedy}`);
-    }
+    if (step !== undefined) this.steps.push(step);
   }
 
   #readDeadLetters(fn: DurableFunction, path: string, value: unknown): void {

@@ -5,7 +5,7 @@ import { checkOptions, is, mismatch, type OptionRule } from '../options.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
 import { type FifoOption, type FifoQueues, fifoQueues, fifoRule, isFifoQueue } from '../topology/fifo-queues.ts';
 import { effectivePrefix } from '../topology/queue-names.ts';
-import { MAX_VISIBILITY_SECONDS } from '../topology/visibility.ts';
+import { CONTAINER_VISIBILITY_SECONDS, MAX_VISIBILITY_SECONDS } from '../topology/visibility.ts';
 
 /** Gives the URL of the tasks queue of a routing token. Sync or async; asked once per token. */
 export type QueueUrlResolver = (token: string) => string | Promise<string>;
@@ -121,7 +121,7 @@ export function readTransportOptions(options: SqsTransportOptions) {
     namespace: options.namespace === 'default' ? undefined : options.namespace,
     autoCreate: options.autoCreate ?? false,
     waitTimeSeconds: options.waitTimeSeconds ?? 20,
-    visibilityTimeoutSec: options.visibilityTimeoutSec ?? 60,
+    visibilityTimeoutSec: options.visibilityTimeoutSec ?? CONTAINER_VISIBILITY_SECONDS,
     autoStart: options.autoStart ?? true,
     consumeTasks: options.consumeTasks ?? true,
     concurrency: options.concurrency ?? 10,

@@ -44,7 +44,7 @@ describe('a service that uses every option', () => {
   });
 
   it('the dead-letter function is mapped to every dead-letter queue', () => {
-    for (const token of [charge, 'refund', 'ship', 'label']) {
+    for (const token of [charge, 'refund', 'ship', 'label', 'reports.render', 'mail']) {
       expect(mappingOf(template, stepLogicalId(token, 'DeadLetterQueue')).Properties).toMatchObject({
         FunctionName: arn('DeadLettersLambdaFunction'),
         BatchSize: 5,
@@ -53,6 +53,14 @@ describe('a service that uses every option', () => {
       });
       expect(resourceOf(template, stepLogicalId(token, 'DeadLetterQueue')).Properties).toMatchObject({ VisibilityTimeout: 120 });
     }
+  });
+
+  it('a step that a container serves has queues and a policy for its workers, and no mapping of its tasks', () => {
+    const tasks = stepLogicalId('mail', 'TasksQueue');
+    expect(resourceOf(template, tasks).Properties).toMatchObject({ QueueName: 'shop-blue-tasks-mail.fifo', VisibilityTimeout: 900 });
+    expect(JSON.stringify(resourceOf(template, 'DurableWorkerPolicy').Properties)).toContain(tasks);
+    expect(template.Outputs['DurableWorkerPolicyArn']?.Value).toEqual({ Ref: 'DurableWorkerPolicy' });
+    expect(() => mappingOf(template, tasks)).toThrow('got none');
   });
 
   it('each function has its own role, which its mapping waits for', () => {
@@ -120,8 +128,8 @@ describe('a service that uses every option', () => {
 
   it('alarms go to the topic, with their thresholds', () => {
     const alarms = Object.values(template.Resources).filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm');
-    // Two for each of four steps, two for the results queue.
-    expect(alarms).toHaveLength(10);
+    // Two for each of six steps, two for the results queue.
+    expect(alarms).toHaveLength(14);
     for (const { Properties } of alarms) expect(Properties['AlarmActions']).toEqual(['arn:aws:sns:eu-central-1:123456789012:pager']);
     expect(resourceOf(template, stepLogicalId('ship', 'TasksAgeAlarm')).Properties).toMatchObject({ Threshold: 120, Statistic: 'Maximum' });
   });

@@ -1,4 +1,4 @@
-import type { DurableService, DurableStep } from '../durable-service.ts';
+import { allSteps, type DurableService, type ServiceStep } from '../durable-service.ts';
 import type { CommandOption } from './command.ts';
 import { CommandError } from './command-error.ts';
 import type { CommandContext } from './context.ts';
@@ -11,11 +11,12 @@ export const STEP_OPTIONS = {
 } as const satisfies Readonly<Record<string, CommandOption>>;
 
 /** The steps that `--step` and `--partition` select; all steps without `--step`. @throws CommandError where there is none */
-export function selectedSteps({ options, service }: Pick<CommandContext, 'options' | 'service'>): readonly DurableStep[] {
+export function selectedSteps({ options, service }: Pick<CommandContext, 'options' | 'service'>): readonly ServiceStep[] {
   return stepsNamed(service(), textOption(options, 'step'), textOption(options, 'partition'));
 }
 
-function stepsNamed({ steps }: DurableService, name: string | undefined, partition: string | undefined): readonly DurableStep[] {
+function stepsNamed(service: DurableService, name: string | undefined, partition: string | undefined): readonly ServiceStep[] {
+  const steps = allSteps(service);
   if (name === undefined) return steps;
   const selected = steps.filter(
     (step) => (step.name === name || step.token === name) && (partition === undefined || step.partition === partition),

@@ -1,10 +1,10 @@
-import type { DurableStep } from '../durable-service.ts';
+import type { ServiceStep } from '../durable-service.ts';
 import { stepLogicalId } from '../resources/logical-ids.ts';
 import type { FunctionEntry } from './read-functions.ts';
 import { entriesOf, type Problems } from './section.ts';
 
 /** A plain `sqs` event on a tasks queue competes with the step, and with a filter it deletes tasks. */
-export function checkPlainEvents(functions: readonly FunctionEntry[], steps: readonly DurableStep[], problems: Problems): void {
+export function checkPlainEvents(functions: readonly FunctionEntry[], steps: readonly ServiceStep[], problems: Problems): void {
   for (const { events } of functions) {
     for (const { path, event } of events) {
       const sqs = event['sqs'];
@@ -27,7 +27,7 @@ export function checkPlainEvents(functions: readonly FunctionEntry[], steps: rea
   }
 }
 
-function isTasksQueue(arn: unknown, step: DurableStep): boolean {
+function isTasksQueue(arn: unknown, step: ServiceStep): boolean {
   if (typeof arn === 'string') return arn.endsWith(`:${step.queues.tasks}`);
   const intrinsic = entriesOf(arn);
   const attribute: unknown = intrinsic['Fn::GetAtt'];

@@ -1,7 +1,7 @@
 import { longestLifeDays } from '../../topology/queue-kinds.ts';
 import { leastVisibilitySeconds } from '../../topology/visibility.ts';
 import type { DeadLetterMapping, PayloadBucket } from '../deployment.ts';
-import type { DurableFunction, DurableStep } from '../durable-service.ts';
+import type { DurableFunction, DurableStep, ServiceStep } from '../durable-service.ts';
 import type { Problems } from './section.ts';
 
 /** What AWS or a queue would refuse or lose of a single step. */
@@ -35,8 +35,8 @@ export function checkStep(step: DurableStep, problems: Problems): void {
 }
 
 /** What goes wrong between steps. */
-export function checkTogether(steps: readonly DurableStep[], problems: Problems): void {
-  const seen = new Map<string, DurableStep>();
+export function checkTogether(steps: readonly ServiceStep[], problems: Problems): void {
+  const seen = new Map<string, ServiceStep>();
   for (const step of steps) {
     // By token: a FIFO queue and a standard queue of one token differ in name, but the engine sends to one of them only.
     const other = seen.get(step.token);
@@ -45,8 +45,16 @@ export function checkTogether(steps: readonly DurableStep[], problems: Problems)
   }
 }
 
+/** The engine refuses the tasks of a partition while it has a namespace. */
+export function checkPartitions(steps: readonly ServiceStep[], problems: Problems): void {
+  for (const { path, token } of steps.filter((step) => step.token.includes('@'))) {
+    const remedy = 'an engine with a namespace refuses its tasks; remove the partition or custom.durable.namespace';
+    problems.add(path, `expected no partition under a namespace, got the routing token "${token}"; ${remedy}`);
+  }
+}
+
 /** A stored body must exist for as long as a message can point to it. */
-export function checkRetention(bucket: PayloadBucket | undefined, steps: readonly DurableStep[], problems: Problems): void {
+export function checkRetention(bucket: PayloadBucket | undefined, steps: readonly ServiceStep[], problems: Problems): void {
   const step = steps.find(({ fifo }) => fifo);
   const least = longestLifeDays({ fifo: true });
   if (bucket?.owned !== true || step === undefined || bucket.retentionDays >= least) return;
@@ -60,11 +68,13 @@ export function checkRetention(bucket: PayloadBucket | undefined, steps: readonl
 /** Throttled invocations use up receives: a function must be allowed all that its mappings may ask of it together. */
 export function checkConcurrency(
   steps: readonly DurableStep[],
+  deadLetterQueues: number,
   deadLetters: { readonly function: DurableFunction; readonly mapping: DeadLetterMapping } | undefined,
   problems: Problems,
 ): void {
   const asked = steps.map((step) => ({ fn: step.function, maximum: step.maximumConcurrency ?? 0 }));
-  if (deadLetters !== undefined) asked.push({ fn: deadLetters.function, maximum: deadLetters.mapping.maximumConcurrency * steps.length });
+  if (deadLetters !== undefined)
+    asked.push({ fn: deadLetters.function, maximum: deadLetters.mapping.maximumConcurrency * deadLetterQueues });
   for (const [functionKey, entries] of Map.groupBy(asked, ({ fn }) => fn.functionKey)) {
     const reserved = entries[0]?.fn.reservedConcurrency;
     const maximum = entries.reduce((sum, entry) => sum + entry.maximum, 0);
@@ -84,9 +94,9 @@ export function checkConcurrency(
   }
 }
 
-function sharedQueue(step: DurableStep, other: DurableStep): string {
+function sharedQueue(step: ServiceStep, other: ServiceStep): string {
   if (step.name === other.name && step.partition === other.partition) {
-    return `expected each step once, got "${step.name}" at ${other.path} too; each mapping would receive the other's tasks; remove one`;
+    return `expected each step once, got "${step.name}" at ${other.path} too; each would receive the other's tasks; remove one`;
   }
   return `expected a queue of its own, got that of "${other.name}" (${other.path}): both have the routing token "${step.token}"; rename one`;
 }

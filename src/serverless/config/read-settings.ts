@@ -3,7 +3,8 @@ import { DEFAULT_KEY_PREFIX } from '../../payloads/payload-key.ts';
 import { isFifoQueue } from '../../topology/fifo-queues.ts';
 import { DEFAULT_PREFIX, effectivePrefix, resultsQueueName } from '../../topology/queue-names.ts';
 import type { AlarmSettings, KmsKey, PayloadBucket } from '../deployment.ts';
-import type { ResultsQueue } from '../durable-service.ts';
+import type { ResultsQueue, ServiceStep } from '../durable-service.ts';
+import { readContainerStep } from './read-steps.ts';
 import { DEFAULT_RETENTION_DAYS, SERVICE_FIELDS } from './schema.ts';
 import { entriesOf, type Problems, Section, shown } from './section.ts';
 
@@ -12,6 +13,7 @@ export interface Settings {
   /** Whether a namespace is folded into the prefix. */
   readonly namespaced: boolean;
   readonly resultsQueue: ResultsQueue;
+  readonly containerSteps: readonly ServiceStep[];
   readonly kmsKey: KmsKey | undefined;
   readonly payloadBucket: PayloadBucket | undefined;
   readonly alarms: AlarmSettings | undefined;
@@ -34,6 +36,9 @@ export function readSettings(custom: unknown, problems: Problems): Settings {
     prefix,
     namespaced: isNamespaced(section.text('namespace')),
     resultsQueue: readResultsQueue(section.section('resultsQueue'), prefix, problems),
+    containerSteps: section
+      .list('containerSteps')
+      .flatMap((step, index) => readContainerStep(step, `${PATH}.containerSteps[${index}]`, prefix, problems) ?? []),
     kmsKey: readKmsKey(section),
     payloadBucket: readPayloadBucket(section, problems),
     alarms: section.flag('alarms') === false ? undefined : readAlarms(section.section('alarms')),

@@ -1,6 +1,6 @@
 import { DEFAULT_KEY_PREFIX, KEY_PREFIX } from '../../payloads/payload-key.ts';
 import { longestLifeDays, SERVICE_QUEUES, STEP_QUEUES } from '../../topology/queue-kinds.ts';
-import { MAX_VISIBILITY_SECONDS } from '../../topology/visibility.ts';
+import { advisedVisibilitySeconds, CONTAINER_VISIBILITY_SECONDS, MAX_VISIBILITY_SECONDS } from '../../topology/visibility.ts';
 
 /**
  * What may stand in a serverless.yml, one table per place.
@@ -14,7 +14,8 @@ export type Kind =
   | { readonly is: 'integer'; readonly minimum: number; readonly maximum: number }
   | { readonly is: 'boolean' }
   | { readonly is: 'constant'; readonly value: boolean }
-  | { readonly is: 'object'; readonly fields: Fields };
+  | { readonly is: 'object'; readonly fields: Fields }
+  | { readonly is: 'list'; readonly words: string };
 
 export interface Field {
   /** What it means, and its default: part of the message about a wrong value. */
@@ -49,9 +50,19 @@ export const DEFAULT_RETENTION_DAYS = longestLifeDays({ fifo: true }) + 1;
 const BATCH_SIZE = integer(1, 10_000);
 const CONCURRENCY = integer(2, 1_000);
 
-export const STEP_FIELDS: Fields = {
+/** What every step may say, whoever serves it. */
+const COMMON_STEP_FIELDS: Fields = {
   name: { description: 'Name of the step, as the workflow calls it.', accepts: [NAME], required: true },
   partition: { description: 'Partition (tenant) of the step; its tasks have a queue of their own.', accepts: [NAME] },
+  maxReceiveCount: {
+    description: `Receives before a task becomes a dead letter. Default ${STEP_QUEUES.tasks.redrive.maxReceiveCount}.`,
+    accepts: [integer(1, 1_000)],
+  },
+  fifo: { description: 'A FIFO tasks queue: the tasks of one run one after the other. Default false.', accepts: [BOOLEAN] },
+};
+
+export const STEP_FIELDS: Fields = {
+  ...COMMON_STEP_FIELDS,
   batchSize: {
     description: 'Tasks of one invocation. Above 10 only with a batchWindow, and not on FIFO. Default 10.',
     accepts: [BATCH_SIZE],
@@ -67,16 +78,22 @@ export const STEP_FIELDS: Fields = {
       }),
     ],
   },
-  maxReceiveCount: {
-    description: `Receives before a task becomes a dead letter. Default ${STEP_QUEUES.tasks.redrive.maxReceiveCount}.`,
-    accepts: [integer(1, 1_000)],
-  },
   visibilityTimeout: {
     description: 'Seconds that a received task stays hidden. Default 6 × the function timeout + batchWindow.',
     accepts: [integer(1, MAX_VISIBILITY_SECONDS)],
   },
-  fifo: { description: 'A FIFO tasks queue: the tasks of one run one after the other. Default false.', accepts: [BOOLEAN] },
   enabled: { description: 'false stops the mapping; tasks wait in the queue. Default true.', accepts: [BOOLEAN] },
+};
+
+/** Visibility timeout of a container step's queue: that of a queue which `autoCreate` makes. */
+export const DEFAULT_CONTAINER_VISIBILITY_SECONDS = advisedVisibilitySeconds(CONTAINER_VISIBILITY_SECONDS);
+
+export const CONTAINER_STEP_FIELDS: Fields = {
+  ...COMMON_STEP_FIELDS,
+  visibilityTimeout: {
+    description: `Seconds that a received task stays hidden from other workers, where the worker names no time of its own. Default ${DEFAULT_CONTAINER_VISIBILITY_SECONDS}.`,
+    accepts: [integer(1, MAX_VISIBILITY_SECONDS)],
+  },
 };
 
 export const DEAD_LETTER_FIELDS: Fields = {
@@ -112,6 +129,10 @@ const ALARM_FIELDS: Fields = {
 export const SERVICE_FIELDS: Fields = {
   prefix: { description: 'First part of all queue names. Default durable.', accepts: [NAME] },
   namespace: { description: 'Folded into the prefix, as in the engine: <prefix>-<namespace>.', accepts: [NAME] },
+  containerSteps: {
+    description: 'Steps that workers in containers serve: queues, alarms and rights, and no mapping. Default none.',
+    accepts: [{ is: 'list', words: 'a list of steps, each its name or an object with its name' }],
+  },
   resultsQueue: {
     description:
       'An existing results queue ({ url, arn }: one service owns it, others share it), or { fifo: true }. Default: made here, standard.',

@@ -59,6 +59,12 @@ export class Section {
     return typeof value === 'boolean' ? value : undefined;
   }
 
+  /** The items of the list under a key; none where there is no list. */
+  list(name: string): readonly unknown[] {
+    const value = this.#values.get(name);
+    return Array.isArray(value) ? value : [];
+  }
+
   /** The object under a key; undefined where there is none, or something else. */
   section(name: string): Section | undefined {
     const value = this.#values.get(name);
@@ -111,6 +117,8 @@ function fits(kind: Kind, given: unknown): unknown {
       return asBoolean(given) === kind.value ? kind.value : undefined;
     case 'object':
       return isObject(given) ? given : undefined;
+    case 'list':
+      return Array.isArray(given) ? given : undefined;
   }
 }
 
@@ -131,6 +139,7 @@ function expectation({ accepts }: Field): string {
 function kindWords(kind: Kind): string {
   switch (kind.is) {
     case 'text':
+    case 'list':
       return kind.words;
     case 'integer':
       return `an integer from ${kind.minimum} to ${kind.maximum}`;

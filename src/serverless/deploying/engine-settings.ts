@@ -12,6 +12,7 @@ export async function engineSettings(context: CommandContext): Promise<string[]>
       ['prefix', 'DurablePrefix'],
       ['results queue', 'DurableResultsQueueUrl'],
       ['policy to attach', 'DurableEnginePolicyArn'],
+      ['policy of workers in containers', 'DurableWorkerPolicyArn'],
       ['payload bucket', 'DurablePayloadBucketName'],
     ];
     return rows.flatMap(([label, output]) => (outputs[output] === undefined ? [] : [`${label}: ${outputs[output]}`]));

@@ -1,24 +1,37 @@
 import { entriesOf } from '../config/section.ts';
 import type { DurableDeployment } from '../deployment.ts';
-import type { DurableFunction } from '../durable-service.ts';
-import { allow, arnOf, isValue, mergeStatements, policyDocument, type Resources, type Statement, type Value } from './cloudformation.ts';
+import { allSteps, type DurableFunction, type ServiceStep } from '../durable-service.ts';
+import {
+  allow,
+  arnOf,
+  isValue,
+  mergeStatements,
+  policyDocument,
+  type Resource,
+  type Resources,
+  type Statement,
+  type Value,
+} from './cloudformation.ts';
 import { keyStatements } from './encryption.ts';
-import { ENGINE_POLICY, RESULTS_QUEUE, type StepResource, stepLogicalId } from './logical-ids.ts';
+import { ENGINE_POLICY, RESULTS_QUEUE, type StepResource, stepLogicalId, WORKER_POLICY } from './logical-ids.ts';
 import { payloadStatements, READ_AND_WRITE, READ_ONLY } from './payload-bucket.ts';
 
 /** What Lambda's pollers need, with the role of the function. serverless adds these to its own role, and to no other. */
 const POLL = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'];
 
+/** What a process of the user's own needs of a queue that it receives from. */
+const RECEIVE = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'];
+
 /** Every right of one function, and no other: it reads its own tasks queues and sends to the results queue. */
 export function functionStatements(deployment: DurableDeployment, fn: DurableFunction, { poll }: { poll: boolean }): readonly Statement[] {
-  const tasks = deployment.steps.filter((step) => step.function.functionKey === fn.functionKey).map((step) => step.token);
-  const deadLetterTokens = deployment.deadLetters?.functionKey === fn.functionKey ? deployment.steps.map((step) => step.token) : [];
-  const polled = [...queueArns(tasks, 'TasksQueue'), ...queueArns(deadLetterTokens, 'DeadLetterQueue')];
+  const tasks = deployment.steps.filter((step) => step.function.functionKey === fn.functionKey);
+  const withDeadLetters = deployment.deadLetters?.functionKey === fn.functionKey ? allSteps(deployment) : [];
+  const polled = [...queueArns(tasks, 'TasksQueue'), ...queueArns(withDeadLetters, 'DeadLetterQueue')];
   return mergeStatements([
     ...(poll ? allow(POLL, polled) : []),
     ...allow(['sqs:ChangeMessageVisibility'], queueArns(tasks, 'TasksQueue')),
     ...allow(['sqs:SendMessage'], [resultsQueueArn(deployment)]),
-    ...allow(['sqs:SendMessage', 'sqs:GetQueueUrl'], queueArns(deadLetterTokens, 'ParkedQueue')),
+    ...allow(['sqs:SendMessage', 'sqs:GetQueueUrl'], queueArns(withDeadLetters, 'ParkedQueue')),
     ...payloadStatements(deployment, tasks.length > 0 ? READ_AND_WRITE : READ_ONLY),
     ...keyStatements(deployment),
   ]);
@@ -36,32 +49,40 @@ export function plainEventStatements(events: readonly unknown[]): readonly State
 
 /** What the engine's process needs, ready to attach to its role. */
 export function enginePolicy(deployment: DurableDeployment): Resources {
-  const tasks = queueArns(
-    deployment.steps.map((step) => step.token),
-    'TasksQueue',
-  );
+  const tasks = queueArns(allSteps(deployment), 'TasksQueue');
   const results = [resultsQueueArn(deployment)];
-  const statements = [
-    ...allow(['sqs:SendMessage', 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes'], tasks),
-    ...allow(['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility', 'sqs:GetQueueUrl'], results),
-    ...payloadStatements(deployment, READ_AND_WRITE),
-    ...keyStatements(deployment),
-  ];
   return {
-    [ENGINE_POLICY]: {
-      Type: 'AWS::IAM::ManagedPolicy',
-      Properties: {
-        Description: `Engine of ${deployment.prefix}: sends tasks and receives results`,
-        PolicyDocument: policyDocument(statements),
-      },
-    },
+    [ENGINE_POLICY]: managedPolicy(`Engine of ${deployment.prefix}: sends tasks and receives results`, [
+      ...allow(['sqs:SendMessage', 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes'], tasks),
+      ...allow([...RECEIVE, 'sqs:GetQueueUrl'], results),
+      ...payloadStatements(deployment, READ_AND_WRITE),
+      ...keyStatements(deployment),
+    ]),
   };
+}
+
+/** What the workers in containers need, ready to attach to their role. None where functions serve every step. */
+export function workerPolicy(deployment: DurableDeployment): Resources {
+  if (deployment.containerSteps.length === 0) return {};
+  const tasks = queueArns(deployment.containerSteps, 'TasksQueue');
+  return {
+    [WORKER_POLICY]: managedPolicy(`Workers of ${deployment.prefix} in containers: receive tasks and send results`, [
+      ...allow([...RECEIVE, 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes'], tasks),
+      ...allow(['sqs:SendMessage', 'sqs:GetQueueUrl'], [resultsQueueArn(deployment)]),
+      ...payloadStatements(deployment, READ_AND_WRITE),
+      ...keyStatements(deployment),
+    ]),
+  };
+}
+
+function managedPolicy(description: string, statements: readonly Statement[]): Resource {
+  return { Type: 'AWS::IAM::ManagedPolicy', Properties: { Description: description, PolicyDocument: policyDocument(statements) } };
 }
 
 export function resultsQueueArn({ resultsQueue }: Pick<DurableDeployment, 'resultsQueue'>): Value {
   return resultsQueue.owned ? arnOf(RESULTS_QUEUE) : resultsQueue.arn;
 }
 
-function queueArns(tokens: readonly string[], resource: StepResource): readonly Value[] {
-  return tokens.map((token) => arnOf(stepLogicalId(token, resource)));
+function queueArns(steps: readonly ServiceStep[], resource: StepResource): readonly Value[] {
+  return steps.map(({ token }) => arnOf(stepLogicalId(token, resource)));
 }

@@ -1,5 +1,5 @@
 import type { AlarmSettings, DurableDeployment } from '../deployment.ts';
-import type { DurableStep } from '../durable-service.ts';
+import { allSteps, type ServiceStep } from '../durable-service.ts';
 import { durableFunctions } from '../read-service.ts';
 import { attribute, type Resource, type Resources, ref, type Value } from './cloudformation.ts';
 import {
@@ -31,20 +31,23 @@ export function alarmResources(deployment: DurableDeployment): Resources {
   const { alarms } = deployment;
   if (alarms === undefined) return {};
   const all = {
-    ...Object.assign({}, ...deployment.steps.map((step) => stepAlarms(step, deployment, alarms))),
+    ...Object.assign({}, ...allSteps(deployment).map((step) => stepAlarms(step, deployment, alarms))),
     ...functionAlarms(deployment, alarms),
     ...resultsAlarms(deployment, alarms),
   };
   return all;
 }
 
-function stepAlarms(step: DurableStep, { deadLetters }: DurableDeployment, settings: AlarmSettings): Resources {
+function stepAlarms(step: ServiceStep, { deadLetters }: DurableDeployment, settings: AlarmSettings): Resources {
   const { token, name } = step;
   const tasks = attribute(stepLogicalId(token, 'TasksQueue'), 'QueueName');
   const dead = attribute(stepLogicalId(token, 'DeadLetterQueue'), 'QueueName');
   const parked = attribute(stepLogicalId(token, 'ParkedQueue'), 'QueueName');
   const waits: Alarm = {
-    description: `Tasks of ${name} wait: too little concurrency, a stopped mapping, or a function that fails`,
+    description:
+      step.function === undefined
+        ? `Tasks of ${name} wait: no worker in a container receives them, or too few do`
+        : `Tasks of ${name} wait: too little concurrency, a stopped mapping, or a function that fails`,
     metric: 'ApproximateAgeOfOldestMessage',
     of: tasks,
     threshold: settings.tasksAgeSeconds,

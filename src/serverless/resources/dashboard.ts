@@ -1,4 +1,5 @@
 import type { DurableDeployment } from '../deployment.ts';
+import { allSteps } from '../durable-service.ts';
 import { durableFunctions } from '../read-service.ts';
 import { type Resources, sub } from './cloudformation.ts';
 import { DASHBOARD, lambdaLogicalId } from './logical-ids.ts';
@@ -8,8 +9,8 @@ type Metric = readonly [namespace: string, name: string, dimension: string, valu
 /** One dashboard of the service: what waits, what died, what the functions do. */
 export function dashboardResources(deployment: DurableDeployment): Resources {
   if (!deployment.dashboard) return {};
-  const { steps, resultsQueue } = deployment;
-  const results = resultsQueue.name;
+  const steps = allSteps(deployment);
+  const results = deployment.resultsQueue.name;
   const functions = durableFunctions(deployment).map(({ functionKey }) => `\${${lambdaLogicalId(functionKey)}}`);
   const tasks = steps.map((step) => step.queues.tasks);
   const lost = steps.flatMap((step) => [step.queues.deadLetters, step.queues.parked]);

@@ -30,6 +30,7 @@ export const PAYLOAD_BUCKET = 'DurablePayloadBucket';
 export const PAYLOAD_BUCKET_POLICY = 'DurablePayloadBucketPolicy';
 export const DASHBOARD = 'DurableDashboard';
 export const ENGINE_POLICY = 'DurableEnginePolicy';
+export const WORKER_POLICY = 'DurableWorkerPolicy';
 
 /** CloudFormation allows 255 characters; long names are cut, the hash tells them apart. */
 const READABLE_LENGTH = 80;

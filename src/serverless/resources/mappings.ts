@@ -1,5 +1,5 @@
 import type { DurableDeployment } from '../deployment.ts';
-import type { DurableFunction } from '../durable-service.ts';
+import { allSteps, type DurableFunction } from '../durable-service.ts';
 import type { Value } from './cloudformation.ts';
 import { stepLogicalId } from './logical-ids.ts';
 import { mappingDependency } from './roles.ts';
@@ -14,7 +14,7 @@ export interface Mapping {
   readonly dependsOn: string | undefined;
 }
 
-/** The mappings of all steps, and of the dead-letter function to every dead-letter queue. */
+/** The mappings of all steps that functions serve, and of the dead-letter function to every dead-letter queue. */
 export function mappings(deployment: DurableDeployment): Mapping[] {
   const ofSteps = deployment.steps.map((step) => {
     const pollers = step.provisionedPollers;
@@ -32,11 +32,11 @@ export function mappings(deployment: DurableDeployment): Mapping[] {
 }
 
 function deadLetterMappings(deployment: DurableDeployment): Mapping[] {
-  const { deadLetters, deadLetterMapping: settings, steps } = deployment;
+  const { deadLetters, deadLetterMapping: settings } = deployment;
   if (deadLetters === undefined || settings === undefined) return [];
   const { batchSize, maximumConcurrency, enabled } = settings;
   const sqs = { batchSize, maximumConcurrency, enabled };
-  return steps.map((step) => mapping(deployment, deadLetters, stepLogicalId(step.token, 'DeadLetterQueue'), sqs, {}));
+  return allSteps(deployment).map((step) => mapping(deployment, deadLetters, stepLogicalId(step.token, 'DeadLetterQueue'), sqs, {}));
 }
 
 function mapping(

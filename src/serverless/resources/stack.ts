@@ -1,10 +1,11 @@
 import type { DurableDeployment } from '../deployment.ts';
-import { enginePolicy, resultsQueueArn } from './access.ts';
+import { allSteps } from '../durable-service.ts';
+import { enginePolicy, resultsQueueArn, workerPolicy } from './access.ts';
 import { alarmResources } from './alarms.ts';
 import { type Outputs, type Resources, ref } from './cloudformation.ts';
 import { dashboardResources } from './dashboard.ts';
 import { keyArn, keyResources } from './encryption.ts';
-import { ENGINE_POLICY, RESULTS_QUEUE, stepLogicalId } from './logical-ids.ts';
+import { ENGINE_POLICY, RESULTS_QUEUE, stepLogicalId, WORKER_POLICY } from './logical-ids.ts';
 import { ownKeyPrefix, payloadBucketName, payloadBucketResources } from './payload-bucket.ts';
 import { queueResources } from './queues.ts';
 import { type RoleContext, roleResources } from './roles.ts';
@@ -23,13 +24,14 @@ export function stackResources(deployment: DurableDeployment, contextOf: (functi
     ...alarmResources(deployment),
     ...dashboardResources(deployment),
     ...enginePolicy(deployment),
+    ...workerPolicy(deployment),
   };
   return tagged(resources, deployment.tags);
 }
 
 /** What an engine's deployment asks of this stack. */
 export function stackOutputs(deployment: DurableDeployment): Outputs {
-  const { resultsQueue, prefix, steps } = deployment;
+  const { resultsQueue, prefix, containerSteps } = deployment;
   const bucket = payloadBucketName(deployment);
   const key = keyArn(deployment);
   const keyPrefix = ownKeyPrefix(deployment);
@@ -42,12 +44,15 @@ export function stackOutputs(deployment: DurableDeployment): Outputs {
     DurableResultsQueueArn: { Description: 'ARN of that queue, for services that share it', Value: resultsQueueArn(deployment) },
     ...(key === undefined ? {} : { DurableKeyArn: { Description: 'kmsKey of services that share the results queue', Value: key } }),
     DurableEnginePolicyArn: { Description: 'managed policy for the role of the engine', Value: ref(ENGINE_POLICY) },
+    ...(containerSteps.length === 0
+      ? {}
+      : { DurableWorkerPolicyArn: { Description: 'managed policy for the role of the workers in containers', Value: ref(WORKER_POLICY) } }),
     ...(bucket === undefined ? {} : { DurablePayloadBucketName: { Description: 'bucket of large messages', Value: bucket } }),
     ...(keyPrefix === undefined
       ? {}
       : { DurablePayloadKeyPrefix: { Description: 'keyPrefix of s3PayloadStore in the engine', Value: keyPrefix } }),
     ...Object.fromEntries(
-      steps.map((step) => {
+      allSteps(deployment).map((step) => {
         const id = stepLogicalId(step.token, 'TasksQueue');
         return [stepLogicalId(step.token, 'TasksQueueUrl'), { Description: `tasks queue of ${step.token}`, Value: ref(id) }];
       }),

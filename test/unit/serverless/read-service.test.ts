@@ -87,7 +87,7 @@ describe('a mistake in serverless.yml is refused with its path, what was expecte
     [
       'a setting that does not exist',
       { durable: { prefx: 'a' }, step: 'a' },
-      'custom.durable.prefx: unknown key, expected one of prefix, namespace, resultsQueue, kmsKey, payloadBucket, alarms, dashboard, loadCheck, perFunctionRoles; remove it or correct its spelling',
+      'custom.durable.prefx: unknown key, expected one of prefix, namespace, containerSteps, resultsQueue, kmsKey, payloadBucket, alarms, dashboard, loadCheck, perFunctionRoles; remove it or correct its spelling',
     ],
     ['custom.durable that is no object', { durable: 'shop', step: 'a' }, 'custom.durable: expected an object of prefix, namespace, '],
     [
@@ -232,7 +232,7 @@ describe('a mistake in serverless.yml is refused with its path, what was expecte
     [
       'a step declared on two functions',
       { functions: { charge: functionWith({ durableStep: 'pay' }), other: functionWith({ durableStep: { name: 'pay', fifo: true } }) } },
-      `functions.other.events[0].durableStep: expected each step once, got "pay" at functions.charge.events[0].durableStep too; each mapping would receive the other's tasks; remove one`,
+      `functions.other.events[0].durableStep: expected each step once, got "pay" at functions.charge.events[0].durableStep too; each would receive the other's tasks; remove one`,
     ],
     [
       'a runtime that is too old',

@@ -1,11 +1,11 @@
-import type { DurableStep } from '../../durable-service.ts';
+import type { ServiceStep } from '../../durable-service.ts';
 import type { AdminSqs } from '../aws/admin-sqs.ts';
 import { findQueue, type QueueDepth } from '../aws/queue-depth.ts';
 import { CommandError } from '../command-error.ts';
 
 /** The queues through which the dead letters of one step go. */
 export interface DeadLetterQueues {
-  readonly step: DurableStep;
+  readonly step: ServiceStep;
   /** Of the tasks queue, whether it exists or not. */
   readonly tasksUrl: string;
   /** False once the step or its stack was removed: its dead letters outlive both. */
@@ -22,7 +22,7 @@ export interface DeadLetterQueue {
 }
 
 /** Looks up the queues of some steps. @throws CommandError where one of dead letters does not exist */
-export async function findDeadLetterQueues(sqs: AdminSqs, steps: readonly DurableStep[]): Promise<DeadLetterQueues[]> {
+export async function findDeadLetterQueues(sqs: AdminSqs, steps: readonly ServiceStep[]): Promise<DeadLetterQueues[]> {
   const find = async (kind: DeadLetterQueue['kind'], name: string): Promise<DeadLetterQueue> => {
     const found = await findQueue(sqs, name);
     if (found === undefined) throw missing(name);

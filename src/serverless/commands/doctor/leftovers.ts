@@ -58,7 +58,7 @@ export function leftoverMessages(
     if (!name.startsWith(`${prefix}-`) || (kind !== 'tasks' && kind !== 'dead-letters' && kind !== 'parked')) return [];
     const reader = isMapped === undefined ? " (mappings could not be read: it may be another service's)" : ' and no mapping reads it';
     const why = `${held}, and no step of this service has it${reader}: a removed step, or one that a container serves`;
-    const fix = 'deploy the step until the queue is empty, or delete the queue when its messages may go';
+    const fix = 'deploy the step until the queue is empty (a step of a container: name it in containerSteps), or delete the queue';
     return [{ id: 'removed-step-not-empty', severity: 'warning', where, why, fix }];
   });
 }

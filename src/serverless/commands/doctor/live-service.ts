@@ -32,10 +32,11 @@ export async function readLiveService(service: DurableService, sqs: AdminSqs, co
   const foreignArns = foreign.queues.flatMap(({ arn }) => arn ?? []);
   const { answer, problem } = await askLambda(connection, queues, foreignArns);
   const unmapped = answer === undefined ? [] : unmappedQueues(service, mappedKinds(queues), answer.mappings);
+  const contended = contendedQueues(service, queues, answer?.mappings ?? []);
   const { mappings, functions } = answer ?? { mappings: [], functions: [] };
   return {
     facts: { source: 'live', queues, functions, mappings, watchedQueues: undefined },
-    findings: [...missing, ...unmapped, ...leftoverMessages(foreign.queues, service.prefix, own, answer?.mappedForeign)],
+    findings: [...missing, ...unmapped, ...contended, ...leftoverMessages(foreign.queues, service.prefix, own, answer?.mappedForeign)],
     lambdaProblem: problem,
     listProblem: foreign.problem,
   };
@@ -99,10 +100,27 @@ function missingQueue(service: DurableService, name: string): Finding {
   return { id: 'queue-missing', severity: 'error', where, why, fix: 'deploy the service, or look in another --stage or --region' };
 }
 
-function unmappedQueues({ deadLetters }: DurableService, queues: readonly QueueFacts[], mappings: readonly MappingFacts[]): Finding[] {
+/** Tasks queues of container steps that a function receives from as well. */
+function contendedQueues(service: DurableService, queues: readonly QueueFacts[], mappings: readonly MappingFacts[]): Finding[] {
+  return queues
+    .filter(({ id, name = '' }) => isOfContainer(service, name) && mappings.some(({ queueId }) => queueId === id))
+    .map(({ name = '' }) => {
+      const why =
+        'a function is mapped to this queue, and by serverless.yml a worker in a container serves it: each receives a part of the tasks';
+      const fix = 'remove the mapping, or the step from custom.durable.containerSteps';
+      return { id: 'mapping-beside-container', severity: 'warning', where: `live: ${name}`, why, fix };
+    });
+}
+
+function isOfContainer({ containerSteps }: DurableService, queueName: string): boolean {
+  return containerSteps.some(({ queues }) => queues.tasks === queueName);
+}
+
+function unmappedQueues(service: DurableService, queues: readonly QueueFacts[], mappings: readonly MappingFacts[]): Finding[] {
   return queues.flatMap(({ id, name = '' }): Finding[] => {
+    if (isOfContainer(service, name)) return [];
     const tasks = kindOfQueueName(name) === 'tasks';
-    if ((!tasks && deadLetters === undefined) || mappings.some(({ queueId }) => queueId === id)) return [];
+    if ((!tasks && service.deadLetters === undefined) || mappings.some(({ queueId }) => queueId === id)) return [];
     const why = tasks
       ? 'no function is mapped to this tasks queue: its tasks wait until they expire'
       : 'no function is mapped to this dead-letter queue: the engine is never told of its dead letters, and their runs wait for ever';

@@ -57,13 +57,19 @@ function writeEvent({ options, serviceDir, write, writeError }: CommandContext, 
   writeError(`try it: serverless invoke local -f ${functionKey} -p ${file}\n`);
 }
 
+/** The one step that a function serves and `--step` names. */
 function selectedStep(context: CommandContext): DurableStep {
   const name = textOption(context.options, 'step');
   if (name === undefined) throw new CommandError('expected --step, the name of a step');
-  const steps = selectedSteps(context);
+  const selected = new Set(selectedSteps(context));
+  const steps = context.service().steps.filter((served) => selected.has(served));
   // Without --partition the step that has none is meant: no option could name it.
   const step = steps.find(({ partition }) => partition === undefined) ?? steps[0];
-  if (step === undefined) throw new CommandError(`--step: no step "${name}" in this service`);
+  if (step === undefined) {
+    throw new CommandError(
+      `--step: no function serves "${name}", a worker in a container does (containerSteps): there is nothing to invoke`,
+    );
+  }
   if (step.partition !== undefined && steps.length > 1) {
     const partitions = steps.map(({ partition }) => partition).join(', ');
     throw new CommandError(`--step: "${name}" has several partitions; choose one with --partition: ${partitions}`);

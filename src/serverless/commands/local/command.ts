@@ -55,7 +55,8 @@ export const localCommand: Command = {
       const config = watchConfig(context.serviceDir, report.configChanged);
       try {
         announceEndpoint(endpointFile, sqs.endpoint, report);
-        report.ready({ endpoint: sqs.endpoint, urls, environment: engineEnvironment(servers) });
+        const containerSteps = service.containerSteps.map(({ name }) => name);
+        report.ready({ endpoint: sqs.endpoint, urls, environment: engineEnvironment(servers), containerSteps });
         await interruption.onceReady();
         report.stopping();
       } finally {

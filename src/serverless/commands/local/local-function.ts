@@ -5,7 +5,7 @@ import { settingsFor } from '../../../local/mapping-options.ts';
 import { type HandlerCode, startProcess } from '../../../local/process/function-process.ts';
 import { ProcessRuntime } from '../../../local/process/process-runtime.ts';
 import type { DurableDeployment } from '../../deployment.ts';
-import type { DurableFunction } from '../../durable-service.ts';
+import { allSteps, type DurableFunction } from '../../durable-service.ts';
 import { INIT_TIMEOUT_MS } from '../../lambda-limits.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption } from '../options.ts';
@@ -123,7 +123,7 @@ export class LocalFunction {
       });
     if (deadLetters?.functionKey !== functionKey || deadLetterMapping === undefined) return tasks;
     const { batchSize, maximumConcurrency, enabled } = deadLetterMapping;
-    const letters = steps.map(({ name, queues }) => {
+    const letters = allSteps(this.#options.service).map(({ name, queues }) => {
       const settings = { batchSize, maximumConcurrency, enabled };
       return { ...settings, queueName: queues.deadLetters, source: `${name} (dead letters)`, ofDeadLetters: true };
     });

@@ -15,9 +15,19 @@ export interface InvocationSource {
   readonly ofDeadLetters: boolean;
 }
 
+/** What an engine and workers in containers must know. */
+export interface ReadyFacts {
+  readonly endpoint: string;
+  /** Queue URLs by name. */
+  readonly urls: ReadonlyMap<string, string>;
+  readonly environment: readonly string[];
+  /** Names of the steps that workers of the user's own serve. */
+  readonly containerSteps: readonly string[];
+}
+
 /** The output of `sls durable local`: lines for people, or with `--json` one object per line. */
 export interface LocalReport {
-  ready(facts: { readonly endpoint: string; readonly urls: ReadonlyMap<string, string>; readonly environment: readonly string[] }): void;
+  ready(facts: ReadyFacts): void;
   invoked(source: InvocationSource, report: InvocationReport, steps: readonly StepOutcome[]): void;
   loaded(functionKey: string, first: boolean): void;
   /** New code does not build or load. @param keeps whether older code stays in use */
@@ -45,15 +55,16 @@ export function localReport(context: CommandContext): LocalReport {
     else context.writeError(`${text}\n`);
   };
   return {
-    ready({ endpoint, urls, environment }) {
+    ready({ endpoint, urls, environment, containerSteps }) {
       const lines = [
-        `\nSQS is at ${endpoint}. For the shell of an engine on this machine:\n`,
+        `\nSQS is at ${endpoint}. For the shell of an engine${containerSteps.length === 0 ? '' : ' or a worker'} on this machine:\n`,
         ...environment.map((line) => `  ${line}`),
         '\nqueues:',
         ...[...urls].map(([name, url]) => `  ${name}  ${url}`),
+        ...(containerSteps.length === 0 ? [] : [`\nwait for a worker of yours (containerSteps): ${containerSteps.join(', ')}`]),
         '\nready; Ctrl-C stops it\n',
       ];
-      tell('ready', { endpoint, queues: Object.fromEntries(urls), environment }, lines.join('\n'));
+      tell('ready', { endpoint, queues: Object.fromEntries(urls), environment, containerSteps }, lines.join('\n'));
     },
     invoked({ functionKey, source, ofDeadLetters }, { error, ...report }, steps) {
       const reason = report.reason === undefined ? '' : ` (${report.reason})`;
