@@ -17,6 +17,8 @@ interface Dispatch {
   readonly caller: string;
   readonly at: number;
   readonly turn: Turn | undefined;
+  /** Of a `timeoutMs` step: its turn waits for the result, and the store does not know of it until then. */
+  readonly awaited: boolean;
 }
 
 interface Lapse {
@@ -34,9 +36,9 @@ export class Dispatches {
   readonly #locks = new Map<string, string>();
   readonly #lapses = new Map<string, Lapse[]>();
 
-  dispatched(stepId: string, attempt: number, caller: string, turn: Turn | undefined): void {
+  dispatched(stepId: string, attempt: number, caller: string, turn: Turn | undefined, awaited = false): void {
     const dispatches = this.#dispatches.get(stepId) ?? [];
-    dispatches.push({ attempt, caller, at: Date.now(), turn });
+    dispatches.push({ attempt, caller, at: Date.now(), turn, awaited });
     this.#dispatches.set(stepId, dispatches);
   }
 
@@ -124,9 +126,10 @@ export class Dispatches {
     if (lapses.some(({ of, at }) => of === earlier.caller && aliveFrom <= at && at <= later.at)) {
       return 'the lease on its run ran out in the store outage, beside the turn that had dispatched it';
     }
-    // The later turn does not know what the earlier one dispatched: it had read the run before.
+    // The later turn does not know what the earlier one dispatched: it had read the run before, or the earlier one still waits in memory.
     const begunAt = later.turn?.begunAt.get(runId) ?? Number.POSITIVE_INFINITY;
-    if (begunAt > earlier.at) return 'none';
+    const waits = earlier.awaited && (earlier.turn?.endedAt.get(runId) ?? Number.POSITIVE_INFINITY) > later.at;
+    if (begunAt > earlier.at && !waits) return 'none';
     const byPass = [earlier, later].some(({ turn }) => turn?.origin === 'pass');
     const late = [earlier, later].some((dispatch) => outlivedItsTurn(runId, dispatch));
     const here = later.caller === earlier.caller;

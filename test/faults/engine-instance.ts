@@ -6,7 +6,7 @@ import { silentLogger } from '../support/local-cloud.ts';
 import type { Ledger } from './ledger.ts';
 import { mortal, observed } from './stores.ts';
 import { asTurn, currentTurn } from './turn.ts';
-import { type Run, register } from './workload.ts';
+import { isAwaitedInMemory, type Run, register } from './workload.ts';
 
 /** Short, so that a run whose engine died is free soon; renewed at half of it. */
 const LEASE_MS = 5_000;
@@ -126,7 +126,7 @@ class NotingTransport extends SqsTransport {
   override async dispatch(task: RemoteTask): Promise<void> {
     const { dispatches, history } = this.#ledger;
     const attempt = task.attempt ?? 1;
-    dispatches.dispatched(task.stepId, attempt, this.#caller, currentTurn());
+    dispatches.dispatched(task.stepId, attempt, this.#caller, currentTurn(), isAwaitedInMemory(task.runId));
     history.note(task.runId, `${this.#caller}: dispatches step ${task.seq}, attempt ${attempt}${ofTurn()}`);
     try {
       await super.dispatch(task);

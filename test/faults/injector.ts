@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { DeliveryFaults, isOfDeliveries } from './delivery-faults.ts';
@@ -28,6 +29,8 @@ export interface InjectorOptions {
 /** For how long a message stays hidden whose receive was lost: the test need not wait out what the caller asked for. */
 const LOST_FOR_SECONDS = 3;
 const SHORT_HOLD_MS = 1_500;
+/** A connection that is closed so soon after an answer may have been closed by a caller that had just given up, and read nothing of it. */
+const GIVEN_UP_WITHIN_MS = 250;
 
 const KEPT_FROM_SQS: ReadonlySet<Fault> = new Set(['reset before', 'hang', 'HTTP 500', 'HTTP 503', 'throttled']);
 
@@ -40,6 +43,8 @@ export class Injector {
   readonly #dead = new Set<string>();
   readonly #received = new ReceivedMessages();
   readonly #calmed = new AbortController();
+  /** By connection: the call that was answered last, as long as no other has come on it. */
+  readonly #answered = new WeakMap<Socket, { readonly call: SqsCall; readonly at: number }>();
   #hurried = false;
   #rate: number;
   #port = 0;
@@ -53,6 +58,12 @@ export class Injector {
       hideFor(LOST_FOR_SECONDS, ReceiptHandle, String(body['QueueUrl']), this.#upstream).catch(() => undefined);
     });
     this.#server = createServer((request, response) => void this.#serve(request, response));
+    this.#server.on('connection', (socket: Socket) => {
+      socket.once('close', () => {
+        const last = this.#answered.get(socket);
+        if (last !== undefined && Date.now() - last.at < GIVEN_UP_WITHIN_MS) this.#options.ledger.unanswered(last.call);
+      });
+    });
     this.#server.keepAliveTimeout = 60_000;
   }
 
@@ -115,6 +126,7 @@ export class Injector {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.on('error', () => undefined);
+    this.#answered.delete(request.socket);
     try {
       const text = await textOf(request);
       await this.#carryOut(readCall(request.headers, text), text, request, response);
@@ -159,6 +171,7 @@ export class Injector {
     response.end(body);
     await ended(response);
     if (hungUp || !response.writableFinished) ledger.unanswered(call);
+    else this.#answered.set(request.socket, { call, at: Date.now() });
   }
 
   #held({ holdMs }: PlannedFault, response: ServerResponse): Promise<void> {

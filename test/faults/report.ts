@@ -88,12 +88,14 @@ export function rowsOf({ ledger, fleet, verdicts, seconds, left }: Outcome): Row
 }
 
 /** What is known of the runs that ended otherwise than they should, or of which a step was dispatched again for no known cause. */
-export function histories({ ledger, verdicts, runs }: Outcome, which: 'wrong' | 'all'): string[] {
+export function histories(outcome: Outcome, which: 'wrong' | 'all'): string[] {
+  const { ledger, verdicts, runs } = outcome;
+  const found = violations(outcome);
   const again = new Map(ledger.dispatches.again().flatMap(({ stepId, why, text }) => (why === 'none' ? [[runIdOf(stepId), text]] : [])));
   const titleOf = (runId: string, verdict: Verdict | undefined): string | undefined => {
     if (verdict?.outcome === 'wrong') return verdict.why;
     if (verdict?.outcome === 'limit' && which === 'all') return verdict.limit;
-    return again.get(runId);
+    return again.get(runId) ?? found.find((violation) => violation.startsWith(`${runId}:`));
   };
   return runs.flatMap(({ runId }, index) => {
     const title = titleOf(runId, verdicts[index]);

@@ -32,6 +32,11 @@ export function makeRuns(name: string, steps: number, kinds: readonly Kind[], ra
   return runs;
 }
 
+/** Whether the run's steps have a `timeoutMs`: its turn waits for each result in memory. */
+export function isAwaitedInMemory(runId: string): boolean {
+  return runId.includes('-patient-');
+}
+
 export function register(engine: WorkflowEngine): void {
   const step = (ctx: WorkflowCtx, name: StepName, run: Run, label: string, options = {}) => ctx.step(name, ticket(run, label), options);
   const workflows: Readonly<Record<Kind, (ctx: WorkflowCtx, run: Run) => Promise<unknown>>> = {

@@ -26,6 +26,10 @@ function book() {
       tick();
       dispatches.dispatched('r:0', attempt, caller, turn);
     },
+    dispatchAndWait(turn: Turn) {
+      tick();
+      dispatches.dispatched('r:0', 1, 'engine1', turn, true);
+    },
     whys: () => dispatches.again().map(({ why }) => why),
   };
 }
@@ -50,6 +54,21 @@ describe('the book of dispatches', () => {
     dispatches.died('engine3');
     dispatch(turnOf('pass'), 'engine4');
     expect(whys()).toEqual(['none', 'its dispatcher was killed']);
+  });
+
+  it("explains a second dispatch of a step with timeoutMs by two passes at once while the first one's turn waits for its result", () => {
+    const { reads, ends, dispatchAndWait, whys } = book();
+    const [first, second, third] = [turnOf('pass'), turnOf('pass'), turnOf('pass')];
+    reads(first);
+    dispatchAndWait(first);
+    reads(second);
+    dispatchAndWait(second);
+    expect(whys()).toEqual(["two turns at once on one instance: an engine's pass beside another"]);
+    ends(first);
+    ends(second);
+    reads(third);
+    dispatchAndWait(third);
+    expect(whys()[1]).toBe('none');
   });
 
   it('explains a second dispatch by a store that failed in the turn of the first, and not in the turn of the second', () => {

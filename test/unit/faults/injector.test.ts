@@ -1,5 +1,9 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { DeliveryFaults } from '../../faults/delivery-faults.ts';
+import { Injector } from '../../faults/injector.ts';
 import { Ledger } from '../../faults/ledger.ts';
 import { messagesOf, readCall, withFailed } from '../../faults/sqs-wire.ts';
 
@@ -68,5 +72,31 @@ describe('what the injector does to answers', () => {
   it('knows a caller by its access key id', () => {
     const headers = { authorization: 'AWS4-HMAC-SHA256 Credential=lambda7/20261124/us-east-1/sqs/aws4_request, SignedHeaders=host' };
     expect(readCall(headers, '{}').caller).toBe('lambda7');
+  });
+
+  it('excuses a second send by a caller that hung up as its answer came', async () => {
+    const sqs = createServer((_, response) => response.end('{}'));
+    sqs.listen(0, '127.0.0.1');
+    await once(sqs, 'listening');
+    const ledger = new Ledger();
+    const address = sqs.address();
+    const upstreamPort = typeof address === 'object' && address !== null ? address.port : 0;
+    const injector = new Injector({ upstreamPort, rate: 0, random: () => 0, ledger });
+    await injector.start();
+    const caller = connect(Number(new URL(injector.endpoint).port), '127.0.0.1');
+    onTestFinished(async () => {
+      caller.destroy();
+      await injector.stop();
+      sqs.close();
+    });
+    const body = JSON.stringify({ QueueUrl: 'http://sqs/0/p-results', MessageBody: JSON.stringify({ stepId: 'r:0' }) });
+    const headers = ['POST / HTTP/1.1', 'host: sqs', 'x-amz-target: AmazonSQS.SendMessage', `content-length: ${body.length}`];
+    caller.write(`${headers.join('\r\n')}\r\n\r\n${body}`);
+    // What has come is there to be read, and nobody reads it.
+    await once(caller, 'readable');
+    caller.destroy();
+    ledger.results.taskGiven('r:0');
+    ledger.results.sent('r:0');
+    await vi.waitFor(() => expect(ledger.results.violations()).toEqual([]));
   });
 });
