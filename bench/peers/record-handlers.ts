@@ -70,7 +70,7 @@ function onMiddy(sender: FakeSender): RecordHandler {
 export function onOurs(sender: FakeSender): RecordHandler {
   const handler = sqsStepHandler(ECHO_STEP, step);
   const queues: WorkerQueues = {
-    url: async () => 'results',
+    url: () => 'results',
     retries: () => NO_RETRIES,
     send: (_queueUrl, message) => sender.send(message),
   };

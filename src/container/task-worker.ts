@@ -36,7 +36,7 @@ export interface TaskWorkerOptions {
 const MAX_RECEIVERS = 4;
 const UNAVAILABLE_BACKOFF = { firstMs: 1_000, maxMs: 15 * 60_000 };
 /** Nothing ends this process by the clock. */
-const STEP_CONTEXT = { remainingTimeMs: () => Number.POSITIVE_INFINITY };
+const unlimited = () => Number.POSITIVE_INFINITY;
 /** The message is visible again when its timeout ends. What is behind it in its group, at once: SQS keeps the group shut. */
 const LEFT_TO_EXPIRE: Disposition = { redeliveredInSeconds: 0 };
 
@@ -169,7 +169,9 @@ export class TaskWorker implements TaskHost<RemoteTask, StepResult> {
   }
 
   run(task: RemoteTask, inFlight: StepInFlight): Promise<StepResult> {
-    return runStep(task, inFlight, { steps: this.#options.steps }, STEP_CONTEXT);
+    return runStep(task, inFlight, { steps: this.#options.steps }, (context) => {
+      context.remainingTimeMs = unlimited;
+    });
   }
 
   /** Most likely it failed because it was stopped, and the engine would count that as the step's own failure. */

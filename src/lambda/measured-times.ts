@@ -44,21 +44,20 @@ const NEWEST = 1 / 8;
 
 /** How long each of these steps takes, as a moving average. */
 export class StepTimes {
-  readonly #averagesMs: Map<string, number | undefined>;
+  readonly #steps: ReadonlyMap<string, { averageMs?: number }>;
 
   constructor(steps: Iterable<string>) {
-    this.#averagesMs = new Map(Array.from(steps, (step) => [step, undefined]));
+    this.#steps = new Map(Array.from(steps, (step) => [step, {}]));
   }
 
   /** Nothing for a step that is not one of these: a task may name any. */
   add(step: string, ms: number): void {
-    if (!this.#averagesMs.has(step)) return;
-    const average = this.#averagesMs.get(step);
-    this.#averagesMs.set(step, average === undefined ? ms : average + (ms - average) * NEWEST);
+    const times = this.#steps.get(step);
+    if (times !== undefined) times.averageMs = (times.averageMs ?? ms) + (ms - (times.averageMs ?? ms)) * NEWEST;
   }
 
   /** Undefined before its first run. */
   typicalMs(step: string): number | undefined {
-    return this.#averagesMs.get(step);
+    return this.#steps.get(step)?.averageMs;
   }
 }

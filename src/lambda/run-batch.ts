@@ -7,7 +7,7 @@ import { handleTask, type Outcome } from '../step/handle-task.ts';
 import { InFlightTask, type TaskHost } from '../step/in-flight-task.ts';
 import { refusesOnlyThisMessage } from '../step/send-answer.ts';
 import type { StepContext } from '../step/step-context.ts';
-import { runStep, STEP_FORMAT, type StepInFlight, type Steps } from '../step/step-tasks.ts';
+import { type Filling, runStep, STEP_FORMAT, type StepInFlight, type Steps } from '../step/step-tasks.ts';
 import { monotonicMs, nextTurn } from '../time.ts';
 import type { RemoteTask } from '../wire/remote-task.ts';
 import type { StepResult } from '../wire/step-result.ts';
@@ -56,7 +56,7 @@ export class StepBatch implements TaskHost<RemoteTask, StepResult> {
   readonly #worker: StepWorker;
   readonly #batch: Batch;
   readonly #deadline: Deadline;
-  readonly #stepContext: Pick<LambdaStepContext, 'lambda' | 'remainingTimeMs'>;
+  readonly #fill: (context: Filling<LambdaStepContext>) => void;
   readonly #gate = new SendGate();
   /** Begun, and neither settled nor given up. */
   readonly #atWork = new Set<StepInFlight>();
@@ -76,7 +76,11 @@ export class StepBatch implements TaskHost<RemoteTask, StepResult> {
     this.#worker = worker;
     this.#batch = batch;
     this.#deadline = deadline;
-    this.#stepContext = { lambda, remainingTimeMs: () => deadline.remainingMs() };
+    const remainingTimeMs = () => deadline.remainingMs();
+    this.#fill = (context) => {
+      context.lambda = lambda;
+      context.remainingTimeMs = remainingTimeMs;
+    };
     this.#groups = byMessageGroup(records);
   }
 
@@ -98,12 +102,12 @@ export class StepBatch implements TaskHost<RemoteTask, StepResult> {
       if (!this.#gate.isOpen && !(await this.#gate.opens())) return;
       const group = this.#groups[this.#next] ?? [];
       this.#next += 1;
-      for (const [index, record] of group.entries()) {
-        if (index > 0 && !this.#gate.isOpen && !(await this.#gate.opens())) return;
+      for (const record of group) {
+        if (!this.#gate.isOpen && !(await this.#gate.opens())) return;
         const inFlight = new InFlightTask(taskMessage(record, this.marker), this, this.#deadline.finite);
         const outcome = this.#deadline.reached ? 'not started' : await handleTask(inFlight);
         this.#ended(record, inFlight, outcome);
-        if (outcome === 'not started') this.#releaseSoon(group.slice(index));
+        if (outcome === 'not started') this.#releaseSoon(group.slice(group.indexOf(record)));
         // What stands behind it in its message group must not overtake it.
         if (outcome !== 'answered') break;
       }
@@ -159,7 +163,7 @@ export class StepBatch implements TaskHost<RemoteTask, StepResult> {
   }
 
   run(task: RemoteTask, inFlight: StepInFlight): Promise<StepResult> {
-    return runStep(task, inFlight, this.#worker.steps, this.#stepContext);
+    return runStep(task, inFlight, this.#worker.steps, this.#fill);
   }
 
   redelivers(): boolean {

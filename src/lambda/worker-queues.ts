@@ -56,7 +56,7 @@ export function sqsQueues(options: SqsQueuesOptions): SqsQueues {
 
   return {
     // A queue's name says whether it is FIFO; the worker is not told which one its engine reads.
-    url: async () => resultsQueueUrl ?? urlOf([resultsQueueName(prefix), resultsQueueName(prefix, { fifo: true })]),
+    url: () => resultsQueueUrl ?? urlOf([resultsQueueName(prefix), resultsQueueName(prefix, { fifo: true })]),
     urlOf,
     async send(queueUrl, message) {
       try {

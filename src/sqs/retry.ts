@@ -60,19 +60,34 @@ export interface RetryOptions extends RetryPolicy {
 
 /** Calls until it works, fails for good, or its time is up; then throws the last error. */
 export async function retry<T>(call: () => Promise<T>, options: RetryOptions): Promise<T> {
-  const { backoff, timing, isTransient, isMended, timeoutMs, signal } = options;
-  const deadline = timing.now() + timeoutMs;
-  for (let failures = 1; ; ) {
+  const nextTry = tries(options);
+  for (;;) {
     try {
       return await call();
     } catch (error) {
-      if (signal?.aborted) throw error;
-      if (isMended?.(error)) continue;
-      const delay = backoffMs(failures, backoff, timing.random);
-      if (!isTransient(error) || timing.now() + delay > deadline) throw error;
-      failures += 1;
-      await timing.sleep(delay, signal);
-      if (signal?.aborted) throw error;
+      await nextTry(error);
     }
   }
+}
+
+/**
+ * For a loop of one's own, where a promise for each call would cost too much. The first try begins now.
+ * @returns a function that is told why a try failed, and resolves when the next may start; it throws the error where there is none.
+ * `onTransient` is called where the error is worth another try, be there time for one or not.
+ */
+export function tries(options: RetryOptions): (error: unknown, onTransient?: () => void) => Promise<void> {
+  const { backoff, timing, isTransient, isMended, timeoutMs, signal } = options;
+  const deadline = timing.now() + timeoutMs;
+  let failures = 0;
+  return async (error, onTransient) => {
+    if (signal?.aborted) throw error;
+    if (isMended?.(error)) return;
+    if (!isTransient(error)) throw error;
+    onTransient?.();
+    failures += 1;
+    const delay = backoffMs(failures, backoff, timing.random);
+    if (timing.now() + delay > deadline) throw error;
+    await timing.sleep(delay, signal);
+    if (signal?.aborted) throw error;
+  };
 }

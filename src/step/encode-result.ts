@@ -12,52 +12,52 @@ import { lostContents } from './lost-contents.ts';
  * data: a log line must not fail a step that worked.
  */
 export function encodeResult(result: StepResult, attributes?: MessageAttributes, limitBytes: number = MAX_MESSAGE_BYTES): FittedResult {
-  const fitted = (candidate: StepResult) => fitResult(candidate, limitBytes, attributes);
-  const encoded = attempt(() => fitted(result)) ?? encodableResult(result, fitted);
+  const fitted: Fitted = (candidate) => fitResult(candidate, limitBytes, attributes);
+  const encoded = attempt(fitted, result) ?? encodableResult(result, fitted);
   // What loses its contents is `{}` in JSON: where there is none, nothing has to be looked at.
   const lost = encoded.body.includes('{}') ? lostContents(encoded.result.output, 'output') : undefined;
-  if (lost === undefined) return encoded;
-  const failed = unserializable({ ...result, events: encoded.result.events }, `${lost}, whose JSON is {}`);
-  const last = withOutputDropped(attempt(() => fitted(failed)) ?? fitted({ ...failed, events: undefined }));
-  return { ...last, dropped: union(encoded.dropped, last.dropped) };
+  return lost === undefined ? encoded : unserializable(encoded.result, encoded.dropped, `${lost}, whose JSON is {}`, fitted);
 }
 
-function encodableResult(result: StepResult, fitted: (candidate: StepResult) => FittedResult): FittedResult {
-  // JSON.stringify does not say which part it failed on; that is found by trying each.
-  const { events, ...withoutEvents } = result;
+type Fitted = (candidate: StepResult) => FittedResult;
+
+/** JSON.stringify does not say which part it failed on; that is found by trying each. */
+function encodableResult(result: StepResult, fitted: Fitted): FittedResult {
+  const { events } = result;
   const lines = events?.map(encodableLine);
-  const lost: readonly DroppedPart[] = lines?.some((line, index) => line !== events?.[index]) ? ['events'] : [];
-  const withLines = (other: StepResult): StepResult =>
-    lines === undefined ? other : { ...other, events: lines.flatMap((line) => line ?? []) };
-  const quiet = attempt(() => fitted(withLines(withoutEvents)));
-  if (quiet !== undefined) return { ...quiet, dropped: union(lost, quiet.dropped) };
-
-  const failed = unserializable(withoutEvents, 'it holds a BigInt, a cycle, a toJSON that throws, or is nested too deep');
-  // A toJSON may also throw only now and then: what goes out last holds nothing but plain text.
-  const last = withOutputDropped(attempt(() => fitted(withLines(failed))) ?? fitted(failed));
-  return { ...last, dropped: union(lost, last.dropped) };
+  const dropped: readonly DroppedPart[] = lines?.some((line, index) => line !== events?.[index]) ? ['events'] : [];
+  const readable = lines === undefined ? result : { ...result, events: lines.flatMap((line) => line ?? []) };
+  const encoded = attempt(fitted, readable);
+  return encoded === undefined
+    ? unserializable(readable, dropped, 'it holds a BigInt, a cycle, a toJSON that throws, or is nested too deep', fitted)
+    : { ...encoded, dropped: union(dropped, encoded.dropped) };
 }
 
-function withOutputDropped(fitted: FittedResult): FittedResult {
-  return { ...fitted, dropped: union(['output'], fitted.dropped) };
-}
-
-function unserializable({ runId, seq, stepId, startedAt, events }: StepResult, why: string): StepResult {
+/** @param dropped what the result has lost before */
+function unserializable(
+  { runId, seq, stepId, startedAt, events }: StepResult,
+  dropped: readonly DroppedPart[],
+  why: string,
+  fitted: Fitted,
+): FittedResult {
   const message = `the output of the step cannot become JSON: ${why}. Return plain data`;
   const error = { message, code: 'unserializable_output', retryable: false };
-  return { runId, seq, stepId, status: 'failed', error, startedAt, ...(events === undefined ? {} : { events }) };
+  const failed: StepResult = { runId, seq, stepId, status: 'failed', error, startedAt };
+  // A toJSON may also throw only now and then: what goes out last holds nothing but plain text.
+  const encoded = attempt(fitted, events === undefined ? failed : { ...failed, events }) ?? fitted(failed);
+  return { ...encoded, dropped: union(dropped, ['output'], encoded.dropped) };
 }
 
 /** The event as it is; without its data where that cannot become JSON; nothing where the rest cannot either. */
 function encodableLine(event: StepEvent): StepEvent | undefined {
-  if (attempt(() => encodeJson(event)) !== undefined) return event;
+  if (attempt(encodeJson, event) !== undefined) return event;
   const { data: _data, ...line } = event;
-  return attempt(() => encodeJson(line)) === undefined ? undefined : line;
+  return attempt(encodeJson, line) === undefined ? undefined : line;
 }
 
-function attempt<T>(call: () => T): T | undefined {
+function attempt<Value, Made>(make: (value: Value) => Made, value: Value): Made | undefined {
   try {
-    return call();
+    return make(value);
   } catch {
     return undefined;
   }

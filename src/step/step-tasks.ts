@@ -42,20 +42,21 @@ export interface Steps<Context extends StepContext = StepContext> {
   readonly onThrown?: ((thrown: unknown) => void) | undefined;
 }
 
-/** What a host adds to the context of each of its steps. */
-export type HostContext = Pick<StepContext, 'remainingTimeMs'>;
+/** A context that is being filled in. */
+export type Filling<Context> = { -readonly [Field in keyof Context]?: Context[Field] };
 
 /**
  * Runs the step of a task. Never rejects: whatever the step, its schemas or `around` do becomes a result.
  *
  * It runs through the core package's `runStepHandler`, so the engine's own contract (ambient `currentStep()`, events, codes)
  * holds to the letter; on top of that a `FatalError` is not retryable, as the engine documents it.
+ * @param fill adds what only the host knows to the context of the step
  */
-export function runStep<Host extends HostContext>(
+export function runStep<Context extends StepContext>(
   task: RemoteTask,
   inFlight: StepInFlight,
-  worker: Steps<StepContext & Host>,
-  host: Host,
+  worker: Steps<Context>,
+  fill: (context: Filling<Context>) => void,
 ): Promise<StepResult> {
   const readable = (thrown: unknown) => {
     inFlight.thrown = readableError(thrown);
@@ -64,7 +65,7 @@ export function runStep<Host extends HostContext>(
   };
   return runStepHandler(task, (input, logger) => {
     try {
-      const context = stepContext(logger, task, inFlight, host);
+      const context = stepContext(logger, task, inFlight, fill);
       const running = serve(task, input, context, worker);
       return isThenable(running) ? outcomeOf(running, inFlight, logger, readable) : running;
     } catch (thrown) {
@@ -73,24 +74,28 @@ export function runStep<Host extends HostContext>(
   });
 }
 
-type Filling<T> = { -readonly [Field in keyof T]?: T[Field] };
-
 /**
  * The engine's logger, filled in. Not wrapped: `currentStep()` inside the step is the step's own context.
  *
- * Field by field: one `Object.assign` of all cost 2 % of a record.
+ * Field by field: `Object.assign` cost 2 % of a record.
  */
-function stepContext<Host extends HostContext>(
+function stepContext<Context extends StepContext>(
   logger: StepLogger,
   task: RemoteTask,
   inFlight: StepInFlight,
-  host: Host,
-): StepContext & Host;
-function stepContext(context: Filling<StepContext>, task: RemoteTask, { signal, message }: StepInFlight, host: HostContext): object {
+  fill: (context: Filling<Context>) => void,
+): Context;
+function stepContext(
+  context: Filling<StepContext>,
+  task: RemoteTask,
+  { signal, message }: StepInFlight,
+  fill: (context: Filling<StepContext>) => void,
+): object {
   context.task = task;
   context.signal = signal;
   context.receiveCount = message.receiveCount;
-  return Object.assign(context, host);
+  fill(context);
+  return context;
 }
 
 /** What the step of a task gives. May throw. */

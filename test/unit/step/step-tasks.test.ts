@@ -12,7 +12,9 @@ function atWork(run?: ServedStep<StepContext & typeof HOST>['run'], stoppable = 
   const task = taskFor({ input: 'in' });
   const { inFlight, logger } = inFlightTask(stoppable);
   inFlight.begin();
-  const result = runStep(task, inFlight, { steps: new Map(run === undefined ? [] : [['step', { run }]]) }, HOST);
+  const result = runStep(task, inFlight, { steps: new Map(run === undefined ? [] : [['step', { run }]]) }, (context) => {
+    Object.assign(context, HOST);
+  });
   const stop = () => inFlight.stop(new Error('time is up'));
   return { task, inFlight, result, logger, stop };
 }
