@@ -19,19 +19,16 @@ export class ConfigurationError extends DurableSqsError {
   readonly code = 'configuration';
 }
 
-/** A queue that is looked up by name does not exist (and `autoCreate` is off, or the queue was given by URL). */
+/** A queue that is looked up by name does not exist (and `autoCreate` is off), or one that was given by URL. */
 export class QueueNotFoundError extends DurableSqsError {
   override readonly name = 'QueueNotFoundError';
   readonly code = 'queue_not_found';
   readonly queue: string;
   readonly region: string;
 
-  constructor(queue: string, region: string, options?: ErrorOptions) {
-    super(
-      `no SQS queue "${queue}" in region ${region} (or hidden from the credentials): check prefix, deployment, region, account; ` +
-        'give its URL or autoCreate',
-      options,
-    );
+  /** @param options `why`: what is known of it, the likeliest cause first */
+  constructor(queue: string, region: string, options?: ErrorOptions & { readonly why?: string }) {
+    super(`no SQS queue "${queue}" in region ${region}: ${options?.why ?? 'check prefix, deployment, region, account'}`, options);
     this.queue = queue;
     this.region = region;
   }

@@ -5,7 +5,7 @@ import { checkOptions, is, type OptionRule } from '../options.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
 import type { StandardSchemaV1 } from '../step/standard-schema.ts';
 import type { Around, ServedStep } from '../step/step-tasks.ts';
-import { effectivePrefix } from '../topology/queue-names.ts';
+import { prefixOf } from '../topology/prefix-setting.ts';
 import { kindOf } from '../wire/json.ts';
 import type { LambdaStepContext } from './run-batch.ts';
 
@@ -147,13 +147,13 @@ export function channelOptions(where: string, options: ChannelOptions, env: Node
   if (options.client !== undefined && options.clientConfig !== undefined) {
     throw new ConfigurationError(`${where}: expected client or clientConfig, got both; a client already has its configuration`);
   }
-  const resultsQueueUrl = options.resultsQueueUrl ?? nonEmpty(env['DURABLE_RESULTS_QUEUE_URL']);
+  const resultsQueueUrl = options.resultsQueueUrl ?? (env['DURABLE_RESULTS_QUEUE_URL'] || undefined);
   if (resultsQueueUrl !== undefined && !is.url.accepts(resultsQueueUrl)) {
     throw new ConfigurationError(`${where}: expected DURABLE_RESULTS_QUEUE_URL to be the URL of a queue, got "${resultsQueueUrl}"`);
   }
   return {
     concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
-    prefix: effectivePrefix(options.prefix ?? nonEmpty(env['DURABLE_PREFIX']), options.namespace ?? nonEmpty(env['DURABLE_NAMESPACE'])),
+    prefix: prefixOf(options, env),
     resultsQueueUrl,
   };
 }
@@ -197,8 +197,4 @@ function isPayloadStore(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const { thresholdBytes, put, get }: { thresholdBytes?: unknown; put?: unknown; get?: unknown } = value;
   return typeof thresholdBytes === 'number' && typeof put === 'function' && typeof get === 'function';
-}
-
-function nonEmpty(text: string | undefined): string | undefined {
-  return text === '' ? undefined : text;
 }

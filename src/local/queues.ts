@@ -5,13 +5,13 @@ import { sqsApi } from '../sqs/api-calls.ts';
 import { openSqs } from '../sqs/open-sqs.ts';
 import { QueueDirectory } from '../sqs/queue-directory.ts';
 import { type FifoOption, fifoQueues, fifoRule } from '../topology/fifo-queues.ts';
-import { effectivePrefix } from '../topology/queue-names.ts';
+import { prefixOf } from '../topology/prefix-setting.ts';
 
 export interface CreateQueuesOptions {
   readonly clientConfig: SQSClientConfig;
   /** Names of the steps that get a tasks queue. */
   readonly steps: readonly string[];
-  /** As in the engine's `SqsTransport`. @default 'durable' */
+  /** As in the engine's `SqsTransport`. @default `DURABLE_PREFIX`, else 'durable' */
   readonly prefix?: string | undefined;
   readonly namespace?: string | undefined;
   /** Partition of the steps. @default none */
@@ -50,7 +50,7 @@ export async function createQueues(options: CreateQueuesOptions): Promise<Create
   const sqs = openSqs({ clientConfig });
   const queues = new QueueDirectory({
     api: sqsApi(sqs),
-    prefix: effectivePrefix(prefix, namespace),
+    prefix: prefixOf({ prefix, namespace }, process.env),
     autoCreate: true,
     stepTimeoutSeconds: functionTimeoutSeconds,
     fifo: fifoQueues(fifo),

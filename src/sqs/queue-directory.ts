@@ -3,9 +3,10 @@ import { is } from '../options.ts';
 import type { FifoQueues } from '../topology/fifo-queues.ts';
 import { type PlannedQueue, type QueueChain, serviceQueues, stepQueues } from '../topology/planned-queues.ts';
 import { createQueueAttributes } from '../topology/queue-attributes.ts';
-import { tasksQueueName } from '../topology/queue-names.ts';
+import { type QueueNameOptions, resultsQueueName, tasksQueueName } from '../topology/queue-names.ts';
 import { advisedVisibilitySeconds } from '../topology/visibility.ts';
 import { kindOf } from '../wire/json.ts';
+import { type PrefixSource, whyMissing } from './missing-queue.ts';
 import type { SqsApi } from './sqs-api.ts';
 
 /** Where queues come from: URLs that were given, or names that are looked up and, with `autoCreate`, created. */
@@ -13,11 +14,15 @@ export interface QueueDirectoryOptions {
   readonly api: Pick<SqsApi, 'findQueueUrl' | 'createQueue' | 'queueAttributes' | 'region'>;
   /** With the namespace folded in. */
   readonly prefix: string;
+  /** For the message about a queue that is missing. @default 'option' */
+  readonly prefixSource?: PrefixSource | undefined;
   readonly autoCreate: boolean;
   /** The longest a step takes; the visibility of a created tasks queue follows from it. */
   readonly stepTimeoutSeconds: number;
-  /** Which of the queues that go by name are FIFO. @default none */
+  /** Which of the queues that go by name are FIFO for certain. The others are looked up by both names. @default none */
   readonly fifo?: FifoQueues | undefined;
+  /** Names of the queues that are there, where they may be listed: for that message. @default not known */
+  readonly queueNames?: (() => Promise<readonly string[] | undefined>) | undefined;
   readonly taskQueueUrl?: string | ((token: string) => string | Promise<string>) | undefined;
   readonly resultsQueueUrl?: string | (() => string | Promise<string>) | undefined;
 }
@@ -50,9 +55,9 @@ export class QueueDirectory {
 
   /** As {@link tasksQueueUrl}, but never creates the queue: undefined where there is none of its name. */
   async findTasksQueueUrl(token: string): Promise<string | undefined> {
-    const { api, prefix, taskQueueUrl, fifo } = this.#options;
+    const { prefix, taskQueueUrl, fifo } = this.#options;
     if (taskQueueUrl === undefined && this.#lookUps.get(tasksKey(token))?.found === undefined) {
-      const found = await api.findQueueUrl(tasksQueueName(token, prefix, { fifo: fifo?.tasks ?? false }));
+      const found = await this.#find((options) => tasksQueueName(token, prefix, options), fifo?.tasks);
       if (found === undefined) return undefined;
     }
     return this.tasksQueueUrl(token);
@@ -93,22 +98,41 @@ export class QueueDirectory {
   #tasksByName(token: string): Promise<string> {
     const { prefix, stepTimeoutSeconds, fifo: { tasks: fifo } = NO_FIFO } = this.#options;
     const visibilityTimeoutSeconds = advisedVisibilitySeconds(stepTimeoutSeconds);
-    return this.#byName(stepQueues(token, { prefix, fifo, visibilityTimeoutSeconds }));
+    const name = (options: QueueNameOptions) => tasksQueueName(token, prefix, options);
+    return this.#byName(name, stepQueues(token, { prefix, fifo, visibilityTimeoutSeconds }));
   }
 
   #resultsByName(): Promise<string> {
     const { prefix, fifo: { results: fifo } = NO_FIFO } = this.#options;
-    return this.#byName(serviceQueues('results', { prefix, fifo }));
+    return this.#byName((options) => resultsQueueName(prefix, options), serviceQueues('results', { prefix, fifo }));
   }
 
-  async #byName({ queue, targets }: QueueChain): Promise<string> {
+  /** @param chain the queue as it is created where there is none */
+  async #byName(name: NameOf, { queue, targets }: QueueChain): Promise<string> {
     const { api, autoCreate } = this.#options;
-    const found = await api.findQueueUrl(queue.name);
+    const found = await this.#find(name, queue.fifo);
     if (found !== undefined) return found;
-    if (!autoCreate) throw new QueueNotFoundError(queue.name, await api.region());
+    if (!autoCreate) throw await this.#notFound(queue);
     let redriveTo: string | undefined;
     for (const target of targets) redriveTo = await this.#redriveTarget(target, redriveTo);
     return api.createQueue(queue.name, createQueueAttributes(queue, redriveTo));
+  }
+
+  /** The queue of that name, else the FIFO queue of that name: what is found decides which of the two it is. */
+  async #find(name: NameOf, fifo: boolean | undefined): Promise<string | undefined> {
+    const { api } = this.#options;
+    const standard = fifo === true ? undefined : await api.findQueueUrl(name({ fifo: false }));
+    return standard ?? api.findQueueUrl(name({ fifo: true }));
+  }
+
+  async #notFound({ name, kind }: PlannedQueue): Promise<QueueNotFoundError> {
+    const { api, prefix, prefixSource = 'option', queueNames } = this.#options;
+    // The look-up failed, and this one is for a message only.
+    const results =
+      kind === 'results' ? undefined : await this.#find((options) => resultsQueueName(prefix, options), false).catch(() => undefined);
+    const there = await queueNames?.();
+    const why = whyMissing({ name, prefix, prefixSource, prefixIsThere: results !== undefined, there });
+    return new QueueNotFoundError(name, await api.region(), { why });
   }
 
   /** Finds or creates a queue that another redrives to; gives its ARN. */
@@ -132,6 +156,8 @@ function checkedUrl(resolver: string, url: unknown): string {
   const got = typeof url === 'string' && url !== '' ? JSON.stringify(url) : kindOf(url);
   throw new ConfigurationError(`expected ${resolver} to give ${is.url.expected}, got ${got}`);
 }
+
+type NameOf = (options: QueueNameOptions) => string;
 
 const NO_FIFO: FifoQueues = { tasks: false, results: false };
 

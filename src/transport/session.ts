@@ -2,6 +2,7 @@ import { ConfigurationError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type { ServedStep } from '../step/step-tasks.ts';
 import { within } from '../time.ts';
+import { isFifoQueue } from '../topology/fifo-queues.ts';
 import type { AttachableEngine } from './engine/attachable-engine.ts';
 import { AttachedEngine } from './engine/attached-engine.ts';
 import type { ResultSource } from './engine/result-order.ts';
@@ -22,8 +23,6 @@ export interface SessionOptions {
   readonly autoStart: boolean;
   /** How long a transport that is not attached holds a result past the dispatches of its run. */
   readonly holdMs: number;
-  /** The results queue is FIFO, as far as that is known. */
-  readonly fifoResults: boolean;
   readonly logger: Logger;
 }
 
@@ -55,6 +54,7 @@ export class Session {
   readonly steps = new Map<string, ServedStep>();
   readonly #options: SessionOptions;
   readonly #consumers = new Map<string, Consumer>();
+  #warnedOfFifo = false;
   #closing: Promise<void> | undefined;
   #startSoon: NodeJS.Immediate | undefined;
   #startExpected: NodeJS.Timeout | undefined;
@@ -90,8 +90,14 @@ export class Session {
     if (this.phase !== 'waiting') return;
     this.phase = 'receiving';
     clearTimeout(this.#startExpected);
-    if (this.#consumers.has(RESULTS) && !this.#isAttached && this.#options.fifoResults) this.#options.logger.warn(FIFO_NOT_ATTACHED, {});
     for (const consumer of this.#consumers.values()) consumer.start();
+  }
+
+  /** Tells, once, of a results queue that needs an attached engine. */
+  resultsQueueFound(queueUrl: string): void {
+    if (this.#isAttached || this.#warnedOfFifo || !isFifoQueue(queueUrl)) return;
+    this.#warnedOfFifo = true;
+    this.#options.logger.warn(FIFO_NOT_ATTACHED, {});
   }
 
   /** Something is dispatched whose result is not received until `start()` is called. */

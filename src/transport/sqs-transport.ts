@@ -15,6 +15,7 @@ import { ConfigurationError, QueueNotFoundError } from '../errors.ts';
 import { defaultLogger, errorFields, type Logger, safeLogger } from '../logger.ts';
 import { sqsApi } from '../sqs/api-calls.ts';
 import { DELETE_LINGER_MS } from '../sqs/in-flight-messages.ts';
+import { localQueueNames } from '../sqs/local-queues.ts';
 import { openSqs } from '../sqs/open-sqs.ts';
 import { QueueDirectory } from '../sqs/queue-directory.ts';
 import { Sender } from '../sqs/sender.ts';
@@ -69,7 +70,8 @@ export class SqsTransport implements Transport {
     const api = sqsApi(this.#operations);
     this.#api = api;
     this.#sender = new Sender(api);
-    this.#queues = new QueueDirectory({ ...this.#options, api, stepTimeoutSeconds: visibilityTimeoutSec });
+    const queueNames = () => localQueueNames({ client, clientConfig });
+    this.#queues = new QueueDirectory({ ...this.#options, api, stepTimeoutSeconds: visibilityTimeoutSec, queueNames });
     this.#dispatcher = new Dispatcher({
       ...this.#options,
       sender: this.#sender,
@@ -121,7 +123,13 @@ export class SqsTransport implements Transport {
     const receiver = new ResultReceiver({
       ...this.#options,
       api: this.#api,
-      queues: this.#queues,
+      queues: {
+        resultsQueueUrl: async () => {
+          const queueUrl = await this.#queues.resultsQueueUrl();
+          session.resultsQueueFound(queueUrl);
+          return queueUrl;
+        },
+      },
       // A result that is redelivered because its delete was lost does the engine no harm.
       deleteLingerMs: DELETE_LINGER_MS,
       session,
@@ -204,9 +212,9 @@ export class SqsTransport implements Transport {
   }
 
   #newSession(): Session {
-    const { autoStart, resultHoldMs, fifo } = this.#options;
+    const { autoStart, resultHoldMs } = this.#options;
     const holdMs = resultHoldMs ?? HOLD_NOT_ATTACHED_MS;
-    return new Session({ autoStart, holdMs, fifoResults: fifo.results, logger: this.#logger });
+    return new Session({ autoStart, holdMs, logger: this.#logger });
   }
 
   #taskWorker(token: string, { steps }: Session): TaskWorker {

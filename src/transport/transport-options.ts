@@ -3,8 +3,9 @@ import type { RemoteTask as EngineTask } from '@dudousxd/nestjs-durable-core';
 import type { Logger } from '../logger.ts';
 import { checkOptions, is, mismatch, type OptionRule } from '../options.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
+import type { PrefixSource } from '../sqs/missing-queue.ts';
 import { type FifoOption, type FifoQueues, fifoQueues, fifoRule, isFifoQueue } from '../topology/fifo-queues.ts';
-import { effectivePrefix } from '../topology/queue-names.ts';
+import { prefixOf } from '../topology/prefix-setting.ts';
 import { CONTAINER_VISIBILITY_SECONDS, MAX_VISIBILITY_SECONDS } from '../topology/visibility.ts';
 
 /** Gives the URL of the tasks queue of a routing token. Sync or async; asked once per token. */
@@ -25,7 +26,7 @@ export interface SqsTransportOptions {
   taskQueueUrl?: string | QueueUrlResolver | undefined;
   /** The results queue: a URL or a function that gives it. It must exist. @default `<prefix>-results`, looked up by name */
   resultsQueueUrl?: string | (() => string | Promise<string>) | undefined;
-  /** First part of the names of queues that are looked up. @default 'durable' */
+  /** First part of the names of queues that are looked up. @default `DURABLE_PREFIX`, else 'durable' */
   prefix?: string | undefined;
   /** Create queues that are looked up by name and missing, with their dead-letter queues. @default false */
   autoCreate?: boolean;
@@ -39,7 +40,7 @@ export interface SqsTransportOptions {
    */
   visibilityTimeoutSec?: number;
 
-  /** Folded into the prefix as `<prefix>-<namespace>`, as the other transports do. @default none */
+  /** Folded into the prefix as `<prefix>-<namespace>`, as the other transports do. @default `DURABLE_NAMESPACE`, else none */
   namespace?: string | undefined;
   /** `true`: receiving starts one macrotask after `onResult` / `handle`. `false`: it waits for `start()`. @default true */
   autoStart?: boolean;
@@ -55,8 +56,9 @@ export interface SqsTransportOptions {
    */
   resultHoldMs?: number;
   /**
-   * FIFO queues, named `.fifo`: all, or only those of tasks or results. A queue whose given or resolved URL ends in `.fifo` is FIFO
-   * without it. The message group is the run, so what belongs to one run keeps its order, and runs do not wait for each other.
+   * FIFO queues, named `.fifo`: all, or only those of tasks or results. Needed for queues that `autoCreate` makes: a queue that is found as
+   * `.fifo`, by its name or by a URL, is FIFO without it. The message group is the run, so what belongs to one run keeps its order, and runs
+   * do not wait for each other.
    *
    * A worker that sends no group id cannot answer on a FIFO results queue: Python's, and those of the published transport. @default false
    */
@@ -111,14 +113,16 @@ const RULES: Readonly<Record<keyof SqsTransportOptions, OptionRule>> = {
 const OWNER = 'SqsTransport';
 
 /** Checked options with their defaults. `prefix` has the namespace folded in. */
-export function readTransportOptions(options: SqsTransportOptions) {
+export function readTransportOptions(options: SqsTransportOptions, env: NodeJS.ProcessEnv = process.env) {
   checkOptions(OWNER, options, RULES);
   const fifo = checkedFifo(options);
+  const namespace = options.namespace ?? env['DURABLE_NAMESPACE'];
   return {
     ...options,
     fifo,
-    prefix: effectivePrefix(options.prefix, options.namespace),
-    namespace: options.namespace === 'default' ? undefined : options.namespace,
+    prefix: prefixOf(options, env),
+    prefixSource: prefixSource(options, env),
+    namespace: namespace === '' || namespace === 'default' ? undefined : namespace,
     autoCreate: options.autoCreate ?? false,
     waitTimeSeconds: options.waitTimeSeconds ?? 20,
     visibilityTimeoutSec: options.visibilityTimeoutSec ?? CONTAINER_VISIBILITY_SECONDS,
@@ -127,6 +131,11 @@ export function readTransportOptions(options: SqsTransportOptions) {
     concurrency: options.concurrency ?? 10,
     dispatchTimeoutMs: options.dispatchTimeoutMs ?? 120_000,
   };
+}
+
+function prefixSource(options: SqsTransportOptions, env: NodeJS.ProcessEnv): PrefixSource {
+  if (options.prefix !== undefined) return 'option';
+  return env['DURABLE_PREFIX'] ? 'environment' : 'default';
 }
 
 /** Which queues are known to be FIFO, by the option or by a literal URL. */

@@ -79,6 +79,16 @@ describe('autoCreate', () => {
     expect(await local.attributes(`${prefix}-results-dead-letters`)).toMatchObject({ ...common, ...kept(14) });
   });
 
+  it('false: the error names the nearest of the queues that are there, and the likeliest cause first', async () => {
+    const { transport, prefix } = local.transport({ autoCreate: false });
+    for (const name of ['results', 'tasks-payments--charge-card']) {
+      await local.client.send(new CreateQueueCommand({ QueueName: `${prefix}-${name}` }));
+    }
+    const refused = transport.dispatch(taskFor({ name: 'payments.charge-crad' }));
+    await expect(refused).rejects.toThrow(`queues of the prefix "${prefix}" are there, but none of this step`);
+    await expect(refused).rejects.toThrow(`Is "${prefix}-tasks-payments--charge-card" meant?`);
+  });
+
   it('false: a missing queue fails the dispatch, and receiving waits for its queue', async () => {
     const { transport, prefix } = local.transport({ autoCreate: false });
     const taken = collect(transport);

@@ -142,6 +142,29 @@ describe('FIFO queues', () => {
     expect(await results.directory.resultsQueueUrl()).toBe(url('durable-results.fifo'));
   });
 
+  it('FIFO queues are found beside standard ones without an option', async () => {
+    const { directory, lookedUp } = setUp({}, ['durable-tasks-charge.fifo', 'durable-tasks-mail', 'durable-results.fifo']);
+    expect(await directory.tasksQueueUrl('charge')).toBe(url('durable-tasks-charge.fifo'));
+    expect(await directory.tasksQueueUrl('mail')).toBe(url('durable-tasks-mail'));
+    expect(await directory.findTasksQueueUrl('charge')).toBe(url('durable-tasks-charge.fifo'));
+    expect(await directory.resultsQueueUrl()).toBe(url('durable-results.fifo'));
+    // A standard queue costs no look-up more than it did.
+    expect(lookedUp.filter((name) => name.includes('mail'))).toEqual(['durable-tasks-mail']);
+  });
+
+  it('a queue that is said to be FIFO is looked up as FIFO only', async () => {
+    const { directory } = setUp({ fifo: { tasks: true, results: false } }, ['durable-tasks-charge']);
+    await expect(directory.tasksQueueUrl('charge')).rejects.toMatchObject({ queue: 'durable-tasks-charge.fifo' });
+    expect(await directory.findTasksQueueUrl('charge')).toBeUndefined();
+  });
+
+  it('autoCreate uses a FIFO queue that is there, and makes a standard one where there is none', async () => {
+    const { directory, api } = setUp({ autoCreate: true }, ['durable-tasks-charge.fifo']);
+    expect(await directory.tasksQueueUrl('charge')).toBe(url('durable-tasks-charge.fifo'));
+    expect(api.createQueue).not.toHaveBeenCalled();
+    expect(await directory.tasksQueueUrl('mail')).toBe(url('durable-tasks-mail'));
+  });
+
   it('autoCreate makes the dead-letter and parked queues of a FIFO queue FIFO too', async () => {
     const { directory, queues } = setUp({ autoCreate: true, fifo: { tasks: true, results: true } });
     await directory.tasksQueueUrl('charge');
@@ -154,6 +177,71 @@ describe('FIFO queues', () => {
       'durable-results.fifo',
     ]);
     expect(queues.get('durable-tasks-charge.fifo')?.['RedrivePolicy']).toContain('durable-dead-letters-charge.fifo');
+  });
+});
+
+describe('the message about a missing queue', () => {
+  const message = async (options: Partial<QueueDirectoryOptions>, existing: readonly string[] = [], of = 'payments.charge-card') => {
+    const { directory } = setUp(options, existing);
+    return directory.tasksQueueUrl(of).then(
+      () => [],
+      (error: Error) => error.message.split('\n'),
+    );
+  };
+  const start = 'no SQS queue "shop-dev-tasks-payments--charge-card" in region eu-west-1: ';
+
+  it('names the missing prefix first, where none was given', async () => {
+    const [first] = await message({ prefixSource: 'default' });
+    expect(first).toBe(
+      'no SQS queue "durable-tasks-payments--charge-card" in region eu-west-1: no prefix was given, so it is "durable": ' +
+        'give SqsTransport the prefix of serverless.yml, or set DURABLE_PREFIX',
+    );
+  });
+
+  it('names prefix and region first, where nothing of the prefix is there', async () => {
+    const lines = await message({ prefix: 'shop-dev' });
+    expect(lines).toEqual([
+      `${start}nothing of the prefix "shop-dev" is there: compare prefix and region with serverless.yml`,
+      'Else: a service that is not deployed, another region, credentials of another account, or without sqs:GetQueueUrl on this queue. ' +
+        'autoCreate makes queues that are missing, and taskQueueUrl and resultsQueueUrl take URLs.',
+    ]);
+  });
+
+  it.each(['shop-dev-results', 'shop-dev-results.fifo'])('names the step first, where %s is there', async (results) => {
+    const [first] = await message({ prefix: 'shop-dev' }, [results]);
+    expect(first).toBe(
+      `${start}queues of the prefix "shop-dev" are there, but none of this step: compare its name with the durableStep (or containerSteps) of ` +
+        'serverless.yml, and deploy it',
+    );
+  });
+
+  it('names the queues of that kind that are there, the nearest first, where they may be listed', async () => {
+    const there = [
+      'shop-dev-results',
+      'shop-dev-tasks-stock--reserve',
+      'shop-dev-tasks-payments--charge',
+      'shop-dev-parked-payments--charge',
+    ];
+    const lines = await message({ prefix: 'shop-dev', queueNames: async () => there });
+    expect(lines.at(-1)).toBe(
+      'This SQS has shop-dev-tasks-payments--charge, shop-dev-tasks-stock--reserve. Is "shop-dev-tasks-payments--charge" meant?',
+    );
+    const none = await message({ queueNames: async () => [] });
+    expect(none.at(-1)).toBe('This SQS has no queue at all.');
+    const others = await message({ queueNames: async () => ['orders'] });
+    expect(others.at(-1)).toBe('This SQS has no queue of that kind.');
+  });
+
+  it('shows ten names of many', async () => {
+    const many = Array.from({ length: 12 }, (_, index) => `durable-tasks-step-${index}`);
+    const lines = await message({ queueNames: async () => many });
+    expect(lines.at(-1)).toMatch(/^This SQS has (durable-tasks-step-\d+(, )?){10} …\. Is/);
+  });
+
+  it('says what it can where the look-up for the message fails', async () => {
+    const { directory, api } = setUp({ prefix: 'shop-dev' });
+    api.findQueueUrl.mockResolvedValueOnce(undefined).mockResolvedValueOnce(undefined).mockRejectedValueOnce(new Error('throttled'));
+    await expect(directory.tasksQueueUrl('payments.charge-card')).rejects.toThrow('nothing of the prefix');
   });
 });
 

@@ -162,6 +162,41 @@ describe('options', () => {
     expect(sqs.messages(queue)).toHaveLength(1);
   });
 
+  it.each([
+    [{}, { DURABLE_PREFIX: 'shop' }, 'shop-tasks-payments--charge-card'],
+    [{}, { DURABLE_PREFIX: 'shop', DURABLE_NAMESPACE: 'eu' }, 'shop-eu-tasks-payments--charge-card'],
+    [{ prefix: 'mine' }, { DURABLE_PREFIX: 'shop' }, 'mine-tasks-payments--charge-card'],
+    [{ namespace: 'us' }, { DURABLE_NAMESPACE: 'eu' }, 'durable-us-tasks-payments--charge-card'],
+    [{}, { DURABLE_PREFIX: '', DURABLE_NAMESPACE: '' }, 'durable-tasks-payments--charge-card'],
+  ])('%o in the environment %o names queues', async (options, env, queue) => {
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
+    const { sqs, transport } = setUp(options, new FakeSqs(queue));
+    vi.unstubAllEnvs();
+    await transport.dispatch(taskFor({ name: 'payments.charge-card' }));
+    expect(sqs.messages(queue)).toHaveLength(1);
+  });
+
+  it('a FIFO step beside a standard one needs no option', async () => {
+    const { sqs, transport } = setUp({}, new FakeSqs('durable-tasks-charge.fifo', 'durable-tasks-mail'));
+    for (const name of ['charge', 'mail']) await transport.dispatch(taskFor({ name }));
+    expect(sqs.messages('durable-tasks-charge.fifo')[0]).toMatchObject({ groupId: taskFor().runId });
+    expect(sqs.messages('durable-tasks-mail')).toHaveLength(1);
+  });
+
+  it.each([
+    ['is told of', {}, 'durable-results.fifo', 1],
+    ['is told of where the option says it', { fifo: true }, 'durable-results.fifo', 1],
+    ['is not told of where it is standard', {}, 'durable-results', 0],
+  ])('a FIFO results queue without attach %s', async (_what, options, queue, times) => {
+    const warned: string[] = [];
+    const logger = { debug() {}, info() {}, error() {}, warn: (message: string) => void warned.push(message) };
+    const { transport } = setUp({ ...options, logger }, new FakeSqs(queue));
+    transport.onResult(async () => undefined);
+    await pass();
+    await ended(transport.close());
+    expect(warned.filter((message) => message.startsWith('a FIFO results queue without attach'))).toHaveLength(times);
+  });
+
   it('the namespace "default" is none: partitions are allowed', async () => {
     const { sqs, transport } = setUp({ namespace: 'default' }, new FakeSqs('durable-tasks-step_at_acme'));
     await transport.dispatch(taskFor({ group: 'step@acme' }));
