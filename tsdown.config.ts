@@ -7,6 +7,8 @@ const entry = {
   local: 'src/local/index.ts',
   'serverless-plugin': 'src/serverless/index.ts',
   'esbuild-plugin': 'src/serverless/lean-core.ts',
+  // `npx durable-sqs-lambda init`.
+  init: 'src/serverless/init/main.ts',
   // No entry of the package: `sls durable local` starts processes with it, which find it beside themselves.
   'local-runtime': 'src/local/process/local-runtime.ts',
 };

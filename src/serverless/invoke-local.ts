@@ -3,6 +3,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { url as inspectorUrl } from 'node:inspector';
 import { basename, join } from 'node:path';
 import { type Replay, replayOf } from '../lambda/replay.ts';
+import { isRecord } from '../wire/shape.ts';
 import type { DurableDeployment } from './deployment.ts';
 import { INIT_TIMEOUT_MS } from './lambda-limits.ts';
 import type { Value } from './resources/cloudformation.ts';
@@ -47,6 +48,14 @@ export function replayEnvironment(
   // The bucket of the shell may be on this machine.
   if (env['DURABLE_PAYLOAD_BUCKET']) delete variables['DURABLE_PAYLOAD_BUCKET_OWNER'];
   return variables;
+}
+
+/** What to say of an event that is none of SQS's: most often the input of a step, given as it is. Undefined for any other event and function. */
+export function eventHint({ steps }: Pick<DurableDeployment, 'steps'>, functionKey: unknown, event: unknown): string | undefined {
+  const step = steps.find((candidate) => candidate.function.functionKey === functionKey);
+  if (step === undefined || (isRecord(event) && Array.isArray(event['Records']))) return undefined;
+  const command = `serverless durable event --step ${step.name} --input '{…}' --out events/${step.function.functionKey}.json`;
+  return `function "${step.function.functionKey}" takes an event of SQS, and this is none; of a step's input this makes one: ${command}`;
 }
 
 /**

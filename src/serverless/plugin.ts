@@ -12,7 +12,7 @@ import { engineSettings } from './deploying/engine-settings.ts';
 import { DROP_TASKS, keepWaitingTasks } from './deploying/keep-tasks.ts';
 import type { DurableDeployment } from './deployment.ts';
 import type { Framework, Template } from './framework.ts';
-import { bridgeModule, readReplay, replayEnvironment, whenLate } from './invoke-local.ts';
+import { bridgeModule, eventHint, readReplay, replayEnvironment, whenLate } from './invoke-local.ts';
 import { nodeProblem } from './node-version.ts';
 import { durableFunctions, mistakes, readDurableService } from './read-service.ts';
 import { workerEnvironment } from './resources/environment.ts';
@@ -136,6 +136,8 @@ export class DurableSqsLambdaPlugin {
     const handler = typeof key === 'string' ? service.functions[key]?.handler : undefined;
     if (handler === undefined) return;
     this.#undoBridge = await bridgeModule(serviceDir, handler);
+    const hint = this.#isUsed() ? eventHint(this.service(), key, this.#options['data']) : undefined;
+    if (hint !== undefined) process.stderr.write(`${hint}\n`);
     const durable = this.#isUsed() ? durableFunctions(this.service()).find(({ functionKey }) => functionKey === key) : undefined;
     if (durable !== undefined)
       this.#cancelEnd = whenLate(durable.functionKey, durable.timeoutSeconds, (problem) => void this.#endNow(problem));

@@ -49,6 +49,14 @@ describe('sls invoke local of a step', () => {
     expect(run.seconds).toBeLessThan(30);
   });
 
+  it('names the command that makes an event, where it is given the input of a step', async () => {
+    const run = await sls(fixture('broken'), ['invoke', 'local', '-f', 'step', '-d', '{"orderId":"o-1"}']);
+    expect(run.stderr).toContain(
+      "of a step's input this makes one: serverless durable event --step step --input '{…}' --out events/step.json",
+    );
+    expect(run.code).toBe(1);
+  });
+
   it('ends although the handler never does', async () => {
     const run = await sls(fixture('broken'), ['invoke', 'local', '-f', 'never', '-d', '{}']);
     expect(run.stderr).toContain('function "never" has not ended within its timeout of 1 s');

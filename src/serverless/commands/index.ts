@@ -5,11 +5,13 @@ import type { CommandContext } from './context.ts';
 import { deadLettersCommand } from './dead-letters/command.ts';
 import { doctorCommand } from './doctor/command.ts';
 import { eventCommand } from './event/command.ts';
+import { initCommand } from './init/command.ts';
 import { localCommand } from './local/command.ts';
 import { flagOption } from './options.ts';
 import { queuesCommand } from './queues/command.ts';
 
 const COMMANDS: Readonly<Record<string, Command>> = {
+  init: initCommand,
   local: localCommand,
   event: eventCommand,
   'dead-letters': deadLettersCommand,
@@ -23,7 +25,7 @@ const JSON_OPTION: CommandOption = { usage: 'Print JSON, and nothing else, to st
 /** The commands in the deploy tool's own terms: `serverless durable …`. */
 export const durableCommands = {
   durable: {
-    usage: 'Run the service on this machine, make events, look at queues and dead letters, adopt kept queues',
+    usage: 'Begin a service, run it on this machine, make events, look at queues and dead letters, adopt kept queues',
     type: 'container',
     commands: Object.fromEntries(
       Object.entries(COMMANDS).map(([name, { usage, options }]) => [

@@ -34,8 +34,10 @@ const durable = (...args: readonly string[]) => sls(service.dir, ['durable', ...
 
 describe('serverless durable', () => {
   it('prints the usage of each command with --help', async () => {
-    const said = ['--input-file', '--max-receive-count', '--include-dead-letters', '--engine-prefix', '--endpoint'];
-    const runs = await Promise.all(['event', 'local', 'dead-letters', 'doctor', 'queues'].map((command) => durable(command, '--help')));
+    const said = ['quick start', '--input-file', '--max-receive-count', '--include-dead-letters', '--engine-prefix', '--endpoint'];
+    const runs = await Promise.all(
+      ['init', 'event', 'local', 'dead-letters', 'doctor', 'queues'].map((command) => durable(command, '--help')),
+    );
     for (const [index, { code, stdout }] of runs.entries()) {
       expect(code).toBe(0);
       expect(stdout).toContain(said[index]);

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { bridgeModule, readReplay, replayEnvironment, whenLate } from '../../../src/serverless/invoke-local.ts';
+import { bridgeModule, eventHint, readReplay, replayEnvironment, whenLate } from '../../../src/serverless/invoke-local.ts';
 import { readDurableService } from '../../../src/serverless/read-service.ts';
 import { serviceOf } from './services.ts';
 
@@ -20,6 +20,28 @@ describe('what becomes of the results of a replayed event', () => {
 
   it('readReplay refuses another DURABLE_REPLAY', () => {
     expect(() => readReplay(undefined, { DURABLE_REPLAY: 'yes' })).toThrow('expected DURABLE_REPLAY to be "print" or "send", got "yes"');
+  });
+});
+
+describe('eventHint', () => {
+  const service = readDurableService(serviceOf({ step: 'payments.charge-card' }));
+
+  it.each([
+    ['a raw input', { orderId: 'o-1' }],
+    ['text', 'o-1'],
+    ['nothing', ''],
+  ])('names the command that makes an event, for %s', (_what, event) => {
+    expect(eventHint(service, 'charge', event)).toBe(
+      'function "charge" takes an event of SQS, and this is none; of a step\'s input this makes one: ' +
+        "serverless durable event --step payments.charge-card --input '{…}' --out events/charge.json",
+    );
+  });
+
+  it.each([
+    ['an event of SQS', 'charge', { Records: [] }],
+    ['a function that serves no step', 'other', {}],
+  ])('is silent for %s', (_what, key, event) => {
+    expect(eventHint(service, key, event)).toBeUndefined();
   });
 });
 

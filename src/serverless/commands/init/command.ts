@@ -1,0 +1,16 @@
+import { missingInstalls, nextSteps, writeQuickStart } from '../../init/quick-start.ts';
+import type { Command } from '../command.ts';
+import { flagOption } from '../options.ts';
+
+/** `sls durable init`: writes the files of the quick start. In a folder without serverless.yml `npx durable-sqs-lambda init` does. */
+export const initCommand: Command = {
+  usage:
+    'Write the files of the quick start that are not there: service, handler, engine, event ("npx durable-sqs-lambda init" without a serverless.yml)',
+  options: {},
+
+  async run({ serviceDir, options, write }) {
+    const files = writeQuickStart(serviceDir);
+    const installs = missingInstalls(serviceDir);
+    write(flagOption(options, 'json') ? `${JSON.stringify({ files, installs }, undefined, 2)}\n` : nextSteps(files, installs));
+  },
+};

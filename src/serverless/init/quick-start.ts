@@ -1,0 +1,96 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { taskEvent } from '../commands/event/task-event.ts';
+import { readDurableService } from '../read-service.ts';
+
+/** One file of the quick start, and whether it was written: a file that is there is never touched. */
+export interface QuickStartFile {
+  readonly path: string;
+  readonly written: boolean;
+}
+
+const SERVICE = 'serverless.yml';
+const HANDLER = 'handlers/charge-card.ts';
+const ENGINE = 'engine.mts';
+const EVENT = 'events/charge-card.json';
+const INPUT = { orderId: 'o-1', amountCents: 1200 };
+
+/** Writes the files of README's quick start into a folder: the service, its handler, an engine, and an event to try the handler with. */
+export function writeQuickStart(folder: string, readme: string = packedReadme()): QuickStartFile[] {
+  const texts: readonly (readonly [path: string, text: string])[] = [
+    ...[SERVICE, HANDLER, ENGINE].map((path) => [path, fileInReadme(readme, path)] as const),
+    [EVENT, `${JSON.stringify(quickStartEvent(), undefined, 2)}\n`],
+  ];
+  return texts.map(([path, text]) => ({ path, written: writeNew(join(folder, path), text) }));
+}
+
+/** The commands of README that install what the files need; none where all of it is installed. */
+export function missingInstalls(folder: string, readme: string = packedReadme()): string[] {
+  const commands = readme.split('\n').filter((line) => /^npm install .*(durable-sqs-lambda|serverless-esbuild)/.test(line));
+  return commands.filter((command) => packagesOf(command).some((name) => !existsSync(join(folder, 'node_modules', name))));
+}
+
+/** What is to be done next, as text for a terminal. */
+export function nextSteps(files: readonly QuickStartFile[], installs: readonly string[]): string {
+  const told = files.map(({ path, written }) => (written ? `wrote  ${path}` : `kept   ${path}, which was there`));
+  const kept = files.some(({ path, written }) => path === SERVICE && !written);
+  return [
+    ...told,
+    ...(kept ? [`${SERVICE} has to name the function: compare it with "In your project" of durable-sqs-lambda's README`] : []),
+    ...(installs.length === 0 ? [] : ['', 'install what is missing:', ...installs.map((command) => `  ${command}`)]),
+    '',
+    'run the step once, and the whole service:',
+    `  npx sls invoke local -f chargeCard -p ${EVENT}`,
+    `  npx sls durable local   # in another shell, with the lines that it prints: node ${ENGINE}`,
+    '',
+  ].join('\n');
+}
+
+/** README is where the quick start stands; npm packs it with every package. */
+function packedReadme(): string {
+  const packageFile = createRequire(import.meta.url).resolve('durable-sqs-lambda/package.json');
+  return readFileSync(join(dirname(packageFile), 'README.md'), 'utf8');
+}
+
+/** A block of code that begins with a comment of nothing but the file's name. */
+function fileInReadme(readme: string, path: string): string {
+  const name = path.replaceAll('.', '\\.');
+  const [, text] = new RegExp(`^\`\`\`\\w+\\n((?://|#) ${name}\\n.*?)^\`\`\`$`, 'ms').exec(readme) ?? [];
+  if (text === undefined) throw new Error(`README.md of durable-sqs-lambda has no block of code for ${path}`);
+  return text;
+}
+
+function quickStartEvent() {
+  const [step] = readDurableService({
+    custom: { durable: { prefix: 'durable-dev' } },
+    functions: { chargeCard: { handler: 'handlers/charge-card.handler', events: [{ durableStep: 'payments.charge-card' }] } },
+  }).steps;
+  if (step === undefined) throw new Error('expected one step, got none');
+  return taskEvent(step, {
+    input: INPUT,
+    runId: 'order-1',
+    stepId: undefined,
+    attempt: 1,
+    count: 1,
+    region: 'eu-central-1',
+    now: Date.now(),
+  });
+}
+
+/** Whether the file was not there yet. */
+function writeNew(file: string, text: string): boolean {
+  if (existsSync(file)) return false;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text, { flag: 'wx' });
+  return true;
+}
+
+/** Names of the packages of an `npm install` command, without version or alias. */
+function packagesOf(command: string): string[] {
+  const names = command
+    .replace(/ +#.*$/, '')
+    .split(' ')
+    .slice(2);
+  return names.filter((name) => !name.startsWith('-')).map((name) => name.replace(/(?<=.)@.*$/, ''));
+}
