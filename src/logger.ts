@@ -22,7 +22,7 @@ type Level = 'debug' | 'info' | 'warn' | 'error';
 /** Characters of a field that are logged. */
 const MAX_FIELD_LENGTH = 1_000;
 
-const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error'];
+export const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error'];
 
 /**
  * Writes to the console: JSON on Lambda, where CloudWatch parses it, and a readable line everywhere else.

@@ -1,5 +1,7 @@
 import { ConfigurationError } from './errors.ts';
+import { LEVELS } from './logger.ts';
 import { kindOf } from './wire/json.ts';
+import { isRecord } from './wire/shape.ts';
 
 /** What one option must be: in words for the error message, and as a check. */
 export interface OptionRule {
@@ -7,41 +9,41 @@ export interface OptionRule {
   readonly accepts: (value: unknown) => boolean;
 }
 
-export const is = {
-  string: rule('a non-empty string', (value) => typeof value === 'string' && value !== ''),
-  boolean: rule('true or false', (value) => typeof value === 'boolean'),
-  function: rule('a function', (value) => typeof value === 'function'),
-  object: rule('an object', (value) => isObject(value) && !Array.isArray(value)),
-  logger: rule('a logger with debug, info, warn and error', hasLogMethods),
-  sqsClient: rule('an SQSClient', isClient),
-  // A client spread as a configuration loses its region, and requests would go to the region of the environment.
-  clientConfig: rule(
-    'the configuration of a client, not a client',
-    (value) => isObject(value) && !Array.isArray(value) && !isClient(value),
-  ),
-  schema: rule('a Standard Schema (zod, valibot, arktype, …)', isStandardSchema),
-  url: rule('the URL of a queue', isUrl),
-  urlOrFunction: rule('the URL of a queue, or a function that gives it', (value) => typeof value === 'function' || isUrl(value)),
-  integer: (minimum: number, maximum: number = Number.MAX_SAFE_INTEGER) =>
-    rule(
-      maximum === Number.MAX_SAFE_INTEGER ? `an integer of at least ${minimum}` : `an integer from ${minimum} to ${maximum}`,
-      (value) => typeof value === 'number' && Number.isSafeInteger(value) && value >= minimum && value <= maximum,
-    ),
+// Each a constant of its own: a bundle holds those that its handlers ask for.
+export const aString: OptionRule = { expected: 'a non-empty string', accepts: (value) => typeof value === 'string' && value !== '' };
+export const aBoolean: OptionRule = { expected: 'true or false', accepts: (value) => typeof value === 'boolean' };
+export const aFunction: OptionRule = { expected: 'a function', accepts: (value) => typeof value === 'function' };
+export const anObject: OptionRule = { expected: 'an object', accepts: isRecord };
+export const aLogger: OptionRule = {
+  expected: `a logger with debug, info, warn and error`,
+  accepts: (value) => isRecord(value) && LEVELS.every((level) => typeof value[level] === 'function'),
 };
+export const anSqsClient: OptionRule = { expected: 'an SQSClient', accepts: isClient };
+// A client spread as a configuration loses its region, and requests would go to the region of the environment.
+export const aClientConfig: OptionRule = {
+  expected: 'the configuration of a client, not a client',
+  accepts: (value) => isRecord(value) && !isClient(value),
+};
+export const aSchema: OptionRule = { expected: 'a Standard Schema (zod, valibot, arktype, …)', accepts: isStandardSchema };
+export const aUrl: OptionRule = { expected: 'the URL of a queue', accepts: isUrl };
+export const aUrlOrFunction: OptionRule = {
+  expected: 'the URL of a queue, or a function that gives it',
+  accepts: (value) => typeof value === 'function' || isUrl(value),
+};
+
+export function anInteger(minimum: number, maximum?: number): OptionRule {
+  return {
+    expected: `an integer ${maximum === undefined ? 'of at least' : 'from'} ${minimum}${maximum === undefined ? '' : ` to ${maximum}`}`,
+    accepts: (value) => Number.isSafeInteger(value) && Number(value) >= minimum && Number(value) <= (maximum ?? Number(value)),
+  };
+}
 
 /**
  * Checks options where they come in, so that a typo or a wrong type stops the process at its start, not a message later.
  * @throws ConfigurationError naming the option, what was expected and what was got.
  */
-export function checkOptions(
-  where: string,
-  options: unknown,
-  rules: Readonly<Record<string, OptionRule>>,
-  required: readonly string[] = [],
-): asserts options is object {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new ConfigurationError(`${where}: expected options to be an object, got ${kindOf(options)}`);
-  }
+export function checkOptions(where: string, options: unknown, rules: Readonly<Record<string, OptionRule>>): asserts options is object {
+  if (!isRecord(options)) throw new ConfigurationError(`${where}: expected options to be an object, got ${kindOf(options)}`);
   for (const [name, value] of Object.entries(options)) {
     const known = Object.hasOwn(rules, name) ? rules[name] : undefined;
     if (known === undefined) {
@@ -49,6 +51,16 @@ export function checkOptions(
     }
     if (value !== undefined && !known.accepts(value)) throw mismatch(where, name, known.expected, value);
   }
+}
+
+/** The same for options some of which must be given. */
+export function checkRequiredOptions(
+  where: string,
+  options: unknown,
+  rules: Readonly<Record<string, OptionRule>>,
+  required: readonly string[],
+): asserts options is object {
+  checkOptions(where, options, rules);
   for (const name of required) {
     if (Reflect.get(options, name) === undefined) throw mismatch(where, name, rules[name]?.expected ?? 'given', undefined);
   }
@@ -66,16 +78,8 @@ function shown(value: unknown): string {
   return kindOf(value);
 }
 
-function rule(expected: string, accepts: (value: unknown) => boolean): OptionRule {
-  return { expected, accepts };
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
-}
-
 function isClient(value: unknown): boolean {
-  return isObject(value) && typeof Reflect.get(value, 'send') === 'function';
+  return isRecord(value) && typeof value['send'] === 'function';
 }
 
 // The parser takes an ARN for a URL, and an ARN is what people paste by mistake.
@@ -83,14 +87,8 @@ function isUrl(value: unknown): boolean {
   return typeof value === 'string' && /^https?:/i.test(value) && URL.canParse(value);
 }
 
-function hasLogMethods(value: unknown): boolean {
-  if (!isObject(value)) return false;
-  return ['debug', 'info', 'warn', 'error'].every((method) => typeof Reflect.get(value, method) === 'function');
-}
-
 function isStandardSchema(value: unknown): boolean {
   // arktype's schemas are functions.
-  if (!isObject(value) && typeof value !== 'function') return false;
-  const standard: unknown = Reflect.get(value, '~standard');
-  return isObject(standard) && typeof Reflect.get(standard, 'validate') === 'function';
+  const standard: unknown = isRecord(value) || typeof value === 'function' ? Reflect.get(value, '~standard') : undefined;
+  return isRecord(standard) && typeof standard['validate'] === 'function';
 }

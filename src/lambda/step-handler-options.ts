@@ -1,12 +1,25 @@
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import { ConfigurationError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
-import { checkOptions, is, type OptionRule } from '../options.ts';
+import {
+  aClientConfig,
+  aFunction,
+  aLogger,
+  anInteger,
+  anSqsClient,
+  aSchema,
+  aString,
+  aUrl,
+  checkOptions,
+  mismatch,
+  type OptionRule,
+} from '../options.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
 import type { StandardSchemaV1 } from '../step/standard-schema.ts';
 import type { Around, ServedStep } from '../step/step-tasks.ts';
 import { prefixOf } from '../topology/prefix-setting.ts';
 import { kindOf } from '../wire/json.ts';
+import { isRecord } from '../wire/shape.ts';
 import type { LambdaStepContext } from './run-batch.ts';
 
 /** A step's function: input and context in, output (JSON) out. What it throws fails the attempt. */
@@ -102,31 +115,31 @@ const DEFAULT_CONCURRENCY = 10;
 
 /** Options of every handler of this package. */
 export const CHANNEL_RULES: Readonly<Record<string, OptionRule>> = {
-  concurrency: is.integer(1),
+  concurrency: anInteger(1),
   payloadStore: { expected: 'a payload store with thresholdBytes, put and get', accepts: isPayloadStore },
-  resultsQueueUrl: is.url,
-  prefix: is.string,
-  namespace: is.string,
-  marker: is.string,
-  client: is.sqsClient,
-  clientConfig: is.clientConfig,
-  logger: is.logger,
+  resultsQueueUrl: aUrl,
+  prefix: aString,
+  namespace: aString,
+  marker: aString,
+  client: anSqsClient,
+  clientConfig: aClientConfig,
+  logger: aLogger,
 };
 const OPTION_RULES: Readonly<Record<string, OptionRule>> = {
   ...CHANNEL_RULES,
-  around: is.function,
-  deadlineReserveMs: is.integer(1),
+  around: aFunction,
+  deadlineReserveMs: anInteger(1),
   onDeadline: { expected: '"fail" or "redeliver"', accepts: (value) => value === 'fail' || value === 'redeliver' },
 };
-const SCHEMA_RULES: Readonly<Record<string, OptionRule>> = { input: is.schema, output: is.schema };
-const STEP_RULES: Readonly<Record<string, OptionRule>> = { run: is.function, ...SCHEMA_RULES };
+const SCHEMA_RULES: Readonly<Record<string, OptionRule>> = { input: aSchema, output: aSchema };
+const STEP_RULES: Readonly<Record<string, OptionRule>> = { run: aFunction, ...SCHEMA_RULES };
 
 type Steps = ReadonlyMap<string, ServedStep<LambdaStepContext>>;
 
 /** Both forms of arguments, checked: `(name, fn, { input, output, ...options })` and `({ name: fn | { run, input, output } }, options)`. */
 export function readArguments(nameOrSteps: unknown, second: unknown, third: unknown, env: NodeJS.ProcessEnv) {
   if (typeof nameOrSteps !== 'string') return { steps: readSteps(nameOrSteps), options: readOptions(second, OPTION_RULES, env) };
-  if (nameOrSteps === '') throw new ConfigurationError(`${WHERE}: expected the name of a step, got an empty string`);
+  checkName(nameOrSteps);
   if (!isStepFunction(second)) {
     throw new ConfigurationError(`${WHERE}: expected the function of step "${nameOrSteps}", got ${kindOf(second)}`);
   }
@@ -148,8 +161,8 @@ export function channelOptions(where: string, options: ChannelOptions, env: Node
     throw new ConfigurationError(`${where}: expected client or clientConfig, got both; a client already has its configuration`);
   }
   const resultsQueueUrl = options.resultsQueueUrl ?? (env['DURABLE_RESULTS_QUEUE_URL'] || undefined);
-  if (resultsQueueUrl !== undefined && !is.url.accepts(resultsQueueUrl)) {
-    throw new ConfigurationError(`${where}: expected DURABLE_RESULTS_QUEUE_URL to be the URL of a queue, got "${resultsQueueUrl}"`);
+  if (resultsQueueUrl !== undefined && !aUrl.accepts(resultsQueueUrl)) {
+    throw mismatch(where, 'DURABLE_RESULTS_QUEUE_URL', aUrl.expected, resultsQueueUrl);
   }
   return {
     concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
@@ -158,17 +171,19 @@ export function channelOptions(where: string, options: ChannelOptions, env: Node
   };
 }
 
+function checkName(name: string): void {
+  if (name === '') throw new ConfigurationError(`${WHERE}: expected the name of a step, got an empty string`);
+}
+
 function readSteps(steps: unknown): Steps {
-  if (typeof steps !== 'object' || steps === null || Array.isArray(steps)) {
-    throw new ConfigurationError(`${WHERE}: expected a step name or an object of steps, got ${kindOf(steps)}`);
-  }
+  if (!isRecord(steps)) throw new ConfigurationError(`${WHERE}: expected a step name or an object of steps, got ${kindOf(steps)}`);
   const entries = Object.entries(steps);
   if (entries.length === 0) throw new ConfigurationError(`${WHERE}: expected at least one step, got an empty object`);
   return new Map(entries.map(([name, definition]) => [name, readStep(name, definition)]));
 }
 
 function readStep(name: string, definition: unknown): ServedStep<LambdaStepContext> {
-  if (name === '') throw new ConfigurationError(`${WHERE}: expected the name of a step, got an empty string`);
+  checkName(name);
   if (isStepFunction(definition)) return { run: definition };
   const where = `${WHERE} step "${name}"`;
   if (typeof definition !== 'object' || definition === null) {
@@ -176,25 +191,25 @@ function readStep(name: string, definition: unknown): ServedStep<LambdaStepConte
   }
   checkOptions(where, definition, STEP_RULES);
   const { run, input, output }: { run?: unknown; input?: unknown; output?: unknown } = definition;
-  if (!isStepFunction(run)) throw new ConfigurationError(`${where}: expected run to be a function, got ${kindOf(run)}`);
+  if (!isStepFunction(run)) throw mismatch(where, 'run', aFunction.expected, run);
   return servedStep(run, input, output);
 }
 
 function servedStep(run: ServedStep<LambdaStepContext>['run'], input: unknown, output: unknown): ServedStep<LambdaStepContext> {
-  return { run, ...(isSchema(input) ? { input } : {}), ...(isSchema(output) ? { output } : {}) };
+  return { run, input: isSchema(input) ? input : undefined, output: isSchema(output) ? output : undefined };
 }
 
 // What a step accepts is between its author and the engine (or its schema): here a function is a function.
 function isStepFunction(value: unknown): value is (input: unknown, step: LambdaStepContext) => unknown {
-  return is.function.accepts(value);
+  return aFunction.accepts(value);
 }
 
 function isSchema(value: unknown): value is StandardSchemaV1 {
-  return is.schema.accepts(value);
+  return aSchema.accepts(value);
 }
 
 function isPayloadStore(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  const { thresholdBytes, put, get }: { thresholdBytes?: unknown; put?: unknown; get?: unknown } = value;
+  if (!isRecord(value)) return false;
+  const { thresholdBytes, put, get } = value;
   return typeof thresholdBytes === 'number' && typeof put === 'function' && typeof get === 'function';
 }

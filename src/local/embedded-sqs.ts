@@ -1,6 +1,6 @@
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { ConfigurationError } from '../errors.ts';
-import { checkOptions, is } from '../options.ts';
+import { aBoolean, anInteger, aString, checkOptions } from '../options.ts';
 import { isRecord } from '../wire/shape.ts';
 import { refusal } from './request-guard.ts';
 
@@ -64,7 +64,7 @@ export interface AcceptedMessage {
 
 /** The same, for whoever wants to see what is sent. @param onMessage called before the sender has its answer */
 export async function startServer(options: LocalSqsOptions, onMessage: (message: AcceptedMessage) => void): Promise<LocalSqs> {
-  checkOptions(OWNER, options, { port: is.integer(0, 65_535), region: is.string, s3: is.boolean });
+  checkOptions(OWNER, options, { port: anInteger(0, 65_535), region: aString, s3: aBoolean });
   const { port = 0, region = 'us-east-1', s3 = false } = options;
 
   const { buildApp } = await loadFauxqs();

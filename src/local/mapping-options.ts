@@ -2,7 +2,19 @@ import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import type { SQSRecord } from 'aws-lambda';
 import { ConfigurationError } from '../errors.ts';
 import { defaultLogger, type Logger, safeLogger } from '../logger.ts';
-import { checkOptions, is, mismatch, type OptionRule } from '../options.ts';
+import {
+  aBoolean,
+  aClientConfig,
+  aFunction,
+  aLogger,
+  anInteger,
+  anObject,
+  aString,
+  aUrl,
+  checkRequiredOptions,
+  mismatch,
+  type OptionRule,
+} from '../options.ts';
 import { isFifoQueue } from '../topology/fifo-queues.ts';
 import { MAX_BATCH_ENTRIES } from '../wire/limits.ts';
 import { inProcessRuntime, type LambdaRuntime, type SqsLambdaHandler } from './lambda-runtime.ts';
@@ -107,25 +119,25 @@ export interface ReportedBatch {
 const OWNER = 'LocalEventSourceMapping';
 
 const RULES: Readonly<Record<keyof EventSourceMappingOptions, OptionRule>> = {
-  client: is.object,
-  clientConfig: is.clientConfig,
-  queueUrl: is.url,
-  handler: is.function,
-  functionName: is.string,
-  timeoutMs: is.integer(1, 900_000),
-  batchSize: is.integer(1, 10_000),
-  batchWindowSeconds: is.integer(0, 300),
-  maximumConcurrency: is.integer(1),
-  reportBatchItemFailures: is.boolean,
-  enabled: is.boolean,
-  waitTimeSeconds: is.integer(1, 20),
-  onInvocation: is.function,
-  logger: is.logger,
+  client: anObject,
+  clientConfig: aClientConfig,
+  queueUrl: aUrl,
+  handler: aFunction,
+  functionName: aString,
+  timeoutMs: anInteger(1, 900_000),
+  batchSize: anInteger(1, 10_000),
+  batchWindowSeconds: anInteger(0, 300),
+  maximumConcurrency: anInteger(1),
+  reportBatchItemFailures: aBoolean,
+  enabled: aBoolean,
+  waitTimeSeconds: anInteger(1, 20),
+  onInvocation: aFunction,
+  logger: aLogger,
 };
 
 /** Checks the options by AWS's own rules, and fills in the defaults. @throws ConfigurationError */
 export function mappingSettings(options: EventSourceMappingOptions): MappingSettings {
-  checkOptions(OWNER, options, RULES, ['queueUrl', 'handler', 'functionName']);
+  checkRequiredOptions(OWNER, options, RULES, ['queueUrl', 'handler', 'functionName']);
   const { handler, client, clientConfig } = options;
   // nodejs24.x refuses such a handler at init (Runtime.CallbackHandlerDeprecated).
   if (handler.length >= 3)

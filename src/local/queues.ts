@@ -1,6 +1,6 @@
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { sanitizeQueueToken, tenantGroup } from '@dudousxd/nestjs-durable-core';
-import { checkOptions, is, type OptionRule } from '../options.ts';
+import { aClientConfig, anInteger, aString, checkRequiredOptions, type OptionRule } from '../options.ts';
 import { sqsApi } from '../sqs/api-calls.ts';
 import { openSqs } from '../sqs/open-sqs.ts';
 import { QueueDirectory } from '../sqs/queue-directory.ts';
@@ -31,12 +31,12 @@ export interface CreatedQueues {
 const OWNER = 'createQueues';
 
 const RULES: Readonly<Record<keyof CreateQueuesOptions, OptionRule>> = {
-  clientConfig: is.clientConfig,
-  steps: { expected: 'a list of step names', accepts: (value) => Array.isArray(value) && value.every(is.string.accepts) },
-  prefix: is.string,
-  namespace: is.string,
-  partition: is.string,
-  functionTimeoutSeconds: is.integer(1, 900),
+  clientConfig: aClientConfig,
+  steps: { expected: 'a list of step names', accepts: (value) => Array.isArray(value) && value.every(aString.accepts) },
+  prefix: aString,
+  namespace: aString,
+  partition: aString,
+  functionTimeoutSeconds: anInteger(1, 900),
   fifo: fifoRule,
 };
 
@@ -45,7 +45,7 @@ const RULES: Readonly<Record<keyof CreateQueuesOptions, OptionRule>> = {
  * @throws ConfigurationError, SqsRequestError
  */
 export async function createQueues(options: CreateQueuesOptions): Promise<CreatedQueues> {
-  checkOptions(OWNER, options, RULES, ['clientConfig', 'steps']);
+  checkRequiredOptions(OWNER, options, RULES, ['clientConfig', 'steps']);
   const { clientConfig, steps, prefix, namespace, partition, functionTimeoutSeconds = 3, fifo } = options;
   const sqs = openSqs({ clientConfig });
   const queues = new QueueDirectory({

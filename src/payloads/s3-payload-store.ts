@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { ConfigurationError } from '../errors.ts';
-import { checkOptions, is, type OptionRule } from '../options.ts';
+import { aClientConfig, anInteger, checkOptions, type OptionRule } from '../options.ts';
 import { MAX_MESSAGE_BYTES } from '../wire/limits.ts';
 import { DEFAULT_KEY_PREFIX, KEY_PREFIX, payloadKey } from './payload-key.ts';
 import type { PayloadPointer, PayloadStore } from './payload-store.ts';
@@ -63,9 +63,9 @@ const RULES: Readonly<Record<keyof S3PayloadStoreOptions, OptionRule>> = {
       "a beginning of S3 keys such as 'durable/': at most 256 of A-Z a-z 0-9 ! _ . * ' ( ) / -, no slash in front, no segment . or ..",
     accepts: (value) => typeof value === 'string' && KEY_PREFIX.test(value),
   },
-  thresholdBytes: is.integer(1, MAX_MESSAGE_BYTES),
+  thresholdBytes: anInteger(1, MAX_MESSAGE_BYTES),
   client: { expected: 'an S3Client', accepts: isS3Client },
-  clientConfig: is.clientConfig,
+  clientConfig: aClientConfig,
 };
 
 /**

@@ -26,7 +26,6 @@ export class Batcher<Item, Outcome> {
   #next = 0;
   #inFlight = 0;
   #flushPlanned = false;
-  #idleListeners: (() => void)[] = [];
 
   constructor(options: BatcherOptions<Item, Outcome>) {
     this.#options = options;
@@ -38,12 +37,6 @@ export class Batcher<Item, Outcome> {
       this.#waiting.push({ item, bytes, resolve, reject });
       this.#planFlush();
     });
-  }
-
-  /** Resolves when nothing waits and nothing is in flight. */
-  idle(): Promise<void> {
-    if (this.#waiting.length === 0 && this.#inFlight === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idleListeners.push(resolve));
   }
 
   // One microtask later, so that items added in the same turn of the event loop share a request.
@@ -92,7 +85,6 @@ export class Batcher<Item, Outcome> {
       this.#inFlight -= 1;
       // Planned, not called: a flush that throws at once would otherwise recurse through the whole backlog.
       this.#planFlush();
-      if (this.#waiting.length === 0 && this.#inFlight === 0) for (const resolve of this.#idleListeners.splice(0)) resolve();
     }
   }
 }

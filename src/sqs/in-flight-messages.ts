@@ -38,7 +38,7 @@ export class InFlightMessages {
   readonly #changes: Batcher<VisibilityChange, EntryOutcome>;
   /** Receipt handle → when its visibility is to be extended next, by `timing`. */
   readonly #hidden = new Map<string, number>();
-  /** Deletes and releases that have not settled, those between two tries included. */
+  /** Deletes and releases that have not settled, those between two tries included, and requests of any kind that wait or are in flight. */
   readonly #settling = new PendingCount();
   #timer: NodeJS.Timeout | undefined;
   /** Deletes that wait for each other. */
@@ -94,7 +94,6 @@ export class InFlightMessages {
   async idle(): Promise<void> {
     this.#endLinger();
     await this.#settling.idle();
-    await this.#changes.idle();
     this.#stopTimerIfIdle();
   }
 
@@ -138,7 +137,8 @@ export class InFlightMessages {
     const { timing, onGivenUp } = this.#options;
     const attempt = async () => {
       if (wanted?.() === false) return;
-      const outcome = await batcher.add(entry);
+      this.#settling.begin();
+      const outcome = await batcher.add(entry).finally(() => this.#settling.end());
       if (!outcome.ok) throw new SqsRequestError(operation, outcome.sqsCode, outcome.transient);
     };
     try {

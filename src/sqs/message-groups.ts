@@ -27,11 +27,6 @@ export class MessageGroups {
   get size(): number {
     return this.#ends.size;
   }
-
-  /** Resolves when no work is left, work included that is asked for meanwhile. */
-  async idle(): Promise<void> {
-    while (this.#ends.size > 0) await Promise.all(this.#ends.values());
-  }
 }
 
 /**

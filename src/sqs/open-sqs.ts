@@ -11,7 +11,7 @@ import {
   SQSServiceException,
 } from '@aws-sdk/client-sqs';
 import { ConfigurationError } from '../errors.ts';
-import { is } from '../options.ts';
+import { aUrl } from '../options.ts';
 import { checkReceived, checkSent } from './checksums.ts';
 import { endpointOf } from './endpoint.ts';
 import { endpointOfEnvironment } from './environment.ts';
@@ -96,7 +96,7 @@ function isPlain(clientConfig: object): boolean {
 
 /** The SDK takes `localhost:9324` for a protocol, asks some other host, and its error names nothing. */
 function checkEndpoint(endpoint: SQSClientConfig['endpoint']): void {
-  if (typeof endpoint !== 'string' || is.url.accepts(endpoint)) return;
+  if (typeof endpoint !== 'string' || aUrl.accepts(endpoint)) return;
   throw new ConfigurationError(
     `expected the endpoint of SQS (clientConfig.endpoint, AWS_ENDPOINT_URL_SQS or AWS_ENDPOINT_URL) to be a URL with http:// or https://, got "${endpoint}"`,
   );

@@ -1,5 +1,5 @@
 import { ConfigurationError, QueueNotFoundError } from '../errors.ts';
-import { is } from '../options.ts';
+import { aUrl } from '../options.ts';
 import type { FifoQueues } from '../topology/fifo-queues.ts';
 import { type PlannedQueue, type QueueChain, serviceQueues, stepQueues } from '../topology/planned-queues.ts';
 import { createQueueAttributes } from '../topology/queue-attributes.ts';
@@ -152,9 +152,9 @@ function tasksKey(token: string): string {
 
 /** What a resolver gave. Where it is, say, an environment variable that is not set, the call of SQS would fail with other words. */
 function checkedUrl(resolver: string, url: unknown): string {
-  if (is.url.accepts(url)) return String(url);
+  if (aUrl.accepts(url)) return String(url);
   const got = typeof url === 'string' && url !== '' ? JSON.stringify(url) : kindOf(url);
-  throw new ConfigurationError(`expected ${resolver} to give ${is.url.expected}, got ${got}`);
+  throw new ConfigurationError(`expected ${resolver} to give ${aUrl.expected}, got ${got}`);
 }
 
 type NameOf = (options: QueueNameOptions) => string;

@@ -26,16 +26,16 @@ export interface BackoffLimits {
 /** How a layer retries. */
 export interface RetryPolicy {
   readonly backoff: BackoffLimits;
-  /** No try starts later than this after the first. */
-  readonly timeoutMs: number;
+  /** No try starts later than this after the first. @default no limit */
+  readonly timeoutMs?: number;
 }
 
-export const REQUEST_RETRIES: RetryPolicy = { backoff: { firstMs: 50, maxMs: 400 }, timeoutMs: 1_500 };
-export const SETTLE_RETRIES: RetryPolicy = { backoff: { firstMs: 100, maxMs: 5_000 }, timeoutMs: 30_000 };
+export const REQUEST_RETRIES = { backoff: { firstMs: 50, maxMs: 400 }, timeoutMs: 1_500 } satisfies RetryPolicy;
+export const SETTLE_RETRIES = { backoff: { firstMs: 100, maxMs: 5_000 }, timeoutMs: 30_000 } satisfies RetryPolicy;
 export const RECEIVE_BACKOFF: BackoffLimits = { firstMs: 100, maxMs: 10_000 };
 /** A request has been retried for a second or two before an error gets to a worker; this bridges what outlasts that. */
-export const LAMBDA_RESULT_RETRIES: RetryPolicy = { backoff: { firstMs: 50, maxMs: 1_000 }, timeoutMs: 5_000 };
-export const CONTAINER_RESULT_RETRIES: RetryPolicy = { backoff: { firstMs: 100, maxMs: 10_000 }, timeoutMs: Number.POSITIVE_INFINITY };
+export const LAMBDA_RESULT_RETRIES = { backoff: { firstMs: 50, maxMs: 1_000 }, timeoutMs: 5_000 } satisfies RetryPolicy;
+export const CONTAINER_RESULT_RETRIES = { backoff: { firstMs: 100, maxMs: 10_000 } } satisfies RetryPolicy;
 export const DISPATCH_BACKOFF: BackoffLimits = { firstMs: 100, maxMs: 5_000 };
 
 /**
@@ -76,7 +76,7 @@ export async function retry<T>(call: () => Promise<T>, options: RetryOptions): P
  * `onTransient` is called where the error is worth another try, be there time for one or not.
  */
 export function tries(options: RetryOptions): (error: unknown, onTransient?: () => void) => Promise<void> {
-  const { backoff, timing, isTransient, isMended, timeoutMs, signal } = options;
+  const { backoff, timing, isTransient, isMended, timeoutMs = Number.POSITIVE_INFINITY, signal } = options;
   const deadline = timing.now() + timeoutMs;
   let failures = 0;
   return async (error, onTransient) => {

@@ -41,16 +41,6 @@ export class Sender {
     if (!outcome.ok) throw new SqsRequestError('SendMessageBatch', outcome.sqsCode, outcome.transient);
   }
 
-  /** Resolves when nothing is left to send. */
-  async idle(): Promise<void> {
-    await Promise.all(
-      [...this.#outboxes.values()].map(async ({ batcher, groups }) => {
-        await groups?.idle();
-        await batcher.idle();
-      }),
-    );
-  }
-
   #open(queueUrl: string): Outbox {
     const batcher = new Batcher<OutgoingMessage, EntryOutcome>({
       flush: (messages) => this.#sendBatch(queueUrl, messages),

@@ -153,6 +153,6 @@ function smallerResult<Task extends TaskIds, Result extends AnyResult>(
   const bytes = messageBytes(body, attributes);
   const limitBytes = SMALLER_QUEUES_BYTES.find((limit) => limit < (refused?.limitBytes ?? bytes));
   if (limitBytes === undefined || decodePointer(body) !== undefined) return undefined;
-  const { encoded } = encodeAnswer(host.format.decodeResult(body), host, limitBytes);
+  const { encoded } = encodeAnswer(host.format.reread(body), host, limitBytes);
   return { body: encoded.body, dropped: encoded.dropped, limitBytes, bytes };
 }

@@ -1,7 +1,7 @@
 import { runStepHandler, type StepLogger } from '@dudousxd/nestjs-durable-core';
 import { StepFailedError } from '../errors.ts';
 import { decodeRemoteTask, type RemoteTask } from '../wire/remote-task.ts';
-import { decodeStepResult, type StepResult } from '../wire/step-result.ts';
+import type { StepResult } from '../wire/step-result.ts';
 import { encodeResult } from './encode-result.ts';
 import type { InFlightTask } from './in-flight-task.ts';
 import { readableError } from './readable-error.ts';
@@ -16,7 +16,7 @@ export const STEP_FORMAT: TaskFormat<RemoteTask, StepResult> = {
   decode: decodeRemoteTask,
   fieldsOf: ({ name: step, runId, stepId, attempt }) => ({ step, runId, stepId, attempt }),
   encode: encodeResult,
-  decodeResult: decodeStepResult,
+  reread: (body) => JSON.parse(body),
   failed({ runId, seq, stepId }, { message, code, retryable }) {
     return { runId, seq, stepId, status: 'failed', error: { message, code, retryable } };
   },

@@ -37,8 +37,8 @@ export interface TaskFormat<Task extends TaskIds, Result extends AnyResult> {
   fieldsOf(task: Task): LogFields;
   /** Never throws: what does not fit or cannot become JSON is given up, down to a failed result. */
   encode(result: Result, attributes: MessageAttributes | undefined, limitBytes: number): EncodedResult<Result>;
-  /** @throws InvalidMessageError */
-  decodeResult(body: string): Result;
+  /** The result in a body that {@link encode} has made: it is not checked again. */
+  reread(body: string): Result;
   /** The result of a task that cannot run, or whose own result cannot be stored. */
   failed(ids: TaskIds, error: StepFailedError): Result;
 }

@@ -1,7 +1,19 @@
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import type { RemoteTask as EngineTask } from '@dudousxd/nestjs-durable-core';
 import type { Logger } from '../logger.ts';
-import { checkOptions, is, mismatch, type OptionRule } from '../options.ts';
+import {
+  aBoolean,
+  aClientConfig,
+  aFunction,
+  aLogger,
+  anInteger,
+  anSqsClient,
+  aString,
+  aUrlOrFunction,
+  checkOptions,
+  mismatch,
+  type OptionRule,
+} from '../options.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
 import type { PrefixSource } from '../sqs/missing-queue.ts';
 import { type FifoOption, type FifoQueues, fifoQueues, fifoRule, isFifoQueue } from '../topology/fifo-queues.ts';
@@ -87,27 +99,27 @@ const payloadStoreRule: OptionRule = {
 };
 
 const RULES: Readonly<Record<keyof SqsTransportOptions, OptionRule>> = {
-  client: is.sqsClient,
-  clientConfig: is.clientConfig,
-  group: is.string,
-  taskQueueUrl: is.urlOrFunction,
-  resultsQueueUrl: is.urlOrFunction,
-  prefix: is.string,
-  autoCreate: is.boolean,
-  marker: is.string,
-  waitTimeSeconds: is.integer(0, 20),
-  visibilityTimeoutSec: is.integer(1, MAX_VISIBILITY_SECONDS),
-  namespace: is.string,
-  autoStart: is.boolean,
-  consumeTasks: is.boolean,
-  concurrency: is.integer(1),
-  dispatchTimeoutMs: is.integer(0),
-  resultHoldMs: is.integer(0),
+  client: anSqsClient,
+  clientConfig: aClientConfig,
+  group: aString,
+  taskQueueUrl: aUrlOrFunction,
+  resultsQueueUrl: aUrlOrFunction,
+  prefix: aString,
+  autoCreate: aBoolean,
+  marker: aString,
+  waitTimeSeconds: anInteger(0, 20),
+  visibilityTimeoutSec: anInteger(1, MAX_VISIBILITY_SECONDS),
+  namespace: aString,
+  autoStart: aBoolean,
+  consumeTasks: aBoolean,
+  concurrency: anInteger(1),
+  dispatchTimeoutMs: anInteger(0),
+  resultHoldMs: anInteger(0),
   fifo: fifoRule,
-  messageGroupId: is.function,
+  messageGroupId: aFunction,
   payloadStore: payloadStoreRule,
-  onError: is.function,
-  logger: is.logger,
+  onError: aFunction,
+  logger: aLogger,
 };
 
 const OWNER = 'SqsTransport';

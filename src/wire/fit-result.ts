@@ -30,45 +30,54 @@ const NOTHING: readonly DroppedPart[] = [];
 
 /** @param whole the body of the result, which is too large */
 function reducedResult(result: StepResult, whole: string, limitBytes: number, attributes: MessageAttributes | undefined): FittedResult {
-  const fits = (text: string) => fitsInBytes(text, attributes, limitBytes);
+  const fits = (candidate: StepResult) => fitsInBytes(encodeStepResult(candidate), attributes, limitBytes);
   const dropped: DroppedPart[] = [];
   let current = result;
   let body = whole;
-  const fitsAs = (part: DroppedPart, smaller: StepResult): boolean => {
-    current = smaller;
-    body = encodeStepResult(current);
+  for (const [part, smaller] of LOSSES) {
+    const reduced = smaller(current, { bytes: messageBytes(body, attributes), limitBytes, fits });
+    if (reduced === undefined) continue;
     dropped.push(part);
-    return fits(body);
-  };
-  const fitted = (): FittedResult => ({ result: current, body, dropped });
-
-  if (current.events !== undefined) {
-    const { events: _events, ...rest } = current;
-    if (fitsAs('events', rest)) return fitted();
+    current = reduced;
+    body = encodeStepResult(current);
+    if (fits(current) || (part === 'output' && result.status === 'completed')) break;
   }
-  if (current.status === 'completed') {
-    fitsAs('output', tooLarge(current, messageBytes(body, attributes), limitBytes));
-    return fitted();
-  }
-  if (current.output !== undefined) {
-    const { output: _output, ...rest } = current;
-    if (fitsAs('output', rest)) return fitted();
-  }
-  if (current.error?.stack !== undefined) {
-    const { stack: _stack, ...error } = current.error;
-    if (fitsAs('stack', { ...current, error })) return fitted();
-  }
-  const documented = documentedFields(current);
-  if (encodeStepResult(documented).length < body.length && fitsAs('fields', documented)) return fitted();
-  if (documented.error === undefined) return fitted();
-  // A code is short unless a step made it long; then it would leave no room for any message.
-  if (documented.error.code !== undefined && !fits(encodeStepResult(withMessage(documented, documented.error, CUT)))) {
-    const { code: _code, ...error } = documented.error;
-    if (fitsAs('code', { ...documented, error })) return fitted();
-  }
-  fitsAs('message', cutMessage(current, fits));
-  return fitted();
+  return { result: current, body, dropped };
 }
+
+interface Room {
+  /** Of the result as it is. */
+  readonly bytes: number;
+  readonly limitBytes: number;
+  readonly fits: (candidate: StepResult) => boolean;
+}
+
+/** What a result loses, in this order until it fits: each gives the result without, or undefined where there is nothing to lose. */
+const LOSSES: readonly (readonly [DroppedPart, (result: StepResult, room: Room) => StepResult | undefined])[] = [
+  ['events', ({ events, ...rest }) => events && rest],
+  [
+    'output',
+    ({ output, ...rest }, { bytes, limitBytes }) => {
+      if (rest.status === 'completed') return tooLarge(rest, bytes, limitBytes);
+      return output === undefined ? undefined : rest;
+    },
+  ],
+  ['stack', (result) => (result.error?.stack === undefined ? undefined : withError(result, { stack: undefined }))],
+  [
+    'fields',
+    (result) => {
+      const documented = documentedFields(result);
+      return encodeStepResult(documented).length < encodeStepResult(result).length ? documented : undefined;
+    },
+  ],
+  [
+    'code',
+    // A code is short unless a step made it long; then it would leave no room for any message.
+    (result, { fits }) =>
+      result.error?.code === undefined || fits(withError(result, { message: CUT })) ? undefined : withError(result, { code: undefined }),
+  ],
+  ['message', (result, { fits }) => result.error && cutMessage(result, result.error.message, fits)],
+];
 
 const CUT = '… (cut)';
 
@@ -87,36 +96,29 @@ function limitWords(limitBytes: number): string {
 
 /** The result of a failed step without output, events, stack and whatever else it was given. */
 function documentedFields(result: StepResult): StepResult {
-  if (result.error === undefined) return { ...head(result), status: result.status };
-  const { message, code, retryable } = result.error;
-  const error = { message, ...(code === undefined ? {} : { code }), ...(retryable === undefined ? {} : { retryable }) };
-  return { ...head(result), status: result.status, error };
+  const { status, error } = result;
+  return { ...head(result), status, error: error && { message: error.message, code: error.code, retryable: error.retryable } };
 }
 
 function head({ runId, seq, stepId, startedAt }: StepResult): Pick<StepResult, 'runId' | 'seq' | 'stepId' | 'startedAt'> {
-  return { runId, seq, stepId, ...(startedAt === undefined ? {} : { startedAt }) };
+  return { runId, seq, stepId, startedAt };
 }
 
-function withMessage(result: StepResult, error: StepError, message: string): StepResult {
-  return { ...result, error: { ...error, message } };
+/** The result with other fields in its error; what is undefined is not encoded. */
+function withError(result: StepResult, fields: Partial<StepError>): StepResult {
+  return { ...result, error: { message: '', ...result.error, ...fields } };
 }
 
 /** The longest beginning of the error message that fits, found by halving: escapes make bytes per character uneven. */
-function cutMessage(result: StepResult, fits: (body: string) => boolean): StepResult {
-  const error = result.error ?? { message: '' };
-  const cutTo = (length: number) => withMessage(result, error, `${wholeCharacters(error.message, length)}${CUT}`);
+function cutMessage(result: StepResult, message: string, fits: Room['fits']): StepResult {
+  // Where the cut would halve a surrogate pair, all of the pair goes.
+  const cutTo = (length: number) => withError(result, { message: `${message.slice(0, length).replace(/[\uD800-\uDBFF]$/, '')}${CUT}` });
   let low = 0;
-  let high = error.message.length;
+  let high = message.length;
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    if (fits(encodeStepResult(cutTo(middle)))) low = middle;
+    if (fits(cutTo(middle))) low = middle;
     else high = middle - 1;
   }
   return cutTo(low);
-}
-
-/** The first UTF-16 units of a text, one fewer where the cut would halve a surrogate pair. */
-function wholeCharacters(text: string, length: number): string {
-  const last = text.charCodeAt(length - 1);
-  return text.slice(0, last >= 0xd800 && last <= 0xdbff && length < text.length ? length - 1 : length);
 }

@@ -3,36 +3,50 @@ import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ConfigurationError } from '../../src/errors.ts';
-import { checkOptions, is, type OptionRule } from '../../src/options.ts';
+import {
+  aBoolean,
+  aClientConfig,
+  aFunction,
+  aLogger,
+  anInteger,
+  anObject,
+  anSqsClient,
+  aSchema,
+  aString,
+  aUrl,
+  aUrlOrFunction,
+  checkOptions,
+  type OptionRule,
+} from '../../src/options.ts';
 
 const fn = () => 1;
 const standard = (fields: unknown) => ({ '~standard': fields });
 
 describe.each<[string, OptionRule, string, readonly unknown[], readonly unknown[]]>([
-  ['string', is.string, 'a non-empty string', ['a'], ['', 1, null, {}]],
-  ['boolean', is.boolean, 'true or false', [true, false], ['true', 0, null]],
-  ['function', is.function, 'a function', [fn, class {}], [{}, 'fn', null]],
-  ['object', is.object, 'an object', [{}, new Date()], [null, [], fn, 'a']],
-  ['logger', is.logger, 'a logger with debug, info, warn and error', [console], [null, {}, fn, { ...console, debug: undefined }]],
-  ['sqsClient', is.sqsClient, 'an SQSClient', [{ send: fn }], [null, {}, fn, 'client']],
+  ['string', aString, 'a non-empty string', ['a'], ['', 1, null, {}]],
+  ['boolean', aBoolean, 'true or false', [true, false], ['true', 0, null]],
+  ['function', aFunction, 'a function', [fn, class {}], [{}, 'fn', null]],
+  ['object', anObject, 'an object', [{}, new Date()], [null, [], fn, 'a']],
+  ['logger', aLogger, 'a logger with debug, info, warn and error', [console], [null, {}, fn, { ...console, debug: undefined }]],
+  ['sqsClient', anSqsClient, 'an SQSClient', [{ send: fn }], [null, {}, fn, 'client']],
   [
     'schema',
-    is.schema,
+    aSchema,
     'a Standard Schema (zod, valibot, arktype, …)',
     [z.string(), v.string(), type('string'), standard({ validate: fn })],
     [null, {}, fn, 'string', standard(null), standard({}), standard(fn)],
   ],
-  ['clientConfig', is.clientConfig, 'the configuration of a client, not a client', [{}, { region: 'r' }], [null, [], fn, { send: fn }]],
-  ['url', is.url, 'the URL of a queue', ['http://localhost:9324/1/q', 'https://q.example/r'], ['q', '', null, fn, 'arn:aws:sqs:r:1:q']],
+  ['clientConfig', aClientConfig, 'the configuration of a client, not a client', [{}, { region: 'r' }], [null, [], fn, { send: fn }]],
+  ['url', aUrl, 'the URL of a queue', ['http://localhost:9324/1/q', 'https://q.example/r'], ['q', '', null, fn, 'arn:aws:sqs:r:1:q']],
   [
     'urlOrFunction',
-    is.urlOrFunction,
+    aUrlOrFunction,
     'the URL of a queue, or a function that gives it',
     ['https://q.example/r', fn],
     ['q', '', null, {}, 'arn:aws:sqs:r:1:q'],
   ],
-  ['integer(1)', is.integer(1), 'an integer of at least 1', [1, 2 ** 53 - 1], [0, 1.5, 2 ** 53, Number.POSITIVE_INFINITY, '1', 1n, null]],
-  ['integer(0, 20)', is.integer(0, 20), 'an integer from 0 to 20', [0, 20, -0], [-1, 21, Number.NaN]],
+  ['integer(1)', anInteger(1), 'an integer of at least 1', [1, 2 ** 53 - 1], [0, 1.5, 2 ** 53, Number.POSITIVE_INFINITY, '1', 1n, null]],
+  ['integer(0, 20)', anInteger(0, 20), 'an integer from 0 to 20', [0, 20, -0], [-1, 21, Number.NaN]],
 ])('the rule is.%s', (_name, rule, expected, good, bad) => {
   it(`accepts ${expected} and nothing else`, () => {
     expect(rule.expected).toBe(expected);
@@ -42,7 +56,7 @@ describe.each<[string, OptionRule, string, readonly unknown[], readonly unknown[
 });
 
 describe('checkOptions', () => {
-  const rules = { size: is.integer(1), name: is.string };
+  const rules = { size: anInteger(1), name: aString };
   const messageOf = (options: unknown) => {
     try {
       checkOptions('Thing', options, rules);

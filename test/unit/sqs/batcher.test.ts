@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Batcher, type BatcherOptions } from '../../../src/sqs/batcher.ts';
-import { type Deferred, deferred, stateOf } from '../../support/deferred.ts';
+import { type Deferred, deferred } from '../../support/deferred.ts';
 import { settle } from '../../support/fake-timing.ts';
 
 interface Flush {
@@ -154,38 +154,7 @@ describe('outcomes', () => {
       },
     });
     const all = Promise.allSettled(Array.from({ length: 20_000 }, (_, item) => batcher.add(item)));
-    const idle = batcher.idle();
     expect((await all).every(({ status }) => status === 'rejected')).toBe(true);
-    await settle();
-    expect(await stateOf(idle)).toBe('fulfilled');
-  });
-});
-
-describe('idle', () => {
-  it('resolves at the start, and again when nothing waits and nothing is in flight', async () => {
-    const { batcher, accept } = manual({ maxEntries: 1 });
-    expect(await stateOf(batcher.idle())).toBe('fulfilled');
-    void batcher.add('a');
-    const [first, second] = [batcher.idle(), batcher.idle()];
-    expect(await stateOf(first)).toBe('pending');
-    await settle();
-    void batcher.add('b');
-    await accept(0);
-    expect(await stateOf(first)).toBe('pending');
-    await accept(1);
-    expect(await stateOf(first)).toBe('fulfilled');
-    expect(await stateOf(second)).toBe('fulfilled');
-  });
-
-  it('resolves after a failed request too', async () => {
-    const { batcher, flushes } = manual();
-    const a = batcher.add('a');
-    const idle = batcher.idle();
-    await settle();
-    flushes[0]?.answer.reject(new Error('down'));
-    await expect(a).rejects.toThrow('down');
-    await settle();
-    expect(await stateOf(idle)).toBe('fulfilled');
   });
 });
 
@@ -242,13 +211,11 @@ describe('any traffic', () => {
           } else if (kind === 'turn') await settle();
           else end(bytes, kind === 'accept' ? 'ok' : 'failed');
         }
-        const idle = batcher.idle();
         await settle();
         while (open.length > 0) {
           end(0, 'ok');
           await settle();
         }
-        expect(await stateOf(idle)).toBe('fulfilled');
         expect(got).toEqual(expected.map((how) => [how]));
         expect(order).toEqual(sizes.map((_, item) => item));
       }),

@@ -3,7 +3,7 @@ import { QueueNotFoundError, SqsRequestError } from '../../../src/errors.ts';
 import { Sender } from '../../../src/sqs/sender.ts';
 import type { EntryOutcome, OutgoingMessage } from '../../../src/sqs/sqs-api.ts';
 import { MAX_MESSAGE_BYTES, messageBytes } from '../../../src/wire/limits.ts';
-import { type Deferred, deferred, stateOf } from '../../support/deferred.ts';
+import { type Deferred, deferred } from '../../support/deferred.ts';
 import { settle } from '../../support/fake-timing.ts';
 
 const QUEUE = 'https://sqs.eu-west-1.amazonaws.com/1/durable-results';
@@ -172,32 +172,5 @@ describe('a batch that is refused as a whole, and for good', () => {
     const sends = ['a', 'guilty'].map((text) => sender.send(QUEUE, { body: text }));
     expect(await outcomesOf(sends)).toEqual(['rejected', 'rejected']);
     expect(requests).toEqual([['a', 'guilty']]);
-  });
-});
-
-describe('idle', () => {
-  it('waits for the messages of a FIFO group that have not left yet', async () => {
-    const { sender, accept } = setUp();
-    void sender.send(`${QUEUE}.fifo`, { ...body(1), groupId: 'a' });
-    void sender.send(`${QUEUE}.fifo`, { ...body(1), groupId: 'a' });
-    const idle = sender.idle();
-    await settle();
-    await accept(0);
-    expect(await stateOf(idle)).toBe('pending');
-    await accept(1);
-    expect(await stateOf(idle)).toBe('fulfilled');
-  });
-
-  it('waits for all queues', async () => {
-    const { sender, accept } = setUp();
-    expect(await stateOf(sender.idle())).toBe('fulfilled');
-    void sender.send('https://one', body(1));
-    void sender.send('https://two', body(1));
-    const idle = sender.idle();
-    await settle();
-    await accept(0);
-    expect(await stateOf(idle)).toBe('pending');
-    await accept(1);
-    expect(await stateOf(idle)).toBe('fulfilled');
   });
 });

@@ -1,6 +1,6 @@
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import { LOCAL_CREDENTIALS } from '../../../local/embedded-sqs.ts';
-import { is } from '../../../options.ts';
+import { aUrl } from '../../../options.ts';
 import { isAwsHost } from '../../../topology/partitions.ts';
 import type { CommandOption } from '../command.ts';
 import { CommandError } from '../command-error.ts';
@@ -21,7 +21,7 @@ export const CONNECTION_OPTIONS = {
 export function sqsEndpoint(context: CommandContext): string | undefined {
   const { options, env, serviceDir } = context;
   const given = textOption(options, 'endpoint');
-  if (given !== undefined && !is.url.accepts(given)) {
+  if (given !== undefined && !aUrl.accepts(given)) {
     throw new CommandError(`--endpoint: expected a URL with http:// or https://, got "${given}"`);
   }
   if (given !== undefined && flagOption(options, 'local')) throw new CommandError('expected --local or --endpoint, got both');
