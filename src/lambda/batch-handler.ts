@@ -6,6 +6,7 @@ import { InvalidEventError, ReplayFailedError } from '../errors.ts';
 import { errorFields, type Logger } from '../logger.ts';
 import { readableError } from '../step/readable-error.ts';
 import { kindOf } from '../wire/json.ts';
+import { isRecord } from '../wire/shape.ts';
 import { Batch } from './batch.ts';
 import { Deadline } from './deadline.ts';
 import { outliveStrayErrors } from './stray-errors.ts';
@@ -61,17 +62,15 @@ export interface BatchProgram<Queues extends WorkerQueues> {
   run(records: readonly SQSRecord[], invocation: Invocation, queues: Queues): Promise<void>;
 }
 
-/** Of one record, as the partial-batch middleware reads it. */
-const FULFILLED = Object.freeze({ status: 'fulfilled' });
-const REJECTED = Object.freeze({ status: 'rejected' });
-
 type Middy = middy.MiddyfiedHandler<SQSEvent, unknown>;
 
 /** An invocation in middy's chain, and what came of that. */
 interface Running<Queues> extends Invocation {
   readonly queues: Queues;
-  outcome?: { readonly answer: unknown } | { readonly error: unknown };
+  outcome?: Outcome;
 }
+
+type Outcome = { readonly answer: unknown } | { readonly error: unknown };
 
 /**
  * A program as a Lambda handler, and one call of it over other queues.
@@ -91,7 +90,8 @@ export function batchHandler<Queues extends WorkerQueues>(program: BatchProgram<
       if (records === undefined) throw noSqsEvent(event);
       running.batch.holds(records);
       await program.run(records, { ...running, lambda }, running.queues);
-      return records.map((record) => (running.batch.isSettled(record) ? FULFILLED : REJECTED));
+      // As the partial-batch middleware reads it.
+      return records.map((record) => ({ status: running.batch.isSettled(record) ? 'fulfilled' : 'rejected' }));
     },
     // Five milliseconds before the end is too late to send anything.
     { timeoutEarlyInMillis: 0 },
@@ -123,15 +123,13 @@ export function batchHandler<Queues extends WorkerQueues>(program: BatchProgram<
     // A send that hangs, or a middleware: Lambda's kill would bring back every record, those that are settled too.
     await new Promise<void>((resolve) => {
       deadline.onClosed(resolve);
+      const ended = (outcome: Outcome) => {
+        running.outcome ??= outcome;
+        resolve();
+      };
       chained.then(
-        (answer) => {
-          running.outcome ??= { answer };
-          resolve();
-        },
-        (error: unknown) => {
-          running.outcome ??= { error };
-          resolve();
-        },
+        (answer) => ended({ answer }),
+        (error: unknown) => ended({ error }),
       );
     });
     deadline.end();
@@ -189,17 +187,20 @@ function checkContext(lambda: unknown): void {
 
 /** Undefined where the event is none of SQS's. */
 function recordsOf(event: unknown): readonly SQSRecord[] | undefined {
-  const records: unknown = typeof event === 'object' && event !== null ? Reflect.get(event, 'Records') : undefined;
+  const records = fieldRecords(event);
   return Array.isArray(records) && records.every(isSqsRecord) ? records : undefined;
 }
 
+function fieldRecords(event: unknown): unknown {
+  return isRecord(event) ? event['Records'] : undefined;
+}
+
 function isSqsRecord(record: unknown): record is SQSRecord {
-  return typeof record === 'object' && record !== null && 'messageId' in record && 'body' in record;
+  return isRecord(record) && 'messageId' in record && 'body' in record;
 }
 
 function noSqsEvent(event: unknown): InvalidEventError {
-  const records: unknown = typeof event === 'object' && event !== null ? Reflect.get(event, 'Records') : undefined;
   return new InvalidEventError(
-    `expected an SQS event with Records, got ${kindOf(records)}; is this function behind an event source mapping of a tasks or dead-letter queue?`,
+    `expected an SQS event with Records, got ${kindOf(fieldRecords(event))}; is this function behind an event source mapping of a tasks or dead-letter queue?`,
   );
 }

@@ -139,17 +139,16 @@ function attributeFields(attributes: MessageAttributes): SendMessageBatchRequest
 /** Outcomes by position. What SQS names neither as successful nor as failed counts as failed: better twice than never. */
 function entryOutcomes(count: number, { Successful, Failed }: Answer): EntryOutcome[] {
   const outcomes = new Array<EntryOutcome>(count).fill({ ok: false, sqsCode: 'NoOutcome', transient: true });
-  for (const entry of Array.isArray(Successful) ? Successful : []) {
-    const index = isRecord(entry) ? Number(entry['Id']) : -1;
-    if (index in outcomes) outcomes[index] = { ok: true };
-  }
-  for (const entry of Array.isArray(Failed) ? Failed : []) {
-    const { Id, Code, SenderFault }: Answer = isRecord(entry) ? entry : {};
-    const code = typeof Code === 'string' ? Code : 'Unknown';
-    const index = Number(Id);
-    if (index in outcomes)
-      outcomes[index] = { ok: false, sqsCode: shortCode(code), transient: isTransientEntry(code, SenderFault !== false) };
-  }
+  const each = (entries: unknown, outcomeOf: (entry: Answer) => EntryOutcome) => {
+    for (const entry of Array.isArray(entries) ? entries : []) {
+      if (isRecord(entry) && Number(entry['Id']) in outcomes) outcomes[Number(entry['Id'])] = outcomeOf(entry);
+    }
+  };
+  each(Successful, () => ({ ok: true }));
+  each(Failed, ({ Code, SenderFault }) => {
+    const sqsCode = typeof Code === 'string' ? shortCode(Code) : 'Unknown';
+    return { ok: false, sqsCode, transient: isTransientEntry(sqsCode, SenderFault !== false) };
+  });
   return outcomes;
 }
 

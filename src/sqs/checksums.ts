@@ -16,19 +16,16 @@ const BINARY_VALUE = 2;
 export function checkSent({ Entries = [] }: SendMessageBatchRequest, answer: Answer): Answer {
   const { Successful, Failed } = answer;
   if (!Array.isArray(Successful)) return answer;
-  const corrupted: unknown[] = [];
-  const intact: unknown[] = [];
-  for (const entry of Successful) {
+  const corrupted = Successful.flatMap((entry: unknown) => {
     const { Id, MD5OfMessageBody: ofBody, MD5OfMessageAttributes: ofAttributes }: Answer = isRecord(entry) ? entry : {};
     const { MessageBody = '', MessageAttributes = {} } = Entries[Number(Id)] ?? {};
     const isIntact =
       (typeof ofBody !== 'string' || isMd5(ofBody, MessageBody)) &&
       (typeof ofAttributes !== 'string' || isMd5(ofAttributes, MessageAttributes));
-    if (isIntact) intact.push(entry);
-    else corrupted.push({ Id, Code: 'ChecksumMismatch', SenderFault: false });
-  }
-  if (corrupted.length === 0) return answer;
-  return { Successful: intact, Failed: [...(Array.isArray(Failed) ? Failed : []), ...corrupted] };
+    return isIntact ? [] : [{ Id, Code: 'ChecksumMismatch', SenderFault: false }];
+  });
+  // An entry that is in both lists has failed.
+  return { Successful, Failed: [...(Array.isArray(Failed) ? Failed : []), ...corrupted] };
 }
 
 /**

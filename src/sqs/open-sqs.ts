@@ -18,7 +18,7 @@ import { endpointOfEnvironment } from './environment.ts';
 import { type Connections, HttpConnections } from './http-connections.ts';
 import { dropIdleConnections, type SdkCommands, SdkOperations } from './sdk-operations.ts';
 import { SignedOperations } from './signed-operations.ts';
-import type { Operation, SqsOperations } from './sqs-operations.ts';
+import type { ClosableOperations, Operation } from './sqs-operations.ts';
 
 export interface ClientOptions {
   /** An SQS client to use; stays the caller's and is not destroyed. */
@@ -50,7 +50,10 @@ const HANDLED_HERE: ReadonlySet<string> = new Set(['region', 'endpoint', 'creden
  * @param connections the network of signed requests; a parameter so that tests need none
  * @throws ConfigurationError for an endpoint without a scheme.
  */
-export function openSqs({ client, clientConfig = {} }: ClientOptions, connections?: Connections): SqsOperations {
+export function openSqs(
+  { client, clientConfig = {} }: ClientOptions,
+  connections: Connections = new HttpConnections(CONNECT_MS),
+): ClosableOperations {
   if (client !== undefined) return sdkOperations(client, () => separateConnections(client));
   const config = { ...endpointOfEnvironment(process.env), ...clientConfig };
   checkEndpoint(config.endpoint);
@@ -60,33 +63,53 @@ export function openSqs({ client, clientConfig = {} }: ClientOptions, connection
   if (!isPlain(clientConfig)) return sdk;
   // Now, as the SDK does: later it puts there what the environment or a profile says, which does not win over the host of a queue URL.
   const { credentials, region, endpoint } = own.config;
-  return new SignedOperations({
+  const signed = new SignedOperations({
     credentials,
     region,
     endpoint: async (queueUrl) => endpointOf(queueUrl, { endpoint: textOf(await endpoint?.()), region: await region() }),
     checks: { SendMessageBatch: checkSent, ReceiveMessage: checkReceived },
-    lookUps: sdk,
-    connections: connections ?? new HttpConnections(CONNECT_MS),
+    connections,
   });
+  return {
+    call: (operation, input, signal) => ('QueueUrl' in input ? signed : sdk).call(operation, input, signal),
+    region: () => signed.region(),
+    destroy() {
+      connections.destroy();
+      sdk.destroy();
+    },
+  };
 }
 
-/** @param makePollClient called at the first receive: who only sends does without */
-function sdkOperations(client: SQSClient, makePollClient: () => SQSClient, destroy?: () => void): SqsOperations {
-  let poll: SQSClient | undefined;
-  return new SdkOperations({
-    commands: COMMANDS,
-    exception: SQSServiceException,
-    client,
-    onAbort: dropIdleConnections,
-    pollClient() {
-      poll ??= makePollClient();
-      return poll;
+/**
+ * Long polls hold their connection for up to 20 s each: on a client of their own they never stall a send.
+ * @param makePollClient called at the first receive: who only sends does without
+ * @param destroy closes those clients that are ours
+ */
+function sdkOperations(client: SQSClient, makePollClient: () => SQSClient, destroy?: () => void): ClosableOperations {
+  const operationsOf = (of: SQSClient) => ({
+    client: of,
+    operations: new SdkOperations({ commands: COMMANDS, exception: SQSServiceException, client: of }),
+  });
+  const main = operationsOf(client);
+  let poll: typeof main | undefined;
+  return {
+    async call(operation, input, signal) {
+      if (operation === 'ReceiveMessage') poll ??= operationsOf(makePollClient());
+      const used = (operation === 'ReceiveMessage' && poll) || main;
+      try {
+        return await used.operations.call(operation, input, signal);
+      } catch (error) {
+        // Most often it got no answer in its time.
+        if (signal.aborted) dropIdleConnections(used.client);
+        throw error;
+      }
     },
+    region: () => main.operations.region(),
     destroy() {
       destroy?.();
-      if (poll !== client) poll?.destroy();
+      if (poll?.client !== client) poll?.client.destroy();
     },
-  });
+  };
 }
 
 /** Whether calls under this configuration come out the same without the SDK's own way to SQS. */

@@ -20,7 +20,7 @@ const HINTS: ReadonlyMap<string, string> = new Map([
   ['UnrecognizedClientException', 'AWS does not know the access key, or its session token is wrong'],
 ]);
 
-const MISSING_QUEUE_CODES: ReadonlySet<string> = new Set(['QueueDoesNotExist', 'NonExistentQueue']);
+const MISSING_QUEUE = /^(QueueDoesNotExist|NonExistentQueue)$/;
 
 /** Header of an answer that has SQS's error code as the older query protocol spells it, e.g. `AWS.SimpleQueueService.NonExistentQueue;Sender`. */
 export const QUERY_ERROR = 'x-amzn-query-error';
@@ -55,9 +55,9 @@ export function shortCode(code: string): string {
   return code.replace(/^AWS\.SimpleQueueService\./, '').replace(/^.*#/, '');
 }
 
-/** Whether a failed entry of a batch is worth another try. `senderFault` false means that SQS itself failed. */
-export function isTransientEntry(code: string, senderFault: boolean): boolean {
-  return !senderFault || TRANSIENT_CODES.test(shortCode(code));
+/** Whether a failed entry of a batch is worth another try, by its {@link shortCode}. `senderFault` false means that SQS itself failed. */
+export function isTransientEntry(sqsCode: string, senderFault: boolean): boolean {
+  return !senderFault || TRANSIENT_CODES.test(sqsCode);
 }
 
 /** Whether the same request may succeed later. Only SQS itself, or what is found before anything is sent, can say that it never will. */
@@ -74,7 +74,7 @@ export function isTransient(error: unknown): boolean {
  */
 export function isMissingQueue(error: unknown, operation?: string): boolean {
   if (!(error instanceof SqsRefusal)) return false;
-  return MISSING_QUEUE_CODES.has(error.sqsCode) || (operation === 'GetQueueUrl' && error.sqsCode.startsWith('AccessDenied'));
+  return MISSING_QUEUE.test(error.sqsCode) || (operation === 'GetQueueUrl' && error.sqsCode.startsWith('AccessDenied'));
 }
 
 /** What a call rejects with, as an error of ours. */

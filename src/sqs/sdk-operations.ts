@@ -17,12 +17,6 @@ export interface SdkOptions<Known extends Operation> {
   readonly commands: SdkCommands<Known>;
   readonly exception: typeof SQSServiceException;
   readonly client: SQSClient;
-  /** For long polls, which hold their connection for up to 20 s each: on a pool of their own they never stall a send. @default `client` */
-  readonly pollClient?: () => SQSClient;
-  /** Called with its client when a call was aborted: most often it got no answer in its time. */
-  readonly onAbort?: (client: SQSClient) => void;
-  /** Closes those clients that are ours. */
-  readonly destroy?: () => void;
 }
 
 /** {@link SqsOperations} through all of the AWS SDK: its middlewares, its retries, its request handler. */
@@ -34,23 +28,17 @@ export class SdkOperations<Known extends Operation> implements SqsOperations<Kno
   }
 
   async call<Name extends Known>(operation: Name, input: OperationInputs[Name], signal: AbortSignal): Promise<Answer> {
-    const { commands, client: main, pollClient, exception, onAbort } = this.#options;
-    const client = operation === 'ReceiveMessage' && pollClient !== undefined ? pollClient() : main;
+    const { commands, client, exception } = this.#options;
     try {
       // The signal is the limit. A client may come with one of its own that is shorter than a long poll.
       return { ...(await commands[operation](client, input, { abortSignal: signal, requestTimeout: 0 })) };
     } catch (error) {
-      if (signal.aborted) onAbort?.(client);
       throw sdkFailure(error, exception);
     }
   }
 
   region(): Promise<string> {
     return this.#options.client.config.region();
-  }
-
-  destroy(): void {
-    this.#options.destroy?.();
   }
 }
 

@@ -15,8 +15,6 @@ export interface SignedOptions {
   readonly region: () => Promise<string>;
   /** What is done with answers, by operation: checksums are compared. */
   readonly checks: { readonly [Name in Operation]?: (input: OperationInputs[Name], answer: Answer) => Answer };
-  /** Where calls without a queue URL go. @default here */
-  readonly lookUps?: SqsOperations;
   /** Until the answer to the first try of a call is there; each try after one that got none has twice the time. @default no limit */
   readonly answerMs?: number;
   readonly env?: NodeJS.ProcessEnv;
@@ -51,9 +49,7 @@ export class SignedOperations implements SqsOperations {
   }
 
   async call<Name extends Operation>(operation: Name, input: OperationInputs[Name], signal: AbortSignal): Promise<Answer> {
-    const { lookUps, checks } = this.#options;
     const queueUrl = 'QueueUrl' in input ? input.QueueUrl : undefined;
-    if (queueUrl === undefined && lookUps !== undefined) return lookUps.call(operation, input, signal);
     const body = requestBody(input);
     let { answerMs } = this.#options;
     let atOnce = 0;
@@ -69,16 +65,11 @@ export class SignedOperations implements SqsOperations {
     const timing = this.#timing;
     const options = { ...REQUEST_RETRIES, timing, isTransient, isMended, signal };
     const answer = await retry(() => this.#once(operation, queueUrl, body, answerMs, signal), options);
-    return checks[operation]?.(input, answer) ?? answer;
+    return this.#options.checks[operation]?.(input, answer) ?? answer;
   }
 
   region(): Promise<string> {
     return this.#options.region();
-  }
-
-  destroy(): void {
-    this.#options.connections.destroy();
-    this.#options.lookUps?.destroy();
   }
 
   async #once(operation: Operation, queueUrl: string | undefined, body: string, answerMs: number | undefined, signal: AbortSignal) {

@@ -39,6 +39,10 @@ export interface SqsOperations<Known extends Operation = Operation> {
   call<Name extends Known>(operation: Name, input: OperationInputs[Name], signal: AbortSignal): Promise<Answer>;
   /** Rejects, or gives an empty text, where none is configured. */
   region(): Promise<string>;
+}
+
+/** {@link SqsOperations} with connections that are to be closed. */
+export interface ClosableOperations extends SqsOperations {
   /** Closes the connections that were opened here. */
   destroy(): void;
 }

@@ -34,32 +34,28 @@ export async function handleTask<Task extends TaskIds, Result extends AnyResult>
   if (read.kind === 'task') {
     ids = read.task;
     inFlight.task = read.task;
-    inFlight.ids = ids;
     inFlight.body = read.body;
-    if (!host.begins(inFlight)) return 'not started';
-    if (inFlight.answer !== undefined) {
-      inFlight.log('info', `${format.noun} not run again: its result was still here`);
-    } else {
-      inFlight.begin();
-      const result = await host.run(read.task, inFlight);
-      inFlight.end();
-      if (inFlight.stopReason !== undefined && host.redelivers(result)) {
-        const reason = inFlight.stopReason.message;
-        inFlight.log('warn', `${format.noun} stopped before its end; its task will be redelivered`, { reason });
-        return 'stopped';
-      }
-      inFlight.answer = answerWith(result, inFlight);
-    }
-  } else if (read.kind === 'lost' && read.ids !== undefined) {
-    ids = read.ids;
-    inFlight.ids = ids;
-    if (!host.begins(inFlight)) return 'not started';
-    inFlight.log('error', `the stored body of a task cannot be read; the ${format.noun} fails`, errorFields(read.error));
-    inFlight.answer = encodeAnswer(format.failed(ids, payloadFailure('the task could not be read', read.error)), host).message;
-  } else {
-    return leave(read, inFlight);
-  }
+  } else if (read.kind === 'lost' && read.ids !== undefined) ids = read.ids;
+  else return leave(read, inFlight);
 
+  inFlight.ids = ids;
+  if (!host.begins(inFlight)) return 'not started';
+  if (read.kind === 'lost') {
+    inFlight.log('error', `${UNREAD_BODY}; the ${format.noun} fails`, errorFields(read.error));
+    inFlight.answer = encodeAnswer(format.failed(ids, payloadFailure('the task could not be read', read.error)), host).message;
+  } else if (inFlight.answer !== undefined) {
+    inFlight.log('info', `${format.noun} not run again: its result was still here`);
+  } else {
+    inFlight.begin();
+    const result = await host.run(read.task, inFlight);
+    inFlight.end();
+    if (inFlight.stopReason !== undefined && host.redelivers(result)) {
+      const reason = inFlight.stopReason.message;
+      inFlight.log('warn', `${format.noun} stopped before its end; its task will be redelivered`, { reason });
+      return 'stopped';
+    }
+    inFlight.answer = answerWith(result, inFlight);
+  }
   try {
     await sendAnswer(inFlight.answer, ids, inFlight);
     return 'answered';
@@ -71,29 +67,28 @@ export async function handleTask<Task extends TaskIds, Result extends AnyResult>
   }
 }
 
+const UNREAD_BODY = 'the stored body of a task cannot be read';
+
 /** Says why a message is not worked on. */
 function leave<Task extends TaskIds, Result extends AnyResult>(
   read: Exclude<ReadTask<Task>, { readonly kind: 'task' }>,
   inFlight: InFlightTask<Task, Result>,
 ): Outcome {
   const { host, message } = inFlight;
-  switch (read.kind) {
-    case 'unmarked': {
-      const level = message.receiveCount < UNMARKED_WARNING_RECEIVES ? 'debug' : 'warn';
-      inFlight.log(level, 'message without the marker attribute left to the other consumer of its queue');
-      return 'unmarked';
-    }
-    case 'malformed':
-      inFlight.log('error', `message is not a ${host.format.name}; left for the dead-letter queue`, { problem: read.problem });
-      return 'unreadable';
-    case 'lost':
-      inFlight.log('error', 'the stored body of a task cannot be read; left for the dead-letter queue', errorFields(read.error));
-      return 'unreadable';
-    case 'unavailable':
-      inFlight.log('error', 'the stored body of a task cannot be read now; it will be redelivered', errorFields(read.error));
-      host.onError?.(read.error);
-      return 'unavailable';
+  if (read.kind === 'unmarked') {
+    const level = message.receiveCount < UNMARKED_WARNING_RECEIVES ? 'debug' : 'warn';
+    inFlight.log(level, 'message without the marker attribute left to the other consumer of its queue');
+    return 'unmarked';
   }
+  if (read.kind === 'unavailable') {
+    inFlight.log('error', `${UNREAD_BODY} now; it will be redelivered`, errorFields(read.error));
+    host.onError?.(read.error);
+    return 'unavailable';
+  }
+  const [what, fields] =
+    read.kind === 'lost' ? [UNREAD_BODY, errorFields(read.error)] : [`message is not a ${host.format.name}`, { problem: read.problem }];
+  inFlight.log('error', `${what}; left for the dead-letter queue`, fields);
+  return 'unreadable';
 }
 
 function answerWith<Task extends TaskIds, Result extends AnyResult>(result: Result, inFlight: InFlightTask<Task, Result>): OutgoingMessage {
@@ -106,19 +101,19 @@ function answerWith<Task extends TaskIds, Result extends AnyResult>(result: Resu
 
 function logEnd<Task extends TaskIds, Result extends AnyResult>({ status, error }: Result, inFlight: InFlightTask<Task, Result>): void {
   const { format, logger } = inFlight.host;
-  const failed = status === 'failed';
+  const completed = status === 'completed';
   // There is such a line for every step, and mostly it is not kept: its fields alone would cost as much as encoding the result.
-  if (!failed && !writes(logger, 'info')) return;
+  if (completed && !writes(logger, 'info')) return;
   const { thrown, ranMs = 0 } = inFlight;
-  const durationMs = Math.round(ranMs);
-  if (!failed) {
-    inFlight.log('info', `${format.noun} completed`, { durationMs });
+  const fields = { durationMs: Math.round(ranMs) };
+  if (completed) {
+    inFlight.log('info', `${format.noun} completed`, fields);
     return;
   }
   inFlight.log('warn', `${format.noun} failed`, {
-    durationMs,
-    ...(thrown === undefined ? {} : errorFields(thrown)),
-    ...(error?.code === undefined ? {} : { errorCode: error.code }),
+    ...fields,
+    ...(thrown && errorFields(thrown)),
+    ...(error?.code && { errorCode: error.code }),
     retryable: error?.retryable !== false,
   });
 }

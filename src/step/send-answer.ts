@@ -17,25 +17,20 @@ import type { AnyResult, EncodedResult, TaskIds } from './task-format.ts';
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html `MaximumMessageSize`
  */
 const SMALLER_QUEUES_BYTES = [262_144, 1_024];
-/** Of an entry and of a request. SQS refuses a message that is too large by one of them; by some, for other reasons too. */
-const REFUSED_MESSAGE_CODES: ReadonlySet<string> = new Set([
-  'BatchRequestTooLong',
-  'InvalidMessageContents',
-  'InvalidParameterValue',
-  'InvalidParameterValueException',
-]);
+/** Codes of refusals that are about what is in one message, whichever queue, role or time. */
+const ONE_MESSAGE_CODES = /^(InvalidMessageContents|BatchRequestTooLong)$/;
+/** Of an entry and of a request: SQS also refuses a message that is too large by one of these, and other things too. */
+const PARAMETER_CODES = /^InvalidParameterValue(Exception)?$/;
 
 /** Whether SQS refused a message for what it is, and not for who sent it: for its size, most likely. */
 export function isRefusedMessage(error: unknown): error is SqsRequestError {
-  return error instanceof SqsRequestError && !error.transient && REFUSED_MESSAGE_CODES.has(error.sqsCode);
+  if (!(error instanceof SqsRequestError) || error.transient) return false;
+  return ONE_MESSAGE_CODES.test(error.sqsCode) || PARAMETER_CODES.test(error.sqsCode);
 }
-
-/** Codes of refusals that are about what is in one message, whichever queue, role or time. */
-const ONE_MESSAGE_CODES: ReadonlySet<string> = new Set(['InvalidMessageContents', 'BatchRequestTooLong']);
 
 /** Whether SQS refused this message alone: then other results are still worth computing. */
 export function refusesOnlyThisMessage(error: unknown): boolean {
-  return isRefusedMessage(error) && ONE_MESSAGE_CODES.has(error.sqsCode);
+  return isRefusedMessage(error) && ONE_MESSAGE_CODES.test(error.sqsCode);
 }
 
 /** A result as a message, and what encoding has made of it. */

@@ -20,7 +20,7 @@ import { openSqs } from '../sqs/open-sqs.ts';
 import { QueueDirectory } from '../sqs/queue-directory.ts';
 import { Sender } from '../sqs/sender.ts';
 import type { SqsApi } from '../sqs/sqs-api.ts';
-import type { SqsOperations } from '../sqs/sqs-operations.ts';
+import type { ClosableOperations } from '../sqs/sqs-operations.ts';
 import type { StepContext } from '../step/step-context.ts';
 import { systemTiming } from '../time.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -51,7 +51,7 @@ const CLOSED_TOO_EARLY =
  */
 export class SqsTransport implements Transport {
   readonly #options: ReturnType<typeof readTransportOptions>;
-  readonly #operations: SqsOperations;
+  readonly #operations: ClosableOperations;
   readonly #api: SqsApi;
   readonly #queues: QueueDirectory;
   readonly #sender: Sender;

@@ -1,5 +1,5 @@
 import { encodeJson } from './json.ts';
-import { optional, parseShape, type Rules, required } from './shape.ts';
+import { anything, integer, optionalNumber, optionalObject, optionalText, parseShape, positiveInteger, type Rules, text } from './shape.ts';
 
 /**
  * Engine → worker: one attempt of one step. The payload that nestjs-durable documents for every transport.
@@ -28,17 +28,17 @@ export interface RemoteTask {
 }
 
 const RULES: Rules<RemoteTask> = {
-  runId: required.text,
-  seq: required.integer,
-  name: required.text,
-  stepId: required.text,
-  group: required.text,
-  input: required.anything,
-  traceparent: optional.text,
-  context: optional.object,
-  transport: optional.text,
-  priority: optional.number,
-  attempt: required.positiveInteger,
+  runId: text,
+  seq: integer,
+  name: text,
+  stepId: text,
+  group: text,
+  input: anything,
+  traceparent: optionalText,
+  context: optionalObject,
+  transport: optionalText,
+  priority: optionalNumber,
+  attempt: positiveInteger,
 };
 
 /**

@@ -11,23 +11,27 @@ export interface FieldRule {
 /** One rule for each field of a type. A field that is added to the type does not compile without its rule. */
 export type Rules<T> = { readonly [Field in keyof T]-?: FieldRule };
 
-export const required = {
-  /** Absent, or any value: what an input or output is concerns only the workflow and the step. */
-  anything: rule('anything', () => true),
-  text: rule('a non-empty string', (value) => typeof value === 'string' && value !== ''),
-  integer: rule('an integer', Number.isSafeInteger),
-  positiveInteger: rule('an integer of at least 1', (value) => typeof value === 'number' && Number.isSafeInteger(value) && value >= 1),
-  oneOf: (...values: readonly string[]) =>
-    rule(values.map((value) => `"${value}"`).join(' or '), (value) => typeof value === 'string' && values.includes(value)),
+// Each a constant of its own: a bundle holds those that its messages need.
+
+/** Absent, or any value: what an input or output is concerns only the workflow and the step. */
+export const anything: FieldRule = { expected: 'anything', matches: () => true, optional: false };
+export const text: FieldRule = {
+  expected: 'a non-empty string',
+  matches: (value) => typeof value === 'string' && value !== '',
+  optional: false,
+};
+export const integer: FieldRule = { expected: 'an integer', matches: (value) => Number.isSafeInteger(value), optional: false };
+export const positiveInteger: FieldRule = {
+  expected: 'an integer of at least 1',
+  matches: (value) => Number.isSafeInteger(value) && Number(value) >= 1,
+  optional: false,
 };
 
-export const optional = {
-  text: maybe('a string', (value) => typeof value === 'string'),
-  number: maybe('a number', (value) => typeof value === 'number'),
-  boolean: maybe('a boolean', (value) => typeof value === 'boolean'),
-  object: maybe('an object', isRecord),
-  array: maybe('an array', Array.isArray),
-};
+export const optionalText: FieldRule = { expected: 'a string', matches: (value) => typeof value === 'string', optional: true };
+export const optionalNumber: FieldRule = { expected: 'a number', matches: (value) => typeof value === 'number', optional: true };
+export const optionalBoolean: FieldRule = { expected: 'a boolean', matches: (value) => typeof value === 'boolean', optional: true };
+export const optionalObject: FieldRule = { expected: 'an object', matches: isRecord, optional: true };
+export const optionalArray: FieldRule = { expected: 'an array', matches: (value) => Array.isArray(value), optional: true };
 
 /**
  * Parses a body and checks the fields of the object it holds.
@@ -108,12 +112,4 @@ function parseObject(kind: 'RemoteTask' | 'StepResult', body: string): Record<st
   }
   if (!isRecord(parsed)) throw new InvalidMessageError(kind, `expected an object, got ${kindOf(parsed)}`);
   return parsed;
-}
-
-function rule(expected: string, matches: (value: unknown) => boolean): FieldRule {
-  return { expected, matches, optional: false };
-}
-
-function maybe(expected: string, matches: (value: unknown) => boolean): FieldRule {
-  return { expected, matches, optional: true };
 }

@@ -1,6 +1,21 @@
 import { InvalidMessageError } from '../errors.ts';
 import { encodeJson, kindOf } from './json.ts';
-import { checkedFields, type FieldRule, isRecord, optional, parseShape, type Rules, required, withoutNulls } from './shape.ts';
+import {
+  anything,
+  checkedFields,
+  type FieldRule,
+  integer,
+  isRecord,
+  optionalArray,
+  optionalBoolean,
+  optionalNumber,
+  optionalObject,
+  optionalText,
+  parseShape,
+  type Rules,
+  text,
+  withoutNulls,
+} from './shape.ts';
 
 /**
  * Worker → engine: how one attempt of one step ended. The payload that nestjs-durable documents for every transport.
@@ -43,31 +58,35 @@ export interface StepEvent {
 }
 
 const RULES: Rules<StepResult> = {
-  runId: required.text,
-  seq: required.integer,
-  stepId: required.text,
-  status: required.oneOf('completed', 'failed'),
-  output: required.anything,
-  error: optional.object,
-  startedAt: optional.number,
-  events: optional.array,
+  runId: text,
+  seq: integer,
+  stepId: text,
+  status: {
+    expected: '"completed" or "failed"',
+    matches: (value) => value === 'completed' || value === 'failed',
+    optional: false,
+  },
+  output: anything,
+  error: optionalObject,
+  startedAt: optionalNumber,
+  events: optionalArray,
 };
 
 const ERROR_RULES: Rules<StepError> = {
   message: { expected: 'a string', matches: (value) => typeof value === 'string', optional: false },
-  code: optional.text,
-  retryable: optional.boolean,
-  stack: optional.text,
+  code: optionalText,
+  retryable: optionalBoolean,
+  stack: optionalText,
 };
 
 /** The fields that may be null. Nothing else of a log line is checked: a bad line must not cost the step its result. */
 const EVENT_RULES: Readonly<Record<string, FieldRule>> = {
-  subId: optional.text,
-  name: optional.text,
-  group: optional.text,
-  status: optional.text,
-  phase: optional.text,
-  process: optional.text,
+  subId: optionalText,
+  name: optionalText,
+  group: optionalText,
+  status: optionalText,
+  phase: optionalText,
+  process: optionalText,
 };
 
 /**

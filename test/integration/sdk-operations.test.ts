@@ -2,14 +2,14 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { call } from '../../src/sqs/api-calls.ts';
 import { openSqs } from '../../src/sqs/open-sqs.ts';
-import type { SqsOperations } from '../../src/sqs/sqs-operations.ts';
+import type { ClosableOperations } from '../../src/sqs/sqs-operations.ts';
 import { type StubSqs, startStubSqs } from '../support/stub-sqs.ts';
 
 const CONNECTIONS = 5;
 
 let sqs: StubSqs;
 let client: SQSClient;
-let operations: SqsOperations;
+let operations: ClosableOperations;
 
 beforeEach(async () => {
   sqs = await startStubSqs();

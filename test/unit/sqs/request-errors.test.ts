@@ -88,7 +88,7 @@ describe('isMissingQueue', () => {
 describe('isTransientEntry', () => {
   it.each([
     ['InternalError', true, true],
-    ['AWS.SimpleQueueService.RequestThrottled', true, true],
+    ['RequestThrottled', true, true],
     ['Whatever', false, true],
     ['InvalidMessageContents', true, false],
     ['ReceiptHandleIsInvalid', true, false],
