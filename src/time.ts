@@ -1,3 +1,4 @@
+import { namedError } from './named-error.ts';
 /** Clocks, timers and time limits: all that this package knows of time. */
 
 /**
@@ -89,7 +90,7 @@ export async function withinTime<T>(
   const abort = () => {
     controller.abort();
     limit.clear();
-    grace = setTimeout(() => reject(unheard()), GRACE_MS);
+    grace = setTimeout(() => reject(namedError('AbortError', 'the call was told to end and did not')), GRACE_MS);
   };
   const limit = runningLimit(timeoutMs, () => {
     late = true;
@@ -106,10 +107,6 @@ export async function withinTime<T>(
     clearTimeout(grace);
     signal?.removeEventListener('abort', abort);
   }
-}
-
-function unheard(): Error {
-  return Object.assign(new Error('the call was told to end and did not'), { name: 'AbortError' });
 }
 
 /** A time limit that can be called off. */

@@ -7,8 +7,7 @@ import { ResultsNotAcceptedError } from '../errors.ts';
  */
 export class Batch {
   /** Copied: a middleware may cut the event's array or write into its records. */
-  #messageIds: readonly string[] = [];
-  #known = false;
+  #messageIds: readonly string[] | undefined;
   /** Records that are done with: the engine has their result. */
   readonly #settled = new Set<string>();
   #sendFailure: { readonly error: unknown } | undefined;
@@ -16,14 +15,12 @@ export class Batch {
 
   /** What the event held, or, where it held no records, what a middleware has made of it. Only the first call counts. */
   holds(records: readonly SQSRecord[]): void {
-    if (this.#known) return;
-    this.#known = true;
-    this.#messageIds = records.map(({ messageId }) => messageId);
+    this.#messageIds ??= records.map(({ messageId }) => messageId);
   }
 
   /** Whether there were any records, be it none. */
   get isKnown(): boolean {
-    return this.#known;
+    return this.#messageIds !== undefined;
   }
 
   /** Messages; one that came twice is one. */
@@ -64,7 +61,7 @@ export class Batch {
    * an invocation that fails, not for one that reports every record.
    */
   response(): SQSBatchResponse {
-    const unsettled = [...new Set(this.#messageIds.filter((messageId) => !this.#settled.has(messageId)))];
+    const unsettled = [...new Set(this.#messageIds)].filter((messageId) => !this.#settled.has(messageId));
     if (this.#sendFailure !== undefined && unsettled.length === this.size) {
       throw new ResultsNotAcceptedError(this.size, { cause: this.#sendFailure.error });
     }

@@ -1,13 +1,14 @@
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import { ConfigurationError } from '../errors.ts';
+import { namedError } from '../named-error.ts';
 import { resultSender } from '../sqs/api-calls.ts';
 import { checkSent } from '../sqs/checksums.ts';
 import { endpointOf, type SqsEndpoint } from '../sqs/endpoint.ts';
 import { endpointOfEnvironment, environmentCredentials, environmentEndpoint } from '../sqs/environment.ts';
 import { type Connections, HttpConnections, prepareConnections } from '../sqs/http-connections.ts';
-import { type SdkCommands, SdkOperations } from '../sqs/sdk-operations.ts';
+import { type SdkCommands, sdkOperations } from '../sqs/sdk-operations.ts';
 import type { Credentials } from '../sqs/signature.ts';
-import { SignedOperations } from '../sqs/signed-operations.ts';
+import { signedOperations } from '../sqs/signed-operations.ts';
 import type { ResultSender } from '../sqs/sqs-api.ts';
 import type { SqsOperations, WorkerOperation } from '../sqs/sqs-operations.ts';
 import type { Timing } from '../time.ts';
@@ -78,12 +79,11 @@ export function openSigned(
   connections: Connections = new HttpConnections(CONNECT_MS),
   timing?: Timing,
 ): SqsOperations<WorkerOperation> {
-  return new SignedOperations({
+  return signedOperations({
     credentials() {
       const credentials = settings.credentials ?? environmentCredentials(env);
       if (credentials !== undefined) return credentials;
-      const message = 'no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment';
-      throw Object.assign(new Error(message), { name: 'CredentialsError' });
+      throw namedError('CredentialsError', 'no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment');
     },
     endpoint: (queueUrl) => signedEndpoint(queueUrl, settings, env),
     region: async () => regionOf(settings, env),
@@ -116,7 +116,7 @@ async function openSdk({ client, clientConfig }: SenderChoice, env: NodeJS.Proce
       ChangeMessageVisibilityBatch: (to, input, options) => to.send(new sdk.ChangeMessageVisibilityBatchCommand(input), options),
       GetQueueUrl: (to, input, options) => to.send(new sdk.GetQueueUrlCommand(input), options),
     };
-    return new SdkOperations({
+    return sdkOperations({
       commands,
       exception: sdk.SQSServiceException,
       client: client ?? new sdk.SQSClient({ ...endpointOfEnvironment(env), ...clientConfig }),

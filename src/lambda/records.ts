@@ -21,22 +21,8 @@ export type RecordGroup = readonly SQSRecord[];
  */
 export function byMessageGroup(records: readonly SQSRecord[]): RecordGroup[] {
   const seen = new Set<string>();
-  const groups: SQSRecord[][] = [];
-  const byId = new Map<string, SQSRecord[]>();
-  for (const record of records) {
-    if (seen.has(record.messageId)) continue;
-    seen.add(record.messageId);
-    const id = messageGroupOf(record);
-    const group = id === undefined ? undefined : byId.get(id);
-    if (group !== undefined) {
-      group.push(record);
-      continue;
-    }
-    const started = [record];
-    groups.push(started);
-    if (id !== undefined) byId.set(id, started);
-  }
-  if (!groups.some(([first]) => receiveCountOf(first) > 1)) return groups;
+  const unique = records.filter(({ messageId }) => !seen.has(messageId) && seen.add(messageId));
+  const groups = [...Map.groupBy(unique, (record) => messageGroupOf(record) ?? record).values()];
   return groups.sort(([one], [other]) => receiveCountOf(other) - receiveCountOf(one));
 }
 

@@ -10,9 +10,8 @@ export type Replay = 'print' | 'send';
  * @throws ConfigurationError
  */
 export function replayOf(env: NodeJS.ProcessEnv): Replay {
-  const value = env['DURABLE_REPLAY'];
-  if (value === undefined || value === '' || value === 'send') return 'send';
-  if (value === 'print') return 'print';
+  const value = env['DURABLE_REPLAY'] || 'send';
+  if (value === 'send' || value === 'print') return value;
   throw new ConfigurationError(`expected DURABLE_REPLAY to be "print" or "send", got ${JSON.stringify(value.slice(0, 80))}`);
 }
 
@@ -21,20 +20,16 @@ export function replayOf(env: NodeJS.ProcessEnv): Replay {
  * tells. Never on Lambda, where that would bring back the whole batch.
  */
 export function isReplay(env: NodeJS.ProcessEnv): boolean {
-  return isSet(env, 'DURABLE_REPLAY') && !isOnLambda(env);
+  return isForTerminal(env, env['DURABLE_REPLAY']);
 }
 
 /** Whether somebody at a terminal, a replay's or that of `sls durable local`, is to see what a step throws. Never on Lambda, where it would be logged. */
 export function showsThrown(env: NodeJS.ProcessEnv): boolean {
-  return (isSet(env, 'DURABLE_REPLAY') || isSet(env, 'DURABLE_LOCAL')) && !isOnLambda(env);
+  return isForTerminal(env, env['DURABLE_REPLAY'] || env['DURABLE_LOCAL']);
 }
 
-function isSet(env: NodeJS.ProcessEnv, name: string): boolean {
-  return env[name] !== undefined && env[name] !== '';
-}
-
-function isOnLambda(env: NodeJS.ProcessEnv): boolean {
-  return env['AWS_LAMBDA_RUNTIME_API'] !== undefined;
+function isForTerminal(env: NodeJS.ProcessEnv, asked: string | undefined): boolean {
+  return Boolean(asked) && env['AWS_LAMBDA_RUNTIME_API'] === undefined;
 }
 
 const STANDARD_OUTPUT = 'standard output';

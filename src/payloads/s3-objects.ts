@@ -1,6 +1,7 @@
 import { addAbortSignal, Readable } from 'node:stream';
 import type { GetObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
 import { PayloadStoreError } from '../errors.ts';
+import { namedError } from '../named-error.ts';
 import { dropIdleConnections } from '../sqs/sdk-operations.ts';
 import { withinTime } from '../time.ts';
 import { isRecord } from '../wire/shape.ts';
@@ -46,7 +47,7 @@ export function s3Api(
   async function translated<T>(what: 'read' | 'write', object: S3Object, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const isUp = () => {
       dropIdleConnections(client);
-      return Object.assign(new Error(`no answer within ${timeoutMs} ms`), { name: 'TimeoutError' });
+      return namedError('TimeoutError', `no answer within ${timeoutMs} ms`);
     };
     try {
       return await withinTime(timeoutMs, undefined, call, isUp);
@@ -133,7 +134,7 @@ export function payloadStoreError(
     unavailable: `could not ${what} ${object}: ${code}`,
   };
   const request = requestId === undefined ? '' : `, request id ${requestId}`;
-  const cause = status === 0 ? error : Object.assign(new Error(`HTTP status ${status}${request}`), { name: code });
+  const cause = status === 0 ? error : namedError(code, `HTTP status ${status}${request}`);
   return new PayloadStoreError(reason, words[reason], { cause });
 }
 

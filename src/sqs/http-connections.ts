@@ -1,4 +1,5 @@
 import type { Agent, ClientRequest, IncomingHttpHeaders } from 'node:http';
+import { namedError } from '../named-error.ts';
 import { runningLimit } from '../time.ts';
 
 export interface HttpPost {
@@ -162,11 +163,11 @@ function isClosedConnection(error: Error): boolean {
 }
 
 function aborted(): Error {
-  return Object.assign(new Error('the request was aborted'), { name: 'AbortError' });
+  return namedError('AbortError', 'the request was aborted');
 }
 
 function timeout(message: string): Error {
-  return Object.assign(new Error(message), { name: 'TimeoutError' });
+  return namedError('TimeoutError', message);
 }
 
 function withFault(error: Error, fault: Fault): Error {

@@ -16,8 +16,8 @@ import { checkReceived, checkSent } from './checksums.ts';
 import { endpointOf } from './endpoint.ts';
 import { endpointOfEnvironment } from './environment.ts';
 import { type Connections, HttpConnections } from './http-connections.ts';
-import { dropIdleConnections, type SdkCommands, SdkOperations } from './sdk-operations.ts';
-import { SignedOperations } from './signed-operations.ts';
+import { dropIdleConnections, type SdkCommands, sdkOperations } from './sdk-operations.ts';
+import { signedOperations } from './signed-operations.ts';
 import type { ClosableOperations, Operation } from './sqs-operations.ts';
 
 export interface ClientOptions {
@@ -54,16 +54,16 @@ export function openSqs(
   { client, clientConfig = {} }: ClientOptions,
   connections: Connections = new HttpConnections(CONNECT_MS),
 ): ClosableOperations {
-  if (client !== undefined) return sdkOperations(client, () => separateConnections(client));
+  if (client !== undefined) return clientOperations(client, () => separateConnections(client));
   const config = { ...endpointOfEnvironment(process.env), ...clientConfig };
   checkEndpoint(config.endpoint);
   const own = new SQSClient(config);
   const pollClient = () => new SQSClient({ ...config, requestHandler: config.requestHandler ?? UNLIMITED });
-  const sdk = sdkOperations(own, pollClient, () => own.destroy());
+  const sdk = clientOperations(own, pollClient, () => own.destroy());
   if (!isPlain(clientConfig)) return sdk;
   // Now, as the SDK does: later it puts there what the environment or a profile says, which does not win over the host of a queue URL.
   const { credentials, region, endpoint } = own.config;
-  const signed = new SignedOperations({
+  const signed = signedOperations({
     credentials,
     region,
     endpoint: async (queueUrl) => endpointOf(queueUrl, { endpoint: textOf(await endpoint?.()), region: await region() }),
@@ -85,10 +85,10 @@ export function openSqs(
  * @param makePollClient called at the first receive: who only sends does without
  * @param destroy closes those clients that are ours
  */
-function sdkOperations(client: SQSClient, makePollClient: () => SQSClient, destroy?: () => void): ClosableOperations {
+function clientOperations(client: SQSClient, makePollClient: () => SQSClient, destroy?: () => void): ClosableOperations {
   const operationsOf = (of: SQSClient) => ({
     client: of,
-    operations: new SdkOperations({ commands: COMMANDS, exception: SQSServiceException, client: of }),
+    operations: sdkOperations({ commands: COMMANDS, exception: SQSServiceException, client: of }),
   });
   const main = operationsOf(client);
   let poll: typeof main | undefined;

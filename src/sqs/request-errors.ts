@@ -1,4 +1,5 @@
 import { QueueNotFoundError, SqsRequestError } from '../errors.ts';
+import { namedError } from '../named-error.ts';
 
 /**
  * Codes of transient refusals: throttling in its several spellings, KMS throttling behind an encrypted queue, clock skew and
@@ -12,12 +13,13 @@ const TRANSIENT_CODES = new RegExp(
 );
 
 const WRONG_SIGNATURE = 'the queue is in another region than the client, or the secret key is wrong';
+const UNKNOWN_KEY = 'AWS does not know the access key';
 /** What to look at where AWS refuses whoever asks. */
 const HINTS: ReadonlyMap<string, string> = new Map([
   ['SignatureDoesNotMatch', WRONG_SIGNATURE],
   ['InvalidSignatureException', WRONG_SIGNATURE],
-  ['InvalidClientTokenId', 'AWS does not know the access key'],
-  ['UnrecognizedClientException', 'AWS does not know the access key, or its session token is wrong'],
+  ['InvalidClientTokenId', UNKNOWN_KEY],
+  ['UnrecognizedClientException', `${UNKNOWN_KEY}, or its session token is wrong`],
 ]);
 
 const MISSING_QUEUE = /^(QueueDoesNotExist|NonExistentQueue)$/;
@@ -47,7 +49,7 @@ export class SqsRefusal extends Error {
  * nothing of the request, which is worth another try. Its text is left out: it may quote the request.
  */
 export function unknownAnswer(code: string, status: number): Error {
-  return Object.assign(new Error(`HTTP status ${status}, not from SQS: from a proxy, or where credentials come from`), { name: code });
+  return namedError(code, `HTTP status ${status}, not from SQS: from a proxy, or where credentials come from`);
 }
 
 /** SQS names its errors with or without a service prefix, by protocol and emulator. */

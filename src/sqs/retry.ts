@@ -5,8 +5,8 @@ import type { Timing } from '../time.ts';
  *
  * | layer | tries again | for |
  * | --- | --- | --- |
- * | `SignedOperations` | one request: at once on another connection, with a corrected clock or with more time, else after a pause | 1.5 s |
- * | `SdkOperations` | one request, as the client is configured: by default three tries | 1 s |
+ * | `signedOperations` | one request: at once on another connection, with a corrected clock or with more time, else after a pause | 1.5 s |
+ * | `sdkOperations` | one request, as the client is configured: by default three tries | 1 s |
  * | `Sender` | each message alone, once, of a batch that SQS refused as a whole | |
  * | `InFlightMessages` | a delete or a visibility change | 30 s |
  * | `Poller` | a receive or the look-up of its queue | ever |

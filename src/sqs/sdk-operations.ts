@@ -20,26 +20,18 @@ export interface SdkOptions<Known extends Operation> {
 }
 
 /** {@link SqsOperations} through all of the AWS SDK: its middlewares, its retries, its request handler. */
-export class SdkOperations<Known extends Operation> implements SqsOperations<Known> {
-  readonly #options: SdkOptions<Known>;
-
-  constructor(options: SdkOptions<Known>) {
-    this.#options = options;
-  }
-
-  async call<Name extends Known>(operation: Name, input: OperationInputs[Name], signal: AbortSignal): Promise<Answer> {
-    const { commands, client, exception } = this.#options;
-    try {
-      // The signal is the limit. A client may come with one of its own that is shorter than a long poll.
-      return { ...(await commands[operation](client, input, { abortSignal: signal, requestTimeout: 0 })) };
-    } catch (error) {
-      throw sdkFailure(error, exception);
-    }
-  }
-
-  region(): Promise<string> {
-    return this.#options.client.config.region();
-  }
+export function sdkOperations<Known extends Operation>({ commands, exception, client }: SdkOptions<Known>): SqsOperations<Known> {
+  return {
+    region: () => client.config.region(),
+    async call(operation, input, signal) {
+      try {
+        // The signal is the limit. A client may come with one of its own that is shorter than a long poll.
+        return { ...(await commands[operation](client, input, { abortSignal: signal, requestTimeout: 0 })) };
+      } catch (error) {
+        throw sdkFailure(error, exception);
+      }
+    },
+  };
 }
 
 /**

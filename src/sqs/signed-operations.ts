@@ -1,7 +1,7 @@
 import { systemTiming, type Timing } from '../time.ts';
 import { isRecord } from '../wire/shape.ts';
 import type { SqsEndpoint } from './endpoint.ts';
-import { type Connections, type HttpAnswer, hasFault } from './http-connections.ts';
+import { type Connections, type HttpAnswer, type HttpLimits, hasFault } from './http-connections.ts';
 import { isTransient, QUERY_ERROR, SqsRefusal, unknownAnswer } from './request-errors.ts';
 import { REQUEST_RETRIES, retry } from './retry.ts';
 import { type Credentials, signedRequest } from './signature.ts';
@@ -36,71 +36,62 @@ const MOST_AT_ONCE = 6;
  *
  * A request that SQS may have accepted before its connection broke is sent again; readers of the queue see such a message twice.
  */
-export class SignedOperations implements SqsOperations {
-  readonly #options: SignedOptions;
-  readonly #timing: Timing;
-  readonly #endpoints = new Map<string | undefined, SqsEndpoint>();
+export function signedOperations(options: SignedOptions): SqsOperations {
+  const { region, checks, connections, env = process.env, timing = systemTiming } = options;
+  const endpoints = new Map<string | undefined, SqsEndpoint>();
   /** What SQS's clock is ahead of ours. */
-  #skewMs = 0;
+  let skewMs = 0;
 
-  constructor(options: SignedOptions) {
-    this.#options = options;
-    this.#timing = options.timing ?? systemTiming;
-  }
+  const endpointFor = async (queueUrl: string | undefined): Promise<SqsEndpoint> => {
+    const endpoint = await options.endpoint(queueUrl);
+    // Worded as the SDK has it, so that it is read in the same place.
+    if (endpoint.region === '') throw new Error('Region is missing');
+    endpoints.set(queueUrl, endpoint);
+    return endpoint;
+  };
 
-  async call<Name extends Operation>(operation: Name, input: OperationInputs[Name], signal: AbortSignal): Promise<Answer> {
-    const queueUrl = 'QueueUrl' in input ? input.QueueUrl : undefined;
-    const body = requestBody(input);
-    let { answerMs } = this.#options;
-    let atOnce = 0;
-    let skewMs = this.#skewMs;
-    const isMended = (error: unknown) => {
-      const clockCorrected = error instanceof SqsRefusal && SIGNATURE_CODES.test(error.sqsCode) && skewMs !== this.#skewMs;
-      skewMs = this.#skewMs;
-      if (answerMs !== undefined && hasFault(error, 'no answer')) answerMs *= 2;
-      else if (!clockCorrected && !hasFault(error, 'idle connection')) return false;
-      atOnce += 1;
-      return atOnce <= MOST_AT_ONCE;
-    };
-    const timing = this.#timing;
-    const options = { ...REQUEST_RETRIES, timing, isTransient, isMended, signal };
-    const answer = await retry(() => this.#once(operation, queueUrl, body, answerMs, signal), options);
-    return this.#options.checks[operation]?.(input, answer) ?? answer;
-  }
+  const correctClock = ({ headers }: HttpAnswer, at: number): void => {
+    const serverTime = Date.parse(headers.date ?? '');
+    if (Math.abs(serverTime - at) > SKEW_MS && serverTime < LATEST_MS) skewMs = serverTime - Date.now();
+  };
 
-  region(): Promise<string> {
-    return this.#options.region();
-  }
-
-  async #once(operation: Operation, queueUrl: string | undefined, body: string, answerMs: number | undefined, signal: AbortSignal) {
-    const { connections, env = process.env } = this.#options;
-    const credentials = await this.#options.credentials();
-    const endpoint = this.#endpoints.get(queueUrl) ?? (await this.#endpoint(queueUrl));
-    const at = Date.now() + this.#skewMs;
+  const post = async (operation: Operation, queueUrl: string | undefined, body: string, limits: HttpLimits): Promise<Answer> => {
+    const credentials = await options.credentials();
+    const endpoint = endpoints.get(queueUrl) ?? (await endpointFor(queueUrl));
+    const at = Date.now() + skewMs;
     const request = signedRequest({ operation, body, endpoint, credentials, at: new Date(at), traceId: invocationTraceId(env) });
-    const answer = await connections.post(request, { answerMs, signal });
+    const answer = await connections.post(request, limits);
     const fields = parsedObject(answer.body);
     if (answer.status < 300) {
       if (fields === undefined) throw unknownAnswer('UnreadableAnswer', answer.status);
       return fields;
     }
     const failure = failureOf(answer, fields);
-    if (failure instanceof SqsRefusal) this.#correctClock(answer, at);
+    if (failure instanceof SqsRefusal) correctClock(answer, at);
     throw failure;
-  }
+  };
 
-  async #endpoint(queueUrl: string | undefined): Promise<SqsEndpoint> {
-    const endpoint = await this.#options.endpoint(queueUrl);
-    // Worded as the SDK has it, so that it is read in the same place.
-    if (endpoint.region === '') throw new Error('Region is missing');
-    this.#endpoints.set(queueUrl, endpoint);
-    return endpoint;
-  }
-
-  #correctClock({ headers }: HttpAnswer, at: number): void {
-    const serverTime = Date.parse(headers.date ?? '');
-    if (Math.abs(serverTime - at) > SKEW_MS && serverTime < LATEST_MS) this.#skewMs = serverTime - Date.now();
-  }
+  return {
+    region,
+    async call(operation, input, signal) {
+      const queueUrl = 'QueueUrl' in input ? input.QueueUrl : undefined;
+      const body = requestBody(input);
+      let { answerMs } = options;
+      let atOnce = 0;
+      let skewBefore = skewMs;
+      const isMended = (error: unknown) => {
+        const clockCorrected = error instanceof SqsRefusal && SIGNATURE_CODES.test(error.sqsCode) && skewBefore !== skewMs;
+        skewBefore = skewMs;
+        if (answerMs !== undefined && hasFault(error, 'no answer')) answerMs *= 2;
+        else if (!clockCorrected && !hasFault(error, 'idle connection')) return false;
+        atOnce += 1;
+        return atOnce <= MOST_AT_ONCE;
+      };
+      const retries = { ...REQUEST_RETRIES, timing, isTransient, isMended, signal };
+      const answer = await retry(() => post(operation, queueUrl, body, { answerMs, signal }), retries);
+      return checks[operation]?.(input, answer) ?? answer;
+    },
+  };
 }
 
 /** An input as SQS has it on the wire. */

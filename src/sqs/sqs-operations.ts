@@ -28,8 +28,8 @@ export type WorkerOperation = 'SendMessageBatch' | 'ChangeMessageVisibilityBatch
 export type Answer = Readonly<Record<string, unknown>>;
 
 /**
- * Raw calls of SQS, the seam between this package and the network. There are two implementations: {@link SdkOperations}, over the AWS
- * SDK, and {@link SignedOperations}, by signed requests of our own.
+ * Raw calls of SQS, the seam between this package and the network. There are two implementations: {@link sdkOperations}, over the AWS
+ * SDK, and {@link signedOperations}, by signed requests of our own.
  *
  * Both retry briefly (see retry.ts) and compare the checksums of what was sent and received. Both reject with `SqsRefusal` where SQS
  * itself refused, and otherwise with whatever stood in the way.

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { PayloadStoreError, SqsRequestError, StepFailedError } from '../errors.ts';
 import { errorFields } from '../logger.ts';
 import { MAX_STORED_BYTES, storeLargeBody } from '../payloads/message-body.ts';
@@ -58,7 +57,7 @@ export function payloadFailure(
  * what it has accepted without our knowing.
  */
 export function inGroupOfRun(message: OutgoingMessage, runId: string): OutgoingMessage {
-  return { ...message, groupId: messageGroupOfRun(runId), deduplicationId: randomUUID() };
+  return { ...message, groupId: messageGroupOfRun(runId), deduplicationId: crypto.randomUUID() };
 }
 
 /**

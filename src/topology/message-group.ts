@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** The message group ids that SQS accepts. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html */
 const LEGAL = /^[\x21-\x7e]{1,128}$/;
@@ -11,5 +11,5 @@ const HASHED = /^run-[0-9a-f]{64}$/;
  */
 export function messageGroupOfRun(runId: string): string {
   // An id that looks like a hash is hashed too: two runs never share a group by accident.
-  return LEGAL.test(runId) && !HASHED.test(runId) ? runId : `run-${createHash('sha256').update(runId).digest('hex')}`;
+  return LEGAL.test(runId) && !HASHED.test(runId) ? runId : `run-${hash('sha256', runId)}`;
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { ConfigurationError } from '../errors.ts';
 
 /**
@@ -96,9 +96,9 @@ function decodeToken(encoded: string): string {
 
 /** The readable beginning, for people; the hash of the whole token, for identity. */
 function fallbackFor(token: string, encoded: string, room: number): string {
-  const hash = createHash('sha256').update(token).digest('hex').slice(0, 20);
+  const digest = hash('sha256', token).slice(0, 20);
   const readable = encoded.replace(/[^A-Za-z0-9_-]/g, '-').slice(0, room - FALLBACK_LENGTH);
-  return `${readable}-x${hash}`;
+  return `${readable}-x${digest}`;
 }
 
 function checkedPrefix(prefix: string): string {

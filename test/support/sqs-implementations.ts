@@ -2,7 +2,7 @@ import { checkReceived, checkSent } from '../../src/sqs/checksums.ts';
 import { endpointOf } from '../../src/sqs/endpoint.ts';
 import type { HttpAnswer, HttpLimits, HttpPost } from '../../src/sqs/http-connections.ts';
 import { openSqs } from '../../src/sqs/open-sqs.ts';
-import { SignedOperations } from '../../src/sqs/signed-operations.ts';
+import { signedOperations } from '../../src/sqs/signed-operations.ts';
 import type { SqsOperations } from '../../src/sqs/sqs-operations.ts';
 import { systemTiming } from '../../src/time.ts';
 import { type Respond, type SdkRequest, stubbedClient } from './stub-request-handler.ts';
@@ -43,7 +43,7 @@ function bySignedRequests(respond: Respond): Stand {
     };
   };
   let now = 0;
-  const operations = new SignedOperations({
+  const operations = signedOperations({
     credentials: () => CREDENTIALS,
     endpoint: (queueUrl) => endpointOf(queueUrl, { region: REGION }),
     region: async () => REGION,
