@@ -1,68 +1,28 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commandsIn, readmeBlocks, root, userProject } from '../support/user-project.ts';
 
 /**
  * What a stranger does: an empty project, the packed tarball in place of the published package, and the README's section "In your
  * project" copied word by word: its files (a block whose first line names one) and its commands, in their order.
  */
-const root = fileURLToPath(new URL('../../', import.meta.url));
-const project = mkdtempSync(join(tmpdir(), 'consumer-'));
-const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const section = /^## In your project\n(.*?)^## /ms.exec(readme)?.[1] ?? '';
-const blocks = [...section.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language, code]) => ({ language, code: code ?? '' }));
-
-/** No credentials and no endpoint: all of this works on a laptop that has never seen AWS. What npm tells its scripts is not the user's either. */
-const OURS = /^(AWS_|DURABLE_|npm_(package|lifecycle|command|config_local_prefix|config_prefix)|INIT_CWD|NODE_PATH|VITEST|NODE_ENV)/;
-const nodeFolder = dirname(process.execPath);
-
-let tarball = '';
+const { folder: project, tarball, write, shell, remove } = userProject('consumer');
+const blocks = readmeBlocks('## In your project');
 const outputs = new Map<string, string>();
 
-/** Runs one line of the README in the project, as in a shell of the user's own: nothing of this repository's on the path. */
-function shell(line: string): string {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OURS.test(name)));
-  const folders = (process.env['PATH'] ?? '').split(':').filter((folder) => !folder.startsWith(root));
-  env['PATH'] = [nodeFolder, ...folders].join(':');
-  const { status, stdout, stderr } = spawnSync('bash', ['-c', line], {
-    cwd: project,
-    encoding: 'utf8',
-    env: { ...env, CI: 'true' },
-    timeout: 240_000,
-  });
-  if (status !== 0) throw new Error(`${line}\nexit ${status}\n${stdout}\n${stderr}`);
-  return stdout + stderr;
-}
-
 beforeAll(() => {
-  // `npm test` has built dist already; this is the very set of files that would be published.
-  execFileSync('npm', ['pack', '--pack-destination', project], { cwd: root, encoding: 'utf8', stdio: 'pipe' });
-  tarball = join(project, readdirSync(project).find((name) => name.endsWith('.tgz')) ?? 'no tarball');
   shell('npm init --yes');
-
-  for (const { language, code } of blocks) {
-    const path = /^(?:\/\/|#) (\S+\.\w+)\n/.exec(code)?.[1];
-    if (language !== 'sh' && path !== undefined) {
-      mkdirSync(join(project, dirname(path)), { recursive: true });
-      writeFileSync(join(project, path), code);
-    }
-  }
-  for (const { language, code } of blocks) {
-    if (language !== 'sh') continue;
-    for (const line of code.split('\n')) {
-      const command = line.replace(/ +#.*$/, '').trim();
-      // It is not published yet, and deploying needs an account.
-      if (command !== '' && !command.includes('sls deploy')) {
-        outputs.set(command, shell(command.replace(/(npm install.*) durable-sqs-lambda\b/, `$1 ${tarball}`)));
-      }
-    }
+  for (const { path, language, code } of blocks) if (path !== undefined && language !== 'sh') write(path, code);
+  for (const command of commandsIn(blocks)) {
+    // It is not published yet, and deploying needs an account.
+    if (command.includes('sls deploy')) continue;
+    outputs.set(command, shell(command.replace(/(npm install.*) durable-sqs-lambda\b/, `$1 ${tarball}`)));
   }
 }, 300_000);
 
-afterAll(() => rmSync(project, { recursive: true, force: true }));
+afterAll(remove);
 
 function outputOf(part: string): string {
   const found = [...outputs].find(([command]) => command.includes(part));

@@ -15,24 +15,34 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 const reference = readFileSync(join(root, 'docs/reference.md'), 'utf8');
 
+const codeIn = (page: string) => [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code ?? '');
+
+/** What the compiler says of blocks of code, each a module beside the handler and the functions that they import. */
+function compiled(page: string, blocks: readonly string[], type: 'commonjs' | 'module'): string {
+  const folder = join(root, 'test/.readme', page);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(join(folder, 'handlers'), { recursive: true });
+  copyFileSync(join(root, 'test/fixtures/readme/payments.ts'), join(folder, 'payments.ts'));
+  const handler = codeIn(readme).find((code) => code.startsWith('// handlers/charge-card.ts'));
+  writeFileSync(join(folder, 'handlers/charge-card.ts'), handler ?? '');
+  // A block of one statement is part of a step's body.
+  for (const [index, code] of blocks.entries()) writeFileSync(join(folder, `block-${index + 1}.ts`), `${code}\nexport {};\n`);
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type }));
+  const compilerOptions = { rootDir: '../../..', experimentalDecorators: true, verbatimModuleSyntax: type === 'module' };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ extends: '../../../tsconfig.json', compilerOptions, include: ['*.ts'] }));
+  return spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', folder], { encoding: 'utf8' }).stdout;
+}
+
 describe('the docs', () => {
   it('have code that compiles', () => {
-    const folder = join(root, 'test/.readme');
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(join(folder, 'handlers'), { recursive: true });
-    copyFileSync(join(root, 'test/fixtures/readme/payments.ts'), join(folder, 'payments.ts'));
-    const blocks = [...`${readme}\n${reference}`.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code ?? '');
-    const handler = blocks.find((code) => code.startsWith('// handlers/charge-card.ts'));
-    writeFileSync(join(folder, 'handlers/charge-card.ts'), handler ?? '');
-    // A block of one statement is part of a step's body.
-    for (const [index, code] of blocks.entries()) writeFileSync(join(folder, `block-${index + 1}.ts`), `${code}\nexport {};\n`);
-    const compilerOptions = { rootDir: '../..', experimentalDecorators: true };
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ extends: '../../tsconfig.json', compilerOptions, include: ['*.ts'] }));
+    expect(codeIn(readme).length).toBeGreaterThan(8);
+    expect(compiled('readme', codeIn(readme), 'commonjs')).toBe('');
+    expect(compiled('reference', codeIn(reference), 'module')).toBe('');
+  });
 
-    const { stdout } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', folder], { encoding: 'utf8' });
-
-    expect(blocks.length).toBeGreaterThan(8);
-    expect(stdout).toBe('');
+  it('have no import that only allowImportingTsExtensions lets compile', () => {
+    // The program of the reference is run by Node itself, which wants the extension.
+    expect(codeIn(readme).filter((code) => /from '\.[^']*\.ts'/.test(code))).toEqual([]);
   });
 
   it("have the bench's figures as it wrote them", () => {
