@@ -18,11 +18,27 @@ export type RecordGroup = readonly SQSRecord[];
  *
  * What was received most often comes first: where not all of a batch can be started in its time, the rest goes back and has used up a
  * receive. By chance alone some tasks would be among the rest again and again, and become dead letters that never ran.
+ *
+ * Not by `Map.groupBy`, with each record of a standard queue as its own key: that costs 2 % of a record.
  */
 export function byMessageGroup(records: readonly SQSRecord[]): RecordGroup[] {
   const seen = new Set<string>();
-  const unique = records.filter(({ messageId }) => !seen.has(messageId) && seen.add(messageId));
-  const groups = [...Map.groupBy(unique, (record) => messageGroupOf(record) ?? record).values()];
+  const groups: SQSRecord[][] = [];
+  const byId = new Map<string, SQSRecord[]>();
+  for (const record of records) {
+    if (seen.has(record.messageId)) continue;
+    seen.add(record.messageId);
+    const id = messageGroupOf(record);
+    const group = id === undefined ? undefined : byId.get(id);
+    if (group !== undefined) {
+      group.push(record);
+      continue;
+    }
+    const started = [record];
+    groups.push(started);
+    if (id !== undefined) byId.set(id, started);
+  }
+  if (!groups.some(([first]) => receiveCountOf(first) > 1)) return groups;
   return groups.sort(([one], [other]) => receiveCountOf(other) - receiveCountOf(one));
 }
 

@@ -19,7 +19,7 @@ export async function releaseRecords(
   fields: LogFields,
   over: () => boolean,
 ): Promise<void> {
-  if (queues.release === undefined || records.length === 0) return;
+  if (queues.release === undefined) return;
   const requests = requestsFor(records);
   let failed = 0;
   let cause: unknown;

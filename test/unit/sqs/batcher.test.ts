@@ -226,12 +226,13 @@ describe('any traffic', () => {
   it('takes a backlog of 100,000 items in linear time', async () => {
     const timeFor = async (count: number) => {
       const batcher = new Batcher<number, number>({ maxEntries: 10, maxInFlight: 2, flush: (items) => Promise.resolve(items) });
-      const start = performance.now();
+      const before = process.cpuUsage();
       const outcomes = await Promise.all(Array.from({ length: count }, (_, item) => batcher.add(item)));
       expect(outcomes[count - 1]).toBe(count - 1);
-      return performance.now() - start;
+      const { user, system } = process.cpuUsage(before);
+      return (user + system) / 1000;
     };
-    // The best of three: other programs take their share of the machine.
+    // The best of three, in processor time: other programs take their share of the machine.
     const best = async (count: number) => Math.min(await timeFor(count), await timeFor(count), await timeFor(count));
     const small = Math.max(10, await best(10_000));
     // Linear is a factor of 10; quadratic would be 100.
