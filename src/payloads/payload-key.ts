@@ -1,3 +1,4 @@
+import { attempt } from '../attempt.ts';
 import type { PayloadSubject } from './payload-store.ts';
 
 /** What the keys of stored bodies begin with, unless a service says otherwise. */
@@ -57,10 +58,5 @@ function cutId(encoded: string, length: number): string {
 }
 
 function decodedId(segment: string | undefined): string | undefined {
-  if (segment === undefined || segment.endsWith(CUT)) return undefined;
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return undefined;
-  }
+  return segment === undefined || segment.endsWith(CUT) ? undefined : attempt(() => decodeURIComponent(segment));
 }

@@ -1,3 +1,4 @@
+import { attempt } from '../attempt.ts';
 import type { MessageAttributes } from '../wire/limits.ts';
 import type { PayloadPointer } from './payload-store.ts';
 
@@ -26,19 +27,11 @@ export function pointerAttributes(storedBytes: number): MessageAttributes {
  */
 export function decodePointer(body: string): PayloadPointer | undefined {
   if (!body.startsWith('[')) return undefined;
-  const parsed = parse(body);
+  const parsed: unknown = attempt(() => JSON.parse(body));
   if (!Array.isArray(parsed) || parsed.length !== 2) return undefined;
   const [className, fields]: unknown[] = parsed;
   if (className !== POINTER_CLASS && className !== OLD_POINTER_CLASS) return undefined;
   if (typeof fields !== 'object' || fields === null) return undefined;
   const { s3BucketName: bucket, s3Key: key }: { s3BucketName?: unknown; s3Key?: unknown } = fields;
   return typeof bucket === 'string' && typeof key === 'string' ? { bucket, key } : undefined;
-}
-
-function parse(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,3 +1,4 @@
+import { attempt } from '../attempt.ts';
 import { systemTiming, type Timing } from '../time.ts';
 import { isRecord } from '../wire/shape.ts';
 import type { SqsEndpoint } from './endpoint.ts';
@@ -61,7 +62,8 @@ export function signedOperations(options: SignedOptions): SqsOperations {
     const at = Date.now() + skewMs;
     const request = signedRequest({ operation, body, endpoint, credentials, at: new Date(at), traceId: invocationTraceId(env) });
     const answer = await connections.post(request, limits);
-    const fields = parsedObject(answer.body);
+    const parsed: unknown = attempt(() => JSON.parse(answer.body));
+    const fields = isRecord(parsed) ? parsed : undefined;
     if (answer.status < 300) {
       if (fields === undefined) throw unknownAnswer('UnreadableAnswer', answer.status);
       return fields;
@@ -115,16 +117,6 @@ function failureOf({ status, headers }: HttpAnswer, fields: Answer = {}): Error 
   const code = fields['__type'] ?? (typeof queryError === 'string' ? queryError.split(';')[0] : undefined);
   if (typeof code !== 'string' || code === '') return unknownAnswer(`Http${status}`, status);
   return new SqsRefusal(code, status, headers['x-amzn-requestid']);
-}
-
-/** Undefined where it is not a JSON object. */
-function parsedObject(body: string): Answer | undefined {
-  try {
-    const value: unknown = JSON.parse(body);
-    return isRecord(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { attempt } from '../attempt.ts';
 import { type DroppedPart, type FittedResult, fitResult } from '../wire/fit-result.ts';
 import { encodeJson } from '../wire/json.ts';
 import { MAX_MESSAGE_BYTES, type MessageAttributes } from '../wire/limits.ts';
@@ -13,7 +14,7 @@ import { lostContents } from './lost-contents.ts';
  */
 export function encodeResult(result: StepResult, attributes?: MessageAttributes, limitBytes: number = MAX_MESSAGE_BYTES): FittedResult {
   const fitted: Fitted = (candidate) => fitResult(candidate, limitBytes, attributes);
-  const encoded = attempt(fitted, result) ?? encodableResult(result, fitted);
+  const encoded = attempt(() => fitted(result)) ?? encodableResult(result, fitted);
   // What loses its contents is `{}` in JSON: where there is none, nothing has to be looked at.
   const lost = encoded.body.includes('{}') ? lostContents(encoded.result.output, 'output') : undefined;
   return lost === undefined ? encoded : unserializable(encoded.result, encoded.dropped, `${lost}, whose JSON is {}`, fitted);
@@ -27,7 +28,7 @@ function encodableResult(result: StepResult, fitted: Fitted): FittedResult {
   const lines = events?.map(encodableLine);
   const dropped: readonly DroppedPart[] = lines?.some((line, index) => line !== events?.[index]) ? ['events'] : [];
   const readable = lines === undefined ? result : { ...result, events: lines.flatMap((line) => line ?? []) };
-  const encoded = attempt(fitted, readable);
+  const encoded = attempt(() => fitted(readable));
   return encoded === undefined
     ? unserializable(readable, dropped, 'it holds a BigInt, a cycle, a toJSON that throws, or is nested too deep', fitted)
     : { ...encoded, dropped: union(dropped, encoded.dropped) };
@@ -44,23 +45,15 @@ function unserializable(
   const error = { message, code: 'unserializable_output', retryable: false };
   const failed: StepResult = { runId, seq, stepId, status: 'failed', error, startedAt };
   // A toJSON may also throw only now and then: what goes out last holds nothing but plain text.
-  const encoded = attempt(fitted, events === undefined ? failed : { ...failed, events }) ?? fitted(failed);
+  const encoded = attempt(() => fitted(events === undefined ? failed : { ...failed, events })) ?? fitted(failed);
   return { ...encoded, dropped: union(dropped, ['output'], encoded.dropped) };
 }
 
 /** The event as it is; without its data where that cannot become JSON; nothing where the rest cannot either. */
 function encodableLine(event: StepEvent): StepEvent | undefined {
-  if (attempt(encodeJson, event) !== undefined) return event;
+  if (attempt(() => encodeJson(event)) !== undefined) return event;
   const { data: _data, ...line } = event;
-  return attempt(encodeJson, line) === undefined ? undefined : line;
-}
-
-function attempt<Value, Made>(make: (value: Value) => Made, value: Value): Made | undefined {
-  try {
-    return make(value);
-  } catch {
-    return undefined;
-  }
+  return attempt(() => encodeJson(line)) === undefined ? undefined : line;
 }
 
 function union(...parts: readonly (readonly DroppedPart[])[]): DroppedPart[] {

@@ -1,3 +1,4 @@
+import { attempt } from '../attempt.ts';
 import { pathText } from './standard-schema.ts';
 
 /**
@@ -12,12 +13,8 @@ const HOLDERS =
  * @param name of the value itself
  */
 export function lostContents(value: unknown, name: string): string | undefined {
-  try {
-    return firstLost({ key: name, value, holder: undefined });
-  } catch {
-    // A getter or toJSON that throws now and then: its JSON is there.
-    return undefined;
-  }
+  // A getter or toJSON may throw now and then: its JSON is there.
+  return attempt(() => firstLost({ key: name, value, holder: undefined }));
 }
 
 /** A value, and the way to it. A list of keys for each value is copied for each: 580 KB of JSON took 10.6 ms with it, and takes 6.5. */

@@ -1,3 +1,4 @@
+import { attempt } from '../attempt.ts';
 import { InvalidMessageError, PayloadStoreError } from '../errors.ts';
 import { storedBody } from '../payloads/message-body.ts';
 import { subjectOfKey } from '../payloads/payload-key.ts';
@@ -64,10 +65,5 @@ function decoded<Task>(body: string, decoder: TaskDecoder<Task>): ReadTask<Task>
 
 /** A body-parsing middleware may have been here before us. */
 function textOf(body: unknown): string | undefined {
-  if (typeof body === 'string') return body;
-  try {
-    return JSON.stringify(body);
-  } catch {
-    return undefined;
-  }
+  return typeof body === 'string' ? body : attempt(() => JSON.stringify(body));
 }

@@ -1,4 +1,5 @@
 import { FatalError } from '@dudousxd/nestjs-durable-core';
+import { attempt } from '../attempt.ts';
 
 /** An error of plain fields: reading one of them never throws and never gives a surprise. */
 export interface ReadableError extends Error {
@@ -25,11 +26,7 @@ export function readableError(thrown: unknown): ReadableError {
 function messageOf(thrown: unknown): string {
   const message = fieldOf(thrown, 'message');
   if (typeof message === 'string') return message;
-  try {
-    return String(message ?? thrown);
-  } catch {
-    return 'the step threw something that has no text';
-  }
+  return attempt(() => String(message ?? thrown)) ?? 'the step threw something that has no text';
 }
 
 function nameOf(thrown: unknown): string {
@@ -39,20 +36,11 @@ function nameOf(thrown: unknown): string {
 }
 
 function isFatal(thrown: unknown): boolean {
-  try {
-    if (thrown instanceof FatalError) return true;
-  } catch {
-    return false;
-  }
   // By name too: a bundle may hold a second copy of the core package.
-  return nameOf(thrown) === 'FatalError';
+  return attempt(() => thrown instanceof FatalError || nameOf(thrown) === 'FatalError') === true;
 }
 
 function fieldOf(thrown: unknown, field: string): unknown {
   if ((typeof thrown !== 'object' && typeof thrown !== 'function') || thrown === null) return undefined;
-  try {
-    return Reflect.get(thrown, field);
-  } catch {
-    return undefined;
-  }
+  return attempt(() => Reflect.get(thrown, field));
 }
