@@ -30,6 +30,8 @@ export interface LambdaOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** @default 256, of which Lambda's runtime gives nine tenths to the old space */
   readonly memoryMb?: number;
+  /** Path of the Node that runs it. @default that of this process */
+  readonly node?: string;
   /** Further arguments to Node. */
   readonly nodeArgs?: readonly string[];
 }
@@ -130,9 +132,9 @@ export async function startLambda(options: LambdaOptions): Promise<LambdaProcess
     running.delete(id);
   }
 
-  const { memoryMb = 256, nodeArgs = [] } = options;
+  const { memoryMb = 256, nodeArgs = [], node = process.execPath } = options;
   spawnedAt = performance.now();
-  const child = spawn(process.execPath, [`--max-old-space-size=${Math.floor(memoryMb * 0.9)}`, ...nodeArgs, RUNTIME], {
+  const child = spawn(node, [`--max-old-space-size=${Math.floor(memoryMb * 0.9)}`, ...nodeArgs, RUNTIME], {
     cwd: options.taskRoot,
     env: {
       PATH: process.env['PATH'],

@@ -13,6 +13,11 @@ const HINTS: readonly Hint[] = [
       'a CommonJS package in an ES module: let custom.esbuild.banner keep the require that the plugin puts there, or bundle with format: cjs (without outputFileExtension)',
   },
   {
+    pattern: /(?:module|exports) is not defined in ES module scope/,
+    fix: () =>
+      'CommonJS (module.exports) in a file that a package.json with "type": "module" makes an ES module: write it with export, or name it .cjs; of a client that is generated (Prisma\'s), generate it first',
+  },
+  {
     pattern: /expected an export "/,
     fix: () =>
       'compare the name with serverless.yml; a handler written with module.exports needs format: cjs (without outputFileExtension)',
