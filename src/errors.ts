@@ -132,6 +132,18 @@ export class NamespaceMismatchError extends DurableSqsError {
   }
 }
 
+/** Another engine instance waits in memory for a result (its step has a `timeoutMs`); it is redelivered until it reaches that instance. */
+export class AwaitedElsewhereError extends DurableSqsError {
+  override readonly name = 'AwaitedElsewhereError';
+  readonly code = 'awaited_elsewhere';
+  readonly stepId: string;
+
+  constructor(stepId: string) {
+    super(`the result of step ${stepId} is awaited by another engine instance; it will be redelivered`);
+    this.stepId = stepId;
+  }
+}
+
 /** The engine's store refuses the value of a result. Its step has been failed, so that the run does not wait for ever. */
 export class ResultRefusedError extends DurableSqsError {
   override readonly name = 'ResultRefusedError';

@@ -122,7 +122,7 @@ export class Session {
     clearImmediate(this.#startSoon);
     clearTimeout(this.#startExpected);
     const consumers = [...this.#consumers.values()];
-    const inTime = await within(timeoutMs, finish(consumers, sent));
+    const inTime = await within(timeoutMs, finish(consumers, this.engine, sent));
     if (!inTime) for (const consumer of consumers) consumer.abandon();
     this.engine.detach();
     return inTime;
@@ -140,8 +140,9 @@ export class Session {
   }
 }
 
-async function finish(consumers: readonly Consumer[], sent: () => Promise<void>): Promise<void> {
+async function finish(consumers: readonly Consumer[], engine: UnattachedEngine | AttachedEngine, sent: () => Promise<void>): Promise<void> {
   await Promise.all(consumers.map((consumer) => consumer.stop()));
   await Promise.all(consumers.map((consumer) => consumer.settled()));
+  await engine.idle();
   await sent();
 }

@@ -33,7 +33,8 @@ import { WorkflowTurns } from './workflow-turns.ts';
 
 const MAX_HOLD_MS = 60_000;
 const HOLD_NOT_ATTACHED_MS = 250;
-const CLOSE_TIMEOUT_MS = 30_000;
+/** Kubernetes kills a pod 30 s after SIGTERM, and Nest's drain of the engine takes up to 10 s before this. */
+const CLOSE_TIMEOUT_MS = 15_000;
 const CLOSED_TOO_EARLY =
   'closed before everything was finished: dispatches under way end with the process, messages in flight will be redelivered';
 
@@ -190,7 +191,7 @@ export class SqsTransport implements Transport {
 
   /**
    * Stops receiving, lets what is with the engine and with handlers finish (they may still dispatch), has what nobody has seen redelivered,
-   * and waits for dispatches and deletes. Takes `timeoutMs` at most: 30,000 by default.
+   * and waits for dispatches and deletes. Takes `timeoutMs` at most: 15,000 by default.
    *
    * After that the transport can be used again: for another engine, and for steps that are to be served.
    */

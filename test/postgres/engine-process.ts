@@ -21,7 +21,7 @@ const transport = new SqsTransport({
   consumeTasks: false,
   waitTimeSeconds: 2,
   fifo: { tasks: false, results: fifoResults },
-  logger: { debug() {}, info: noteProblem, warn: noteProblem, error: noteProblem },
+  logger: { debug: noteProblem, info: noteProblem, warn: noteProblem, error: noteProblem },
 });
 const engine = new WorkflowEngine({
   store: traced(store, note),

@@ -15,7 +15,7 @@ const USAGE = `npm run test:postgres [-- --long] [--only NAME] [--trace]
   --long           every number of engines, queue and disturbance
   --only PART      scenarios whose name holds this, of the long form
   --runs N         runs of each scenario (default 150, long 360)
-  --per-second N   how many are started in a second (default 30)
+  --per-second N   how many are started in a second (default 15)
   --kinds a,b      kinds of run (default all: ${KINDS.join(', ')})
   --poll           the transport polls (attach(engine, { poll: true })), instead of each engine as Nest does
   --trace          print what the engines noted of each run that went wrong`;
@@ -28,7 +28,7 @@ function readArguments() {
       long: { type: 'boolean', default: false },
       only: { type: 'string' },
       runs: { type: 'string' },
-      'per-second': { type: 'string', default: '30' },
+      'per-second': { type: 'string', default: '15' },
       kinds: { type: 'string' },
       poll: { type: 'boolean', default: false },
       trace: { type: 'boolean', default: false },

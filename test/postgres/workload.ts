@@ -11,8 +11,8 @@ export interface Run {
 
 /** Longest time that a run is at rest by its own will: between two attempts, and in its sleep. */
 export const LONGEST_REST_MS = 1_000;
-/** A `timeoutMs` step is given up after this. It is far above what an undisturbed step takes, and its result must come home by then. */
-const PATIENCE_MS = 5_000;
+/** A `timeoutMs` step is given up after this: far above what a step takes, on a busy machine too. A result that is lost never comes home. */
+const PATIENCE_MS = 15_000;
 const FAN = 'abcdefghij';
 
 type Step = (name: StepName, label: string, options?: Parameters<WorkflowCtx['step']>[2]) => Promise<unknown>;

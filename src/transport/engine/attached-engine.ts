@@ -3,12 +3,13 @@ import type { ResultRefusedError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import { steadyNow, systemTiming } from '../../time.ts';
 import { type AttachableEngine, checkEngine, ExpectedEvents } from './attachable-engine.ts';
-import { continueRun, restoreEnd } from './continue-run.ts';
-import { EndedRuns } from './ended-runs.ts';
+import { continueRun } from './continue-run.ts';
 import { EventTurns } from './event-turns.ts';
 import { ForeignNamespaces } from './foreign-namespaces.ts';
+import { ForeignResults } from './foreign-results.ts';
 import { RefusedResults } from './refused-results.ts';
-import { type GivenResult, ResultOrder } from './result-order.ts';
+import { type GivenResult, type ReceivedResult, ResultOrder } from './result-order.ts';
+import { SingleTurns } from './single-turns.ts';
 import type { Happening } from './turns.ts';
 
 /** What the engine's events mean for the turns of their run. */
@@ -21,16 +22,19 @@ const HAPPENINGS: Partial<Record<EngineEventType, Happening>> = {
 };
 
 const ENGINES = new WeakMap<AttachableEngine, AttachedEngine>();
+/** They stay when the last transport is closed: the engine's turns go on. */
+const SINGLE_TURNS = new WeakMap<AttachableEngine, ReturnType<typeof SingleTurns.install>>();
 
 /**
- * An engine whose events are known. Results go between two turns of their run, a run whose turn never came is continued, and one that was
- * put to sleep after its end is woken.
+ * An engine whose events and store are known. It has one turn of a run at a time ({@link SingleTurns}), so results go to it as they come, and
+ * a run whose turn never came is continued. Where its store is not found, results go between two turns of their run, as its events tell.
  *
  * All transports of the engine share it: a run's steps may go out by one and its results come in by another.
  */
 export class AttachedEngine extends ResultOrder<EventTurns> {
   readonly #engine: AttachableEngine;
-  readonly #endedRuns: EndedRuns;
+  readonly #turns: SingleTurns | undefined;
+  readonly #foreignResults: ForeignResults | undefined;
   readonly #refused = new RefusedResults(steadyNow);
   readonly #foreignNamespaces: ForeignNamespaces;
   readonly #expectedEvents = new ExpectedEvents();
@@ -39,10 +43,13 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
   #transports = 0;
 
   private constructor(engine: AttachableEngine, logger: Logger) {
-    super(() => new EventTurns());
+    if (!SINGLE_TURNS.has(engine)) SINGLE_TURNS.set(engine, SingleTurns.install(engine, logger, systemTiming));
+    const installed = SINGLE_TURNS.get(engine);
+    super(() => new EventTurns(), installed === undefined);
     this.#engine = engine;
     this.#logger = logger;
-    this.#endedRuns = new EndedRuns((runId) => void restoreEnd(runId, engine, logger));
+    this.#turns = installed?.turns;
+    this.#foreignResults = installed && new ForeignResults(installed.store);
     this.#foreignNamespaces = new ForeignNamespaces(engine);
     this.#unsubscribe = engine.subscribe(this.#heard);
   }
@@ -65,11 +72,20 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     if (this.#transports > 0) return;
     ENGINES.delete(this.#engine);
     this.#unsubscribe();
-    this.#endedRuns.stop();
+  }
+
+  /** Resolves when no turn is due that the engine itself would not begin. */
+  override async idle(): Promise<void> {
+    await this.#turns?.idle();
   }
 
   protected override async readStore(): Promise<void> {
     await this.#engine.getRun(this.someRunId);
+  }
+
+  protected override async admit({ result }: ReceivedResult): Promise<void> {
+    await this.#foreignNamespaces.check(result.runId);
+    await this.#foreignResults?.check(result);
   }
 
   /**
@@ -80,23 +96,22 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
   protected override async handle(given: GivenResult): Promise<void> {
     const { source, result, receiveCount, own } = given;
     const { runId } = result;
-    if (!own) await this.#foreignNamespaces.check(runId);
     let refused: ResultRefusedError | undefined;
     try {
       await source.handler(result);
     } catch (error) {
       refused = await this.#refused.judge(given, error);
     }
+    // The engine has saved the result. Its turn may follow the one that is going on, or wait for another instance.
+    await this.#turns?.settled(runId);
     // Asked at this moment: a step that was awaited in memory is recorded a little later.
     const turnMissing = given.recorded && !given.turnEnded;
     given.recorded = true;
     if (own && !this.#expectedEvents.isDone) this.#missEvents();
     if (turnMissing || receiveCount > 1) {
       const isWanted = () => !given.turnEnded && this.runs.get(runId)?.turns.isAwaiting !== true;
-      const hasEnded = await this.#foreignNamespaces.learn(runId, continueRun(runId, this.#engine, isWanted, systemTiming));
-      if (hasEnded) this.#endedRuns.ended(runId);
+      await this.#foreignNamespaces.learn(runId, continueRun(runId, this.#engine, isWanted, systemTiming));
     }
-    if (!own) this.#endedRuns.resultOfOther(runId);
     if (refused !== undefined) throw refused;
   }
 
@@ -110,10 +125,6 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     if (!this.#expectedEvents.isDone) this.#expectedEvents.heard(type);
     if (type !== 'step.started' && type !== 'step.progress') this.#refused.writes += 1;
     const isAnnounced = type === 'step.started' && kind === 'remote';
-    // The run goes on: an operator has retried it, or it waits for a result, which will wake it.
-    if (type === 'run.started' || isAnnounced) this.#endedRuns.forget(runId);
-    if (type === 'run.completed' || type === 'run.failed') this.#endedRuns.ended(runId);
-    if (type === 'run.suspended') this.#endedRuns.suspended(runId);
 
     const run = type === 'run.started' || isAnnounced ? this.run(runId) : this.runs.get(runId);
     const happening = HAPPENINGS[type];

@@ -1,5 +1,4 @@
 import { NamespaceMismatchError, RunLockedError } from '../../errors.ts';
-import { errorFields, type Logger } from '../../logger.ts';
 import { backoffMs } from '../../sqs/retry.ts';
 import type { Timing } from '../../time.ts';
 import type { AttachableEngine } from './attachable-engine.ts';
@@ -13,15 +12,14 @@ const CONTINUE_BACKOFF = { firstMs: 20, maxMs: 2_000 };
  * run has.
  * @param isWanted whether no turn has ended yet, and none waits for a step in memory: the engine would begin a second one beside it, since
  * its lock on the run keeps out other instances only
- * @returns whether the run has ended: another instance may have seen to that, whose events do not come here
  * @throws RunLockedError where another instance kept the run for longer than a lease, NamespaceMismatchError where the run is another
  * engine's to continue; the result is then redelivered.
  */
-export async function continueRun(runId: string, engine: AttachableEngine, isWanted: () => boolean, timing: Timing): Promise<boolean> {
+export async function continueRun(runId: string, engine: AttachableEngine, isWanted: () => boolean, timing: Timing): Promise<void> {
   const deadline = timing.now() + CONTINUE_TIMEOUT_MS;
   for (let tries = 1; isWanted(); tries += 1) {
     const run = await engine.getRun(runId);
-    if (run?.status !== 'suspended' && run?.status !== 'running') return run?.status === 'completed' || run?.status === 'failed';
+    if (run?.status !== 'suspended' && run?.status !== 'running') return;
     if (timing.now() > deadline) throw new RunLockedError(runId);
     // From the second time on, another instance holds the run: one that is in a turn, or one that has died in it.
     if (tries > 1) await timing.sleep(backoffMs(tries - 1, CONTINUE_BACKOFF, timing.random));
@@ -31,26 +29,9 @@ export async function continueRun(runId: string, engine: AttachableEngine, isWan
       throw isNamespaceMismatch(error) ? new NamespaceMismatchError(runId) : error;
     }
   }
-  return false;
-}
-
-/**
- * Brings a run back to its end, where it was put to sleep after that. Its steps are settled, so it is only replayed. Does nothing where
- * it does not sleep. Never rejects: what fails is logged.
- */
-export async function restoreEnd(runId: string, engine: AttachableEngine, logger: Logger): Promise<void> {
-  try {
-    const run = await engine.getRun(runId);
-    if (run?.status !== 'suspended') return;
-    logger.info('a run that had ended was put to sleep; it is resumed', { runId });
-    await engine.resume(runId);
-  } catch (error) {
-    if (isNamespaceMismatch(error)) return;
-    logger.warn("a run that had ended sleeps until the engine's reconcileMs: it could not be resumed", { runId, ...errorFields(error) });
-  }
 }
 
 /** The run is another engine's to continue. Known by its text alone: the engine does not export the class, nor name its errors. */
-function isNamespaceMismatch(error: unknown): boolean {
+export function isNamespaceMismatch(error: unknown): boolean {
   return error instanceof Error && error.message === 'namespace-mismatch';
 }

@@ -91,9 +91,12 @@ export class ResultOrder<T extends Turns> {
   /** Ids of steps that this process has dispatched and that have no result yet. */
   readonly #own = new RecentIds(REMEMBERED_STEPS);
   readonly #newTurns: () => T;
+  readonly #holds: boolean;
 
-  constructor(newTurns: () => T) {
+  /** @param holds false where the engine itself sees to it that turns do not meet: then every result goes at once */
+  constructor(newTurns: () => T, holds = true) {
     this.#newTurns = newTurns;
+    this.#holds = holds;
   }
 
   /** Runs of which something is known. */
@@ -120,13 +123,16 @@ export class ResultOrder<T extends Turns> {
 
   /**
    * Gives a result to the engine as soon as its run allows. Settles as the engine does.
-   * @throws TransportClosedError where its source was closed before that; ResultRefusedError where its step was failed in its place.
+   * @throws TransportClosedError where its source was closed before that; ResultRefusedError where its step was failed in its place;
+   * AwaitedElsewhereError and NamespaceMismatchError where it is for another engine.
    */
   async give(received: ReceivedResult): Promise<void> {
     const { source, result } = received;
     const own = this.#own.delete(result.stepId);
     // From a source that is closed, too: it is waiting for the turn that waits for this.
     if (this.runs.get(result.runId)?.turns.awaits(result.seq)) return source.handler(result);
+    const admission = own || source.closed ? undefined : this.admit(received);
+    if (admission !== undefined) await admission;
     if (source.closed) throw closed();
     const run = this.run(result.runId);
     const given = await this.#whenFree(run, received, own);
@@ -155,6 +161,9 @@ export class ResultOrder<T extends Turns> {
   /** A transport that serves the engine is closed. */
   detach(): void {}
 
+  /** Resolves when nothing is left to be done for runs whose results are with the engine no more. */
+  async idle(): Promise<void> {}
+
   /** Whether the engine's store answers. Never rejects. */
   async storeAnswers({ handler }: ResultSource): Promise<boolean> {
     return within(STORE_ANSWERS_MS, this.readStore(handler)).catch(() => false);
@@ -163,6 +172,11 @@ export class ResultOrder<T extends Turns> {
   /** Something cheap: the engine looks for the step of a result, and drops one that belongs to none. */
   protected readStore(handler: ResultSource['handler']): Promise<void> {
     return handler({ runId: this.someRunId, seq: NO_SEQ, stepId: NO_STEP, status: 'completed' });
+  }
+
+  /** Rejects a result of a step that another instance has dispatched, and that this engine can do nothing with. */
+  protected admit(_received: ReceivedResult): Promise<void> | undefined {
+    return undefined;
   }
 
   /** Has the engine handle a result. Until this settles, no other one of its run goes. */
@@ -221,6 +235,7 @@ export class ResultOrder<T extends Turns> {
 
   /** When a held result may go, by the steady clock; infinite where something has to happen first. */
   #goesAt({ received: { source, result }, notBefore, cameAt }: ArrivedResult, run: Run<T>, now: number): number {
+    if (!this.#holds) return now;
     const withEngine = run.given.size > 0;
     // Whatever is known of turns. Where another one of its run is with the engine, that one gets as long: results that waited for a turn
     // whose end was never written are overdue together, and given at once each of them would begin a turn.

@@ -1,4 +1,11 @@
-import { InvalidMessageError, NamespaceMismatchError, PayloadStoreError, ResultRefusedError, TransportClosedError } from '../../errors.ts';
+import {
+  AwaitedElsewhereError,
+  InvalidMessageError,
+  NamespaceMismatchError,
+  PayloadStoreError,
+  ResultRefusedError,
+  TransportClosedError,
+} from '../../errors.ts';
 import { errorFields, type Logger } from '../../logger.ts';
 import type { InFlightMessages } from '../../sqs/in-flight-messages.ts';
 import type { Disposition } from '../../sqs/message-groups.ts';
@@ -15,6 +22,9 @@ const LATE_BACKOFF = { firstMs: 1_000, maxMs: 60 * 60_000 };
 const LATE_RECEIVES = 20;
 /** As many as it takes, mostly, for a result to reach the right one of two engines. */
 const AT_ONCE_RECEIVES = 3;
+/** The same for more instances; and then a second later each time, while the step may be waited for. */
+const AWAITED_AT_ONCE_RECEIVES = 10;
+const AWAITED_SOON_RECEIVES = 40;
 /** A message that is bound for the dead-letter queue shuts its run's message group on a FIFO queue, so its receives are used up soon. */
 const DEAD_ON_FIFO_SECONDS = 1;
 /** One that is forgotten is deleted when it comes again: the engine then has an answer to its step. */
@@ -66,7 +76,18 @@ export class Redelivery {
   rejected(error: unknown, result: StepResult, message: ReceivedMessage, inFlight: InFlightMessages): Promise<Disposition> {
     // Closed while it was held: nobody has seen it, so another instance may have it at once.
     if (error instanceof TransportClosedError) return redeliver(message, inFlight, 0);
-    if (error instanceof NamespaceMismatchError) return this.#ofOtherEngine(error, message, inFlight);
+    if (error instanceof AwaitedElsewhereError) {
+      const delaySeconds =
+        message.receiveCount <= AWAITED_AT_ONCE_RECEIVES ? 0 : this.#delaySeconds(message.receiveCount - AWAITED_SOON_RECEIVES);
+      return redeliver(message, inFlight, delaySeconds);
+    }
+    if (error instanceof NamespaceMismatchError) {
+      if (!this.#toldOfNamespaces) this.#options.logger.warn(SHARED_QUEUE, { runId: error.runId });
+      this.#toldOfNamespaces = true;
+      // The other engine may have it at once. But it may be away for long.
+      const late = message.receiveCount - AT_ONCE_RECEIVES;
+      return redeliver(message, inFlight, late <= 0 ? 0 : this.#delaySeconds(late));
+    }
     const { logger, onError } = this.#options;
     const { messageId, receiveCount } = message;
     const fields = { runId: result.runId, stepId: result.stepId, messageId, receiveCount, ...errorFields(error) };
@@ -90,17 +111,9 @@ export class Redelivery {
     return 'deleted';
   }
 
-  /** The other engine may have it at once. But it may be away for long. */
-  #ofOtherEngine({ runId }: NamespaceMismatchError, message: ReceivedMessage, inFlight: InFlightMessages): Promise<Disposition> {
-    if (!this.#toldOfNamespaces) this.#options.logger.warn(SHARED_QUEUE, { runId });
-    this.#toldOfNamespaces = true;
-    const late = message.receiveCount - AT_ONCE_RECEIVES;
-    return redeliver(message, inFlight, late <= 0 ? 0 : this.#delaySeconds(late));
-  }
-
   #delaySeconds(failures: number): number {
     const backoff = failures > LATE_RECEIVES ? LATE_BACKOFF : BACKOFF;
-    return Math.ceil(backoffMs(failures, backoff, this.#options.timing.random) / 1000);
+    return Math.ceil(backoffMs(Math.max(1, failures), backoff, this.#options.timing.random) / 1000);
   }
 }
 

@@ -1,0 +1,146 @@
+import type { RunStatus, StateStore } from '@dudousxd/nestjs-durable-core';
+import { nextTurn } from '../../time.ts';
+import { isRecord } from '../../wire/shape.ts';
+
+/** Told of what the engine's store is asked. */
+export interface StoreListener {
+  /** Another instance holds the lock of the run. */
+  lockRefused(runId: string): void;
+  /** The engine writes a state of the run. */
+  statusWritten(runId: string): void;
+}
+
+/** Calls on one run that the store has not answered. */
+interface OpenCalls {
+  count: number;
+  /** A state is being written that no turn follows. */
+  isEnding: boolean;
+  readonly onQuiet: (() => void)[];
+}
+
+const TERMINAL: ReadonlySet<unknown> = new Set<RunStatus>(['completed', 'failed', 'cancelled', 'dead']);
+/** What recovery looks for. */
+const INCOMPLETE: ReadonlySet<unknown> = new Set<RunStatus>(['running', 'cancelling']);
+
+/**
+ * The store of an engine, in which a run's lock is released only when all of the turn is written.
+ *
+ * The engine releases the lock while it is still writing `suspended`: its `runExecution` returns `this.settleRun(…)` without awaiting it, and
+ * releases in `finally`. Another instance takes the run in between, and the late `suspended` lands on top of what it has written. So does
+ * the checkpoint of a step in a fan-out: the first of its steps to be dispatched ends the turn. docs/engine-faults.md has the program.
+ *
+ * The engine has no public way to its store, so the field is replaced. Where there is none, nothing is.
+ */
+export class EngineStore {
+  /** The store itself. */
+  readonly store: StateStore;
+  readonly #listener: StoreListener;
+  readonly #calls = new Map<string, OpenCalls>();
+  /** Runs that a pass of the engine has listed for recovery, and has not come to yet. */
+  #incomplete = new Set<string>();
+
+  private constructor(store: StateStore, listener: StoreListener) {
+    this.store = store;
+    this.#listener = listener;
+  }
+
+  /** Takes the place of the engine's store. Undefined where the engine keeps none where it is looked for. */
+  static install(engine: object, listener: StoreListener): EngineStore | undefined {
+    const store: unknown = Reflect.get(engine, 'store');
+    if (!isStore(store)) return undefined;
+    const installed = new EngineStore(store, listener);
+    Reflect.set(engine, 'store', installed.#proxy());
+    return installed;
+  }
+
+  #proxy(): StateStore {
+    const { store } = this;
+    // Each method once: the engine asks for them with every step.
+    const methods = new Map<PropertyKey, unknown>();
+    const own: Partial<StateStore> = {
+      updateRun: (runId, patch) => {
+        if (patch.status !== undefined) this.#listener.statusWritten(runId);
+        return this.#counted(runId, () => store.updateRun(runId, patch), TERMINAL.has(patch.status));
+      },
+      listIncompleteRuns: async (namespace) => {
+        const runs = await store.listIncompleteRuns(namespace);
+        this.#incomplete = new Set(runs.map(({ id }) => id));
+        return runs;
+      },
+      tryLockRun: (runId, owner, leaseUntilMs, nowMs) => this.#lock(runId, owner, leaseUntilMs, nowMs),
+      releaseRunLock: (runId) => this.#release(runId),
+      getRun: (runId) => this.#counted(runId, () => store.getRun(runId)),
+      getCheckpoint: (runId, seq) => this.#counted(runId, () => store.getCheckpoint(runId, seq)),
+      saveCheckpoint: (checkpoint) => this.#counted(checkpoint.runId, () => store.saveCheckpoint(checkpoint)),
+    };
+    return new Proxy(store, {
+      get: (target, property) => {
+        const known = methods.get(property);
+        if (known !== undefined) return known;
+        const member: unknown = Reflect.get(own, property) ?? Reflect.get(target, property);
+        if (typeof member !== 'function') return member;
+        const method: unknown = member.bind(target);
+        methods.set(property, method);
+        return method;
+      },
+    });
+  }
+
+  async #counted<T>(runId: string, call: () => Promise<T>, isEnding = false): Promise<T> {
+    let calls = this.#calls.get(runId);
+    if (calls === undefined) {
+      calls = { count: 0, isEnding: false, onQuiet: [] };
+      this.#calls.set(runId, calls);
+    }
+    calls.count += 1;
+    calls.isEnding ||= isEnding;
+    try {
+      return await call();
+    } finally {
+      calls.count -= 1;
+      if (calls.count === 0) {
+        this.#calls.delete(runId);
+        for (const quiet of calls.onQuiet) quiet();
+      }
+    }
+  }
+
+  /**
+   * The engine's recovery works off a list that it has read at its beginning, for seconds where the list is long. A run of it may have ended
+   * since; recovery would begin it anew, a failed one too.
+   */
+  async #lock(runId: string, owner: string, leaseUntilMs: number, nowMs: number): Promise<boolean> {
+    const isListed = this.#incomplete.delete(runId);
+    if (!(await this.store.tryLockRun(runId, owner, leaseUntilMs, nowMs))) {
+      this.#listener.lockRefused(runId);
+      return false;
+    }
+    if (!isListed || INCOMPLETE.has((await this.store.getRun(runId))?.status)) return true;
+    await this.store.releaseRunLock(runId);
+    return false;
+  }
+
+  async #release(runId: string): Promise<void> {
+    for (let calls = this.#calls.get(runId); calls !== undefined && !calls.isEnding; calls = this.#calls.get(runId)) {
+      const { onQuiet } = calls;
+      await new Promise<void>((resolve) => onQuiet.push(resolve));
+      // What the engine asks for next, with the answer that it has just got: it reads the run, and then writes it.
+      await nextTurn();
+    }
+    await this.store.releaseRunLock(runId);
+  }
+}
+
+const ASKED_FOR = [
+  'updateRun',
+  'getRun',
+  'getCheckpoint',
+  'saveCheckpoint',
+  'listIncompleteRuns',
+  'tryLockRun',
+  'releaseRunLock',
+] as const satisfies readonly (keyof StateStore)[];
+
+function isStore(value: unknown): value is StateStore {
+  return isRecord(value) && ASKED_FOR.every((method) => typeof value[method] === 'function');
+}

@@ -1,0 +1,165 @@
+import { RunLockedError } from '../../errors.ts';
+import { errorFields, type Logger } from '../../logger.ts';
+import { backoffMs } from '../../sqs/retry.ts';
+import { type Timing, within } from '../../time.ts';
+import type { AttachableEngine } from './attachable-engine.ts';
+import { isNamespaceMismatch } from './continue-run.ts';
+import { EngineStore, type StoreListener } from './engine-store.ts';
+
+/**
+ * What goes on for a run in this process. A run that is not known here has no turn here.
+ * - `turning`: a turn is going on. Nothing has happened to the run since it began
+ * - `turning, again`: a turn is going on, and something has happened that it may not have seen
+ * - `waiting`: a turn is due, and another instance holds the run, or the store has failed
+ */
+type State = 'turning' | 'turning, again' | 'waiting';
+
+interface ActiveRun {
+  state: State;
+  /** Of the turn that is going on: another instance held the run, and nothing was written of it here. */
+  lockRefused: boolean;
+  statusWritten: boolean;
+  /** Ends the wait. */
+  wake: () => void;
+  /** Settles when no turn is going on and none is due. */
+  readonly over: Promise<void>;
+}
+
+/** A turn ran and its end is written; another instance held the run; or it failed. */
+type Outcome = { readonly kind: 'ran' | 'refused'; readonly result: unknown } | { readonly kind: 'failed'; readonly error: unknown };
+
+const WAIT = { firstMs: 20, maxMs: 1_000 };
+/** Twice the engine's lease on a run: by then the lock of an instance that died is free. */
+const LOCKED_TIMEOUT_MS = 60_000;
+/** So often in a row a turn is tried again that failed: for six seconds, in which a store restarts. */
+const MOST_FAILURES = 10;
+
+/**
+ * One turn of a run at a time, in this process and in all that share its store; and no turn that is due is lost.
+ *
+ * Whatever wakes a run (a result, a signal, the end of a child, a timer, an operator), the engine calls its own `resume`. Where another
+ * instance holds the run, that gives up silently, and nobody would continue the run. Where this instance holds it, a second turn begins
+ * beside the first. So `resume` is replaced: there is one turn at a time, and one more for what has happened meanwhile. {@link EngineStore}
+ * sees to it that the lock of the run lasts until the turn is written.
+ */
+export class SingleTurns implements StoreListener {
+  readonly #resume: AttachableEngine['resume'];
+  readonly #active = new Map<string, ActiveRun>();
+  readonly #logger: Logger;
+  readonly #timing: Timing;
+
+  private constructor(engine: AttachableEngine, logger: Logger, timing: Timing) {
+    this.#resume = engine.resume.bind(engine);
+    this.#logger = logger;
+    this.#timing = timing;
+  }
+
+  /** Once for each engine, for its whole life. Undefined where its store is not found. */
+  static install(engine: AttachableEngine, logger: Logger, timing: Timing): { turns: SingleTurns; store: EngineStore } | undefined {
+    const turns = new SingleTurns(engine, logger, timing);
+    const store = EngineStore.install(engine, turns);
+    if (store === undefined) return undefined;
+    engine.resume = (runId) => turns.resume(runId);
+    return { turns, store };
+  }
+
+  /**
+   * Begins a turn. Where one is going on, another one follows it; that is not waited for, since a workflow may signal itself.
+   * Settles as the engine's own.
+   */
+  resume(runId: string): Promise<unknown> {
+    const active = this.#active.get(runId);
+    if (active === undefined) return this.#begin(runId);
+    if (active.state !== 'waiting') active.state = 'turning, again';
+    active.wake();
+    return Promise.resolve({ runId, status: 'running' });
+  }
+
+  /**
+   * Resolves when no turn of the run is going on here, and none is due.
+   * @throws RunLockedError where another instance held the run for longer than a lease.
+   */
+  async settled(runId: string): Promise<void> {
+    for (let active = this.#active.get(runId); active !== undefined; ) {
+      if (await within(LOCKED_TIMEOUT_MS, active.over)) return;
+      // A turn may take as long as a step that it awaits in memory.
+      if (active.state === 'waiting') throw new RunLockedError(runId);
+    }
+  }
+
+  /** Resolves when no turn is due. */
+  async idle(): Promise<void> {
+    while (this.#due.length > 0) await Promise.race(this.#due.map(({ over }) => over));
+  }
+
+  lockRefused(runId: string): void {
+    const active = this.#active.get(runId);
+    if (active !== undefined) active.lockRefused = true;
+  }
+
+  statusWritten(runId: string): void {
+    const active = this.#active.get(runId);
+    if (active !== undefined) active.statusWritten = true;
+  }
+
+  get #due(): ActiveRun[] {
+    return [...this.#active.values()].filter(({ state }) => state !== 'turning');
+  }
+
+  async #begin(runId: string): Promise<unknown> {
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    const active: ActiveRun = { state: 'turning', lockRefused: false, statusWritten: false, wake: () => {}, over };
+    this.#active.set(runId, active);
+    const first = this.#turn(runId, active);
+    void this.#follow(runId, active, first).then(() => {
+      this.#active.delete(runId);
+      resolve();
+    });
+    const outcome = await first;
+    if (outcome.kind === 'failed') throw outcome.error;
+    return outcome.result;
+  }
+
+  /** Has turn follow turn, for as long as one is due. */
+  async #follow(runId: string, active: ActiveRun, first: Promise<Outcome>): Promise<void> {
+    let [tries, failures] = [0, 0];
+    for (let outcome = await first; ; outcome = await this.#turn(runId, active)) {
+      if (outcome.kind === 'failed') {
+        failures += 1;
+        if (isNamespaceMismatch(outcome.error)) return;
+        if (failures > MOST_FAILURES) {
+          this.#logger.warn("a run sleeps until the engine's reconcileMs: its turn failed", { runId, ...errorFields(outcome.error) });
+          return;
+        }
+      } else {
+        failures = 0;
+      }
+      if (outcome.kind === 'ran') {
+        tries = 0;
+        if (active.state === 'turning') return;
+      } else {
+        tries += 1;
+        await this.#wait(active, tries);
+      }
+    }
+  }
+
+  async #turn(runId: string, active: ActiveRun): Promise<Outcome> {
+    Object.assign(active, { state: 'turning', lockRefused: false, statusWritten: false });
+    try {
+      const result = await this.#resume(runId);
+      // A pass of the engine over all runs asks for the lock, too, while the turn has it.
+      return { kind: active.lockRefused && !active.statusWritten ? 'refused' : 'ran', result };
+    } catch (error) {
+      return { kind: 'failed', error };
+    }
+  }
+
+  async #wait(active: ActiveRun, tries: number): Promise<void> {
+    active.state = 'waiting';
+    const woken = new AbortController();
+    active.wake = () => woken.abort();
+    await this.#timing.sleep(backoffMs(tries, WAIT, this.#timing.random), woken.signal);
+    active.wake = () => {};
+  }
+}

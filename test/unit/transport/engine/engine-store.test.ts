@@ -1,0 +1,136 @@
+import { InMemoryStateStore, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+import { describe, expect, it } from 'vitest';
+import { EngineStore } from '../../../../src/transport/engine/engine-store.ts';
+import { deferred, stateOf } from '../../../support/deferred.ts';
+import { EngineInstance, viewOf } from '../../../support/engine-instances.ts';
+import { settle } from '../../../support/fake-timing.ts';
+
+/** A store with one run, as an engine's transport sees it. */
+async function installed(others: (store: InMemoryStateStore) => Partial<InMemoryStateStore> = () => ({})) {
+  const store = new InMemoryStateStore();
+  const now = new Date();
+  await store.createRun({ id: 'run', workflow: 'w', workflowVersion: '1', status: 'running', input: {}, createdAt: now, updatedAt: now });
+  const engine = { store: viewOf(store, others(store)) };
+  const told: string[] = [];
+  EngineStore.install(engine, {
+    lockRefused: (runId) => told.push(`refused ${runId}`),
+    statusWritten: (runId) => told.push(`written ${runId}`),
+  });
+  await engine.store.tryLockRun('run', 'one', Date.now() + 30_000, Date.now());
+  const isLocked = async () => ((await store.getRun('run'))?.lockedUntil ?? 0) > Date.now();
+  return { store, seen: engine.store, told, isLocked };
+}
+
+describe('EngineStore', () => {
+  it('finds the store of the engine. If this fails after an upgrade of the core package, engines in number leave runs asleep', () => {
+    const engine = new WorkflowEngine({ store: new InMemoryStateStore() });
+    expect(EngineStore.install(engine, { lockRefused() {}, statusWritten() {} })).toBeInstanceOf(EngineStore);
+  });
+
+  it('is left out where the engine has no store', () => {
+    expect(EngineStore.install({}, { lockRefused() {}, statusWritten() {} })).toBeUndefined();
+    expect(EngineStore.install({ store: { getRun() {} } }, { lockRefused() {}, statusWritten() {} })).toBeUndefined();
+  });
+
+  it('releases a lock when the write is done that follows a read', async () => {
+    const [reads, writes] = [deferred<void>(), deferred<void>()];
+    const { seen, isLocked } = await installed((store) => ({
+      getRun: async (runId) => {
+        await reads.promise;
+        return store.getRun(runId);
+      },
+      updateRun: async (...args) => {
+        await writes.promise;
+        return store.updateRun(...args);
+      },
+    }));
+    // As the engine does it.
+    const settled = seen.getRun('run').then(() => seen.updateRun('run', { status: 'suspended' }));
+    const released = seen.releaseRunLock('run');
+    await settle();
+    expect(await isLocked()).toBe(true);
+    reads.resolve();
+    await settle();
+    expect(await isLocked()).toBe(true);
+    writes.resolve();
+    await Promise.all([settled, released]);
+    expect(await isLocked()).toBe(false);
+  });
+
+  it('releases a lock although the write fails', async () => {
+    const { seen, isLocked } = await installed(() => ({ updateRun: () => Promise.reject(new Error('store is down')) }));
+    const settled = seen.updateRun('run', { status: 'suspended' });
+    await Promise.all([expect(settled).rejects.toThrow('store is down'), seen.releaseRunLock('run')]);
+    expect(await isLocked()).toBe(false);
+  });
+
+  it.each(['completed', 'failed', 'cancelled'] as const)('releases a lock at once where the run is %s: no turn follows', async (status) => {
+    const writes = deferred<void>();
+    const { seen, isLocked } = await installed(() => ({ updateRun: () => writes.promise }));
+    const settled = seen.updateRun('run', { status });
+    await seen.releaseRunLock('run');
+    expect(await isLocked()).toBe(false);
+    writes.resolve();
+    await settled;
+  });
+
+  it('waits for no call on another run', async () => {
+    const never = deferred<void>();
+    const { seen, isLocked } = await installed(() => ({ saveCheckpoint: () => never.promise }));
+    const at = new Date();
+    const other = { runId: 'other', seq: 0, name: 'a', kind: 'remote', stepId: 'other:0', status: 'pending', attempts: 1 } as const;
+    void seen.saveCheckpoint({ ...other, enqueuedAt: at, startedAt: at, finishedAt: at });
+    await seen.releaseRunLock('run');
+    expect(await isLocked()).toBe(false);
+  });
+
+  it('tells of a lock that is refused, and of a state that is written', async () => {
+    const { seen, told } = await installed();
+    expect(await seen.tryLockRun('run', 'two', Date.now() + 30_000, Date.now())).toBe(false);
+    await seen.updateRun('run', { status: 'suspended' });
+    await seen.updateRun('run', { recoveryAttempts: 1 });
+    expect(told).toEqual(['refused run', 'written run']);
+  });
+
+  it('passes on what it does not know', async () => {
+    const { seen } = await installed();
+    expect(await seen.listRuns({ statuses: ['running'] })).toHaveLength(1);
+    expect(Reflect.get(seen, 'nothing')).toBeUndefined();
+  });
+});
+
+describe("the engine's recovery", () => {
+  it('leaves a run alone that has failed since it read its list', async () => {
+    const store = new InMemoryStateStore();
+    const listed = deferred<void>();
+    const late = viewOf(store, {
+      async listIncompleteRuns(namespace) {
+        const runs = structuredClone(await store.listIncompleteRuns(namespace));
+        await listed.promise;
+        return runs;
+      },
+    });
+    const { engine } = new EngineInstance(late, 'one');
+    engine.register('workflow', '1', async () => {
+      throw new Error('never mind');
+    });
+    const at = new Date();
+    await store.createRun({
+      id: 'run',
+      workflow: 'workflow',
+      workflowVersion: '1',
+      status: 'running',
+      input: {},
+      createdAt: at,
+      updatedAt: at,
+    });
+    const recovered = engine.recoverIncomplete();
+    await settle();
+    await store.updateRun('run', { status: 'failed' });
+    listed.resolve();
+    expect(await recovered).toEqual([]);
+    expect(await store.getRun('run')).toMatchObject({ status: 'failed' });
+    expect((await store.getRun('run'))?.lockedUntil).toBeUndefined();
+    expect(await stateOf(engine.drain())).toBe('fulfilled');
+  });
+});
