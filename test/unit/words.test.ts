@@ -14,7 +14,9 @@ const INSTEAD: readonly (readonly [RegExp, string])[] = [
 ];
 
 it('the sources and the pages use the words of CONTRIBUTING.md', () => {
-  const files = globSync(['README.md', 'docs/**/*.md', 'src/**/*.ts', 'handlers/**/*.ts'], { cwd: root });
+  const files = globSync(['README.md', 'docs/**/*.md', 'src/**/*.ts', 'handlers/**/*.ts', 'examples/*/{README.md,src/**/*.ts}'], {
+    cwd: root,
+  });
   const found = files.flatMap((file) =>
     readFileSync(root + file, 'utf8')
       .split('\n')
