@@ -29,11 +29,22 @@ export default defineConfig({
       {
         test: {
           name: 'deployed',
-          include: ['test/deployed/**/*.test.ts'],
+          include: ['test/deployed/*.test.ts'],
           globalSetup: 'test/deployed/global-setup.ts',
           testTimeout: 180_000,
           hookTimeout: 180_000,
           maxWorkers: 2,
+        },
+      },
+      // Shows that the tests above can fail; takes a quarter of an hour.
+      {
+        test: {
+          name: 'deployed-mutations',
+          include: ['test/deployed/mutations/*.test.ts'],
+          globalSetup: 'test/deployed/global-setup.ts',
+          testTimeout: 600_000,
+          hookTimeout: 180_000,
+          maxWorkers: 1,
         },
       },
       { resolve: { alias }, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 600_000, maxWorkers: 2 } },

@@ -28,6 +28,7 @@ export function layOut(aws: AwsAddress, name: string, files: Readonly<Record<str
   mkdirSync(folder, { recursive: true });
   for (const [from, to] of Object.entries(files)) cpSync(join(root, from), join(folder, to), { recursive: true });
   const yml = join(folder, 'serverless.yml');
+  if (process.env['DEPLOYED_MUTATION'] !== undefined) mutate(folder, yml);
   const run = (args: readonly string[], credentials = ROOT) =>
     sls(
       folder,
@@ -58,4 +59,11 @@ export function layOut(aws: AwsAddress, name: string, files: Readonly<Record<str
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+/** Lets the deploy tool put a fault into the template: see mutations/. Its plugins are files of the service. */
+function mutate(folder: string, yml: string): void {
+  writeFileSync(join(folder, 'mutate.ts'), "export { default } from '../../../test/deployed/mutations/plugin.ts';\n");
+  const plugin = '  - durable-sqs-lambda/serverless-plugin\n';
+  writeFileSync(yml, readFileSync(yml, 'utf8').replace(plugin, `${plugin}  - ./mutate.ts\n`));
 }

@@ -7,8 +7,10 @@ import { GetQueueAttributesCommand, ReceiveMessageCommand, SendMessageCommand } 
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { createUser, outputsOf, queueNames, queueUrlOf, required, untilDepth } from './account.ts';
 import { layOut } from './deploy.ts';
+import { type Child, startChild } from './engine/child-process.ts';
 import type { RunEnd } from './engine/commands.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
+import { ENGINE_USER, WORKER_USER } from './rights/held-rights.ts';
 import { testRights } from './rights/test-rights.ts';
 import type { Credentials } from './server/aws-server.ts';
 import { clientsOf } from './server/clients.ts';
@@ -22,11 +24,14 @@ const service = layOut(aws, 'variants', { 'test/deployed/services/variants': '.'
 let outputs: Readonly<Record<string, string>>;
 let user: Credentials;
 let engine: Engine;
+let workerUser: Credentials;
+let worker: Child;
 
 const oneStep = (runId: string, step: string, input: unknown) => ({ workflow: 'one-step' as const, runId, input: { step, input } });
 /** Runs of one step each, started at once. */
 const run = (step: string, inputs: readonly unknown[], name = step) =>
   engine.runs(inputs.map((input, index) => oneStep(`${name}-${index}`, step, input)));
+const bucket = () => ({ DURABLE_PAYLOAD_BUCKET: required(outputs['DurablePayloadBucketName'], 'DurablePayloadBucketName') });
 const outputsOfRuns = <T>(ends: readonly RunEnd[]): T[] =>
   ends.map(({ status, output, message }) => {
     if (status !== 'completed') throw new Error(`expected a completed run, got ${status}: ${message}`);
@@ -36,17 +41,15 @@ const outputsOfRuns = <T>(ends: readonly RunEnd[]): T[] =>
 beforeAll(async () => {
   await service.done(['deploy']);
   outputs = await outputsOf(clients, STACK);
-  user = await createUser(clients, 'variants-engine', [required(outputs['DurableEnginePolicyArn'], 'DurableEnginePolicyArn')]);
-  engine = await startEngine(
-    aws,
-    user,
-    { prefix: 'variants', fifo: { tasks: false, results: true }, payloadStore: true },
-    { DURABLE_PAYLOAD_BUCKET: required(outputs['DurablePayloadBucketName'], 'DurablePayloadBucketName') },
-  );
+  user = await createUser(clients, ENGINE_USER, [required(outputs['DurableEnginePolicyArn'], 'DurableEnginePolicyArn')]);
+  engine = await startEngine(aws, user, { prefix: 'variants', fifo: { tasks: false, results: true }, payloadStore: true }, bucket());
+  workerUser = await createUser(clients, WORKER_USER, [required(outputs['DurableWorkerPolicyArn'], 'DurableWorkerPolicyArn')]);
+  worker = await startChild('worker-process.ts', aws, workerUser, { WORKER_PREFIX: 'variants', ...bucket() });
 });
 
 afterAll(async () => {
   await engine?.stop();
+  await worker?.stop();
   service.remove();
 });
 
@@ -87,6 +90,17 @@ describe('a payload bucket', () => {
   });
 });
 
+describe('a step in a container', () => {
+  it('runs for longer than its visibility timeout with nothing but DurableWorkerPolicy, and is delivered once', async () => {
+    const pages = 'a'.repeat(1_100_000);
+    const [scan] = outputsOfRuns<{ pages: string; receiveCount: number }>(await run('scans.read', [{ pages, forMs: 3_000 }]));
+    expect(scan?.receiveCount).toBe(1);
+    expect(scan?.pages === pages.toUpperCase()).toBe(true);
+    await untilDepth(clients, 'variants-tasks-scans--read', { visible: 0, inFlight: 0 });
+    expect(worker.log()).toBe('');
+  });
+});
+
 describe('a key of the service', () => {
   it('encrypts every queue', async () => {
     for (const name of ['variants-tasks-mails--send', 'variants-results.fifo', 'variants-parked-mails--send']) {
@@ -98,25 +112,38 @@ describe('a key of the service', () => {
 });
 
 describe('a function whose process dies', () => {
+  const outcomes = (json: string) =>
+    JSON.parse(json)
+      .map(({ runId, outcome }: { runId: string; outcome: string }) => `${runId} ${outcome}`)
+      .sort();
+
   it('gets its whole batch again after the visibility timeout', async () => {
     const ends = outputsOfRuns<{ receiveCount: number }>(await run('fragile.work', [{ dies: 'once' }, { dies: 'once' }, { dies: 'once' }]));
     expect(ends.map(({ receiveCount }) => receiveCount)).toEqual([2, 2, 2]);
   });
 
   it('has its task parked when the receives are used up, and the run is told', async () => {
-    const [end] = await run('fragile.work', [{ dies: 'always' }], 'dead');
-    expect(end).toMatchObject({ status: 'failed', message: expect.stringContaining('delivered as often as its queue allows') });
-    await untilDepth(clients, 'variants-parked-fragile--work', { visible: 1 });
+    // The body of the second is in the payload bucket, so whose task it is stands there.
+    const ends = await run('fragile.work', [{ dies: 'always' }, { dies: 'always', padding: 'a'.repeat(1_100_000) }], 'dead');
+    for (const end of ends) {
+      expect(end).toMatchObject({ status: 'failed', message: expect.stringContaining('delivered as often as its queue allows') });
+    }
+    await untilDepth(clients, 'variants-parked-fragile--work', { visible: 2 });
     const { stdout } = await service.done(['durable', 'dead-letters', '--step', 'fragile.work', '--json']);
-    expect(JSON.parse(stdout).steps[0].messages).toMatchObject([{ runId: 'dead-0', receiveCount: 3, resultSent: true }]);
+    // The list reads no stored body, so it has no run of the second.
+    const parked: { runId: string | null }[] = JSON.parse(stdout).steps[0].messages;
+    expect(parked.sort((a) => (a.runId === null ? 1 : -1))).toMatchObject([
+      { runId: 'dead-0', receiveCount: 3, resultSent: true, reason: 'receive count used up' },
+      { runId: null, receiveCount: 3, resultSent: true, reason: 'receive count used up' },
+    ]);
   });
 
   it('keeps what the engine was told of from a retry, unless it is forced', async () => {
     const { code, stdout } = await service.sls(['durable', 'dead-letters', '--step', 'fragile.work', '--retry', '--json']);
-    expect(JSON.parse(stdout)).toMatchObject([{ runId: 'dead-0', outcome: 'refused' }]);
+    expect(outcomes(stdout)).toEqual(['dead-0 refused', 'null refused']);
     expect(code).toBe(1);
     const forced = await service.done(['durable', 'dead-letters', '--step', 'fragile.work', '--retry', '--force', '--json']);
-    expect(JSON.parse(forced.stdout)).toMatchObject([{ runId: 'dead-0', outcome: 'sent' }]);
+    expect(outcomes(forced.stdout)).toEqual(['dead-0 sent', 'null sent']);
   });
 });
 
@@ -210,7 +237,9 @@ describe('a removed step', () => {
 });
 
 describe('rights', () => {
-  testRights(STACK, () => ({ outputs, user }));
+  beforeAll(() => worker.stop());
+
+  testRights(STACK, () => ({ outputs, engine: user, worker: workerUser }));
 });
 
 async function mappingOf(functionKey: string) {

@@ -67,7 +67,7 @@ export function workerPolicy(deployment: DurableDeployment): Resources {
   const tasks = queueArns(deployment.containerSteps, 'TasksQueue');
   return {
     [WORKER_POLICY]: managedPolicy(`Workers of ${deployment.prefix} in containers: receive tasks and send results`, [
-      ...allow([...RECEIVE, 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes'], tasks),
+      ...allow([...RECEIVE, 'sqs:GetQueueUrl'], tasks),
       ...allow(['sqs:SendMessage', 'sqs:GetQueueUrl'], [resultsQueueArn(deployment)]),
       ...payloadStatements(deployment, READ_AND_WRITE),
       ...keyStatements(deployment),

@@ -16,7 +16,7 @@ import hypercorn.config
 import ministack.app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import iam, sqs
+from ministack.services import iam, lambda_svc, sqs
 from ministack.services.cloudformation import provisioners
 
 
@@ -113,19 +113,56 @@ def refuse_existing_queue(logical_id, props, stack_name):
         raise RuntimeError(f"Resource handler returned message: \"Resource of type 'AWS::SQS::Queue' with identifier '{name}' already exists.\"")
 
 
+POLL_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+
+
+def refused_poll_action(role, queue_arn):
+    """The first action that Lambda's pollers need and that the role of a function does not hold, if any. Noted as calls of the role."""
+    policies = iam_evaluator._gather_role_policies(role.rsplit("/", 1)[-1], get_account_id())
+    key = (sqs._queue_by_arn(queue_arn) or {}).get("attributes", {}).get("KmsMasterKeyId")
+    needed = [(action, queue_arn, {}) for action in POLL_ACTIONS]
+    if key:
+        needed.append(("kms:Decrypt", key, {"kms:viaservice": f"sqs.{get_region()}.amazonaws.com"}))
+    for action, resource, service in needed:
+        context = iam_evaluator.EvalContext(role, "AssumedRole", get_account_id(), action, resource, get_region(), service_context=service)
+        allowed = iam_evaluator.evaluate(context, policies).decision == "Allow"
+        note_call(role, action, resource, allowed)
+        if not allowed:
+            return action
+    return None
+
+
 def refuse_unreadable_source(logical_id, props, stack_name):
-    """Lambda refuses a mapping whose function's role may not poll the queue.
+    """Lambda refuses a mapping whose function's role may not poll the queue, or whose function may run longer than the queue hides a message.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html (visibility timeout)
+    """
+    function, *_ = provisioners._lambda_function_for_cfn_ref(props.get("FunctionName", ""))
+    config = (function or {}).get("config") or {}
+    action = refused_poll_action(config.get("Role", ""), props["EventSourceArn"])
+    if action is not None:
+        raise RuntimeError(f"The function execution role does not have permissions to call {action.partition(':')[2]} on SQS")
+    queue = sqs._queue_by_arn(props["EventSourceArn"]) or {}
+    visibility, timeout = int(queue["attributes"]["VisibilityTimeout"]), int(config.get("Timeout", 3))
+    if visibility < timeout:
+        raise RuntimeError(f"Queue visibility timeout: {visibility} seconds is less than Function timeout: {timeout} seconds")
+
+
+def polls_with_the_role():
+    """Lambda polls with the function's role, at every poll; ministack with rights of its own once a mapping exists.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions
     """
-    function, *_ = provisioners._lambda_function_for_cfn_ref(props.get("FunctionName", ""))
-    role = ((function or {}).get("config") or {}).get("Role", "")
-    policies = iam_evaluator._gather_role_policies(role.rsplit("/", 1)[-1], get_account_id())
-    for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"):
-        context = iam_evaluator.EvalContext(role, "AssumedRole", get_account_id(), action, props["EventSourceArn"], get_region())
-        if iam_evaluator.evaluate(context, policies).decision != "Allow":
-            raise RuntimeError(f"The function execution role does not have permissions to call {action.removeprefix('sqs:')} on SQS")
-        note_call(role, action, props["EventSourceArn"], True)
+    concurrency = lambda_svc._sqs_esm_concurrency
+
+    def corrected(esm, func_rec, config, queue=None):
+        if not (queue or {}).get("messages"):
+            return concurrency(esm, func_rec, config, queue)
+        role = func_rec["config"]["Role"]
+        return 0 if refused_poll_action(role, esm["EventSourceArn"]) else concurrency(esm, func_rec, config, queue)
+
+    lambda_svc._sqs_esm_concurrency = corrected
 
 
 def refuse_attached_policy(physical_id, props):
@@ -228,6 +265,7 @@ watch_rights()
 keys_need_rights()
 large_batches()
 receives_of_one_queue()
+polls_with_the_role()
 wrap("AWS::SQS::Queue", "create", refuse_existing_queue)
 wrap("AWS::Lambda::EventSourceMapping", "create", refuse_unreadable_source)
 wrap("AWS::IAM::ManagedPolicy", "delete", refuse_attached_policy)

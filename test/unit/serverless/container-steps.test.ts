@@ -50,7 +50,7 @@ describe('containerSteps', () => {
 
   it('gives the workers their rights and no other, in a policy of their own', () => {
     const tasks = [arn(RENDER), arn(stepLogicalId('mail', 'TasksQueue'))];
-    const receive = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility', 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes'];
+    const receive = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility', 'sqs:GetQueueUrl'];
     expect(resources['DurableWorkerPolicy']).toEqual({
       Type: 'AWS::IAM::ManagedPolicy',
       Properties: {

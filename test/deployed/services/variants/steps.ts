@@ -20,10 +20,14 @@ export const documents = sqsStepHandler('documents.store', async ({ text }: { te
 });
 
 /** Ends its process, as a crash does: at the first receive, or at each. */
-export const fragile = sqsStepHandler('fragile.work', async ({ dies }: { dies: 'never' | 'once' | 'always' }, step) => {
-  if (dies === 'always' || (dies === 'once' && step.receiveCount === 1)) process.exit(1);
-  return { receiveCount: step.receiveCount };
-});
+export const fragile = sqsStepHandler(
+  'fragile.work',
+  async ({ dies }: { dies: 'never' | 'once' | 'always' }, step) => {
+    if (dies === 'always' || (dies === 'once' && step.receiveCount === 1)) process.exit(1);
+    return { receiveCount: step.receiveCount };
+  },
+  { payloadStore: s3PayloadStore() },
+);
 
 /** Waits until its time is over, one step after the other. */
 export const slow = sqsStepHandler(
@@ -35,4 +39,4 @@ export const slow = sqsStepHandler(
   { concurrency: 1 },
 );
 
-export const deadLetters = sqsDeadLetterHandler();
+export const deadLetters = sqsDeadLetterHandler({ payloadStore: s3PayloadStore() });
