@@ -5,6 +5,7 @@ import { ListEventSourceMappingsCommand, UpdateEventSourceMappingCommand } from 
 import { GetQueueAttributesCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { expectedStatus, makeOrders } from '../../bench/demo/checkout.ts';
+import { CONTAINER_STEP_FIELDS, DEAD_LETTER_FIELDS, SERVICE_FIELDS, STEP_FIELDS } from '../../src/serverless/config/schema.ts';
 import { createUser, depthOf, outputsOf, queueNames, queueUrlOf, required, sendTo, untilDepth } from './account.ts';
 import { layOut } from './deploy.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
@@ -157,28 +158,54 @@ describe('a message that is no task', () => {
   });
 });
 
-describe('a stopped step', () => {
-  const event = 'durableStep: stock.reserve';
+/** Settings that make other queues; `prefix`, `name` and `enabled` are in the file already, and change in life.test.ts too. */
+const CHANGED_ELSEWHERE: Readonly<Record<string, string>> = {
+  namespace: 'a part of the prefix',
+  partition: 'a part of the name',
+  fifo: 'life.test.ts: a tasks queue that would go',
+  resultsQueue: 'life.test.ts: another results queue',
+};
 
+describe('a stopped step', () => {
   it('keeps its tasks in the queue, and runs them after it is enabled, with every other setting changed meanwhile', async () => {
-    service.edit(event, 'durableStep: { name: stock.reserve, enabled: false }');
+    service.edit('durableStep: stock.reserve', 'durableStep: { name: stock.reserve, enabled: false }');
     await service.done(['deploy']);
     const [order] = makeOrders(1);
     const ended = engine.runs([{ workflow: 'checkout', runId: 'stopped', input: required(order, 'an order') }], 120_000);
     await untilDepth(clients, `durable-dev-tasks-${RESERVE}`, { visible: 1 });
+    await sendTo(clients, `durable-dev-parked-${CHARGE}`, 'parked before the change');
 
     service.edit(
       '{ name: stock.reserve, enabled: false }',
-      '{ name: stock.reserve, batchSize: 5, maximumConcurrency: 3, maxReceiveCount: 7, visibilityTimeout: 300 }',
+      '{ name: stock.reserve, batchSize: 20, batchWindow: 1, maximumConcurrency: 3, maxReceiveCount: 7, visibilityTimeout: 300 }',
     );
+    service.edit('          maximumConcurrency: 20\n', '          provisionedPollers: { minimum: 2, maximum: 4 }\n');
+    service.edit('durableDeadLetters: true', 'durableDeadLetters: { batchSize: 5, maximumConcurrency: 3, enabled: true }');
     service.edit(
       '    dashboard: true\n',
-      '    dashboard: false\n    alarms: { tasksAgeSeconds: 1200 }\n    perFunctionRoles: true\n    payloadBucket: true\n',
+      [
+        'dashboard: false',
+        'alarms: { tasksAgeSeconds: 1200, deadLettersAgeSeconds: 600, resultsAgeSeconds: 600, throttles: 5, errors: 5 }',
+        'perFunctionRoles: true',
+        'payloadBucket: true',
+        'kmsKey: true',
+        'loadCheck: false',
+        'containerSteps: [reports.render]',
+      ]
+        .map((line) => `    ${line}\n`)
+        .join(''),
     );
     service.edit('  timeout: 30\n', '  timeout: 40\n');
     expect(await depthOf(clients, `durable-dev-tasks-${RESERVE}`)).toEqual({ visible: 1, inFlight: 0 });
     await service.done(['deploy']);
     expect(await ended).toMatchObject([{ runId: 'stopped', status: 'completed' }]);
+    expect(await depthOf(clients, `durable-dev-parked-${CHARGE}`)).toEqual({ visible: 1, inFlight: 0 });
+  });
+
+  it('leaves no setting out', () => {
+    const file = readFileSync(join(service.folder, 'serverless.yml'), 'utf8');
+    const settings = Object.keys({ ...SERVICE_FIELDS, ...STEP_FIELDS, ...CONTAINER_STEP_FIELDS, ...DEAD_LETTER_FIELDS });
+    expect(settings.filter((setting) => !file.includes(`${setting}:`) && !(setting in CHANGED_ELSEWHERE))).toEqual([]);
   });
 });
 
@@ -196,7 +223,8 @@ describe('sls remove', () => {
     await service.done(['remove']);
     const names = await queueNames(clients, 'durable-dev-');
     expect(names.filter((name) => name.includes('-tasks-'))).toEqual([]);
-    expect(names.filter((name) => name.includes('-parked-'))).toHaveLength(4);
+    // Four of functions, one of the container.
+    expect(names.filter((name) => name.includes('-parked-'))).toHaveLength(5);
     expect(names).toEqual(expect.arrayContaining(['durable-dev-results', 'durable-dev-results-dead-letters']));
     expect(await depthOf(clients, `durable-dev-parked-${RESERVE}`)).toEqual({ visible: 1, inFlight: 0 });
   });

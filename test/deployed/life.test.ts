@@ -110,3 +110,15 @@ describe('queues that sls remove has kept', () => {
     expect(JSON.parse(found).findings.filter(({ severity }: { severity: string }) => severity === 'error')).toEqual([]);
   });
 });
+
+describe('another results queue', () => {
+  it('leaves the results that wait in the one before, and doctor names it', async () => {
+    service.edit('    prefix: life\n', '    prefix: life\n    resultsQueue: { fifo: true }\n');
+    await service.done(['deploy']);
+    expect(await depthOf(clients, 'life-results')).toEqual({ visible: 1, inFlight: 0 });
+    const { stdout } = await service.sls(['durable', 'doctor', '--live', '--json']);
+    expect(JSON.parse(stdout).findings).toContainEqual(
+      expect.objectContaining({ id: 'former-results-queue', where: 'live: life-results' }),
+    );
+  });
+});

@@ -63,7 +63,7 @@ const work: Readonly<Record<Holder['is'], (kind: string) => Promise<() => Promis
   },
   'dead-letter function': async (kind) => {
     // Another configuration starts another process.
-    await clients.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName: `${STACK}-deadLetters`, Description: kind }));
+    await clients.lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName: `${STACK}-deadLetters`, MemorySize: 512 }));
     await send('variants-dead-letters-documents--store', storedTask, kind);
     return async () => undefined;
   },

@@ -34,7 +34,8 @@ export async function foreignQueues(
 }
 
 /**
- * Foreign queues whose messages no step of the service receives: those of a removed step, and tasks under another prefix.
+ * Foreign queues whose messages nobody of the service receives: those of a removed step, tasks under another prefix, and the results queue
+ * that it had before.
  * @param mapped ARNs of the queues that have a mapping; undefined: not known
  */
 export function leftoverMessages(
@@ -54,6 +55,11 @@ export function leftoverMessages(
       const why = `${held} for a step of this service, under another prefix than "${prefix}": is an engine set to it?`;
       const fix = 'give the engine this prefix (--engine-prefix checks it), or purge the queue';
       return [{ id: 'tasks-of-another-prefix', severity: 'warning', where, why, fix }];
+    }
+    if (kind === 'results' && name.replace(/\.fifo$/, '') === `${prefix}-results`) {
+      const why = `${held}: results that the engine does not receive, because the results queue of the service is another one now`;
+      const fix = 'set resultsQueue as it was until the queue is empty, or delete the queue';
+      return [{ id: 'former-results-queue', severity: 'warning', where, why, fix }];
     }
     if (!name.startsWith(`${prefix}-`) || (kind !== 'tasks' && kind !== 'dead-letters' && kind !== 'parked')) return [];
     const reader = isMapped === undefined ? " (mappings could not be read: it may be another service's)" : ' and no mapping reads it';

@@ -43,6 +43,15 @@ describe('leftoverMessages', () => {
     });
   });
 
+  it.each(['shop-results', 'shop-results.fifo'])('finds results in %s, which was the results queue', (name) => {
+    const [finding] = leftoverMessages([queue(name, 2)], 'shop', OWN, new Set());
+    expect(finding).toMatchObject({ id: 'former-results-queue', severity: 'warning', where: `live: ${name}` });
+  });
+
+  it('passes over the results queue of another prefix', () => {
+    expect(leftoverMessages([queue('shop-two-results', 2)], 'shop', OWN, new Set())).toEqual([]);
+  });
+
   it('finds tasks of the same step under another prefix', () => {
     const [finding] = leftoverMessages([queue('durable-tasks-pay', 7)], 'shop', OWN, undefined);
     expect(finding).toMatchObject({
@@ -51,8 +60,8 @@ describe('leftoverMessages', () => {
     });
   });
 
-  it('ignores queues that have a mapping, other prefixes and results', () => {
-    const others = ['shop-tasks-other-service', 'durable-tasks-mail', 'shop-results'].map((name) => queue(name, 5));
+  it('ignores queues that have a mapping, and those of other prefixes', () => {
+    const others = ['shop-tasks-other-service', 'durable-tasks-mail', 'durable-results'].map((name) => queue(name, 5));
     expect(leftoverMessages(others, 'shop', OWN, new Set([arn('shop-tasks-other-service')]))).toEqual([]);
   });
 });
