@@ -122,7 +122,9 @@ export class Dispatcher {
       isTransient: (error) => {
         dispatch.tries += 1;
         const again = this.#isQueueGone(dispatch, error) || this.#isTransient(error);
-        if (again) logger.warn('dispatch failed and is tried again', { runId, stepId, tries: dispatch.tries, ...errorFields(error) });
+        // Without credentials, every run's dispatch fails again and again: tries 1, 2, 4, 8, … are told.
+        const told = again && Number.isInteger(Math.log2(dispatch.tries));
+        if (told) logger.warn('dispatch failed and is tried again', { runId, stepId, tries: dispatch.tries, ...errorFields(error) });
         return again;
       },
     });

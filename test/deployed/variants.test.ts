@@ -42,7 +42,7 @@ beforeAll(async () => {
   await service.done(['deploy']);
   outputs = await outputsOf(clients, STACK);
   user = await createUser(clients, ENGINE_USER, [required(outputs['DurableEnginePolicyArn'], 'DurableEnginePolicyArn')]);
-  engine = await startEngine(aws, user, { prefix: 'variants', fifo: { tasks: false, results: true }, payloadStore: true }, bucket());
+  engine = await startEngine(aws, user, { prefix: 'variants', payloadStore: true }, bucket());
   workerUser = await createUser(clients, WORKER_USER, [required(outputs['DurableWorkerPolicyArn'], 'DurableWorkerPolicyArn')]);
   worker = await startChild('worker-process.ts', aws, workerUser, { WORKER_PREFIX: 'variants', ...bucket() });
 });
@@ -188,16 +188,16 @@ describe('alarms and dashboard', () => {
 });
 
 describe('a FIFO tasks queue', () => {
-  it('gives an engine that looks for a standard queue its name and region', async () => {
-    const [end] = await run('ledger.append', [{ account: 'a' }], 'standard');
-    expect(end?.message).toContain('no SQS queue "variants-tasks-ledger--append" in region eu-central-1');
-  });
-
-  it('runs the tasks of an engine that is set to FIFO', async () => {
-    await engine.stop();
-    engine = await startEngine(aws, user, { prefix: 'variants', fifo: { tasks: true, results: true } });
+  it('is found beside standard ones by an engine that is told nothing', async () => {
     const accounts = outputsOfRuns<{ account: string }>(await run('ledger.append', [{ account: 'a' }, { account: 'b' }]));
     expect(accounts.map(({ account }) => account)).toEqual(['a', 'b']);
+  });
+});
+
+describe('a step that is not deployed', () => {
+  it('is told by its name and region, although IAM refuses to look it up', async () => {
+    const [end] = await run('ledger.close', [{}]);
+    expect(end?.message).toContain('no SQS queue "variants-tasks-ledger--close" in region eu-central-1');
   });
 });
 

@@ -3,7 +3,6 @@ import type { Order } from '../../../bench/demo/checkout.ts';
 /** What the engine's process is started with, as JSON in `ENGINE_SETTINGS`. */
 export interface EngineSettings {
   readonly prefix: string;
-  readonly fifo?: { readonly tasks: boolean; readonly results: boolean };
   readonly payloadStore?: boolean;
 }
 

@@ -9,7 +9,6 @@ const settings: EngineSettings = JSON.parse(process.env['ENGINE_SETTINGS'] ?? '{
 const store = new InMemoryStateStore();
 const transport = new SqsTransport({
   prefix: settings.prefix,
-  fifo: settings.fifo ?? { tasks: false, results: false },
   ...(settings.payloadStore === true ? { payloadStore: s3PayloadStore() } : {}),
 });
 const engine = new WorkflowEngine({ store, transport });

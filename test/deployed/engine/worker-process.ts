@@ -6,7 +6,6 @@ if (prefix === undefined) throw new Error('expected WORKER_PREFIX');
 
 const transport = new SqsTransport({
   prefix,
-  fifo: { tasks: false, results: true },
   payloadStore: s3PayloadStore(),
   // Short, so that a step of a few seconds outlives it.
   visibilityTimeoutSec: 2,

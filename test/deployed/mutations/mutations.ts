@@ -19,6 +19,9 @@ export interface Mutation {
   mutate(template: MutableTemplate): void;
 }
 
+/** What is behind it is the same for all queues of a step. */
+const TASKS_QUEUES = /DurableStepTasksQueue/g;
+
 export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a missing right: functions may not send results',
@@ -30,14 +33,14 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'a missing right: the role may not poll',
     file: 'first-run',
     says: 'does not have permissions to call ReceiveMessage on SQS',
-    mutate: (template) => removeAction(template, 'sqs:ReceiveMessage', 'TasksQueue'),
+    mutate: (template) => removeAction(template, 'sqs:ReceiveMessage', 'DurableStepTasksQueue'),
   },
   {
     name: 'a wrong ARN: the engine may send to the parked queues',
     file: 'first-run',
     says: 'completes 100 checkouts of all outcomes',
     mutate: ({ Resources }) => {
-      rewrite(Resources['DurableEnginePolicy'], /"([^"]+)TasksQueue"/g, '"$1ParkedQueue"');
+      rewrite(Resources['DurableEnginePolicy'], TASKS_QUEUES, 'DurableStepParkedQueue');
     },
   },
   {
@@ -45,7 +48,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'first-run',
     says: 'on SQS',
     mutate: (template) => {
-      for (const mapping of ofType(template, 'AWS::Lambda::EventSourceMapping')) rewrite(mapping, /TasksQueue/g, 'ParkedQueue');
+      for (const mapping of ofType(template, 'AWS::Lambda::EventSourceMapping')) rewrite(mapping, TASKS_QUEUES, 'DurableStepParkedQueue');
     },
   },
   {
@@ -53,7 +56,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'first-run',
     says: 'Queue visibility timeout: 10 seconds is less than Function timeout: 30 seconds',
     mutate: (template) => {
-      for (const queue of tasksQueues(template)) queue.Properties['VisibilityTimeout'] = 10;
+      for (const queue of queuesOf(template, 'DurableStepTasksQueue')) queue.Properties['VisibilityTimeout'] = 10;
     },
   },
   {
@@ -69,7 +72,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'first-run',
     says: 'has nothing that doctor --live --strict warns of',
     mutate: (template) => {
-      for (const queue of tasksQueues(template)) delete queue.Properties['RedrivePolicy'];
+      for (const queue of queuesOf(template, 'DurableStepTasksQueue')) delete queue.Properties['RedrivePolicy'];
     },
   },
   {
@@ -86,7 +89,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: 'first-run',
     says: 'keeps what may hold the only copy of a message',
     mutate: (template) => {
-      for (const [id, queue] of Object.entries(template.Resources)) if (id.endsWith('ParkedQueue')) queue.DeletionPolicy = 'Delete';
+      for (const queue of queuesOf(template, 'DurableStepParkedQueue')) queue.DeletionPolicy = 'Delete';
     },
   },
   {
@@ -127,8 +130,11 @@ function ofType({ Resources }: MutableTemplate, type: string): MutableResource[]
   return Object.values(Resources).filter(({ Type }) => Type === type);
 }
 
-function tasksQueues({ Resources }: MutableTemplate): MutableResource[] {
-  return Object.entries(Resources).flatMap(([id, resource]) => (id.endsWith('TasksQueue') ? [resource] : []));
+/** Queues by the beginning of their logical ids. */
+function queuesOf({ Resources }: MutableTemplate, beginning: string): MutableResource[] {
+  return Object.entries(Resources).flatMap(([id, resource]) =>
+    id.startsWith(beginning) && resource.Type === 'AWS::SQS::Queue' ? [resource] : [],
+  );
 }
 
 /** Replaces a text in the JSON of a resource's properties. */
@@ -142,13 +148,13 @@ interface Statement {
   readonly Resource: unknown;
 }
 
-/** Removes an action from every statement of a role that has a resource whose logical id ends so. */
-function removeAction(template: MutableTemplate, action: string, ending: string): void {
+/** Removes an action from every statement of a role that has a resource whose logical id begins so. */
+function removeAction(template: MutableTemplate, action: string, beginning: string): void {
   for (const { Properties } of ofType(template, 'AWS::IAM::Role')) {
     const policies: { PolicyDocument: { Statement: Statement[] } }[] = JSON.parse(JSON.stringify(Properties['Policies'] ?? []));
     for (const { PolicyDocument } of policies) {
       PolicyDocument.Statement = PolicyDocument.Statement.flatMap((statement) => {
-        if (!JSON.stringify(statement.Resource).includes(`${ending}"`)) return [statement];
+        if (!JSON.stringify(statement.Resource).includes(`"${beginning}`)) return [statement];
         const Action = [statement.Action].flat().filter((name) => name !== action);
         return Action.length === 0 ? [] : [{ ...statement, Action }];
       });

@@ -102,7 +102,7 @@ describe('a right that is taken away', () => {
 });
 
 function newEngine(): Promise<Engine> {
-  return startEngine(aws, engineUser, { prefix: 'variants', fifo: { tasks: false, results: true }, payloadStore: true }, bucket);
+  return startEngine(aws, engineUser, { prefix: 'variants', payloadStore: true }, bucket);
 }
 
 /** Starts a run of one step. Without a right it may never end, so nobody waits for it. */
