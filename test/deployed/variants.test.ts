@@ -188,14 +188,14 @@ describe('alarms and dashboard', () => {
 });
 
 describe('a FIFO tasks queue', () => {
-  it('is found beside standard ones by an engine that is told nothing', async () => {
+  it('serves an engine that is told nothing, beside standard queues', async () => {
     const accounts = outputsOfRuns<{ account: string }>(await run('ledger.append', [{ account: 'a' }, { account: 'b' }]));
     expect(accounts.map(({ account }) => account)).toEqual(['a', 'b']);
   });
 });
 
 describe('a step that is not deployed', () => {
-  it('is told by its name and region, although IAM refuses to look it up', async () => {
+  it('fails its run with the name of its queue and the region, although IAM refuses to look it up', async () => {
     const [end] = await run('ledger.close', [{}]);
     expect(end?.message).toContain('no SQS queue "variants-tasks-ledger--close" in region eu-central-1');
   });

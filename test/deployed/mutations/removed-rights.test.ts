@@ -83,7 +83,7 @@ const work: Readonly<Record<Holder['is'], (kind: string) => Promise<() => Promis
  * that nobody misses is not needed.
  */
 describe('a right that is taken away', () => {
-  it.each(kinds)('is missed: %s', async (kind) => {
+  it.each(kinds)('costs somebody a refused call: %s', async (kind) => {
     const mine = rights.filter((right) => kindOf(right) === kind);
     const { is } = required(mine[0], `a right "${kind}"`).holder;
     const theirs = policies.filter(({ holder }) => holder.is === is);
