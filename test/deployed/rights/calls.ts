@@ -9,9 +9,12 @@ interface Call extends Right {
   readonly allowed: boolean;
 }
 
-/** What roles and users were refused so far, look-ups aside: those are refused for every queue that is not there. */
+/** Refused for every queue that is not there; and what an engine outside AWS asks then, for a message that names the queues that are. */
+const LOOK_UPS = ['sqs:GetQueueUrl', 'sqs:ListQueues'];
+
+/** What roles and users were refused so far, look-ups aside. */
 export function refusals({ callsFile }: AwsAddress, names: readonly string[]): string[] {
-  const refused = calls(callsFile).filter(({ name, action, allowed }) => !allowed && names.includes(name) && action !== 'sqs:GetQueueUrl');
+  const refused = calls(callsFile).filter(({ name, action, allowed }) => !allowed && names.includes(name) && !LOOK_UPS.includes(action));
   return refused.map(({ name, action, resource }) => `${name}: ${action} ${resource}`);
 }
 
