@@ -1,7 +1,7 @@
 import type { SQSClient, SQSServiceException } from '@aws-sdk/client-sqs';
 import { isRecord } from '../wire/shape.ts';
 import { QUERY_ERROR, SqsRefusal, unknownAnswer } from './request-errors.ts';
-import type { Answer, Operation, OperationInputs, SqsOperations } from './sqs-operations.ts';
+import type { Operation, OperationInputs, SqsOperations } from './sqs-operations.ts';
 
 export interface SendOptions {
   readonly abortSignal: AbortSignal;
