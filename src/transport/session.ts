@@ -8,7 +8,7 @@ import { AttachedEngine } from './engine/attached-engine.ts';
 import type { ResultSource } from './engine/result-order.ts';
 import { UnattachedEngine } from './engine/unattached-engine.ts';
 
-/** Long-polls a queue: for results, or for the tasks of a step. */
+/** Long-polls a queue, for results or for the tasks of a step; or polls the engine's store. */
 export interface Consumer {
   start(): void;
   /** Stops receiving. What is under way goes on. */
@@ -26,7 +26,18 @@ export interface SessionOptions {
   readonly logger: Logger;
 }
 
+/** How a transport serves its engine. */
+export interface AttachOptions {
+  /**
+   * Runs the engine's passes over its runs, once a second: `runPending`, `recoverIncomplete`, `resumeDueTimers`, `sweepTimeouts`. Of all
+   * instances on one store one does at a time, and another takes over within ten seconds of its death. Not for NestJS, whose module polls
+   * by itself. @default false
+   */
+  readonly poll?: boolean;
+}
+
 const RESULTS = 'results';
+const PASSES = 'passes';
 /** A NestJS app boots in less. */
 const START_EXPECTED_WITHIN_MS = 10_000;
 const SECOND_ENGINE =
@@ -65,9 +76,11 @@ export class Session {
   }
 
   /** @throws ConfigurationError where it is attached already. */
-  attach(engine: AttachableEngine): void {
+  attach(engine: AttachableEngine, { poll = false }: AttachOptions): void {
     if (this.#isAttached) throw new ConfigurationError('SqsTransport.attach: this transport is attached to an engine already');
-    this.engine = AttachedEngine.attach(engine, this.#options.logger);
+    const attached = AttachedEngine.attach(engine, this.#options.logger);
+    this.engine = attached;
+    if (poll) this.#add(PASSES, attached.passes());
   }
 
   /**

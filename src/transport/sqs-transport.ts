@@ -13,6 +13,7 @@ import { type ContainerStepFunction, type FromJson, isStepFunction } from '../co
 import { TaskWorker } from '../container/task-worker.ts';
 import { ConfigurationError, QueueNotFoundError } from '../errors.ts';
 import { defaultLogger, errorFields, type Logger, safeLogger } from '../logger.ts';
+import { aBoolean, checkOptions } from '../options.ts';
 import { sqsApi } from '../sqs/api-calls.ts';
 import { DELETE_LINGER_MS } from '../sqs/in-flight-messages.ts';
 import { localQueueNames } from '../sqs/local-queues.ts';
@@ -27,7 +28,7 @@ import { Dispatcher } from './dispatcher.ts';
 import type { AttachableEngine } from './engine/attachable-engine.ts';
 import { QueueHealth } from './queue-health.ts';
 import { ResultReceiver } from './results/result-receiver.ts';
-import { Session } from './session.ts';
+import { type AttachOptions, Session } from './session.ts';
 import { readTransportOptions, type SqsTransportOptions } from './transport-options.ts';
 import { WorkflowTurns } from './workflow-turns.ts';
 
@@ -87,13 +88,15 @@ export class SqsTransport implements Transport {
   }
 
   /**
-   * Orders results by the engine's own events. Call it right after the engine was made, before its first run.
+   * Has the engine take one turn of a run at a time, in this process and in all on its store, and orders results by that. Call it right
+   * after the engine was made, before its first run. With `poll` it also runs the engine's passes.
    *
    * Works without, less tightly: see `resultHoldMs`.
    * @throws ConfigurationError for what is no engine, or lacks a method that this rests on, and for a second engine.
    */
-  attach(engine: AttachableEngine): void {
-    this.#openSession().attach(engine);
+  attach(engine: AttachableEngine, options: AttachOptions = {}): void {
+    checkOptions('SqsTransport.attach', options, { poll: aBoolean });
+    this.#openSession().attach(engine, options);
   }
 
   /**

@@ -29,7 +29,7 @@ const engine = new WorkflowEngine({
   instanceId: name,
   ...(leaseMs === undefined ? {} : { leaseMs }),
 });
-transport.attach(engine);
+transport.attach(engine, { poll: options.polls === 'attached' });
 engine.subscribe(({ type, runId, seq }) => note(`${runId} event ${type}${seq === undefined ? '' : ` ${seq}`}`));
 register(engine);
 const poller = options.polls === 'as Nest' ? pollAsNest(engine) : undefined;

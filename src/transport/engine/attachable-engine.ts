@@ -10,6 +10,20 @@ export interface AttachableEngine {
   resume(runId: string): Promise<unknown>;
 }
 
+/** What `attach` with `poll` needs besides: the engine's passes over its runs. */
+export interface PollableEngine {
+  runPending(): Promise<unknown>;
+  recoverIncomplete(): Promise<unknown>;
+  resumeDueTimers(): Promise<unknown>;
+  sweepTimeouts(): Promise<unknown>;
+}
+
+const PASSES = ['runPending', 'recoverIncomplete', 'resumeDueTimers', 'sweepTimeouts'] as const satisfies readonly (keyof PollableEngine)[];
+
+export function isPollable(engine: AttachableEngine): engine is AttachableEngine & PollableEngine {
+  return PASSES.every((method) => typeof Reflect.get(engine, method) === 'function');
+}
+
 const METHODS = ['subscribe', 'getRun', 'resume'] as const satisfies readonly (keyof AttachableEngine)[];
 const SUPPORTED = '@dudousxd/nestjs-durable-core >=0.62.0 <1.0.0';
 

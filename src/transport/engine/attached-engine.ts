@@ -1,12 +1,15 @@
 import type { EngineEvent, EngineEventType } from '@dudousxd/nestjs-durable-core';
-import type { ResultRefusedError } from '../../errors.ts';
+import { ConfigurationError, type ResultRefusedError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import { steadyNow, systemTiming } from '../../time.ts';
-import { type AttachableEngine, checkEngine, ExpectedEvents } from './attachable-engine.ts';
+import { type AttachableEngine, checkEngine, ExpectedEvents, isPollable } from './attachable-engine.ts';
 import { continueRun } from './continue-run.ts';
+import { EnginePasses } from './engine-passes.ts';
+import type { EngineStore } from './engine-store.ts';
 import { EventTurns } from './event-turns.ts';
 import { ForeignNamespaces } from './foreign-namespaces.ts';
 import { ForeignResults } from './foreign-results.ts';
+import { PassLease } from './pass-lease.ts';
 import { RefusedResults } from './refused-results.ts';
 import { type GivenResult, type ReceivedResult, ResultOrder } from './result-order.ts';
 import { SingleTurns } from './single-turns.ts';
@@ -34,6 +37,7 @@ const SINGLE_TURNS = new WeakMap<AttachableEngine, ReturnType<typeof SingleTurns
 export class AttachedEngine extends ResultOrder<EventTurns> {
   readonly #engine: AttachableEngine;
   readonly #turns: SingleTurns | undefined;
+  readonly #store: EngineStore | undefined;
   readonly #foreignResults: ForeignResults | undefined;
   readonly #refused = new RefusedResults(steadyNow);
   readonly #foreignNamespaces: ForeignNamespaces;
@@ -49,6 +53,7 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     this.#engine = engine;
     this.#logger = logger;
     this.#turns = installed?.turns;
+    this.#store = installed?.store;
     this.#foreignResults = installed && new ForeignResults(installed.store);
     this.#foreignNamespaces = new ForeignNamespaces(engine);
     this.#unsubscribe = engine.subscribe(this.#heard);
@@ -64,6 +69,21 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     ENGINES.set(engine, attached);
     attached.#transports += 1;
     return attached;
+  }
+
+  /**
+   * The engine's passes over its runs, which no instance runs yet.
+   * @throws ConfigurationError for an engine that has none.
+   */
+  passes(): EnginePasses {
+    const engine = this.#engine;
+    if (!isPollable(engine)) {
+      throw new ConfigurationError(
+        'SqsTransport.attach: expected an engine with runPending, recoverIncomplete, resumeDueTimers and sweepTimeouts beside poll: true',
+      );
+    }
+    const lease = this.#store && new PassLease(this.#store.store, this.#store.namespace);
+    return new EnginePasses({ engine, lease, logger: this.#logger, timing: systemTiming });
   }
 
   /** One transport fewer serves it. The last one ends the subscription. */

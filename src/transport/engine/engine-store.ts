@@ -27,20 +27,23 @@ const INCOMPLETE: ReadonlySet<unknown> = new Set<RunStatus>(['running', 'cancell
  *
  * The engine releases the lock while it is still writing `suspended`: its `runExecution` returns `this.settleRun(…)` without awaiting it, and
  * releases in `finally`. Another instance takes the run in between, and the late `suspended` lands on top of what it has written. So does
- * the checkpoint of a step in a fan-out: the first of its steps to be dispatched ends the turn. docs/engine-faults.md has the program.
+ * the checkpoint of a step in a fan-out: the first of its steps to be dispatched ends the turn. `test/postgres/engine-faults.ts` shows it.
  *
  * The engine has no public way to its store, so the field is replaced. Where there is none, nothing is.
  */
 export class EngineStore {
   /** The store itself. */
   readonly store: StateStore;
+  /** Whose runs the engine's passes see; undefined for all. */
+  readonly namespace: string | undefined;
   readonly #listener: StoreListener;
   readonly #calls = new Map<string, OpenCalls>();
   /** Runs that a pass of the engine has listed for recovery, and has not come to yet. */
   #incomplete = new Set<string>();
 
-  private constructor(store: StateStore, listener: StoreListener) {
+  private constructor(store: StateStore, namespace: string | undefined, listener: StoreListener) {
     this.store = store;
+    this.namespace = namespace;
     this.#listener = listener;
   }
 
@@ -48,7 +51,8 @@ export class EngineStore {
   static install(engine: object, listener: StoreListener): EngineStore | undefined {
     const store: unknown = Reflect.get(engine, 'store');
     if (!isStore(store)) return undefined;
-    const installed = new EngineStore(store, listener);
+    const namespace: unknown = Reflect.get(engine, 'namespace');
+    const installed = new EngineStore(store, typeof namespace === 'string' ? namespace : undefined, listener);
     Reflect.set(engine, 'store', installed.#proxy());
     return installed;
   }

@@ -1173,6 +1173,34 @@ describe('a result that was rejected after its checkpoint was saved', () => {
   });
 });
 
+describe('attach with poll', () => {
+  it('runs the passes of the engine: a retry comes due, and a run of an instance that died is begun', async () => {
+    const store = new InMemoryStateStore();
+    const sqs = new FakeSqs('durable-tasks-a', RESULTS);
+    const { transport } = setUp({}, sqs);
+    const engine = new WorkflowEngine({ store, transport, runDispatcher: { dispatch: () => undefined } });
+    transport.attach(engine, { poll: true });
+    engine.register('workflow', '1', async (ctx) => {
+      await ctx.sleep(2_000);
+      return ctx.step('a', 1);
+    });
+    await engine.start('workflow', {}, 'run');
+    await pass(1_500);
+    expect(await store.getRun('run')).toMatchObject({ status: 'suspended' });
+    await pass(4_000);
+    expect(sqs.messages('durable-tasks-a')).toHaveLength(1);
+    await ended(transport.close());
+    expect((await store.getRun('durable-sqs-lambda:passes'))?.lockedUntil).toBeUndefined();
+  });
+
+  it('refuses an engine without passes, and an option that is none', () => {
+    const { transport } = setUp();
+    expect(() => transport.attach(fakeEngine(), { poll: true })).toThrow('runPending');
+    // @ts-expect-error no such option
+    expect(() => transport.attach(fakeEngine(), { pol: true })).toThrow('pol');
+  });
+});
+
 describe('results of a turn whose end was never written', () => {
   it('reach a real engine at once, which dispatches the next step once', async () => {
     const store = new (class extends InMemoryStateStore {
