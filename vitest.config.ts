@@ -25,6 +25,7 @@ export default defineConfig({
       { test: { name: 'consumer', include: ['test/consumer/**/*.test.ts'], testTimeout: 300_000, hookTimeout: 300_000 } },
       // Needs PostgreSQL and Python packages.
       { test: { name: 'example', include: ['test/example/**/*.test.ts'], testTimeout: 180_000, hookTimeout: 300_000 } },
+      { test: { name: 'newcomer', include: ['test/newcomer/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 300_000 } },
       // Needs ministack from PyPI. Two files at a time: most of their time is the deploy tool's.
       {
         test: {

@@ -1,5 +1,6 @@
 import { ConfigurationError } from '../errors.ts';
 import { completedSettings, esbuildSettings } from './bundles/esbuild-settings.ts';
+import { missingHandlers } from './bundles/handler-files.ts';
 import { loadProblems } from './bundles/load-check.ts';
 import { packagedFunctions } from './bundles/packaged-functions.ts';
 import type { CommandContext } from './commands/context.ts';
@@ -85,6 +86,7 @@ export class DurableSqsLambdaPlugin {
 
   #initialize(): void {
     if (!this.#isUsed()) return;
+    if (this.#is(...PACKAGING, ONE_FUNCTION, REPLAY)) this.#checkHandlers();
     if (this.#is(...PACKAGING)) extendFunctions(this.#serverless.service, this.service());
     // The command deploys exactly this environment. It leaves the function's role as it is.
     if (this.#is(ONE_FUNCTION)) setEnvironment(this.#serverless.service, this.service(), workerEnvironment(this.service()));
@@ -93,6 +95,12 @@ export class DurableSqsLambdaPlugin {
       const replay = this.#asUserError(() => readReplay(this.#options['durable-send'], process.env));
       setEnvironment(this.#serverless.service, deployment, replayEnvironment(deployment, replay, process.env));
     }
+  }
+
+  #checkHandlers(): void {
+    const { service, serviceDir, classes } = this.#serverless;
+    const missing = missingHandlers(service, this.service(), serviceDir);
+    if (missing.length > 0) throw new classes.Error(mistakes(missing), ERROR_CODE);
   }
 
   #read(): DurableDeployment {

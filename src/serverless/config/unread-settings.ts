@@ -1,7 +1,7 @@
 import { distance } from '../../edit-distance.ts';
 import { entriesOf } from './section.ts';
 
-const BUNDLER = 'serverless-esbuild';
+export const BUNDLER = 'serverless-esbuild';
 const OWN = 'durable-sqs-lambda';
 const SETTINGS = 'durable';
 const EVENTS = ['durableStep', 'durableDeadLetters'] as const;
@@ -43,10 +43,15 @@ export function unreadSettings(service: UnvalidatedService): string[] {
   ];
 }
 
+/** The list of plugins, in either form that the deploy tool knows. */
+export function pluginNames(given: unknown): readonly unknown[] {
+  const modules: unknown = Array.isArray(given) ? given : entriesOf(given)['modules'];
+  return Array.isArray(modules) ? modules : [];
+}
+
 /** The plugin needs what the bundler has built, and hooks of the same event run in the order of the list. */
 function pluginOrder(given: unknown): string[] {
-  const modules: unknown = Array.isArray(given) ? given : entriesOf(given)['modules'];
-  const plugins: readonly unknown[] = Array.isArray(modules) ? modules : [];
+  const plugins = pluginNames(given);
   const own = plugins.findIndex((name) => typeof name === 'string' && name.includes(OWN));
   if (own === -1 || plugins.indexOf(BUNDLER) <= own) return [];
   return [`plugins: expected ${BUNDLER} before ${String(plugins[own])}, got it after; swap the two lines`];

@@ -1,17 +1,15 @@
-import { existsSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { BuildContext, BuildOptions, BuildResult } from 'esbuild';
 import type { HandlerCode } from '../../../local/process/function-process.ts';
 import { REQUIRE_BANNER } from '../../bundles/esbuild-settings.ts';
+import { noSourceFile, sourceFileOf } from '../../bundles/handler-files.ts';
 import { CommandError } from '../command-error.ts';
 import { installedSdk } from './installed-sdk.ts';
 import { SourceWatch } from './source-watch.ts';
 
 type Esbuild = typeof import('esbuild');
-
-/** Extensions of the source file that a `handler` of serverless.yml names, in the order of the search. */
-const EXTENSIONS = ['.ts', '.mts', '.cts', '.tsx', '.js', '.mjs', '.cjs'];
 
 /** The service's own esbuild (a dependency of serverless-esbuild). @throws CommandError where it is not installed */
 export function loadEsbuild(serviceDir: string): Esbuild {
@@ -31,13 +29,9 @@ export function handlerFile(
   functionKey: string,
   handler: string,
 ): { readonly file: string; readonly exportName: string } {
-  const dot = handler.lastIndexOf('.');
-  const base = join(serviceDir, handler.slice(0, dot));
-  const file = EXTENSIONS.map((extension) => `${base}${extension}`).find((path) => existsSync(path));
-  if (file === undefined) {
-    throw new CommandError(`functions.${functionKey}.handler: expected a file ${base}{${EXTENSIONS.join(',')}}, found none`);
-  }
-  return { file, exportName: handler.slice(dot + 1) };
+  const file = sourceFileOf(serviceDir, handler);
+  if (file === undefined) throw new CommandError(noSourceFile(functionKey, handler));
+  return { file, exportName: handler.slice(handler.lastIndexOf('.') + 1) };
 }
 
 export interface WatchOptions {
