@@ -85,15 +85,14 @@ const work: Readonly<Record<Holder['is'], (kind: string) => Promise<() => Promis
 describe('a right that is taken away', () => {
   it.each(kinds)('costs somebody a refused call: %s', async (kind) => {
     const mine = rights.filter((right) => kindOf(right) === kind);
+    const isMissed = () => mine.some((right) => wasAsked(right, aws, 'refused'));
+    expect(isMissed()).toBe(false);
     const { is } = required(mine[0], `a right "${kind}"`).holder;
     const theirs = policies.filter(({ holder }) => holder.is === is);
     for (const policy of theirs) await policy.put(without(policy, kind));
     const end = await work[is](kind);
     try {
-      await vi.waitFor(() => expect(mine.some((right) => wasAsked(right, aws, 'refused'))).toBe(true), {
-        timeout: MISSED_MS,
-        interval: 50,
-      });
+      await vi.waitFor(() => expect(isMissed()).toBe(true), { timeout: MISSED_MS, interval: 50 });
     } finally {
       await end();
       for (const policy of theirs) await policy.put(policy.document);

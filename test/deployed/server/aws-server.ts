@@ -25,7 +25,7 @@ export interface AwsAddress {
   /** What clients must trust. */
   readonly certificateFile: string;
   readonly logFile: string;
-  /** Who has called what, as JSON lines: see strict_ministack.py. */
+  /** Who has called what, as JSON lines: see strict_rights.py. */
   readonly callsFile: string;
 }
 
@@ -69,6 +69,8 @@ export async function startAwsServer(): Promise<AwsServer> {
       PATH: [NODE_FOLDER, process.env['PATH']].join(':'),
       HOME: folder,
       TMPDIR: folder,
+      // Its second file would leave a folder beside it.
+      PYTHONDONTWRITEBYTECODE: '1',
       AUTH: 'true',
       BIND_HOST: '127.0.0.1',
       MINISTACK_HOST: '127.0.0.1',
