@@ -205,7 +205,10 @@ describe('a step that is not deployed', () => {
 
 describe('the results queue', () => {
   it('keeps nothing but what is no result', async () => {
-    // That which a test above has sent, and which the engine gives back each time.
+    // The dead letters that were retried die again, and the engine is told again: not behind its back.
+    await untilDepth(clients, 'variants-parked-fragile--work', { visible: 2 });
+    await untilDepth(clients, 'variants-dead-letters-fragile--work', { visible: 0, inFlight: 0 });
+    // One is left, which a test above has sent, and which the engine gives back each time.
     await engine.stop();
     await untilDepth(clients, 'variants-results.fifo', { visible: 1, inFlight: 0 });
   });
