@@ -3,6 +3,7 @@ import { defineConfig } from 'tsdown';
 const entry = {
   index: 'src/index.ts',
   worker: 'src/lambda/index.ts',
+  workflow: 'src/workflow/index.ts',
   engine: 'src/transport/index.ts',
   local: 'src/local/index.ts',
   'serverless-plugin': 'src/serverless/index.ts',

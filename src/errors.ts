@@ -34,6 +34,9 @@ export class QueueNotFoundError extends DurableSqsError {
   }
 }
 
+/** What a message of a durable queue can be: the payloads of nestjs-durable's wire. */
+export type MessageKind = 'RemoteTask' | 'StepResult' | 'WorkflowTask' | 'WorkflowDecision';
+
 /** A message body is not the JSON it should be. Says which field, what was expected and which kind was found. */
 export class InvalidMessageError extends DurableSqsError {
   override readonly name = 'InvalidMessageError';
@@ -41,7 +44,7 @@ export class InvalidMessageError extends DurableSqsError {
   /** What is wrong, by field path and kind; holds no value from the body. */
   readonly problem: string;
 
-  constructor(expected: 'RemoteTask' | 'StepResult', problem: string) {
+  constructor(expected: MessageKind, problem: string) {
     super(`message body is not a ${expected}: ${problem}`);
     this.problem = problem;
   }
@@ -221,6 +224,20 @@ export class StepFailedError extends DurableSqsError {
     super(message);
     this.code = code;
     this.retryable = retryable;
+  }
+}
+
+/** A workflow on Lambda asked for something that the wire to the engine does not carry. Thrown at the call, so that it is never ignored. */
+export class UnsupportedInWorkflowError extends DurableSqsError {
+  override readonly name = 'UnsupportedInWorkflowError';
+  readonly code = 'unsupported_in_workflow';
+  readonly retryable = false;
+
+  constructor(step: string, options: readonly string[]) {
+    super(
+      `ctx.step("${step}"): a workflow on a worker cannot give ${options.join(', ')} to the engine. Catch the failure and call the step again, or ` +
+        "run this workflow in the engine's process (engine.register).",
+    );
   }
 }
 

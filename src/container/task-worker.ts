@@ -145,6 +145,7 @@ export class TaskWorker implements TaskHost<RemoteTask, StepResult> {
         return release(unmarkedDelaySeconds(message, random));
       case 'unavailable':
         return release(Math.ceil(backoffMs(receiveCount, UNAVAILABLE_BACKOFF, random) / 1000));
+      case 'not served':
       case 'not started':
       case 'stopped':
         // Another worker can run it at once.

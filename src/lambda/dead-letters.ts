@@ -1,14 +1,19 @@
 import type { SQSRecord } from 'aws-lambda';
 import { ConfigurationError, QueueNotFoundError, SqsRequestError, StepFailedError } from '../errors.ts';
 import { errorFields, type LogFields, type Logger } from '../logger.ts';
+import { subjectOfKey } from '../payloads/payload-key.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
+import { decodePointer } from '../payloads/pointer.ts';
 import { type RetryOptions, retry } from '../sqs/retry.ts';
+import type { OutgoingMessage } from '../sqs/sqs-api.ts';
 import { readTask } from '../step/read-task.ts';
 import { encodeAnswer, inGroupOfRun } from '../step/send-answer.ts';
 import { STEP_FORMAT } from '../step/step-tasks.ts';
-import type { TaskIds } from '../step/task-format.ts';
+import type { AnyResult, TaskFormat, TaskIds } from '../step/task-format.ts';
+import { TURN_FORMAT } from '../step/turn-tasks.ts';
 import { monotonicMs } from '../time.ts';
 import { isFifoQueue } from '../topology/fifo-queues.ts';
+import { isOfTurn } from '../wire/turn-shape.ts';
 import type { Invocation } from './batch-handler.ts';
 import { SendTimes } from './measured-times.ts';
 import { PARKED_ATTRIBUTE, parkedMessage, parkedQueueNames } from './parked-message.ts';
@@ -27,6 +32,8 @@ interface Letter {
   readonly reason: string;
   /** Whose task it is, where that can be read: then the engine is told. */
   readonly ids: TaskIds | undefined;
+  /** What the engine is told. */
+  readonly failed: (ids: TaskIds) => OutgoingMessage;
   /** Routing token of the task. */
   readonly token?: string | undefined;
 }
@@ -66,12 +73,12 @@ export class DeadLetters {
     batch.start();
     let fields: LogFields = { messageId: record.messageId, queue: record.eventSourceARN, requestId: lambda.awsRequestId };
     try {
-      const letter = await this.#read(record, fields);
+      const letter = await (isTurn(record) ? this.#read(record, TURN_FORMAT, fields) : this.#read(record, STEP_FORMAT, fields));
       if (letter === undefined) return false;
       const { ids, reason } = letter;
       fields = { ...fields, runId: ids?.runId, stepId: ids?.stepId };
       const parked = await this.#park(record, letter, fields, queues, deadline.remainingMs());
-      if (ids !== undefined) await this.#tell(record, ids, queues, deadline.remainingMs());
+      if (ids !== undefined) await this.#tell(record, letter.failed(ids), ids.runId, queues, deadline.remainingMs());
       if (!parked) return false;
       batch.settle(record);
       this.#options.logger.warn('dead letter parked', { ...fields, reason, resultSent: ids !== undefined });
@@ -84,21 +91,29 @@ export class DeadLetters {
   }
 
   /** Undefined where its body is stored, the store does not answer now, and nothing else tells whose it is. */
-  async #read(record: SQSRecord, fields: LogFields): Promise<Letter | undefined> {
+  async #read<Task extends { readonly group: string }, Result extends AnyResult>(
+    record: SQSRecord,
+    format: TaskFormat<Task, Result>,
+    fields: LogFields,
+  ): Promise<Letter | undefined> {
     const { marker, payloadStore, logger } = this.#options;
-    const read = await readTask(taskMessage(record, marker), STEP_FORMAT, payloadStore);
+    const read = await readTask(taskMessage(record, marker), format, payloadStore);
+    const failed = (ids: TaskIds) => {
+      const error = new StepFailedError('dead_letter', deadLetter(format.noun), true);
+      return encodeAnswer(format.failed(ids, error), { format, marker, payloadStore: undefined }).message;
+    };
     switch (read.kind) {
       case 'task':
-        return { reason: 'receive count used up', ids: read.task, token: read.task.group };
+        return { reason: USED_UP, ids: format.idsOf(read.task), failed, token: read.task.group };
       case 'unmarked':
-        return { reason: `not a RemoteTask: no attribute "${marker}"`, ids: undefined };
+        return { reason: `not a ${format.name}: no attribute "${marker}"`, ids: undefined, failed };
       case 'malformed':
-        return { reason: `not a RemoteTask: ${read.problem}`, ids: undefined };
+        return { reason: `not a ${format.name}: ${read.problem}`, ids: undefined, failed };
       case 'lost':
-        return { reason: `its stored body cannot be read: ${read.error.reason}`, ids: read.ids };
+        return { reason: `its stored body cannot be read: ${read.error.reason}`, ids: read.ids, failed };
       case 'unavailable':
         // Its receives are used up, and here they can be once more: a run whose step nobody answers for waits for ever.
-        if (read.ids !== undefined) return { reason: 'receive count used up', ids: read.ids };
+        if (read.ids !== undefined) return { reason: USED_UP, ids: read.ids, failed };
         logger.error('the body of a dead letter cannot be read now; it will be redelivered', { ...fields, ...errorFields(read.error) });
         return undefined;
     }
@@ -126,12 +141,9 @@ export class DeadLetters {
     return true;
   }
 
-  async #tell(record: SQSRecord, ids: TaskIds, queues: SqsQueues, leftMs: number): Promise<void> {
+  async #tell(record: SQSRecord, message: OutgoingMessage, runId: string, queues: SqsQueues, leftMs: number): Promise<void> {
     if (this.#told.has(record.messageId)) return;
-    const { marker } = this.#options;
-    const failed = STEP_FORMAT.failed(ids, new StepFailedError('dead_letter', DEAD_LETTER, true));
-    const { message } = encodeAnswer(failed, { format: STEP_FORMAT, marker, payloadStore: undefined });
-    const inGroup = inGroupOfRun(message, ids.runId);
+    const inGroup = inGroupOfRun(message, runId);
     await this.#send(async () => {
       const queueUrl = await queues.url();
       await queues.send(queueUrl, isFifoQueue(queueUrl) ? inGroup : message);
@@ -149,8 +161,17 @@ export class DeadLetters {
   }
 }
 
-const DEAD_LETTER =
-  'the task was delivered as often as its queue allows, and no result came of it; the step may or may not have run. The task is parked';
+const USED_UP = 'receive count used up';
+
+function deadLetter(noun: string): string {
+  return `the task was delivered as often as its queue allows, and no result came of it; the ${noun} may or may not have run. The task is parked`;
+}
+
+/** By its body, or by the key of its stored body. */
+function isTurn({ body }: SQSRecord): boolean {
+  const pointer = decodePointer(body);
+  return pointer === undefined ? isOfTurn(body) : subjectOfKey(pointer.key)?.kind === TURN_FORMAT.stored.task;
+}
 
 /** Whether the same send would be refused again. */
 function isDefinite(error: unknown): boolean {

@@ -5,10 +5,10 @@ export type { StepContext } from '../step/step-context.ts';
 export type { SqsBatchHandler, StepMiddleware, StepMiddlewareRequest } from './batch-handler.ts';
 export { type DeadLetterHandlerOptions, type SqsDeadLetterHandler, sqsDeadLetterHandler } from './dead-letter-handler.ts';
 export { PARKED_ATTRIBUTE, type ParkedNote } from './parked-message.ts';
-export type { LambdaStepContext } from './run-batch.ts';
 export { type SqsStepHandler, sqsStepHandler } from './sqs-step-handler.ts';
 export type {
   ChannelOptions,
+  LambdaStepContext,
   SingleStepHandlerOptions,
   StepDefinition,
   StepFunction,

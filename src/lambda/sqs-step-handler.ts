@@ -1,24 +1,19 @@
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
-import { defaultLogger, safeLogger } from '../logger.ts';
-import { batchHandler, type SqsBatchHandler } from './batch-handler.ts';
-import { STEP_HANDLER, TEST_QUEUES } from './handler-marks.ts';
-import { SendTimes, StepTimes } from './measured-times.ts';
-import { isReplay, printingQueues, printThrown, replayOf, showsThrown, storesNothing } from './replay.ts';
-import { StepBatch, type StepWorker } from './run-batch.ts';
+import { type Filling, runStep, STEP_FORMAT, type Steps } from '../step/step-tasks.ts';
+import type { SqsBatchHandler } from './batch-handler.ts';
+import { STEP_HANDLER } from './handler-marks.ts';
+import { printThrown, showsThrown } from './replay.ts';
 import {
   type CheckedSteps,
+  type LambdaStepContext,
   readArguments,
   type SingleStepHandlerOptions,
   type StepFunction,
   type StepHandlerOptions,
   type StepsByInput,
 } from './step-handler-options.ts';
-import { UnsentResults } from './unsent-results.ts';
-import { sqsQueues, type WorkerQueues } from './worker-queues.ts';
-
-interface ContextOfTest extends Context {
-  readonly [TEST_QUEUES]?: WorkerQueues;
-}
+import { taskHandler } from './task-handler.ts';
+import type { WorkerQueues } from './worker-queues.ts';
 
 /** A Lambda handler for a tasks queue, and a middy: middlewares plug in with `use`. */
 export interface SqsStepHandler extends SqsBatchHandler {
@@ -59,30 +54,21 @@ export function sqsStepHandler<Inputs extends Record<string, unknown>, Steps ext
 ): SqsStepHandler;
 export function sqsStepHandler(nameOrSteps: unknown, fnOrOptions?: unknown, singleOptions?: unknown): SqsStepHandler {
   const { steps, options } = readArguments(nameOrSteps, fnOrOptions, singleOptions, process.env);
-  const { concurrency, marker, around, payloadStore, onDeadline, deadlineReserveMs } = options;
-  const logger = safeLogger(options.logger ?? defaultLogger());
-  const prints = replayOf(process.env) === 'print';
-  const sendTimes = new SendTimes();
-  const worker: StepWorker = {
-    steps: { steps, around, onThrown: showsThrown(process.env) ? printThrown : undefined },
-    concurrency,
-    marker,
-    payloadStore: prints && payloadStore !== undefined ? storesNothing(payloadStore) : payloadStore,
-    onDeadline,
-    logger,
-    sendTimes,
-    stepTimes: new StepTimes(steps.keys()),
-    unsent: new UnsentResults(),
-  };
-  const queues = prints ? printingQueues() : sqsQueues(options);
-  const { handler, invoke } = batchHandler<WorkerQueues>(
-    {
-      logger,
-      rejectsFailures: isReplay(process.env),
-      reserveMs: (availableMs, records) => sendTimes.reserveMs(availableMs, Math.min(records, concurrency), deadlineReserveMs),
-      run: (records, invocation, over) => new StepBatch(records, invocation, over, worker).handle(),
+  const { marker, around, onDeadline } = options;
+  const served: Steps<LambdaStepContext> = { steps, around, onThrown: showsThrown(process.env) ? printThrown : undefined };
+  const stepNames = [...steps.keys()];
+  const { handler, invoke } = taskHandler({
+    format: STEP_FORMAT,
+    runner({ lambda, remainingTimeMs }) {
+      const fill = (context: Filling<LambdaStepContext>) => {
+        context.lambda = lambda;
+        context.remainingTimeMs = remainingTimeMs;
+      };
+      return (task, inFlight) => runStep(task, inFlight, served, fill);
     },
-    (context: ContextOfTest) => context?.[TEST_QUEUES] ?? queues,
-  );
-  return Object.assign(handler, { [STEP_HANDLER]: { stepNames: [...steps.keys()], marker, invoke } });
+    onDeadline,
+    names: stepNames,
+    options,
+  });
+  return Object.assign(handler, { [STEP_HANDLER]: { stepNames, marker, invoke } });
 }

@@ -16,11 +16,18 @@ import {
 } from '../options.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
 import type { StandardSchemaV1 } from '../step/standard-schema.ts';
+import type { StepContext } from '../step/step-context.ts';
 import type { Around, ServedStep } from '../step/step-tasks.ts';
 import { prefixOf } from '../topology/prefix-setting.ts';
 import { kindOf } from '../wire/json.ts';
 import { isRecord } from '../wire/shape.ts';
-import type { LambdaStepContext } from './run-batch.ts';
+import type { InvocationContext } from './task-batch.ts';
+
+/** {@link StepContext} of a step that runs on Lambda. */
+export interface LambdaStepContext extends StepContext {
+  /** The context of the invocation. */
+  readonly lambda: InvocationContext['lambda'];
+}
 
 /** A step's function: input and context in, output (JSON) out. What it throws fails the attempt. */
 export type StepFunction<Input, Output> = (input: Input, step: LambdaStepContext) => Output | Promise<Output>;

@@ -1,6 +1,5 @@
 import type { OutgoingMessage } from '../sqs/sqs-api.ts';
 import { messageBytes } from '../wire/limits.ts';
-import type { RemoteTask } from '../wire/remote-task.ts';
 
 /** Bounds of what a process keeps: a small function has 128 MB for everything. */
 const MAX_ENTRIES = 256;
@@ -17,7 +16,7 @@ interface Kept {
  * Results of this process that were computed and not accepted. Their records are delivered again, and one that comes back to the same
  * process is answered from here: its step has done its work.
  *
- * Kept by step id and attempt and only for the very same task, oldest dropped first.
+ * Kept by the task's key and only for the very same task, oldest dropped first.
  */
 export class UnsentResults {
   readonly #kept = new Map<string, Kept>();
@@ -31,8 +30,7 @@ export class UnsentResults {
   }
 
   /** @param body what the task was decoded from */
-  keep(task: RemoteTask, body: string, message: OutgoingMessage): void {
-    const key = keyOf(task);
+  keep(key: string, body: string, message: OutgoingMessage): void {
     this.#drop(key);
     const bytes = Buffer.byteLength(body) + messageBytes(message.body, message.attributes);
     if (bytes > this.#maxBytes) return;
@@ -45,15 +43,15 @@ export class UnsentResults {
   }
 
   /** The result of a task that this process has run already. It stays kept until it is {@link forget}ten. */
-  find(task: RemoteTask, body: string): OutgoingMessage | undefined {
+  find(key: string, body: string): OutgoingMessage | undefined {
     if (this.#kept.size === 0) return undefined;
-    const kept = this.#kept.get(keyOf(task));
+    const kept = this.#kept.get(key);
     return kept?.body === body ? kept.message : undefined;
   }
 
   /** SQS has the result now. */
-  forget(task: RemoteTask): void {
-    if (this.#kept.size > 0) this.#drop(keyOf(task));
+  forget(key: string): void {
+    this.#drop(key);
   }
 
   #drop(key: string): void {
@@ -62,8 +60,4 @@ export class UnsentResults {
     this.#kept.delete(key);
     this.#bytes -= kept.bytes;
   }
-}
-
-function keyOf({ stepId, attempt }: RemoteTask): string {
-  return `${attempt} ${stepId}`;
 }

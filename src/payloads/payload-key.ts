@@ -1,5 +1,5 @@
 import { attempt } from '../attempt.ts';
-import type { PayloadSubject } from './payload-store.ts';
+import type { PayloadKind, PayloadSubject } from './payload-store.ts';
 
 /** What the keys of stored bodies begin with, unless a service says otherwise. */
 export const DEFAULT_KEY_PREFIX = 'durable/';
@@ -10,12 +10,13 @@ export const KEY_PREFIX = /^(?!.*(^|\/)\.{1,2}(\/|$))(?!\/)[A-Za-z0-9!_.*'()/-]{
 /** Bytes of an S3 key. @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
 const MAX_KEY_BYTES = 1_024;
 /** Kind, seq, UUID and slashes: all of a key but the prefix and the two ids. */
-const FIXED_BYTES = 'result/'.length + '/'.length + '/'.length + '-9007199254740991/'.length + 36;
+const FIXED_BYTES = 'decision/'.length + '/'.length + '/'.length + '-9007199254740991/'.length + 36;
 /** Ends an id that is not whole: it stands nowhere else, since ids have theirs escaped. */
 const CUT = '~';
 const NO_SEQ = '-';
 
-const LAYOUT = /(task|result)\/([^/]+)\/([^/]+)\/(-?\d{1,16})\/[^/]+$/;
+const KINDS: readonly PayloadKind[] = ['task', 'result', 'turn', 'decision'];
+const LAYOUT = /(task|result|turn|decision)\/([^/]+)\/([^/]+)\/(-?\d{1,16})\/[^/]+$/;
 
 /** A {@link PayloadSubject} that a key was found to tell, all of it. */
 export type KnownSubject = Required<PayloadSubject>;
@@ -36,11 +37,12 @@ export function payloadKey({ kind, runId, stepId, seq }: PayloadSubject, uuid: s
 
 /** What a key says of its object, or undefined where it does not say all: a key of another program, or one whose ids were cut. */
 export function subjectOfKey(key: string): KnownSubject | undefined {
-  const [, kind, run, step, digits] = LAYOUT.exec(key) ?? [];
+  const [, found, run, step, digits] = LAYOUT.exec(key) ?? [];
+  const kind = KINDS.find((known) => known === found);
   const runId = decodedId(run);
   const stepId = decodedId(step);
   const seq = Number(digits);
-  if ((kind !== 'task' && kind !== 'result') || runId === undefined || stepId === undefined || !Number.isSafeInteger(seq)) return undefined;
+  if (kind === undefined || runId === undefined || stepId === undefined || !Number.isSafeInteger(seq)) return undefined;
   return { kind, runId, stepId, seq };
 }
 

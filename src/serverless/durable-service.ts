@@ -44,7 +44,7 @@ export interface ServiceStep {
   readonly fifo: boolean;
 }
 
-/** One `durableStep` event. */
+/** One `durableStep` or `durableWorkflow` event: a workflow's turns come by a tasks queue as a step's tasks do. */
 export interface DurableStep extends ServiceStep {
   readonly function: DurableFunction;
   readonly batchSize: number;

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 
-const CORE = /[\\/]@dudousxd[\\/]nestjs-durable-core[\\/]dist[\\/]index\.js$/;
+const CORE = /[\\/]@dudousxd[\\/](?:nestjs-durable-core|durable-worker)[\\/]dist[\\/]index\.js$/;
+/** What the worker package imports where it serves Redis; a workflow on Lambda never does, and has neither installed. */
+const REDIS_CLIENTS = /^(?:bullmq|ioredis)$/;
 
 /**
  * The part of esbuild's own `Plugin` that this needs, written out: a type from esbuild would fit only the release that it came from.
@@ -13,10 +15,12 @@ export interface LeanCorePlugin {
 
 interface LeanCoreBuild {
   onLoad(options: { filter: RegExp }, load: (file: { path: string }) => Promise<{ contents: string; loader: 'js' }>): void;
+  onResolve(options: { filter: RegExp }, resolve: (module: { path: string; importer: string }) => { external: true } | undefined): void;
 }
 
 /**
- * esbuild plugin: lets the bundler leave out the nine tenths of `@dudousxd/nestjs-durable-core` that a worker does not use.
+ * esbuild plugin: lets the bundler leave out the nine tenths of `@dudousxd/nestjs-durable-core` and `@dudousxd/durable-worker` that a worker does
+ * not use.
  *
  * The core package's build keeps the names of functions and classes by calls that a bundler takes for side effects, so it keeps all that
  * they name. This plugin marks the calls as free of side effects, and makes them do nothing: a minifier changes the names anyway, and the
@@ -27,6 +31,7 @@ export function leanCore(): LeanCorePlugin {
   return {
     name: 'durable-lean-core',
     setup(build) {
+      build.onResolve({ filter: REDIS_CLIENTS }, ({ importer }) => (CORE.test(importer) ? { external: true } : undefined));
       build.onLoad({ filter: CORE }, async ({ path }) => ({ contents: withoutSideEffects(await readFile(path, 'utf8')), loader: 'js' }));
     },
   };

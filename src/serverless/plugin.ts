@@ -8,7 +8,7 @@ import { commandHooks, durableCommands } from './commands/index.ts';
 import { oslsContext } from './commands/osls-context.ts';
 import { addResources, extendFunctions, patchEvents, setEnvironment, templateProblem } from './compile.ts';
 import { entriesOf } from './config/section.ts';
-import { unreadSettings, usesDurableSteps } from './config/unread-settings.ts';
+import { DURABLE_EVENTS, unreadSettings, usesDurableSteps } from './config/unread-settings.ts';
 import { engineSettings } from './deploying/engine-settings.ts';
 import { DROP_TASKS, keepWaitingTasks } from './deploying/keep-tasks.ts';
 import type { DurableDeployment } from './deployment.ts';
@@ -26,7 +26,7 @@ const REPLAY = 'invoke local';
 /** How long the deploy tool gets to print an error before the process is ended. */
 const GRACE_MS = 2_000;
 
-/** Plugin of the deploy tool: `durableStep` and `durableDeadLetters` events become queues, mappings, rights and alarms. */
+/** Plugin of the deploy tool: `durableStep`, `durableWorkflow` and `durableDeadLetters` events become queues, mappings, rights and alarms. */
 export class DurableSqsLambdaPlugin {
   readonly commands = {
     invoke: {
@@ -57,7 +57,7 @@ export class DurableSqsLambdaPlugin {
     const unread = this.#readsService() ? unreadSettings(serverless.service) : [];
     if (unread.length > 0) throw new serverless.classes.Error(mistakes(unread), ERROR_CODE);
     // The schema accepts anything: `readDurableService` says more about a mistake than a schema can.
-    for (const event of ['durableStep', 'durableDeadLetters']) serverless.configSchemaHandler.defineFunctionEvent('aws', event, {});
+    for (const event of DURABLE_EVENTS) serverless.configSchemaHandler.defineFunctionEvent('aws', event, {});
     if (this.#is(...PACKAGING, ONE_FUNCTION, REPLAY)) this.#setUpBundler();
     this.hooks = {
       initialize: () => this.#initialize(),

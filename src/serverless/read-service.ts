@@ -5,6 +5,7 @@ import { checkEnvironment, checkFunction, type Defaults, type FunctionEntry, rea
 import { readSettings, type Settings } from './config/read-settings.ts';
 import { readDeadLetters, readStep } from './config/read-steps.ts';
 import { entriesOf, Problems } from './config/section.ts';
+import { DURABLE_EVENTS } from './config/unread-settings.ts';
 import type { DeadLetterMapping, DurableDeployment, FunctionRole } from './deployment.ts';
 import { allSteps, type DurableFunction, type DurableStep } from './durable-service.ts';
 import { readTags } from './resources/tags.ts';
@@ -71,13 +72,14 @@ class EventReader {
   }
 
   read(entry: FunctionEntry): void {
-    const durable = entry.events.filter(({ event }) => 'durableStep' in event || 'durableDeadLetters' in event);
+    const durable = entry.events.filter(({ event }) => DURABLE_EVENTS.some((name) => name in event));
     if (durable.length === 0) return;
     const given = this.#functions[entry.function.functionKey];
     checkFunction(entry, given, this.#problems);
     this.roles.set(entry.function.functionKey, readRole(entry.path, given, this.#defaults, this.#problems));
     for (const { path, event } of durable) {
       if ('durableStep' in event) this.#readStep(entry.function, `${path}.durableStep`, event['durableStep']);
+      else if ('durableWorkflow' in event) this.#readStep(entry.function, `${path}.durableWorkflow`, event['durableWorkflow']);
       else this.#readDeadLetters(entry.function, `${path}.durableDeadLetters`, event['durableDeadLetters']);
     }
   }

@@ -12,11 +12,12 @@ import type { AnyResult, TaskIds } from './task-format.ts';
  * - `unmarked`: it belongs to another consumer of the queue
  * - `unreadable`: nobody will ever read it; its receives bring it to the dead-letter queue
  * - `unavailable`: its stored body cannot be had now
+ * - `not served`: this worker cannot run it, and another version of it may
  * - `not started`: its host lets no task begin now
  * - `stopped`: its host stopped the task, which is to run again
  * - `not sent`: SQS did not accept its result; `InFlightTask.error` says why
  */
-export type Outcome = 'answered' | 'unmarked' | 'unreadable' | 'unavailable' | 'not started' | 'stopped' | 'not sent';
+export type Outcome = 'answered' | 'unmarked' | 'unreadable' | 'unavailable' | 'not served' | 'not started' | 'stopped' | 'not sent';
 
 /** From this receive on an unmarked message is worth a warning: its own consumer does not come for it. */
 const UNMARKED_WARNING_RECEIVES = 3;
@@ -25,16 +26,21 @@ const UNMARKED_WARNING_RECEIVES = 3;
  * Takes a message from its body to the result that SQS has accepted: reads, runs, encodes, stores, sends, and logs each. The same for
  * every host; what becomes of the message by the outcome is up to its host. Never rejects.
  */
-export async function handleTask<Task extends TaskIds, Result extends AnyResult>(inFlight: InFlightTask<Task, Result>): Promise<Outcome> {
+export async function handleTask<Task, Result extends AnyResult>(inFlight: InFlightTask<Task, Result>): Promise<Outcome> {
   const { host, message } = inFlight;
   const { format } = host;
   const reading = readTask(message, format, host.payloadStore);
   const read = reading instanceof Promise ? await reading : reading;
   let ids: TaskIds;
   if (read.kind === 'task') {
-    ids = read.task;
+    ids = format.idsOf(read.task);
     inFlight.task = read.task;
     inFlight.body = read.body;
+    const reason = host.leaves?.(read.task);
+    if (reason !== undefined) {
+      inFlight.log('warn', `${format.noun} left to another worker; its task will be redelivered`, { reason });
+      return 'not served';
+    }
   } else if (read.kind === 'lost' && read.ids !== undefined) ids = read.ids;
   else return leave(read, inFlight);
 
@@ -70,7 +76,7 @@ export async function handleTask<Task extends TaskIds, Result extends AnyResult>
 const UNREAD_BODY = 'the stored body of a task cannot be read';
 
 /** Says why a message is not worked on. */
-function leave<Task extends TaskIds, Result extends AnyResult>(
+function leave<Task, Result extends AnyResult>(
   read: Exclude<ReadTask<Task>, { readonly kind: 'task' }>,
   inFlight: InFlightTask<Task, Result>,
 ): Outcome {
@@ -91,7 +97,7 @@ function leave<Task extends TaskIds, Result extends AnyResult>(
   return 'unreadable';
 }
 
-function answerWith<Task extends TaskIds, Result extends AnyResult>(result: Result, inFlight: InFlightTask<Task, Result>): OutgoingMessage {
+function answerWith<Task, Result extends AnyResult>(result: Result, inFlight: InFlightTask<Task, Result>): OutgoingMessage {
   const { message, encoded } = encodeAnswer(result, inFlight.host);
   const { dropped } = encoded;
   if (dropped.length > 0) inFlight.log('warn', 'result did not fit or could not be encoded', { dropped: dropped.join() });
@@ -99,14 +105,14 @@ function answerWith<Task extends TaskIds, Result extends AnyResult>(result: Resu
   return message;
 }
 
-function logEnd<Task extends TaskIds, Result extends AnyResult>({ status, error }: Result, inFlight: InFlightTask<Task, Result>): void {
+function logEnd<Task, Result extends AnyResult>({ status, error }: Result, inFlight: InFlightTask<Task, Result>): void {
   const { format, logger } = inFlight.host;
-  const completed = status === 'completed';
+  const failed = status === 'failed';
   // There is such a line for every step, and mostly it is not kept: its fields alone would cost as much as encoding the result.
-  if (completed && !writes(logger, 'info')) return;
+  if (!failed && !writes(logger, 'info')) return;
   const { thrown, ranMs = 0 } = inFlight;
   const fields = { durationMs: Math.round(ranMs) };
-  if (completed) {
+  if (!failed) {
     inFlight.log('info', `${format.noun} completed`, fields);
     return;
   }

@@ -20,7 +20,7 @@ export interface ResultsQueue {
  * What holds messages in flight, and all that their tasks have in common: an invocation with its records, or a poller that keeps messages
  * hidden.
  */
-export interface TaskHost<Task extends TaskIds, Result extends AnyResult> {
+export interface TaskHost<Task, Result extends AnyResult> {
   readonly format: TaskFormat<Task, Result>;
   /** Name of the message attribute that marks our messages and results. */
   readonly marker: string | undefined;
@@ -31,6 +31,8 @@ export interface TaskHost<Task extends TaskIds, Result extends AnyResult> {
   readonly fields: LogFields;
   /** Told each error that a log line tells, with the queue where it is about one. */
   onError?(error: unknown, queueUrl?: string): void;
+  /** Why this worker is not to run a task that another version of it may run. */
+  leaves?(task: Task): string | undefined;
   /** Whether work on a message may begin now. Asked once it has been read; it has no `task` where it cannot run and is only answered. */
   begins(inFlight: InFlightTask<Task, Result>): boolean;
   /** Never rejects: what goes wrong becomes a failed result. */
@@ -56,7 +58,7 @@ export interface TaskMessage {
  * A message in flight: SQS has delivered it to this worker, and it is neither settled nor visible again. Its host holds the message;
  * `handleTask` notes here how far it has come.
  */
-export class InFlightTask<Task extends TaskIds, Result extends AnyResult> {
+export class InFlightTask<Task, Result extends AnyResult> {
   readonly message: TaskMessage;
   readonly host: TaskHost<Task, Result>;
   /** Whether {@link stop} ends its run as failed; else the run is only told, by its signal. */

@@ -5,7 +5,7 @@ import { subjectOfKey } from '../payloads/payload-key.ts';
 import type { PayloadPointer, PayloadStore } from '../payloads/payload-store.ts';
 import { decodePointer } from '../payloads/pointer.ts';
 import type { TaskMessage } from './in-flight-task.ts';
-import type { TaskIds } from './task-format.ts';
+import type { AnyResult, TaskFormat, TaskIds } from './task-format.ts';
 
 /** What a message of a tasks queue holds. */
 export type ReadTask<Task> =
@@ -19,10 +19,7 @@ export type ReadTask<Task> =
   /** Its stored body cannot be had now. `ids` as above. */
   | { readonly kind: 'unavailable'; readonly error: unknown; readonly ids: TaskIds | undefined };
 
-interface TaskDecoder<Task> {
-  /** @throws InvalidMessageError */
-  decode(body: string): Task;
-}
+type TaskDecoder<Task> = Pick<TaskFormat<Task, AnyResult>, 'decode' | 'stored'>;
 
 /**
  * Reads the task of a message, from the payload store where the message points there. Never throws or rejects.
@@ -50,7 +47,7 @@ async function readStored<Task>(
     return decoded(await storedBody(pointer, store), decoder);
   } catch (error) {
     const subject = subjectOfKey(pointer.key);
-    const ids = subject?.kind === 'task' ? subject : undefined;
+    const ids = subject?.kind === decoder.stored.task ? subject : undefined;
     return error instanceof PayloadStoreError && !error.transient ? { kind: 'lost', error, ids } : { kind: 'unavailable', error, ids };
   }
 }

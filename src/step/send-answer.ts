@@ -33,7 +33,7 @@ export function refusesOnlyThisMessage(error: unknown): boolean {
 }
 
 /** A result as a message, and what encoding has made of it. */
-export function encodeAnswer<Task extends TaskIds, Result extends AnyResult>(
+export function encodeAnswer<Task, Result extends AnyResult>(
   result: Result,
   { format, marker, payloadStore }: Pick<TaskHost<Task, Result>, 'format' | 'marker' | 'payloadStore'>,
   limitBytes: number = payloadStore === undefined ? MAX_MESSAGE_BYTES : MAX_STORED_BYTES,
@@ -67,7 +67,7 @@ export function inGroupOfRun(message: OutgoingMessage, runId: string): OutgoingM
  * here; left at the refusal, the step would run as often as its tasks queue allows.
  * @throws what the last try met; the first refusal, where SQS accepts nothing smaller either
  */
-export async function sendAnswer<Task extends TaskIds, Result extends AnyResult>(
+export async function sendAnswer<Task, Result extends AnyResult>(
   message: OutgoingMessage,
   ids: TaskIds,
   inFlight: InFlightTask<Task, Result>,
@@ -112,14 +112,14 @@ export async function sendAnswer<Task extends TaskIds, Result extends AnyResult>
 }
 
 /** The message with its body in the payload store where it is large; where the store will never take it, a failed result that says so. */
-async function storedMessage<Task extends TaskIds, Result extends AnyResult>(
+async function storedMessage<Task, Result extends AnyResult>(
   message: OutgoingMessage,
   { runId, stepId, seq }: TaskIds,
   inFlight: InFlightTask<Task, Result>,
 ): Promise<OutgoingMessage> {
   const { host } = inFlight;
   try {
-    return await storeLargeBody(message, { kind: 'result', runId, stepId, seq }, host.payloadStore);
+    return await storeLargeBody(message, { kind: host.format.stored.result, runId, stepId, seq }, host.payloadStore);
   } catch (error) {
     if (!(error instanceof PayloadStoreError) || error.transient) throw error;
     const text = `the result is too large for SQS and could not be stored; the ${host.format.noun} fails`;
@@ -139,7 +139,7 @@ interface SmallerResult {
 }
 
 /** What to send instead of a result that was refused, or undefined where nothing is left to give up. @param refused what was refused last */
-function smallerResult<Task extends TaskIds, Result extends AnyResult>(
+function smallerResult<Task, Result extends AnyResult>(
   { body, attributes }: OutgoingMessage,
   refused: SmallerResult | undefined,
   host: TaskHost<Task, Result>,

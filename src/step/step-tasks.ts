@@ -13,6 +13,10 @@ import type { TaskFormat } from './task-format.ts';
 export const STEP_FORMAT: TaskFormat<RemoteTask, StepResult> = {
   name: 'RemoteTask',
   noun: 'step',
+  stored: { task: 'task', result: 'result' },
+  idsOf: (task) => task,
+  nameOf: ({ name }) => name,
+  keyOf: ({ stepId, attempt }) => `${attempt} ${stepId}`,
   decode: decodeRemoteTask,
   fieldsOf: ({ name: step, runId, stepId, attempt }) => ({ step, runId, stepId, attempt }),
   encode: encodeResult,

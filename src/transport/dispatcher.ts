@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { WorkflowTask } from '@dudousxd/nestjs-durable-core';
 import {
   ConfigurationError,
   DispatchTimeoutError,
@@ -21,7 +22,8 @@ import { isFifoQueue } from '../topology/fifo-queues.ts';
 import { messageGroupOfRun } from '../topology/message-group.ts';
 import { kindOf } from '../wire/json.ts';
 import { MAX_MESSAGE_BYTES, messageBytes } from '../wire/limits.ts';
-import { encodeRemoteTask, type RemoteTask } from '../wire/remote-task.ts';
+import type { RemoteTask } from '../wire/remote-task.ts';
+import { type OutgoingTask, stepTask, turnTask } from './outgoing-task.ts';
 
 export interface DispatcherOptions {
   readonly sender: Sender;
@@ -37,7 +39,7 @@ export interface DispatcherOptions {
 
 /** One call of `send`, over all its tries. */
 interface Dispatch {
-  readonly task: RemoteTask;
+  readonly task: OutgoingTask;
   readonly message: OutgoingMessage;
   /** The message with its body in the payload store, where that is its place. */
   stored?: OutgoingMessage;
@@ -78,7 +80,16 @@ export class Dispatcher {
   }
 
   /** Resolves once SQS has accepted the task. */
-  async send(task: RemoteTask): Promise<void> {
+  send(task: RemoteTask): Promise<void> {
+    return this.#dispatch(stepTask(task));
+  }
+
+  /** Resolves once SQS has accepted the turn. */
+  sendTurn(task: WorkflowTask): Promise<void> {
+    return this.#dispatch(turnTask(task));
+  }
+
+  async #dispatch(task: OutgoingTask): Promise<void> {
     const { timeoutMs, timing, queues } = this.#options;
     const dispatch: Dispatch = { task, message: this.#messageOf(task), deadline: timing.now() + timeoutMs, tries: 0, queueWasGone: false };
     const send = () => this.#send(dispatch);
@@ -86,35 +97,35 @@ export class Dispatcher {
     try {
       // Looked up first: whether a task waits for the one before it depends on its queue.
       const queueUrl = queues.knownTasksQueueUrl(task.group) ?? (await this.#retry(dispatch, () => queues.tasksQueueUrl(task.group)));
-      if (isFifoQueue(queueUrl)) await this.#runs.run([task.runId], () => this.#retry(dispatch, send));
+      if (isFifoQueue(queueUrl)) await this.#runs.run([task.ids.runId], () => this.#retry(dispatch, send));
       else await this.#retry(dispatch, send);
     } catch (error) {
-      throw this.#isTransient(error) ? new DispatchTimeoutError(task, timeoutMs, { cause: error }) : error;
+      throw this.#isTransient(error) ? new DispatchTimeoutError(task.ids, timeoutMs, { cause: error }) : error;
     } finally {
       this.#underWay.end();
     }
   }
 
-  #messageOf(task: RemoteTask): OutgoingMessage {
+  #messageOf(task: OutgoingTask): OutgoingMessage {
     const { namespace, marker, payloadStore } = this.#options;
     if (namespace !== undefined && task.group.includes('@')) {
       throw new ConfigurationError(
-        `token "${task.group}" of step ${task.stepId} carries a partition, but this transport is namespaced "${namespace}". Partitions live ` +
+        `token "${task.group}" of step ${task.ids.stepId} carries a partition, but this transport is namespaced "${namespace}". Partitions live ` +
           'under the bare prefix: give the engine a transport without namespace, or drop the partition.',
       );
     }
-    const body = encodeRemoteTask(task);
+    const body = task.encode();
     const attributes = marker === undefined ? undefined : { [marker]: '1' };
     if (payloadStore === undefined) {
       const bytes = messageBytes(body, attributes);
-      if (bytes > MAX_MESSAGE_BYTES) throw new TaskTooLargeError(task, bytes, MAX_MESSAGE_BYTES);
+      if (bytes > MAX_MESSAGE_BYTES) throw new TaskTooLargeError({ ...task.ids, name: task.name }, bytes, MAX_MESSAGE_BYTES);
     }
     return attributes === undefined ? { body } : { body, attributes };
   }
 
   #retry<T>(dispatch: Dispatch, call: () => Promise<T>): Promise<T> {
     const { timing, logger } = this.#options;
-    const { runId, stepId } = dispatch.task;
+    const { runId, stepId } = dispatch.task.ids;
     return retry(call, {
       backoff: DISPATCH_BACKOFF,
       timing,
@@ -133,9 +144,8 @@ export class Dispatcher {
   async #send(dispatch: Dispatch): Promise<void> {
     const { queues, sender, payloadStore, messageGroupId } = this.#options;
     const { task, message } = dispatch;
-    const { runId, stepId, seq } = task;
     dispatch.queueUrl = undefined;
-    if (payloadStore !== undefined) dispatch.stored ??= await storeLargeBody(message, { kind: 'task', runId, stepId, seq }, payloadStore);
+    if (payloadStore !== undefined) dispatch.stored ??= await storeLargeBody(message, { kind: task.kind, ...task.ids }, payloadStore);
     dispatch.queueUrl = queues.knownTasksQueueUrl(task.group) ?? (await queues.tasksQueueUrl(task.group));
     const hasGroup = messageGroupId !== undefined || isFifoQueue(dispatch.queueUrl);
     const sent = dispatch.stored ?? message;
@@ -147,9 +157,10 @@ export class Dispatcher {
       // One id for all tries: SQS drops what it has already accepted. Not one per step and attempt: a step that is awaited in memory begins
       // again at attempt 1 after a crash, and for five minutes it would be dropped.
       dispatch.deduplicationId ??= randomUUID();
-      return { ...message, groupId: messageGroupOfRun(dispatch.task.runId), deduplicationId: dispatch.deduplicationId };
+      return { ...message, groupId: messageGroupOfRun(dispatch.task.ids.runId), deduplicationId: dispatch.deduplicationId };
     }
-    const groupId: unknown = this.#options.messageGroupId?.(dispatch.task);
+    const { step } = dispatch.task;
+    const groupId: unknown = step && this.#options.messageGroupId?.(step);
     if (groupId === undefined) return message;
     if (typeof groupId === 'string' && groupId !== '') return { ...message, groupId };
     throw new ConfigurationError(

@@ -83,7 +83,13 @@ export class SqsTransport implements Transport {
       timing: systemTiming,
     });
     this.#health = new QueueHealth(this.#queues, api, this.#logger);
-    this.#workflowTurns = new WorkflowTurns({ dispatchTimeoutMs, onError: this.#survived, logger: this.#logger, timing: systemTiming });
+    this.#workflowTurns = new WorkflowTurns({
+      send: (task) => this.#dispatcher.sendTurn(task),
+      dispatchTimeoutMs,
+      onError: this.#survived,
+      logger: this.#logger,
+      timing: systemTiming,
+    });
     this.#session = this.#newSession();
   }
 
@@ -138,6 +144,7 @@ export class SqsTransport implements Transport {
       deleteLingerMs: DELETE_LINGER_MS,
       session,
       handler,
+      decisionHandler: (decision) => this.#workflowTurns.handler?.(decision) ?? Promise.resolve(),
       maxHoldMs: this.#options.resultHoldMs ?? MAX_HOLD_MS,
       onError: this.#survived,
       logger: this.#logger,
@@ -147,16 +154,16 @@ export class SqsTransport implements Transport {
   }
 
   /**
-   * Engine → worker: a turn of a workflow whose code is to run on a worker (`engine.remote`). Not carried: the run fails with a
-   * ConfigurationError.
+   * Engine → worker: a turn of a workflow whose code runs on a worker (`engine.remote`). Resolves once SQS has accepted it, or once its run
+   * has failed because SQS never will.
    */
   dispatchWorkflowTask(task: WorkflowTask): Promise<void> {
     return this.#workflowTurns.dispatch(task);
   }
 
-  /** The engine calls this in its constructor. */
+  /** Worker → engine: what a turn came to. The engine calls this in its constructor. */
   onDecision(handler: (decision: WorkflowDecision) => Promise<void>): void {
-    this.#workflowTurns.onDecision(handler);
+    this.#workflowTurns.handler = handler;
   }
 
   /** Workers on SQS send no heartbeats: a task is theirs for as long as its message is hidden. */

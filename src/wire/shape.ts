@@ -1,4 +1,4 @@
-import { InvalidMessageError } from '../errors.ts';
+import { InvalidMessageError, type MessageKind } from '../errors.ts';
 import { kindOf } from './json.ts';
 
 /** What one field of a message must be. An `optional` field may be absent or null: Python writes null for an absent one. */
@@ -20,12 +20,20 @@ export const text: FieldRule = {
   matches: (value) => typeof value === 'string' && value !== '',
   optional: false,
 };
+export const string: FieldRule = { expected: 'a string', matches: (value) => typeof value === 'string', optional: false };
+export const number: FieldRule = { expected: 'a number', matches: (value) => typeof value === 'number', optional: false };
+export const array: FieldRule = { expected: 'an array', matches: (value) => Array.isArray(value), optional: false };
 export const integer: FieldRule = { expected: 'an integer', matches: (value) => Number.isSafeInteger(value), optional: false };
 export const positiveInteger: FieldRule = {
   expected: 'an integer of at least 1',
   matches: (value) => Number.isSafeInteger(value) && Number(value) >= 1,
   optional: false,
 };
+
+export function oneOf(...values: readonly string[]): FieldRule {
+  const expected = values.map((value) => `"${value}"`).join(' or ');
+  return { expected, matches: (value) => typeof value === 'string' && values.includes(value), optional: false };
+}
 
 export const optionalText: FieldRule = { expected: 'a string', matches: (value) => typeof value === 'string', optional: true };
 export const optionalNumber: FieldRule = { expected: 'a number', matches: (value) => typeof value === 'number', optional: true };
@@ -39,7 +47,7 @@ export const optionalArray: FieldRule = { expected: 'an array', matches: (value)
  * Gives the parsed object itself, so unknown fields are kept. Optional fields that are null are left out. Keys such as `__proto__`
  * are plain own properties for `JSON.parse`, and stay so: a spread defines properties, it does not set them.
  */
-export function parseShape<T extends object>(kind: 'RemoteTask' | 'StepResult', body: string, rules: Rules<T>): T {
+export function parseShape<T extends object>(kind: MessageKind, body: string, rules: Rules<T>): T {
   return checkedFields(kind, parseObject(kind, body), rules, '');
 }
 
@@ -47,14 +55,16 @@ export function parseShape<T extends object>(kind: 'RemoteTask' | 'StepResult', 
  * Checks the fields of an object, and gives it without the optional ones that are null.
  * @param path the object's place in the message, for errors; empty, or ending in a dot
  */
-export function checkedFields<T extends object>(
-  kind: 'RemoteTask' | 'StepResult',
-  value: Record<string, unknown>,
-  rules: Rules<T>,
+export function checkedFields<T extends object>(kind: MessageKind, value: Record<string, unknown>, rules: Rules<T>, path: string): T;
+/** The same, of an object whose type is known and by rules that were chosen for it. */
+export function checkedFields<T extends Record<string, unknown>>(
+  kind: MessageKind,
+  value: T,
+  rules: Readonly<Record<string, FieldRule>>,
   path: string,
 ): T;
 export function checkedFields(
-  kind: 'RemoteTask' | 'StepResult',
+  kind: MessageKind,
   value: Record<string, unknown>,
   rules: Readonly<Record<string, FieldRule>>,
   path: string,
@@ -102,7 +112,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function parseObject(kind: 'RemoteTask' | 'StepResult', body: string): Record<string, unknown> {
+function parseObject(kind: MessageKind, body: string): Record<string, unknown> {
   let parsed: unknown;
   try {
     parsed = JSON.parse(body);

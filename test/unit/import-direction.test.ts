@@ -13,6 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   payloads: ['wire', 'topology', 'sqs'],
   step: ['wire', 'topology', 'sqs', 'payloads'],
   lambda: ['wire', 'topology', 'sqs', 'payloads', 'step'],
+  workflow: ['wire', 'topology', 'sqs', 'payloads', 'step', 'lambda'],
   container: ['wire', 'topology', 'sqs', 'payloads', 'step'],
   transport: ['wire', 'topology', 'sqs', 'payloads', 'step', 'container'],
   local: ['wire', 'topology', 'sqs', 'payloads', 'step', 'lambda', 'container', 'transport'],
@@ -50,7 +51,7 @@ describe('imports between the folders of src', () => {
     const found = overrides
       .filter(({ includes }) => includes.includes(`src/${folder}/**`))
       .flatMap(({ linter }) => linter.rules.style?.noRestrictedImports?.options.patterns ?? []);
-    const order = 'wire <- topology <- sqs <- payloads <- step <- { lambda, container <- transport } <- local <- serverless';
+    const order = 'wire <- topology <- sqs <- payloads <- step <- { lambda <- workflow, container <- transport } <- local <- serverless';
     expect(found).toEqual([
       {
         group: [...forbidden.map((other) => `**/${other}/**`), '**/src/index.ts', '../index.ts'],

@@ -14,6 +14,7 @@ import {
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 const reference = readFileSync(join(root, 'docs/reference.md'), 'utf8');
+const workflows = readFileSync(join(root, 'docs/workflows.md'), 'utf8');
 
 const codeIn = (page: string) => [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code ?? '');
 
@@ -38,6 +39,7 @@ describe('the docs', () => {
     expect(codeIn(readme).length).toBeGreaterThan(8);
     expect(compiled('readme', codeIn(readme), 'commonjs')).toBe('');
     expect(compiled('reference', codeIn(reference), 'module')).toBe('');
+    expect(compiled('workflows', codeIn(workflows), 'module')).toBe('');
   });
 
   it('have no import that only allowImportingTsExtensions lets compile', () => {

@@ -1,7 +1,7 @@
 // The entry of a function's process: what Lambda's runtime is on AWS. It loads a handler and invokes it, one event at a time.
 import { url as inspectorUrl } from 'node:inspector';
 import { pathToFileURL } from 'node:url';
-import { DEAD_LETTER_HANDLER, STEP_HANDLER } from '../../lambda/handler-marks.ts';
+import { DEAD_LETTER_HANDLER, STEP_HANDLER, WORKFLOW_HANDLER } from '../../lambda/handler-marks.ts';
 import { isRecord } from '../../wire/shape.ts';
 import { lambdaContext } from '../lambda-context.ts';
 import type { SqsLambdaHandler } from '../lambda-runtime.ts';
@@ -55,10 +55,14 @@ function isHandler(value: unknown): value is SqsLambdaHandler {
 }
 
 function kindOfHandler(found: SqsLambdaHandler): HandlerKind {
-  const internals: unknown = Reflect.get(found, STEP_HANDLER);
-  const names = isRecord(internals) ? internals['stepNames'] : undefined;
-  if (Array.isArray(names)) return { kind: 'steps', names: names.map(String) };
+  const names = namesOf(Reflect.get(found, STEP_HANDLER), 'stepNames') ?? namesOf(Reflect.get(found, WORKFLOW_HANDLER), 'workflowNames');
+  if (names !== undefined) return { kind: 'steps', names };
   return Reflect.get(found, DEAD_LETTER_HANDLER) === undefined ? { kind: 'other' } : { kind: 'dead-letters' };
+}
+
+function namesOf(internals: unknown, field: string): string[] | undefined {
+  const names = isRecord(internals) ? internals[field] : undefined;
+  return Array.isArray(names) ? names.map(String) : undefined;
 }
 
 async function end(what: string, error: unknown, code: number): Promise<void> {

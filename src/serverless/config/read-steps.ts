@@ -10,8 +10,8 @@ import { type Problems, Section, shown } from './section.ts';
 type Hints = Readonly<Record<string, string>>;
 
 const FUNCTION_HINTS: Hints = {
-  filterPatterns: 'a filter deletes every task that it does not match; remove it and give each step its own durableStep',
-  filterCriteria: 'a filter deletes every task that it does not match; remove it and give each step its own durableStep',
+  filterPatterns: 'a filter deletes every task that it does not match; remove it and give each step its own event',
+  filterCriteria: 'a filter deletes every task that it does not match; remove it and give each step its own event',
 };
 
 const OF_A_MAPPING = 'it belongs to a mapping, and Lambda does not read the queue of a container step; remove it';
@@ -22,7 +22,7 @@ const CONTAINER_HINTS: Hints = Object.fromEntries(
     .map((key) => [key, OF_A_MAPPING]),
 );
 
-/** Reads one `durableStep` event; undefined where it has no name to go by. */
+/** Reads one `durableStep` or `durableWorkflow` event: their settings are the same. Undefined where it has no name to go by. */
 export function readStep(value: unknown, path: string, fn: DurableFunction, prefix: string, problems: Problems): DurableStep | undefined {
   const section = stepSection(value, path, STEP_FIELDS, FUNCTION_HINTS, problems);
   const step = section && readNamedStep(section, prefix);
@@ -53,7 +53,10 @@ function stepSection(value: unknown, path: string, fields: Fields, hints: Hints,
   if (typeof value === 'string' ? value !== '' : typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return new Section(typeof value === 'string' ? { name: value } : value, path, fields, problems, hints);
   }
-  problems.add(path, `expected the name of a step, or an object with its name, got ${shown(value)}`);
+  problems.add(
+    path,
+    `expected the name of a ${path.endsWith('durableWorkflow') ? 'workflow' : 'step'}, or an object with its name, got ${shown(value)}`,
+  );
   return undefined;
 }
 

@@ -4,11 +4,14 @@ import { entriesOf } from './section.ts';
 export const BUNDLER = 'serverless-esbuild';
 const OWN = 'durable-sqs-lambda';
 const SETTINGS = 'durable';
-const EVENTS = ['durableStep', 'durableDeadLetters'] as const;
-type DurableEvent = (typeof EVENTS)[number];
+/** The events of this plugin. */
+export const DURABLE_EVENTS = ['durableStep', 'durableWorkflow', 'durableDeadLetters'] as const;
+export type DurableEvent = (typeof DURABLE_EVENTS)[number];
 
 const EMPTY: Readonly<Record<DurableEvent, string>> = {
   durableStep: 'expected the name of a step, or an object with its name, got nothing; write "- durableStep: <name of the step>"',
+  durableWorkflow:
+    'expected the name of a workflow, or an object with its name, got nothing; write "- durableWorkflow: <name of the workflow>"',
   durableDeadLetters: 'expected true, or an object of settings, got nothing; write "- durableDeadLetters: true"',
 };
 
@@ -24,7 +27,7 @@ export function usesDurableSteps({ custom, functions }: UnvalidatedService): boo
   if (SETTINGS in entriesOf(custom)) return true;
   return Object.values(merged(functions)).some((fn) => {
     const events: unknown = entriesOf(fn)['events'];
-    return Array.isArray(events) && events.some((event: unknown) => EVENTS.some((name) => name in entriesOf(event)));
+    return Array.isArray(events) && events.some((event: unknown) => DURABLE_EVENTS.some((name) => name in entriesOf(event)));
   });
 }
 
@@ -71,19 +74,19 @@ function customKeys(custom: unknown): string[] {
 function functionKeys(functionKey: string, fn: unknown): string[] {
   const path = `functions.${functionKey}`;
   const given = entriesOf(fn);
-  const misplaced = EVENTS.filter((name) => name in given).map(
+  const misplaced = DURABLE_EVENTS.filter((name) => name in given).map(
     (name) => `${path}.${name}: expected it in the list of events, got it beside them; move it to ${path}.events, as "- ${name}: …"`,
   );
   const events: unknown = given['events'];
   if (Array.isArray(events)) {
     return [...misplaced, ...events.flatMap((event: unknown, index) => eventKeys(`${path}.events[${index}]`, entriesOf(event)))];
   }
-  const [name] = EVENTS.filter((event) => event in entriesOf(events));
+  const [name] = DURABLE_EVENTS.filter((event) => event in entriesOf(events));
   return name === undefined ? misplaced : [...misplaced, `${path}.events: expected a list, got an object; write "- " before ${name}`];
 }
 
 function eventKeys(path: string, event: Readonly<Record<string, unknown>>): string[] {
-  const known = EVENTS.filter((name) => name in event);
+  const known = DURABLE_EVENTS.filter((name) => name in event);
   if (known.length > 0) {
     return known
       .filter((name) => event[name] === null || event[name] === undefined)
@@ -94,7 +97,7 @@ function eventKeys(path: string, event: Readonly<Record<string, unknown>>): stri
       });
   }
   return Object.keys(event).flatMap((key) => {
-    const meant = EVENTS.find((name) => distance(plain(key), plain(name)) <= 2);
+    const meant = DURABLE_EVENTS.find((name) => distance(plain(key), plain(name)) <= 2);
     return meant === undefined ? [] : [`${path}.${key}: expected ${meant}, got an event that nobody knows; correct its spelling`];
   });
 }

@@ -6,7 +6,7 @@ import { isRecord } from '../../wire/shape.ts';
 /** What `attach` needs of an engine; a `WorkflowEngine` has it. */
 export interface AttachableEngine {
   subscribe(listener: (event: EngineEvent) => void): () => void;
-  getRun(runId: string): Promise<Pick<WorkflowRun, 'status' | 'namespace'> | null>;
+  getRun(runId: string): Promise<Pick<WorkflowRun, 'status' | 'namespace' | 'awaitingDecisionTaskId' | 'wakeAt'> | null>;
   resume(runId: string): Promise<unknown>;
 }
 

@@ -1,5 +1,5 @@
 import type { EngineEvent, EngineEventType } from '@dudousxd/nestjs-durable-core';
-import { ConfigurationError, type ResultRefusedError } from '../../errors.ts';
+import { ConfigurationError, type ResultRefusedError, RunLockedError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import { steadyNow, systemTiming } from '../../time.ts';
 import { type AttachableEngine, checkEngine, ExpectedEvents, isPollable } from './attachable-engine.ts';
@@ -11,7 +11,7 @@ import { ForeignNamespaces } from './foreign-namespaces.ts';
 import { ForeignResults } from './foreign-results.ts';
 import { PassLease } from './pass-lease.ts';
 import { RefusedResults } from './refused-results.ts';
-import { type GivenResult, type ReceivedResult, ResultOrder } from './result-order.ts';
+import { type GivenDecision, type GivenResult, type ReceivedResult, ResultOrder } from './result-order.ts';
 import { SingleTurns } from './single-turns.ts';
 import type { Happening } from './turns.ts';
 
@@ -135,6 +135,23 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     if (refused !== undefined) throw refused;
   }
 
+  /**
+   * The engine drops a decision while another instance holds the run's lock, and says nothing. It still waits for the decision then, and
+   * would wait for ever. And where it rejected one half-way, or died with it, it no longer waits for the decision, and nothing wakes the run.
+   */
+  protected override async handleDecision(given: GivenDecision): Promise<void> {
+    const { source, decision, receiveCount } = given;
+    const { runId, taskId } = decision;
+    const apply = () => source.decisionHandler(decision);
+    await (this.#turns === undefined ? apply() : this.#turns.between(runId, apply));
+    if (given.turnEnded) return;
+    const run = await this.#engine.getRun(runId);
+    if (run === null || run.status !== 'suspended') return;
+    if (run.awaitingDecisionTaskId === taskId) throw new RunLockedError(runId);
+    const isForgotten = run.awaitingDecisionTaskId === undefined && run.wakeAt === undefined;
+    if (receiveCount > 1 && isForgotten) await this.#engine.resume(runId);
+  }
+
   #missEvents(): void {
     const missing = this.#expectedEvents.accepted();
     if (missing !== undefined) this.#logger.error(missing, {});
@@ -154,7 +171,7 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     if (happening === 'suspended' || happening === 'over') for (const given of run.given) given.turnEnded = true;
     if (isAnnounced && seq !== undefined) run.turns.announced(seq, now);
     if ((type === 'step.completed' || type === 'step.failed') && seq !== undefined) {
-      for (const given of run.given) if (given.result.seq === seq) given.recorded = true;
+      for (const given of run.given) if (given.ids.seq === seq) given.recorded = true;
       run.turns.recorded(seq, now);
     }
     // Not at once: an event comes from inside the engine, which is to finish first what it is doing.

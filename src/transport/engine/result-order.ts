@@ -1,3 +1,4 @@
+import type { WorkflowDecision } from '@dudousxd/nestjs-durable-core';
 import { TransportClosedError } from '../../errors.ts';
 import { steadyNow, within } from '../../time.ts';
 import type { StepResult } from '../../wire/step-result.ts';
@@ -8,16 +9,17 @@ import type { StepIds, Turns } from './turns.ts';
 export interface ResultSource {
   /** The engine's handler. Its promise covers the whole turn that the result begins. */
   readonly handler: (result: StepResult) => Promise<void>;
+  /** The engine's handler of decisions. Its promise covers what the decision has it dispatch. */
+  readonly decisionHandler: (decision: WorkflowDecision) => Promise<void>;
   /** Whatever is known of turns, no result is held longer than this, by its own count. */
   readonly maxHoldMs: number;
   /** What is still held is to be given back, and what comes to be refused. */
   readonly closed: boolean;
 }
 
-/** A result as SQS delivered it. */
-export interface ReceivedResult {
+/** A message for a run as SQS delivered it: the result of a step, or the decision of a turn. */
+interface Received {
   readonly source: ResultSource;
-  readonly result: StepResult;
   /** When SQS accepted it, epoch milliseconds; 0 for long ago. */
   readonly sentAt: number;
   readonly receiveCount: number;
@@ -25,8 +27,17 @@ export interface ReceivedResult {
   readonly deleteEarly?: (() => void) | undefined;
 }
 
-/** A result that is with the engine, from the call of its handler to the end of the turn that it began. */
-export interface GivenResult extends ReceivedResult {
+export interface ReceivedResult extends Received {
+  readonly result: StepResult;
+}
+
+export interface ReceivedDecision extends Received {
+  readonly decision: WorkflowDecision;
+}
+
+/** A message on its way to the engine, until the turn that it begins has ended. */
+interface Given extends Received {
+  readonly ids: StepIds;
   /** Its step was dispatched by this process. */
   readonly own: boolean;
   /** The engine has saved it: it no longer needs the message. */
@@ -35,18 +46,20 @@ export interface GivenResult extends ReceivedResult {
   turnEnded: boolean;
 }
 
-interface ArrivedResult {
-  readonly received: ReceivedResult;
-  readonly own: boolean;
+export type GivenResult = Given & ReceivedResult;
+export type GivenDecision = Given & ReceivedDecision;
+
+interface Arrived {
+  readonly given: Given;
   /** Not before this, by the steady clock, where another instance may have dispatched its step. */
   readonly notBefore: number;
   /** By the steady clock. */
   readonly cameAt: number;
 }
 
-interface HeldResult extends ArrivedResult {
+interface Held extends Arrived {
   /** Its time has come. */
-  readonly go: (given: GivenResult) => void;
+  readonly go: () => void;
   readonly giveUp: (error: Error) => void;
 }
 
@@ -55,9 +68,9 @@ export interface Run<T extends Turns> {
   readonly id: string;
   readonly turns: T;
   /** In the order they came. */
-  readonly held: HeldResult[];
+  readonly held: Held[];
   /** Mostly one; two where the first one took longer than the second may be held. */
-  readonly given: Set<GivenResult>;
+  readonly given: Set<Given>;
   /** When the latest of them was given, by the steady clock. */
   givenAt: number;
   timer: NodeJS.Timeout | undefined;
@@ -133,12 +146,32 @@ export class ResultOrder<T extends Turns> {
     if (this.runs.get(result.runId)?.turns.awaits(result.seq)) return source.handler(result);
     const admission = own || source.closed ? undefined : this.admit(received);
     if (admission !== undefined) await admission;
-    if (source.closed) throw closed();
-    const run = this.run(result.runId);
-    const given = await this.#whenFree(run, received, own);
+    const given: GivenResult = { ...received, ids: result, own, recorded: false, turnEnded: false };
+    await this.#give(given, () => this.handle(given));
+  }
+
+  /**
+   * Gives a decision to the engine between two turns of its run. Its own turn is known to be over: the engine released the run before it
+   * sent that. Settles as the engine does.
+   * @throws TransportClosedError as for a result; RunLockedError where the engine has dropped it and still waits for it.
+   */
+  async decide(received: ReceivedDecision): Promise<void> {
+    const { runId, taskId } = received.decision;
+    const ids = { runId, stepId: taskId, seq: NO_SEQ };
+    const given: GivenDecision = { ...received, ids, own: true, recorded: false, turnEnded: false };
+    await this.#give(given, () => this.handleDecision(given));
+  }
+
+  async #give(given: Given, handle: () => Promise<void>): Promise<void> {
+    if (given.source.closed) throw closed();
+    const { runId } = given.ids;
+    const run = this.run(runId);
+    // Mostly it need not wait, not even for a promise.
+    const free = this.#whenFree(run, given);
+    if (free !== undefined) await free;
     try {
-      await this.handle(given);
-      this.someRunId = result.runId;
+      await handle();
+      this.someRunId = runId;
     } finally {
       run.given.delete(given);
       if (run.given.size === 0) run.turns.happened('answered', steadyNow());
@@ -149,7 +182,7 @@ export class ResultOrder<T extends Turns> {
   /** Gives up what is held of a source that was closed. */
   withdraw(source: ResultSource): void {
     for (const run of this.runs.values()) {
-      const withdrawn = run.held.filter(({ received }) => received.source === source);
+      const withdrawn = run.held.filter(({ given }) => given.source === source);
       for (const held of withdrawn) {
         run.held.splice(run.held.indexOf(held), 1);
         held.giveUp(closed());
@@ -184,6 +217,11 @@ export class ResultOrder<T extends Turns> {
     return source.handler(result);
   }
 
+  /** Has the engine apply a decision. Until this settles, nothing else of its run goes. */
+  protected handleDecision({ source, decision }: GivenDecision): Promise<void> {
+    return source.decisionHandler(decision);
+  }
+
   /** What is known of a run. To be looked at before this turn of the event loop ends. */
   protected run(id: string): Run<T> {
     let run = this.runs.get(id);
@@ -204,7 +242,8 @@ export class ResultOrder<T extends Turns> {
         nextAt = Math.min(nextAt, goesAt);
       } else {
         run.held.splice(run.held.indexOf(held), 1);
-        held.go(this.#begin(held, run, now));
+        this.#begin(held.given, run, now);
+        held.go();
       }
     }
     if (run.held.length === 0 && run.given.size === 0) nextAt = run.turns.forgetAt;
@@ -221,12 +260,16 @@ export class ResultOrder<T extends Turns> {
     }, nextAt - now).unref();
   }
 
-  #whenFree(run: Run<T>, received: ReceivedResult, own: boolean): Promise<GivenResult> | GivenResult {
+  /** Undefined where it may go now. */
+  #whenFree(run: Run<T>, given: Given): Promise<void> | undefined {
     const now = steadyNow();
     // SQS's clock may be ahead of ours.
-    const notBefore = own ? 0 : now + Math.min(received.sentAt - Date.now(), 0) + OTHERS_HOLD_MS;
-    const arrived = { received, own, notBefore, cameAt: now };
-    if (run.held.length === 0 && this.#goesAt(arrived, run, now) <= now) return this.#begin(arrived, run, now);
+    const notBefore = given.own ? 0 : now + Math.min(given.sentAt - Date.now(), 0) + OTHERS_HOLD_MS;
+    const arrived = { given, notBefore, cameAt: now };
+    if (run.held.length === 0 && this.#goesAt(arrived, run, now) <= now) {
+      this.#begin(given, run, now);
+      return undefined;
+    }
     return new Promise((go, giveUp) => {
       run.held.push({ ...arrived, go, giveUp });
       this.look(run);
@@ -234,20 +277,18 @@ export class ResultOrder<T extends Turns> {
   }
 
   /** When a held result may go, by the steady clock; infinite where something has to happen first. */
-  #goesAt({ received: { source, result }, notBefore, cameAt }: ArrivedResult, run: Run<T>, now: number): number {
+  #goesAt({ given: { source, ids }, notBefore, cameAt }: Arrived, run: Run<T>, now: number): number {
     if (!this.#holds) return now;
     const withEngine = run.given.size > 0;
     // Whatever is known of turns. Where another one of its run is with the engine, that one gets as long: results that waited for a turn
     // whose end was never written are overdue together, and given at once each of them would begin a turn.
     const latestAt = (withEngine ? Math.max(cameAt, run.givenAt) : cameAt) + source.maxHoldMs;
-    return Math.min(latestAt, Math.max(notBefore, run.turns.freeAt(result, withEngine, now)));
+    return Math.min(latestAt, Math.max(notBefore, run.turns.freeAt(ids, withEngine, now)));
   }
 
-  #begin({ received, own }: ArrivedResult, run: Run<T>, now: number): GivenResult {
-    const given: GivenResult = { ...received, own, recorded: false, turnEnded: false };
+  #begin(given: Given, run: Run<T>, now: number): void {
     run.given.add(given);
     run.givenAt = now;
-    return given;
   }
 }
 

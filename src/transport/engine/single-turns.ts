@@ -69,10 +69,25 @@ export class SingleTurns implements StoreListener {
    */
   resume(runId: string): Promise<unknown> {
     const active = this.#active.get(runId);
-    if (active === undefined) return this.#begin(runId);
+    if (active === undefined) return this.#begin(runId, (begun) => this.#turn(runId, begun));
     if (active.state !== 'waiting') active.state = 'turning, again';
     active.wake();
     return Promise.resolve({ runId, status: 'running' });
+  }
+
+  /**
+   * Acts while no turn of the run goes on here, and none begins. One that becomes due meanwhile follows. Settles as the act.
+   * @throws RunLockedError as {@link settled}
+   */
+  async between(runId: string, act: () => Promise<void>): Promise<void> {
+    while (this.#active.has(runId)) await this.settled(runId);
+    await this.#begin(runId, async () => {
+      try {
+        return { kind: 'ran', result: await act() };
+      } catch (error) {
+        return { kind: 'failed', error };
+      }
+    });
   }
 
   /**
@@ -106,11 +121,11 @@ export class SingleTurns implements StoreListener {
     return [...this.#active.values()].filter(({ state }) => state !== 'turning');
   }
 
-  async #begin(runId: string): Promise<unknown> {
+  async #begin(runId: string, turn: (active: ActiveRun) => Promise<Outcome>): Promise<unknown> {
     const { promise: over, resolve } = Promise.withResolvers<void>();
     const active: ActiveRun = { state: 'turning', lockRefused: false, statusWritten: false, wake: () => {}, over };
     this.#active.set(runId, active);
-    const first = this.#turn(runId, active);
+    const first = turn(active);
     void this.#follow(runId, active, first).then(() => {
       this.#active.delete(runId);
       resolve();

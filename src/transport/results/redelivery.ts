@@ -13,8 +13,8 @@ import { backoffMs } from '../../sqs/retry.ts';
 import type { ReceivedMessage } from '../../sqs/sqs-api.ts';
 import type { Timing } from '../../time.ts';
 import { isFifoQueue } from '../../topology/fifo-queues.ts';
-import type { StepResult } from '../../wire/step-result.ts';
 import { RecentIds } from '../engine/recent-ids.ts';
+import type { StepIds } from '../engine/turns.ts';
 
 const BACKOFF = { firstMs: 1_000, maxMs: 15 * 60_000 };
 /** After hours of rejections. So the receives of a lone result last for days. */
@@ -73,7 +73,7 @@ export class Redelivery {
   }
 
   /** The engine has not accepted it. */
-  rejected(error: unknown, result: StepResult, message: ReceivedMessage, inFlight: InFlightMessages): Promise<Disposition> {
+  rejected(error: unknown, { runId, stepId }: StepIds, message: ReceivedMessage, inFlight: InFlightMessages): Promise<Disposition> {
     // Closed while it was held: nobody has seen it, so another instance may have it at once.
     if (error instanceof TransportClosedError) return redeliver(message, inFlight, 0);
     if (error instanceof AwaitedElsewhereError) {
@@ -90,7 +90,7 @@ export class Redelivery {
     }
     const { logger, onError } = this.#options;
     const { messageId, receiveCount } = message;
-    const fields = { runId: result.runId, stepId: result.stepId, messageId, receiveCount, ...errorFields(error) };
+    const fields = { runId, stepId, messageId, receiveCount, ...errorFields(error) };
     onError(error, undefined);
     if (error instanceof ResultRefusedError) {
       logger.error("the engine's store refuses a result; its message is left for the dead-letter queue", fields);
@@ -103,7 +103,7 @@ export class Redelivery {
   }
 
   /** The engine has rejected it, but its message was deleted within the turn. */
-  turnFailed(error: unknown, { runId, stepId }: StepResult, { messageId, receiveCount }: ReceivedMessage): Disposition {
+  turnFailed(error: unknown, { runId, stepId }: StepIds, { messageId, receiveCount }: ReceivedMessage): Disposition {
     const { logger, onError } = this.#options;
     onError(error, undefined);
     const fields = { runId, stepId, messageId, receiveCount, ...errorFields(error) };

@@ -1,3 +1,4 @@
+import type { WorkflowDecision } from '@dudousxd/nestjs-durable-core';
 import { DurableSqsError } from '../../errors.ts';
 import { errorFields, type Logger } from '../../logger.ts';
 import { readBody } from '../../payloads/message-body.ts';
@@ -10,9 +11,10 @@ import type { ReceivedMessage, SqsApi } from '../../sqs/sqs-api.ts';
 import { isUnmarked, unmarkedDelaySeconds } from '../../sqs/unmarked-message.ts';
 import type { Timing } from '../../time.ts';
 import { isFifoQueue } from '../../topology/fifo-queues.ts';
-import { decodeStepResult, type StepResult } from '../../wire/step-result.ts';
+import type { StepResult } from '../../wire/step-result.ts';
 import type { ResultOrder, ResultSource } from '../engine/result-order.ts';
 import type { Turns } from '../engine/turns.ts';
+import { type Answer, decodeAnswer, idsOf } from './answer.ts';
 import { GroupMessage } from './group-message.ts';
 import { leaveForDeadLetters, Redelivery, skip } from './redelivery.ts';
 import { StoreOutage } from './store-outage.ts';
@@ -26,8 +28,9 @@ export interface ResultReceiverOptions {
   readonly marker?: string | undefined;
   readonly payloadStore?: PayloadStore | undefined;
   /** Whose engine results are given to. Asked for each: an engine may be attached after receiving has begun. */
-  readonly session: { readonly engine: Pick<ResultOrder<Turns>, 'give' | 'withdraw' | 'storeAnswers'> };
+  readonly session: { readonly engine: Pick<ResultOrder<Turns>, 'give' | 'decide' | 'withdraw' | 'storeAnswers'> };
   readonly handler: (result: StepResult) => Promise<void>;
+  readonly decisionHandler: (decision: WorkflowDecision) => Promise<void>;
   readonly maxHoldMs: number;
   readonly onError: (error: unknown, queueUrl: string | undefined) => void;
   readonly logger: Logger;
@@ -62,6 +65,7 @@ const MAX_UNDER_WAY = 5_000;
  */
 export class ResultReceiver implements ResultSource {
   readonly handler: (result: StepResult) => Promise<void>;
+  readonly decisionHandler: (decision: WorkflowDecision) => Promise<void>;
   readonly maxHoldMs: number;
   closed = false;
   readonly #options: ResultReceiverOptions;
@@ -74,6 +78,7 @@ export class ResultReceiver implements ResultSource {
     const { api, queues, waitTimeSeconds, deleteLingerMs, marker, timing, logger, onError } = options;
     this.#options = options;
     this.handler = options.handler;
+    this.decisionHandler = options.decisionHandler;
     this.maxHoldMs = options.maxHoldMs;
     this.#redelivery = new Redelivery(options);
     this.#outage = new StoreOutage({
@@ -160,32 +165,36 @@ export class ResultReceiver implements ResultSource {
     const { marker, payloadStore, timing } = this.#options;
     if (marker !== undefined && isUnmarked(message, marker)) return skip(message, inFlight, unmarkedDelaySeconds(message, timing.random));
     if (message.receiveCount > 1 && this.#redelivery.isRefused(message)) return leaveForDeadLetters(message, inFlight);
-    let result: StepResult;
+    let answer: Answer;
     try {
       const body = readBody(message.body, payloadStore);
-      result = decodeStepResult(typeof body === 'string' ? body : await body);
+      answer = decodeAnswer(typeof body === 'string' ? body : await body);
     } catch (error) {
       return this.#redelivery.unreadable(error, message, inFlight);
     }
-    if (!isFifoQueue(inFlight.queueUrl)) return this.#give(result, message, inFlight);
+    if (!isFifoQueue(inFlight.queueUrl)) return this.#give(answer, message, inFlight);
     const inGroup = new GroupMessage(message.receiptHandle, inFlight);
-    const given = this.#give(result, message, inFlight, inGroup);
+    const given = this.#give(answer, message, inFlight, inGroup);
     // The turn may go on for long after the message was deleted.
     this.#underWay.begin();
     void given.finally(() => this.#underWay.end());
     return Promise.race([given, inGroup.deletedEarly]);
   }
 
-  async #give(result: StepResult, message: ReceivedMessage, inFlight: InFlightMessages, inGroup?: GroupMessage): Promise<Disposition> {
+  async #give(answer: Answer, message: ReceivedMessage, inFlight: InFlightMessages, inGroup?: GroupMessage): Promise<Disposition> {
     const { sentAt = 0, receiveCount } = message;
     const deleteEarly = inGroup && (() => inGroup.deleteEarly());
     try {
-      await this.#options.session.engine.give({ source: this, result, sentAt, receiveCount, deleteEarly });
+      const received = { source: this, sentAt, receiveCount, deleteEarly };
+      const { engine } = this.#options.session;
+      await (answer.decision === undefined
+        ? engine.give({ ...received, result: answer.result })
+        : engine.decide({ ...received, decision: answer.decision }));
     } catch (error) {
       // Our own errors say nothing of the store.
       if (!(error instanceof DurableSqsError)) void this.#outage.rejected();
-      if (inGroup?.isDeleted) return this.#redelivery.turnFailed(error, result, message);
-      return this.#redelivery.rejected(error, result, message, inFlight);
+      if (inGroup?.isDeleted) return this.#redelivery.turnFailed(error, idsOf(answer), message);
+      return this.#redelivery.rejected(error, idsOf(answer), message, inFlight);
     }
     if (this.#outage.isDown) this.#outage.end();
     // In a group, the next message may be given only after that. Else nothing waits for it.

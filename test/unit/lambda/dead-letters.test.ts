@@ -82,6 +82,29 @@ describe('a task whose receive count is used up', () => {
     ]);
   });
 
+  it('fails the run whose turn it was', async () => {
+    const queues = fakeQueues();
+    const turn = { taskId: 'r-1:wf:9', runId: 'r-1', workflow: 'checkout', workflowVersion: '1', input: 1, history: [], group: 'checkout' };
+    const { handler } = handlerOver(queues);
+    expect(failedIds(await handler(eventOf(letter({ body: JSON.stringify({ ...turn, attempt: 1 }) })), contextOf()))).toEqual([]);
+    expect(queues.sent.map(({ to }) => to)).toEqual(['durable-parked-step', 'results']);
+    expect(JSON.parse(queues.sent[1]?.message.body ?? '')).toEqual({
+      taskId: 'r-1:wf:9',
+      runId: 'r-1',
+      status: 'failed',
+      commands: [],
+      error: { code: 'dead_letter', retryable: true, message: expect.stringContaining('the turn may or may not have run') },
+    });
+  });
+
+  it('fails the run whose turn had a stored body that cannot be read', async () => {
+    const queues = fakeQueues();
+    const key = payloadKey({ kind: 'turn', runId: 'r-1', stepId: 'r-1:wf:9', seq: 0 }, 'uuid');
+    const { handler } = handlerOver(queues);
+    await handler(eventOf(letter({ body: encodePointer({ bucket: 'bucket', key }) })), contextOf());
+    expect(JSON.parse(queues.sent[1]?.message.body ?? '')).toMatchObject({ taskId: 'r-1:wf:9', status: 'failed', commands: [] });
+  });
+
   it('keeps all its attributes, of every type, but nothing of the system’s', async () => {
     const queues = fakeQueues();
     await handlerOver(queues).handler(

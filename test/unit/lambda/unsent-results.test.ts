@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { SqsRequestError } from '../../../src/errors.ts';
 import { sqsStepHandler } from '../../../src/lambda/index.ts';
 import { UnsentResults } from '../../../src/lambda/unsent-results.ts';
+import { STEP_FORMAT } from '../../../src/step/step-tasks.ts';
 import { encodeRemoteTask, type RemoteTask } from '../../../src/wire/remote-task.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { FakeQueues, failedIds, invoke } from '../../support/fake-queues.ts';
@@ -78,15 +79,16 @@ describe('a task that comes back to the process that ran it', () => {
 });
 
 describe('UnsentResults', () => {
+  const { keyOf } = STEP_FORMAT;
   const unsent = (seq: number, size = 10) => {
     const task = taskFor({ seq });
     return { task, body: encodeRemoteTask(task), message: { body: 'x'.repeat(size) } };
   };
   const keep = (results: UnsentResults, seq: number, size?: number) => {
     const { task, body, message } = unsent(seq, size);
-    results.keep(task, body, message);
+    results.keep(keyOf(task), body, message);
   };
-  const has = (results: UnsentResults, seq: number) => results.find(taskFor({ seq }), unsent(seq).body) !== undefined;
+  const has = (results: UnsentResults, seq: number) => results.find(keyOf(taskFor({ seq })), unsent(seq).body) !== undefined;
   const count = (results: UnsentResults, seqs: readonly number[]) => seqs.filter((seq) => has(results, seq)).length;
 
   it('keeps the newest, up to a number', () => {
@@ -114,10 +116,10 @@ describe('UnsentResults', () => {
     const rounds = Array.from({ length: 1_000 }, (_, round) => round);
     for (let round = 0; round < 1_000; round += 1) {
       keep(results, round, 1_000);
-      if (round % 2 === 0) results.forget(taskFor({ seq: round }));
+      if (round % 2 === 0) results.forget(keyOf(taskFor({ seq: round })));
     }
     expect(count(results, rounds)).toBeGreaterThan(80);
-    for (let round = 0; round < 1_000; round += 1) results.forget(taskFor({ seq: round }));
+    for (let round = 0; round < 1_000; round += 1) results.forget(keyOf(taskFor({ seq: round })));
     expect(count(results, rounds)).toBe(0);
     keep(results, 1, 99_000);
     expect(has(results, 1)).toBe(true);

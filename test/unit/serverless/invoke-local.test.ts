@@ -40,7 +40,7 @@ describe('eventHint', () => {
   it.each([
     ['an event of SQS', 'charge', { Records: [] }],
     ['a function that serves no step', 'other', {}],
-  ])('is silent for %s', (_what, key, event) => {
+  ])('says nothing for %s', (_what, key, event) => {
     expect(eventHint(service, key, event)).toBeUndefined();
   });
 });

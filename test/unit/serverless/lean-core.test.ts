@@ -34,6 +34,13 @@ describe('the core package in a bundle', () => {
     expect((await bundled()).length).toBeGreaterThan(80_000);
   });
 
+  it('leanCore leaves out what a workflow worker has for Redis, and neither client has to be installed', async () => {
+    const contents = `export { WorkflowWorker } from '@dudousxd/durable-worker';`;
+    const lean = await bundled({ stdin: { contents, resolveDir: import.meta.dirname, loader: 'js' }, plugins: [leanCore()] });
+    expect(lean.length).toBeLessThan(12_000);
+    expect(lean).not.toMatch(/bullmq|ioredis/);
+  });
+
   it('leanCore drops the calls that name closures at run time', async () => {
     expect(await bundled()).toContain('"name",{value:');
     expect(await bundled({ plugins: [leanCore()] })).not.toContain('"name",{value:');

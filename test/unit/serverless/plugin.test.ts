@@ -55,6 +55,7 @@ describe('the plugin', () => {
     const { events } = loaded({ command: 'package' });
     expect(events.mock.calls.map(([provider, name]) => [provider, name])).toEqual([
       ['aws', 'durableStep'],
+      ['aws', 'durableWorkflow'],
       ['aws', 'durableDeadLetters'],
     ]);
   });

@@ -41,6 +41,15 @@ describe('a serverless.yml with one line per step', () => {
     ]);
   });
 
+  it('reads a workflow as it reads a step: its turns come by a tasks queue', () => {
+    const read = (event: object) => readDurableService(serviceOf({ functions: { checkout: functionWith(event) } })).steps;
+    const [step] = read({ durableStep: { name: 'checkout', fifo: true, batchSize: 1 } });
+    expect(read({ durableWorkflow: { name: 'checkout', fifo: true, batchSize: 1 } })).toEqual([
+      { ...step, path: 'functions.checkout.events[0].durableWorkflow' },
+    ]);
+    expect(() => read({ durableWorkflow: 3 })).toThrow('expected the name of a workflow, or an object with its name, got 3');
+  });
+
   it('routes a step by the token the engine sends to, and folds the namespace into the prefix', () => {
     const [step] = readDurableService(serviceOf({ step: { name: 'pay:charge', partition: 'acme', fifo: true } })).steps;
     expect(step?.token).toBe('pay-charge@acme');
@@ -267,7 +276,7 @@ describe('a mistake in serverless.yml is refused with its path, what was expecte
     [
       'a filter on a step',
       { step: { name: 'a', filterPatterns: [{ body: ['x'] }] } },
-      `${at}.filterPatterns: a filter deletes every task that it does not match; remove it and give each step its own durableStep`,
+      `${at}.filterPatterns: a filter deletes every task that it does not match; remove it and give each step its own event`,
     ],
     [
       'a filter on the tasks queue by a plain event',

@@ -112,6 +112,7 @@ describe('a result whose body is stored', () => {
       marker: undefined,
       payloadStore,
       session: { engine },
+      decisionHandler: async () => undefined,
       maxHoldMs: 60_000,
       handler: async (result) => void handled.push(result),
       onError: (error) => all.errors.push(error),

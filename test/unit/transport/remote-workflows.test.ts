@@ -24,8 +24,8 @@ function setUp(store = new InMemoryStateStore()) {
   return { logger, errors, sqs, transport, engine };
 }
 
-describe('a workflow that is to run on a worker', () => {
-  it('fails its run with a ConfigurationError, and no rejection is left unhandled', async () => {
+describe('a workflow whose tasks queue is missing', () => {
+  it('fails its run with what is wrong, and no rejection is left unhandled', async () => {
     const { logger, errors, sqs, transport, engine } = setUp();
     const unhandled = await toleratingUnhandledRejections(async () => {
       await engine.start('checkout', {}, 'run');
@@ -33,12 +33,11 @@ describe('a workflow that is to run on a worker', () => {
     });
     expect(unhandled).toEqual([]);
     const run = await engine.getRun('run');
-    expect(run).toMatchObject({ status: 'failed', error: { code: 'configuration' } });
-    expect(run?.error?.message).toContain('SqsTransport does not carry workflow turns');
-    expect(run?.error?.message).toContain('checkout');
-    expect(errors).toMatchObject([{ name: 'ConfigurationError' }]);
+    expect(run).toMatchObject({ status: 'failed', error: { code: 'queue_not_found' } });
+    expect(run?.error?.message).toContain('durable-tasks-checkout');
+    expect(errors).toMatchObject([{ name: 'QueueNotFoundError' }]);
     expect(logger.lines).toMatchObject([
-      { level: 'error', fields: { runId: 'run', workflow: 'checkout', errorName: 'ConfigurationError' } },
+      { level: 'error', fields: { runId: 'run', workflow: 'checkout', errorName: 'QueueNotFoundError' } },
     ]);
     expect(sqs.callsOf('send')).toEqual([]);
     await ended(transport.close());

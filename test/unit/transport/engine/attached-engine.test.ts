@@ -47,7 +47,14 @@ function setUp() {
     seq: number,
     handler: ResultSource['handler'] = async () => undefined,
     more: { receiveCount?: number; deleteEarly?: () => void } = {},
-  ) => attached.give({ source: { handler, maxHoldMs: 60_000, closed: false }, result: resultOf(seq), sentAt: 0, receiveCount: 1, ...more });
+  ) =>
+    attached.give({
+      source: { handler, decisionHandler: async () => undefined, maxHoldMs: 60_000, closed: false },
+      result: resultOf(seq),
+      sentAt: 0,
+      receiveCount: 1,
+      ...more,
+    });
   const dispatch = (seq: number) => {
     attached.dispatching(stepOf(seq));
     attached.dispatched(stepOf(seq));

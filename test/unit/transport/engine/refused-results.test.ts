@@ -24,10 +24,11 @@ function setUp() {
           tried.push(tryOf);
           engine.answer(tryOf, given);
         },
+        decisionHandler: async () => undefined,
         maxHoldMs: 0,
         closed: false,
       },
-      ...{ result, sentAt: 0, receiveCount, own: true, recorded, turnEnded: false },
+      ...{ result, ids: result, sentAt: 0, receiveCount, own: true, recorded, turnEnded: false },
     };
     return refused.judge(given, REJECTION);
   };

@@ -37,7 +37,7 @@ class ScriptedOrder extends ResultOrder<Turns> {
 
 /** A source whose results end as `handler` says. */
 function sourceOf(handler: ResultSource['handler'], maxHoldMs = MAX_HOLD_MS) {
-  return { handler, maxHoldMs, closed: false };
+  return { handler, decisionHandler: async () => undefined, maxHoldMs, closed: false };
 }
 
 /** An order over turns that a test scripts, and results that it ends by hand. */

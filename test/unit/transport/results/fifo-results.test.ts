@@ -50,6 +50,7 @@ function setUp(options: Partial<ResultReceiverOptions> = {}, engine = new Noting
     marker: undefined,
     payloadStore: undefined,
     session: { engine },
+    decisionHandler: async () => undefined,
     maxHoldMs: 60_000,
     onError: (error) => errors.push(error),
     logger,

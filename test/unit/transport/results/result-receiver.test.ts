@@ -39,6 +39,7 @@ function setUp(options: Partial<ResultReceiverOptions> = {}, sqs = new FakeSqs(Q
     marker: undefined,
     payloadStore: undefined,
     session: { engine },
+    decisionHandler: async () => undefined,
     maxHoldMs: 60_000,
     onError: (error) => errors.push(error),
     logger,

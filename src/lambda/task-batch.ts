@@ -6,11 +6,8 @@ import type { RetryOptions } from '../sqs/retry.ts';
 import { handleTask, type Outcome } from '../step/handle-task.ts';
 import { InFlightTask, type TaskHost } from '../step/in-flight-task.ts';
 import { refusesOnlyThisMessage } from '../step/send-answer.ts';
-import type { StepContext } from '../step/step-context.ts';
-import { type Filling, runStep, STEP_FORMAT, type StepInFlight, type Steps } from '../step/step-tasks.ts';
+import type { AnyResult, TaskFormat } from '../step/task-format.ts';
 import { monotonicMs, nextTurn } from '../time.ts';
-import type { RemoteTask } from '../wire/remote-task.ts';
-import type { StepResult } from '../wire/step-result.ts';
 import type { Batch } from './batch.ts';
 import type { Invocation } from './batch-handler.ts';
 import type { Deadline } from './deadline.ts';
@@ -21,20 +18,25 @@ import { SendGate } from './send-gate.ts';
 import type { UnsentResults } from './unsent-results.ts';
 import type { WorkerQueues } from './worker-queues.ts';
 
-/** {@link StepContext} of a step that runs on Lambda. */
-export interface LambdaStepContext extends StepContext {
+/** What an invocation gives to what runs in it. */
+export interface InvocationContext {
   /** The context of the invocation. */
   readonly lambda: Context;
+  remainingTimeMs(): number;
 }
 
 /** What all invocations of one function have in common. */
-export interface StepWorker {
-  readonly steps: Steps<LambdaStepContext>;
-  /** Steps of one invocation at the same time. */
+export interface BatchWorker<Task, Result extends AnyResult> {
+  readonly format: TaskFormat<Task, Result>;
+  /** What runs the tasks of one invocation. It never rejects: what goes wrong becomes a failed result. */
+  runner(context: InvocationContext): (task: Task, inFlight: InFlightTask<Task, Result>) => Promise<Result>;
+  /** Why this worker is not to run a task that another version of it may run. */
+  leaves?(task: Task): string | undefined;
+  /** Tasks of one invocation at the same time. */
   readonly concurrency: number;
   readonly marker: string | undefined;
   readonly payloadStore: PayloadStore | undefined;
-  /** What becomes of a step that has not ended in time. */
+  /** What becomes of a task that has not ended in time. */
   readonly onDeadline: 'fail' | 'redeliver';
   readonly logger: Logger;
   readonly sendTimes: SendTimes;
@@ -46,20 +48,20 @@ export interface StepWorker {
  * The records of one invocation: holds them while they are handled, `concurrency` at a time, and settles each whose result SQS has
  * accepted. No record's trouble touches another's, but for those behind it in its FIFO message group.
  */
-export class StepBatch implements TaskHost<RemoteTask, StepResult> {
-  readonly format = STEP_FORMAT;
+export class TaskBatch<Task, Result extends AnyResult> implements TaskHost<Task, Result> {
+  readonly format: TaskFormat<Task, Result>;
   readonly marker: string | undefined;
   readonly payloadStore: PayloadStore | undefined;
   readonly results: WorkerQueues;
   readonly logger: Logger;
   readonly fields: { readonly requestId: string };
-  readonly #worker: StepWorker;
+  readonly #worker: BatchWorker<Task, Result>;
   readonly #batch: Batch;
   readonly #deadline: Deadline;
-  readonly #fill: (context: Filling<LambdaStepContext>) => void;
+  readonly #run: (task: Task, inFlight: InFlightTask<Task, Result>) => Promise<Result>;
   readonly #gate = new SendGate();
   /** Begun, and neither settled nor given up. */
-  readonly #atWork = new Set<StepInFlight>();
+  readonly #atWork = new Set<InFlightTask<Task, Result>>();
   readonly #groups: RecordGroup[];
   /** Position of the next group that nobody has begun. */
   #next = 0;
@@ -67,7 +69,13 @@ export class StepBatch implements TaskHost<RemoteTask, StepResult> {
   #notStarted: SQSRecord[] = [];
   readonly #releasing: Promise<void>[] = [];
 
-  constructor(records: readonly SQSRecord[], { lambda, batch, deadline }: Invocation, queues: WorkerQueues, worker: StepWorker) {
+  constructor(
+    records: readonly SQSRecord[],
+    { lambda, batch, deadline }: Invocation,
+    queues: WorkerQueues,
+    worker: BatchWorker<Task, Result>,
+  ) {
+    this.format = worker.format;
     this.marker = worker.marker;
     this.payloadStore = worker.payloadStore;
     this.results = queues;
@@ -76,11 +84,7 @@ export class StepBatch implements TaskHost<RemoteTask, StepResult> {
     this.#worker = worker;
     this.#batch = batch;
     this.#deadline = deadline;
-    const remainingTimeMs = () => deadline.remainingMs();
-    this.#fill = (context) => {
-      context.lambda = lambda;
-      context.remainingTimeMs = remainingTimeMs;
-    };
+    this.#run = worker.runner({ lambda, remainingTimeMs: () => deadline.remainingMs() });
     this.#groups = byMessageGroup(records);
   }
 
@@ -114,47 +118,47 @@ export class StepBatch implements TaskHost<RemoteTask, StepResult> {
     }
   }
 
-  #ended(record: SQSRecord, inFlight: StepInFlight, outcome: Outcome): void {
+  #ended(record: SQSRecord, inFlight: InFlightTask<Task, Result>, outcome: Outcome): void {
     this.#atWork.delete(inFlight);
     const { task, ranMs, endedAt } = inFlight;
     const { stepTimes, sendTimes } = this.#worker;
-    if (task !== undefined && ranMs !== undefined) stepTimes.add(task.name, ranMs);
+    if (task !== undefined && ranMs !== undefined) stepTimes.add(this.format.nameOf(task), ranMs);
     if (endedAt !== undefined && outcome !== 'stopped') sendTimes.add(monotonicMs() - endedAt);
     if (outcome === 'stopped') this.#gate.ended();
     else if (outcome === 'answered') this.#settle(record, task);
     else if (outcome === 'not sent') this.#keep(inFlight);
   }
 
-  #settle(record: SQSRecord, task: RemoteTask | undefined): void {
+  #settle(record: SQSRecord, task: Task | undefined): void {
     this.#batch.settle(record);
     this.#gate.succeeded();
     // After the last moment to answer the record is already reported, and will be redelivered.
-    if (task !== undefined && !this.#deadline.closed) this.#worker.unsent.forget(task);
+    if (task !== undefined && !this.#deadline.closed) this.#worker.unsent.forget(this.format.keyOf(task));
   }
 
-  #keep({ task, body, answer, error }: StepInFlight): void {
+  #keep({ task, body, answer, error }: InFlightTask<Task, Result>): void {
     const { unsent } = this.#worker;
     this.#batch.sendFailed(error);
     if (refusesOnlyThisMessage(error)) {
       // The same message would be refused for ever.
-      if (task !== undefined) unsent.forget(task);
+      if (task !== undefined) unsent.forget(this.format.keyOf(task));
       this.#gate.ended();
       return;
     }
-    if (task !== undefined && answer !== undefined) unsent.keep(task, body, answer);
+    if (task !== undefined && answer !== undefined) unsent.keep(this.format.keyOf(task), body, answer);
     if (error instanceof PayloadStoreError) this.#gate.ended();
     else this.#gate.failed();
   }
 
   // --- TaskHost
 
-  begins(inFlight: StepInFlight): boolean {
+  begins(inFlight: InFlightTask<Task, Result>): boolean {
     const { task, body } = inFlight;
     if (task !== undefined) {
       const { unsent, stepTimes } = this.#worker;
-      const message = unsent.find(task, body);
+      const message = unsent.find(this.format.keyOf(task), body);
       if (message !== undefined) inFlight.answer = message;
-      else if (!this.#deadline.worthStarting(stepTimes.typicalMs(task.name))) return false;
+      else if (!this.#deadline.worthStarting(stepTimes.typicalMs(this.format.nameOf(task)))) return false;
     }
     this.#batch.start();
     this.#gate.begin();
@@ -162,8 +166,12 @@ export class StepBatch implements TaskHost<RemoteTask, StepResult> {
     return true;
   }
 
-  run(task: RemoteTask, inFlight: StepInFlight): Promise<StepResult> {
-    return runStep(task, inFlight, this.#worker.steps, this.#fill);
+  leaves(task: Task): string | undefined {
+    return this.#worker.leaves?.(task);
+  }
+
+  run(task: Task, inFlight: InFlightTask<Task, Result>): Promise<Result> {
+    return this.#run(task, inFlight);
   }
 
   redelivers(): boolean {
@@ -191,7 +199,7 @@ export class StepBatch implements TaskHost<RemoteTask, StepResult> {
   #keepUnsent(): void {
     for (const { task, body, answer } of this.#atWork) {
       if (task === undefined || answer === undefined) continue;
-      this.#worker.unsent.keep(task, body, answer);
+      this.#worker.unsent.keep(this.format.keyOf(task), body, answer);
       this.#batch.sendFailed(new SqsRequestError('SendMessageBatch', 'TimeoutError', true));
     }
   }

@@ -1,0 +1,59 @@
+import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import { defaultLogger, safeLogger } from '../logger.ts';
+import type { AnyResult } from '../step/task-format.ts';
+import { batchHandler, type SqsBatchHandler } from './batch-handler.ts';
+import { TEST_QUEUES } from './handler-marks.ts';
+import { SendTimes, StepTimes } from './measured-times.ts';
+import { isReplay, printingQueues, replayOf, storesNothing } from './replay.ts';
+import type { ChannelOptions } from './step-handler-options.ts';
+import { type BatchWorker, TaskBatch } from './task-batch.ts';
+import { UnsentResults } from './unsent-results.ts';
+import { type SqsQueuesOptions, sqsQueues, type WorkerQueues } from './worker-queues.ts';
+
+interface ContextOfTest extends Context {
+  readonly [TEST_QUEUES]?: WorkerQueues;
+}
+
+/** What makes a handler of one kind of task: the rest of its worker is the same for all. */
+export interface TaskHandlerOptions<Task, Result extends AnyResult>
+  extends Pick<BatchWorker<Task, Result>, 'format' | 'runner' | 'leaves' | 'onDeadline'> {
+  /** Of the steps or workflows that it serves. */
+  readonly names: readonly string[];
+  readonly options: Omit<ChannelOptions, 'concurrency'> &
+    SqsQueuesOptions & { readonly concurrency: number; readonly deadlineReserveMs?: number };
+}
+
+export interface TaskHandler {
+  readonly handler: SqsBatchHandler;
+  /** An invocation whose results go somewhere else than to SQS. */
+  invoke(event: SQSEvent, context: Context, queues: WorkerQueues): Promise<SQSBatchResponse>;
+}
+
+/** A Lambda handler for tasks of one kind. */
+export function taskHandler<Task, Result extends AnyResult>(given: TaskHandlerOptions<Task, Result>): TaskHandler {
+  const { options, names, ...kind } = given;
+  const { concurrency, marker, payloadStore, deadlineReserveMs } = options;
+  const logger = safeLogger(options.logger ?? defaultLogger());
+  const prints = replayOf(process.env) === 'print';
+  const sendTimes = new SendTimes();
+  const worker: BatchWorker<Task, Result> = {
+    ...kind,
+    concurrency,
+    marker,
+    payloadStore: prints && payloadStore !== undefined ? storesNothing(payloadStore) : payloadStore,
+    logger,
+    sendTimes,
+    stepTimes: new StepTimes(names),
+    unsent: new UnsentResults(),
+  };
+  const queues = prints ? printingQueues() : sqsQueues(options);
+  return batchHandler<WorkerQueues>(
+    {
+      logger,
+      rejectsFailures: isReplay(process.env),
+      reserveMs: (availableMs, records) => sendTimes.reserveMs(availableMs, Math.min(records, concurrency), deadlineReserveMs),
+      run: (records, invocation, over) => new TaskBatch(records, invocation, over, worker).handle(),
+    },
+    (context: ContextOfTest) => context?.[TEST_QUEUES] ?? queues,
+  );
+}

@@ -1,0 +1,113 @@
+import { NondeterminismError, StepFailed, type WorkflowContext, WorkflowWorker } from '@dudousxd/durable-worker';
+import {
+  isWorkflowControlFlowSignal,
+  type StepDispatchOpts,
+  stepConfigOf,
+  stepNameOf,
+  type WorkflowCommand,
+  type WorkflowDecision,
+  type WorkflowTask,
+} from '@dudousxd/nestjs-durable-core';
+import { UnsupportedInWorkflowError } from '../errors.ts';
+import { readableError } from '../step/readable-error.ts';
+import { failedDecision, type TurnInFlight } from '../step/turn-tasks.ts';
+
+/** A workflow's code. Runs once for each turn, over what its run has done so far: it must do the same for the same history. */
+export type WorkflowFunction = (ctx: WorkflowContext, input: unknown) => unknown;
+
+/** By name and version. */
+export type Workflows = ReadonlyMap<string, ReadonlyMap<string, WorkflowFunction>>;
+
+/** The partition of the steps that a workflow calls: none, as of steps that an engine's own workflows call. */
+const NO_PARTITION = '';
+/** What the wire does not carry: the engine dispatches the step once, and the next turn has what came of it. */
+const NOT_CARRIED = [
+  'retries',
+  'backoff',
+  'backoffMs',
+  'backoffMaxMs',
+  'jitter',
+  'timeoutMs',
+  'compensate',
+  'queue',
+  'priority',
+  'fairnessKey',
+  'transport',
+  'requires',
+];
+
+/** Why a turn is left to another worker: its run was started on a version that is not deployed here. */
+export function versionMissing(workflows: Workflows, { workflow, workflowVersion }: WorkflowTask): string | undefined {
+  const versions = workflows.get(workflow);
+  if (versions === undefined || versions.has(workflowVersion)) return undefined;
+  const served = [...versions.keys()].map((version) => `"${version}"`).join(', ');
+  return `version "${workflowVersion}" of workflow "${workflow}" is not served here, but ${served}; deploy it until its runs have ended`;
+}
+
+/**
+ * Runs one turn. Never rejects: whatever the workflow does becomes a decision.
+ *
+ * The replay is that of the peer's own worker (`@dudousxd/durable-worker`), so its contract holds to the letter. On top of that, an option of
+ * `ctx.step` that the wire does not carry is an error, and so is a workflow that goes on after the signal that suspends it.
+ */
+export async function runTurn(task: WorkflowTask, inFlight: TurnInFlight, workflows: Workflows): Promise<WorkflowDecision> {
+  const fn = workflows.get(task.workflow)?.get(task.workflowVersion);
+  if (fn === undefined) return failedDecision(task, notServed(task, workflows));
+  const worker = new WorkflowWorker(NO_PARTITION).register(task.workflow, async (ctx, input) => {
+    try {
+      return await fn(checked(ctx), input);
+    } catch (thrown) {
+      if (!isWorkflowControlFlowSignal(thrown)) inFlight.thrown = readableError(thrown);
+      throw readable(thrown);
+    }
+  });
+  const decision = await Promise.race([worker.processTask(task), stopped(task, inFlight)]);
+  const caught = decision.status === 'completed' ? decision.commands.find(suspends) : undefined;
+  return caught === undefined ? decision : failedDecision(task, suspensionCaught(caught));
+}
+
+/** Its host stopped the turn. The decision is not sent: the turn runs again. */
+function stopped(task: WorkflowTask, inFlight: TurnInFlight): Promise<WorkflowDecision> {
+  return new Promise((resolve) => {
+    inFlight.seal = () => resolve(failedDecision(task, { message: 'the turn was stopped before its end' }));
+  });
+}
+
+/** The context of a turn, whose `step` refuses what the wire does not carry. */
+function checked(ctx: WorkflowContext): WorkflowContext {
+  const step = Reflect.get(ctx, 'step');
+  const checkedStep = (ref: unknown, input: unknown, options: StepDispatchOpts | undefined) => {
+    refuseOptions(typeof ref === 'string' ? ref : (stepNameOf(ref) ?? 'of no name'), { ...stepConfigOf(ref), ...options });
+    return Reflect.apply(step, ctx, [ref, input]);
+  };
+  return Object.assign(ctx, { step: checkedStep });
+}
+
+function refuseOptions(name: string, options: object): void {
+  const given = NOT_CARRIED.filter((option) => Reflect.get(options, option) !== undefined);
+  if (given.length > 0) throw new UnsupportedInWorkflowError(name, given);
+}
+
+/** By `code`, what happened to a run can be told apart in the store. */
+function readable(thrown: unknown): unknown {
+  if (thrown instanceof NondeterminismError) return Object.assign(thrown, { code: 'nondeterminism' });
+  // The failure of the step is the failure of the run.
+  return thrown instanceof StepFailed || isWorkflowControlFlowSignal(thrown) ? thrown : readableError(thrown);
+}
+
+function notServed({ workflow }: WorkflowTask, workflows: Workflows) {
+  const served = [...workflows.keys()].map((name) => `"${name}"`).join(', ');
+  return { message: `no handler for workflow "${workflow}": this worker serves ${served}`, code: 'no_workflow', retryable: false };
+}
+
+/** The turn can only go on when the engine has carried it out. */
+function suspends({ kind }: WorkflowCommand): boolean {
+  return kind !== 'recordStep';
+}
+
+function suspensionCaught({ kind, seq }: WorkflowCommand) {
+  const message =
+    `the workflow returned while it still waits at position ${seq} (${kind}): it did not await ctx, or caught the signal by which ctx suspends ` +
+    'it. Await every call of ctx, and rethrow errors for which isWorkflowControlFlowSignal(error) is true';
+  return { message, code: 'suspension_caught', retryable: false };
+}
