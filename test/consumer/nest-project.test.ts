@@ -56,7 +56,7 @@ describe('a Nest 11 project with module: commonjs', () => {
     expect(run('npx tsc --noEmit -p .')).toEqual({ status: 0, output: '' });
   });
 
-  it('is built by nest build with handlers beside src, and started by start:prod', () => {
+  it('builds by nest build with handlers beside src, and starts by start:prod', () => {
     shell('npm run build');
     const env = {
       AWS_ENDPOINT_URL_SQS: 'http://127.0.0.1:1',

@@ -35,12 +35,12 @@ afterAll(async () => {
 });
 
 describe('handlers that import the packages of real handlers', () => {
-  it('are packaged by the settings of README, each loaded first', () => {
+  it('package by the settings of README, each loaded first', () => {
     expect(run).toMatchObject({ code: 0 });
     expect(names.length).toBeGreaterThan(10);
   });
 
-  describe.each(nodes)('under the runtime loop of AWS on Node %s', (_version, node) => {
+  describe.each(nodes)('run under the runtime loop of AWS on Node %s', (_version, node) => {
     it.each(names)('%s runs from its archive', async (name) => {
       const taskRoot = join(tasks, name);
       unzip(join(service, '.serverless', `${name}.zip`), taskRoot);

@@ -75,7 +75,7 @@ describe('EnginePasses', () => {
     await passes.stop();
   });
 
-  it('are run by one instance of a store at a time; the next takes over where that is stopped', async () => {
+  it('run on one instance of a store at a time; the next takes over where that is stopped', async () => {
     const timing = new FakeTiming();
     const store = new InMemoryStateStore();
     const [first, second] = [instance(timing, new PassLease(store, 'ns')), instance(timing, new PassLease(store, 'ns'))];
@@ -104,7 +104,7 @@ describe('PassLease', () => {
     expect(await dead.hold()).toBe(false);
   });
 
-  it('is one for each namespace, and looked for by no pass of the engine', async () => {
+  it('exists once for each namespace, and no pass of the engine looks for it', async () => {
     const store = new InMemoryStateStore();
     expect(await new PassLease(store, 'one').hold()).toBe(true);
     expect(await new PassLease(store, 'two').hold()).toBe(true);
@@ -113,7 +113,7 @@ describe('PassLease', () => {
     expect(await store.listDueTimers(Number.MAX_SAFE_INTEGER)).toEqual([]);
   });
 
-  it('is held by one of two that make its run at the same time', async () => {
+  it('belongs to one of two that make its run at the same time', async () => {
     const store = new InMemoryStateStore();
     const unique = viewOf(store, {
       async createRun(run) {

@@ -27,7 +27,7 @@ describe('EngineStore', () => {
     expect(EngineStore.install(engine, { lockRefused() {}, statusWritten() {} })).toBeInstanceOf(EngineStore);
   });
 
-  it('is left out where the engine has no store', () => {
+  it('stays out where the engine has no store', () => {
     expect(EngineStore.install({}, { lockRefused() {}, statusWritten() {} })).toBeUndefined();
     expect(EngineStore.install({ store: { getRun() {} } }, { lockRefused() {}, statusWritten() {} })).toBeUndefined();
   });

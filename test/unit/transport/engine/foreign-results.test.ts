@@ -35,7 +35,7 @@ async function twoInstances(options: { timeoutMs?: number }) {
 }
 
 describe('a result of a step that another instance awaits in memory', () => {
-  it('is given back until it reaches that instance', async () => {
+  it('goes back until it reaches that instance', async () => {
     const { store, first, second, task } = await twoInstances({ timeoutMs: 60_000 });
     await expect(second.answer(task)).rejects.toThrow(AwaitedElsewhereError);
     await first.answer(task);
@@ -54,7 +54,7 @@ describe('a result of a step that another instance awaits in memory', () => {
     expect(reads).toEqual(['checkpoint', 'run']);
   });
 
-  it('is dropped once nobody holds the run', async () => {
+  it('goes to the engine, which drops it, once nobody holds the run', async () => {
     const { store, second, task } = await twoInstances({ timeoutMs: 60_000 });
     await store.releaseRunLock('run');
     await expect(second.answer(task)).resolves.toBeUndefined();
@@ -62,7 +62,7 @@ describe('a result of a step that another instance awaits in memory', () => {
 });
 
 describe('a result of a durable step that another instance has dispatched', () => {
-  it('is taken, for one read more than its own', async () => {
+  it('costs one read more than its own', async () => {
     const { store, first, second, task, reads } = await twoInstances({});
     await second.answer(task);
     expect(await store.getRun('run')).toMatchObject({ status: 'completed' });
@@ -76,7 +76,7 @@ describe('a result of a durable step that another instance has dispatched', () =
     expect(foreign).toBe(reads.length + 1);
   });
 
-  it('is dropped where there is no such run', async () => {
+  it('goes to the engine, which drops it, where there is no such run', async () => {
     const { second } = await twoInstances({});
     await expect(second.answer({ runId: 'gone', seq: 0, stepId: 'gone:0' })).resolves.toBeUndefined();
   });

@@ -61,7 +61,7 @@ describe('a `suspended` that is written late', () => {
     expect(dispatched).toEqual([...new Set(dispatched)]);
   });
 
-  it('is waited for before the result counts as taken', async () => {
+  it('ends before the result counts as accepted', async () => {
     const { store, first, second } = twoInstances(600);
     await first.engine.start('one step', {}, 'run');
     await pass();
@@ -167,7 +167,7 @@ describe('turns of one run in one process', () => {
     expect(instance.tasks.map(({ name }) => name)).toEqual(['b']);
   });
 
-  it('are not waited for by who wakes the run meanwhile: a workflow may wake itself', async () => {
+  it('let whoever wakes the run meanwhile go on: a workflow may wake itself', async () => {
     const store = new InMemoryStateStore();
     let reads = 0;
     const slow = viewOf(store, {
