@@ -1,6 +1,7 @@
 import type { RunStatus, StateStore } from '@dudousxd/nestjs-durable-core';
-import { nextTurn } from '../../time.ts';
+import { nextTurn, systemTiming } from '../../time.ts';
 import { isRecord } from '../../wire/shape.ts';
+import { outlastOutage } from './outlast-outage.ts';
 
 /** Told of what the engine's store is asked. */
 export interface StoreListener {
@@ -19,11 +20,14 @@ interface OpenCalls {
 }
 
 const TERMINAL: ReadonlySet<unknown> = new Set<RunStatus>(['completed', 'failed', 'cancelled', 'dead']);
+/** To ask the store for. */
+const NO_RUN = 'durable-sqs-lambda:no-run';
 /** What recovery looks for. */
 const INCOMPLETE: ReadonlySet<unknown> = new Set<RunStatus>(['running', 'cancelling']);
 
 /**
- * The store of an engine, in which a run's lock is released only when all of the turn is written.
+ * The store of an engine, in which a run's lock is released only when all of the turn is written. And in a turn it outlasts a short outage
+ * ({@link outlastOutage}).
  *
  * The engine releases the lock while it is still writing `suspended`: its `runExecution` returns `this.settleRun(…)` without awaiting it, and
  * releases in `finally`. Another instance takes the run in between, and the late `suspended` lands on top of what it has written. So does
@@ -59,13 +63,15 @@ export class EngineStore {
 
   #proxy(): StateStore {
     const { store } = this;
-    // Each method once: the engine asks for them with every step.
-    const methods = new Map<PropertyKey, unknown>();
     const own: Partial<StateStore> = {
       updateRun: (runId, patch) => {
         if (patch.status !== undefined) this.#listener.statusWritten(runId);
         return this.#counted(runId, () => store.updateRun(runId, patch), TERMINAL.has(patch.status));
       },
+      createRun: (run) => this.#outlast(() => store.createRun(run)),
+      putSignalWaiter: (waiter) => this.#counted(waiter.runId, () => store.putSignalWaiter(waiter)),
+      takeSignalWaiter: (token) => this.#outlast(() => store.takeSignalWaiter(token)),
+      bufferSignal: (token, payload) => this.#outlast(() => store.bufferSignal(token, payload)),
       listIncompleteRuns: async (namespace) => {
         const runs = await store.listIncompleteRuns(namespace);
         this.#incomplete = new Set(runs.map(({ id }) => id));
@@ -75,17 +81,15 @@ export class EngineStore {
       releaseRunLock: (runId) => this.#release(runId),
       getRun: (runId) => this.#counted(runId, () => store.getRun(runId)),
       getCheckpoint: (runId, seq) => this.#counted(runId, () => store.getCheckpoint(runId, seq)),
+      listCheckpoints: (runId) => this.#counted(runId, () => store.listCheckpoints(runId)),
       saveCheckpoint: (checkpoint) => this.#counted(checkpoint.runId, () => store.saveCheckpoint(checkpoint)),
     };
     return new Proxy(store, {
-      get: (target, property) => {
-        const known = methods.get(property);
-        if (known !== undefined) return known;
-        const member: unknown = Reflect.get(own, property) ?? Reflect.get(target, property);
-        if (typeof member !== 'function') return member;
-        const method: unknown = member.bind(target);
-        methods.set(property, method);
-        return method;
+      get(target, property) {
+        const ours: unknown = Reflect.get(own, property);
+        if (ours !== undefined) return ours;
+        const member: unknown = Reflect.get(target, property);
+        return typeof member === 'function' ? member.bind(target) : member;
       },
     });
   }
@@ -99,7 +103,7 @@ export class EngineStore {
     calls.count += 1;
     calls.isEnding ||= isEnding;
     try {
-      return await call();
+      return await this.#outlast(call);
     } finally {
       calls.count -= 1;
       if (calls.count === 0) {
@@ -131,15 +135,24 @@ export class EngineStore {
       // What the engine asks for next, with the answer that it has just got: it reads the run, and then writes it.
       await nextTurn();
     }
-    await this.store.releaseRunLock(runId);
+    await this.#outlast(() => this.store.releaseRunLock(runId));
+  }
+
+  #outlast<T>(call: () => Promise<T>): Promise<T> {
+    return outlastOutage(call, () => this.store.getRun(NO_RUN), systemTiming);
   }
 }
 
 const ASKED_FOR = [
+  'createRun',
   'updateRun',
   'getRun',
   'getCheckpoint',
   'saveCheckpoint',
+  'listCheckpoints',
+  'putSignalWaiter',
+  'takeSignalWaiter',
+  'bufferSignal',
   'listIncompleteRuns',
   'tryLockRun',
   'releaseRunLock',

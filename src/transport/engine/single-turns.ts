@@ -5,6 +5,7 @@ import { type Timing, within } from '../../time.ts';
 import type { AttachableEngine } from './attachable-engine.ts';
 import { isNamespaceMismatch } from './continue-run.ts';
 import { EngineStore, type StoreListener } from './engine-store.ts';
+import { asTurn } from './outlast-outage.ts';
 
 /**
  * What goes on for a run in this process. A run that is not known here has no turn here.
@@ -162,7 +163,7 @@ export class SingleTurns implements StoreListener {
   async #turn(runId: string, active: ActiveRun): Promise<Outcome> {
     Object.assign(active, { state: 'turning', lockRefused: false, statusWritten: false });
     try {
-      const result = await this.#resume(runId);
+      const result = await asTurn(() => this.#resume(runId));
       // A pass of the engine over all runs asks for the lock, too, while the turn has it.
       return { kind: active.lockRefused && !active.statusWritten ? 'refused' : 'ran', result };
     } catch (error) {

@@ -113,8 +113,9 @@ describe('a signal', () => {
     });
     const { engine, tasks } = await waitingForSignal(failing);
     await toleratingUnhandledRejections(async () => {
-      await expect(engine.signal('go', 'now')).rejects.toThrow('store is down');
+      const signalled = expect(engine.signal('go', 'now')).rejects.toThrow('store is down');
       await pass(1_000);
+      await signalled;
     });
     expect(failures).toBe(3);
     expect(tasks).toHaveLength(1);
@@ -132,13 +133,45 @@ describe('a signal', () => {
     });
     const { engine, logger, attached } = await waitingForSignal(failing);
     await toleratingUnhandledRejections(async () => {
-      await expect(engine.signal('go', 'now')).rejects.toThrow('store is down');
+      const signalled = expect(engine.signal('go', 'now')).rejects.toThrow('store is down');
       await pass(60_000);
+      await signalled;
     });
-    expect(calls).toBe(11);
+    // Each turn asks twice.
+    expect(calls).toBe(22);
     expect(logger.lines).toMatchObject([{ level: 'warn', fields: { runId: 'run', errorName: 'Error' } }]);
     expect(await stateOf(attached.idle())).toBe('fulfilled');
   });
+});
+
+it('a turn outlasts a store that is away for five seconds: its run does not fail', async () => {
+  const store = new InMemoryStateStore();
+  let isDown = false;
+  const away = async () => {
+    if (isDown) throw new Error('store is down');
+  };
+  const restarting = viewOf(store, {
+    async saveCheckpoint(checkpoint) {
+      // It goes away in the middle of the turn.
+      if (checkpoint.status === 'pending' && !isDown && dispatchesFail) isDown = true;
+      await away();
+      return store.saveCheckpoint(checkpoint);
+    },
+    async getRun(runId) {
+      await away();
+      return store.getRun(runId);
+    },
+  });
+  let dispatchesFail = true;
+  const instance = new EngineInstance(restarting, 'one');
+  instance.engine.register('workflow', '1', (ctx) => ctx.step('a', 1));
+  await instance.engine.start('workflow', {}, 'run');
+  await pass(5_000);
+  dispatchesFail = false;
+  isDown = false;
+  await pass(1_000);
+  expect(instance.tasks).toHaveLength(1);
+  expect(await store.getRun('run')).toMatchObject({ status: 'suspended' });
 });
 
 describe('turns of one run in one process', () => {

@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { asTurn, outlastOutage } from '../../../../src/transport/engine/outlast-outage.ts';
+import { stateOf } from '../../../support/deferred.ts';
+import { FakeTiming } from '../../../support/fake-timing.ts';
+
+const outside = <T>(call: () => Promise<T>) => call();
+
+/** A store that is down, and a call that it refuses even when it is not. */
+function storeThatIs(state: { down: boolean; refuses?: boolean }, isTurn = true) {
+  const timing = new FakeTiming();
+  let calls = 0;
+  const ask = async () => {
+    if (state.down) throw new Error('connection refused');
+  };
+  const call = async () => {
+    calls += 1;
+    await ask();
+    if (state.refuses) throw new Error('invalid value');
+    return 'saved';
+  };
+  const outcome = (isTurn ? asTurn : outside)(() => outlastOutage(call, ask, timing));
+  outcome.catch(() => undefined);
+  return { outcome, timing, calls: () => calls };
+}
+
+describe('outlastOutage', () => {
+  it('makes a call once where the store takes it', async () => {
+    const { outcome, calls } = storeThatIs({ down: false });
+    expect(await outcome).toBe('saved');
+    expect(calls()).toBe(1);
+  });
+
+  it('makes a call once outside of a turn: who asks hears at once that the store is down', async () => {
+    const { outcome, calls } = storeThatIs({ down: true }, false);
+    await expect(outcome).rejects.toThrow('connection refused');
+    expect(calls()).toBe(1);
+  });
+
+  it('makes a call again when the store is back', async () => {
+    const state = { down: true };
+    const { outcome, timing } = storeThatIs(state);
+    await timing.advance(5_000);
+    expect(await stateOf(outcome)).toBe('pending');
+    state.down = false;
+    await timing.advance(1_000);
+    expect(await outcome).toBe('saved');
+  });
+
+  it('gives a call up once the store has refused it twice', async () => {
+    const { outcome, timing, calls } = storeThatIs({ down: false, refuses: true });
+    await timing.advance(1_000);
+    await expect(outcome).rejects.toThrow('invalid value');
+    expect(calls()).toBe(2);
+  });
+
+  it('gives a call up that the store refuses when it is back', async () => {
+    const state = { down: true, refuses: true };
+    const { outcome, timing } = storeThatIs(state);
+    await timing.advance(1_000);
+    state.down = false;
+    await timing.advance(5_000);
+    await expect(outcome).rejects.toThrow('invalid value');
+  });
+
+  it('gives a call up after ten seconds', async () => {
+    const { outcome, timing } = storeThatIs({ down: true });
+    await timing.advance(9_000);
+    expect(await stateOf(outcome)).toBe('pending');
+    await timing.advance(2_500);
+    await expect(outcome).rejects.toThrow('connection refused');
+  });
+});
