@@ -61,6 +61,16 @@ describe('sls package of a handler with a CommonJS package', () => {
     expect(bundle()).toContain('__durableRequire');
   });
 
+  it('makes a bundle that loads, with plugins of the user', async () => {
+    const plugins = `module.exports = [{
+  name: 'mine',
+  setup(build) { build.onLoad({ filter: /commonjs-package/ }, () => ({ contents: 'exports.kind = typeof require("events") + "mine";' })); },
+}];\n`;
+    const run = await packaged(service(`${README}, plugins: plugins.cjs`, { 'plugins.cjs': plugins }));
+    expect(run).toMatchObject({ code: 0 });
+    expect(bundle()).toMatch(/__durableRequire[\s\S]*mine/);
+  });
+
   it('makes a CommonJS bundle that loads, of plain JavaScript', async () => {
     const text =
       "const { sqsStepHandler } = require('durable-sqs-lambda/worker');\nconst { kind } = require('commonjs-package');\nexports.handler = sqsStepHandler('pay', async () => kind);\n";
@@ -86,6 +96,12 @@ describe('sls package of a handler that does not load', () => {
     expect(output).toContain('functions.pay does not load as Lambda loads it:');
     expect(output).toMatch(/Error: no database here\n\s+"? ?\+? ?"?\s*at .*handlers\/pay\.ts:4:/);
     expect(output).toContain('custom.durable.loadCheck: false turns this check off');
+  });
+
+  it('names a package that is external and not in the archive', async () => {
+    const run = await packaged(service(`${README}, external: [commonjs-package], packagerOptions: { noInstall: true }`));
+    expect(run.code).toBe(1);
+    expect(run.stdout + run.stderr).toContain('"commonjs-package" is neither in the bundle nor in the archive: install it');
   });
 
   it('packages the bundle with loadCheck: false', async () => {
