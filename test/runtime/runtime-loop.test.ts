@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { rm, symlink } from 'node:fs/promises';
+import { readFile, rm, symlink } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,7 +17,7 @@ let lambda: LambdaProcess | undefined;
 
 beforeAll(async () => {
   await requireRuntime();
-  const own = ['blocker', 'counter', 'sleeper', 'two-at-once', 'mistyped'].map((name) => `test/runtime/handlers/${name}.ts`);
+  const own = ['blocker', 'counter', 'sleeper', 'two-at-once', 'mistyped', 'checkout'].map((name) => `test/runtime/handlers/${name}.ts`);
   const handlers = ['charge-card', 'notifications', 'reserve-stock', 'dead-letters'].map((name) => `handlers/${name}.ts`);
   bundles = await bundleHandlers(...handlers, ...own);
 });
@@ -67,6 +67,16 @@ describe('a handler of the repository under the runtime loop of AWS', () => {
     }
     return bodies;
   }
+
+  it('answers a turn of a workflow with its decision, in a bundle of at most 80 kB without a Redis client', async () => {
+    const { invoke } = await start('checkout', { env });
+    const turn = { taskId: 'w-1:wf:1', runId: 'w-1', workflow: 'checkout', workflowVersion: '1', input: 'o-1', history: [], group: 'checkout' };
+    expect(await invoke(eventOf(recordOf(JSON.stringify({ ...turn, attempt: 1 }))))).toEqual(consumed());
+    const command = { kind: 'call', seq: 0, name: 'payments.charge-card', group: '', input: { orderId: 'o-1' } };
+    expect(await results(1)).toEqual([{ taskId: 'w-1:wf:1', runId: 'w-1', status: 'continue', commands: [command] }]);
+    expect(bundles.bytes.get('checkout')).toBeLessThan(80_000);
+    expect(await readFile(join(bundles.folder, 'checkout.mjs'), 'utf8')).not.toMatch(/bullmq|ioredis/);
+  });
 
   it('answers with results on the results queue, completed and failed, and consumes every record', async () => {
     const { invoke } = await start('charge-card', { env });
