@@ -14,7 +14,7 @@ const USAGE = `npm run test:postgres [-- --long] [--only NAME] [--trace]
   (nothing)        the short form, for CI: under four minutes
   --long           every number of engines, queue and disturbance
   --only PART      scenarios whose name holds this, of the long form
-  --runs N         runs of each scenario (default 150, long 360)
+  --runs N         runs of each scenario (default 120, long 360)
   --per-second N   how many are started in a second (default 15)
   --kinds a,b      kinds of run (default all: ${KINDS.join(', ')})
   --poll           the transport polls (attach(engine, { poll: true })), instead of each engine as Nest does
@@ -41,7 +41,7 @@ function readArguments() {
     return kind;
   });
   const long = values.long || values.only !== undefined;
-  return { ...values, long, kinds, runs: Number(values.runs ?? (long ? 360 : 150)), runsPerSecond: Number(values['per-second']) };
+  return { ...values, long, kinds, runs: Number(values.runs ?? (long ? 360 : 120)), runsPerSecond: Number(values['per-second']) };
 }
 
 type Shape = readonly [engines: 1 | 2 | 3, fifoResults: boolean, disturbance: Disturbance];

@@ -1,9 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { backoffMs } from '../../sqs/retry.ts';
-import type { Timing } from '../../time.ts';
+import { runningLimit, type Timing } from '../../time.ts';
 
 /** A database restarts within this, and a run's lock outlives it. */
 const OUTLAST_MS = 10_000;
+/** Far above what a busy database takes: a write that is given up, and comes all the same, comes when its turn is over. */
+const UNANSWERED_MS = 15_000;
 const BACKOFF = { firstMs: 50, maxMs: 1_000 };
 
 const TURN = new AsyncLocalStorage<true>();
@@ -22,13 +24,14 @@ export function asTurn<T>(turn: () => Promise<T>): Promise<T> {
  */
 export async function outlastOutage<T>(call: () => Promise<T>, ask: () => Promise<unknown>, timing: Timing): Promise<T> {
   if (TURN.getStore() === undefined) return call();
-  const deadline = timing.now() + OUTLAST_MS;
+  let deadline = Number.POSITIVE_INFINITY;
   let isRefused = false;
   for (let failures = 1; ; failures += 1) {
     try {
-      return await call();
+      return await answered(call);
     } catch (error) {
-      const answers = await ask().then(
+      if (failures === 1) deadline = timing.now() + OUTLAST_MS;
+      const answers = await answered(ask).then(
         () => true,
         () => false,
       );
@@ -37,4 +40,14 @@ export async function outlastOutage<T>(call: () => Promise<T>, ask: () => Promis
       await timing.sleep(backoffMs(failures, BACKOFF, timing.random));
     }
   }
+}
+
+/** Settles as the call does, or rejects: a driver whose connection was cut may leave a call without any answer. */
+function answered<T>(call: () => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const limit = runningLimit(UNANSWERED_MS, () => reject(new Error(`the engine's store did not answer within ${UNANSWERED_MS} ms`)));
+    call()
+      .then(resolve, reject)
+      .finally(() => limit.clear());
+  });
 }

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { systemTiming } from '../../../../src/time.ts';
 import { asTurn, outlastOutage } from '../../../../src/transport/engine/outlast-outage.ts';
 import { stateOf } from '../../../support/deferred.ts';
 import { FakeTiming } from '../../../support/fake-timing.ts';
@@ -68,5 +69,20 @@ describe('outlastOutage', () => {
     expect(await stateOf(outcome)).toBe('pending');
     await timing.advance(2_500);
     await expect(outcome).rejects.toThrow('connection refused');
+  });
+
+  it('makes a call again that gets no answer for fifteen seconds', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+    let calls = 0;
+    const call = () => {
+      calls += 1;
+      return calls === 1 ? new Promise<string>(() => {}) : Promise.resolve('saved');
+    };
+    const outcome = asTurn(() => outlastOutage(call, async () => undefined, systemTiming));
+    await vi.advanceTimersByTimeAsync(14_900);
+    expect(calls).toBe(1);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await outcome).toBe('saved');
+    vi.useRealTimers();
   });
 });
