@@ -70,7 +70,15 @@ describe('a handler of the repository under the runtime loop of AWS', () => {
 
   it('answers a turn of a workflow with its decision, in a bundle of at most 80 kB without a Redis client', async () => {
     const { invoke } = await start('checkout', { env });
-    const turn = { taskId: 'w-1:wf:1', runId: 'w-1', workflow: 'checkout', workflowVersion: '1', input: 'o-1', history: [], group: 'checkout' };
+    const turn = {
+      taskId: 'w-1:wf:1',
+      runId: 'w-1',
+      workflow: 'checkout',
+      workflowVersion: '1',
+      input: 'o-1',
+      history: [],
+      group: 'checkout',
+    };
     expect(await invoke(eventOf(recordOf(JSON.stringify({ ...turn, attempt: 1 }))))).toEqual(consumed());
     const command = { kind: 'call', seq: 0, name: 'payments.charge-card', group: '', input: { orderId: 'o-1' } };
     expect(await results(1)).toEqual([{ taskId: 'w-1:wf:1', runId: 'w-1', status: 'continue', commands: [command] }]);
