@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { backoffMs } from '../../sqs/retry.ts';
-import { runningLimit, type Timing } from '../../time.ts';
+import type { Timing } from '../../time.ts';
 
 /** A database restarts within this, and a run's lock outlives it. */
 const OUTLAST_MS = 10_000;
@@ -22,22 +22,27 @@ export function asTurn<T>(turn: () => Promise<T>): Promise<T> {
  * later to take that.
  * @param ask rejects while the store is down. Where it answers, a call is made once more: then it is the call that the store refuses
  */
-export async function outlastOutage<T>(call: () => Promise<T>, ask: () => Promise<unknown>, timing: Timing): Promise<T> {
+export function outlastOutage<T>(call: () => Promise<T>, ask: () => Promise<unknown>, timing: Timing): Promise<T> {
   if (TURN.getStore() === undefined) return call();
-  let deadline = Number.POSITIVE_INFINITY;
+  return answered(call).catch((error: unknown) => callAgain(error, call, ask, timing));
+}
+
+async function callAgain<T>(first: unknown, call: () => Promise<T>, ask: () => Promise<unknown>, timing: Timing): Promise<T> {
+  const deadline = timing.now() + OUTLAST_MS;
   let isRefused = false;
+  let error = first;
   for (let failures = 1; ; failures += 1) {
+    const answers = await answered(ask).then(
+      () => true,
+      () => false,
+    );
+    if ((answers && isRefused) || timing.now() > deadline) throw error;
+    isRefused = answers;
+    await timing.sleep(backoffMs(failures, BACKOFF, timing.random));
     try {
       return await answered(call);
-    } catch (error) {
-      if (failures === 1) deadline = timing.now() + OUTLAST_MS;
-      const answers = await answered(ask).then(
-        () => true,
-        () => false,
-      );
-      if ((answers && isRefused) || timing.now() > deadline) throw error;
-      isRefused = answers;
-      await timing.sleep(backoffMs(failures, BACKOFF, timing.random));
+    } catch (again) {
+      error = again;
     }
   }
 }
@@ -45,9 +50,16 @@ export async function outlastOutage<T>(call: () => Promise<T>, ask: () => Promis
 /** Settles as the call does, or rejects: a driver whose connection was cut may leave a call without any answer. */
 function answered<T>(call: () => Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const limit = runningLimit(UNANSWERED_MS, () => reject(new Error(`the engine's store did not answer within ${UNANSWERED_MS} ms`)));
-    call()
-      .then(resolve, reject)
-      .finally(() => limit.clear());
+    const limit = setTimeout(() => reject(new Error(`the engine's store did not answer within ${UNANSWERED_MS} ms`)), UNANSWERED_MS);
+    call().then(
+      (value) => {
+        clearTimeout(limit);
+        resolve(value);
+      },
+      (error: unknown) => {
+        clearTimeout(limit);
+        reject(error);
+      },
+    );
   });
 }
