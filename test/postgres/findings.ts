@@ -52,8 +52,17 @@ async function openRun(runId: string, store: StateStore, executions: Map<string,
   const what = `${run?.status}${wakes}; steps: ${steps || 'none'}`;
   const pending = checkpoints.filter(({ kind, status }) => kind === 'remote' && status === 'pending');
   const wrong: Wrong = pending.length > 0 ? 'lost' : 'asleep';
-  const cause = wrong === 'lost' ? causeOfLoss(pending, executions, evidence) : causeAt(run?.updatedAt.getTime(), evidence);
+  const causeOfSleep = async () => causeAt(run?.updatedAt.getTime(), evidence) ?? causeAt(await untoldEnd(checkpoints, store), evidence);
+  const cause = wrong === 'lost' ? causeOfLoss(pending, executions, evidence) : await causeOfSleep();
   return { wrong, id: runId, what, ...(cause === undefined ? {} : { cause }) };
+}
+
+const CHILD = 'signal:child:';
+
+/** When a child ended whose parent was never told: the engine tells it once, after the child's end is written. */
+async function untoldEnd(checkpoints: readonly StepCheckpoint[], store: StateStore): Promise<number | undefined> {
+  const untold = checkpoints.find(({ name, status }) => name.startsWith(CHILD) && status === 'running');
+  return untold && (await store.getRun(untold.name.slice(CHILD.length)))?.updatedAt.getTime();
 }
 
 /** A step whose checkpoint says that it was dispatched. */
