@@ -19,6 +19,7 @@ const {
   StepFailedError,
   TaskTooLargeError,
   TransportClosedError,
+  UnsupportedInWorkflowError,
 } = errors;
 
 const TASK = { runId: 'run-1', stepId: 'run-1:2', name: 'payments.charge-card', input: { pan: '4111' } };
@@ -40,6 +41,7 @@ const TABLE: [name: string, code: string, error: errors.DurableSqsError][] = [
   ['PayloadStoreError', 'payload_store', new PayloadStoreError('missing', 'm', { cause })],
   ['ReplayFailedError', 'replay_failed', new ReplayFailedError(1, 2)],
   ['InvalidEventError', 'invalid_event', new InvalidEventError('m', { cause })],
+  ['UnsupportedInWorkflowError', 'unsupported_in_workflow', new UnsupportedInWorkflowError('pay', ['retries'])],
   ['StepFailedError', 'no_handler', new StepFailedError('no_handler', 'm')],
 ];
 
@@ -74,6 +76,7 @@ describe('every error', () => {
       'NamespaceMismatchError',
       'ResultRefusedError',
       'ReplayFailedError',
+      'UnsupportedInWorkflowError',
       'StepFailedError',
     ]);
   });

@@ -4,8 +4,10 @@ import type { Timing } from '../../time.ts';
 
 /** A database restarts within this, and a run's lock outlives it. */
 const OUTLAST_MS = 10_000;
-/** Far above what a busy database takes: a write that is given up, and comes all the same, comes when its turn is over. */
+/** Far above what a busy database takes. */
 const UNANSWERED_MS = 15_000;
+/** Counted in ticks of a timer: time in which the process stood still says nothing of the store. */
+const TICK_MS = 1_000;
 const BACKOFF = { firstMs: 50, maxMs: 1_000 };
 
 const TURN = new AsyncLocalStorage<true>();
@@ -24,7 +26,7 @@ export function asTurn<T>(turn: () => Promise<T>): Promise<T> {
  */
 export function outlastOutage<T>(call: () => Promise<T>, ask: () => Promise<unknown>, timing: Timing): Promise<T> {
   if (TURN.getStore() === undefined) return call();
-  return answered(call).catch((error: unknown) => callAgain(error, call, ask, timing));
+  return answered(call, ask, (error) => callAgain(error, call, ask, timing));
 }
 
 async function callAgain<T>(first: unknown, call: () => Promise<T>, ask: () => Promise<unknown>, timing: Timing): Promise<T> {
@@ -32,7 +34,7 @@ async function callAgain<T>(first: unknown, call: () => Promise<T>, ask: () => P
   let isRefused = false;
   let error = first;
   for (let failures = 1; ; failures += 1) {
-    const answers = await answered(ask).then(
+    const answers = await answered(ask, ask).then(
       () => true,
       () => false,
     );
@@ -40,26 +42,61 @@ async function callAgain<T>(first: unknown, call: () => Promise<T>, ask: () => P
     isRefused = answers;
     await timing.sleep(backoffMs(failures, BACKOFF, timing.random));
     try {
-      return await answered(call);
+      return await answered(call, ask);
     } catch (again) {
       error = again;
     }
   }
 }
 
-/** Settles as the call does, or rejects: a driver whose connection was cut may leave a call without any answer. */
-function answered<T>(call: () => Promise<T>): Promise<T> {
+/** A call that the store has not answered. */
+interface OpenCall {
+  ticks: number;
+  /** It may never be. */
+  readonly onSilence: () => void;
+}
+
+const OPEN = new Set<OpenCall>();
+let ticking: NodeJS.Timeout | undefined;
+
+/**
+ * Settles as the call does. A driver whose connection was cut may leave a call without any answer: then it is made again, once the store
+ * answers anything. Where it does not, the call is waited for, as the engine itself would: to reject it would end a process that may only
+ * be waiting for its database.
+ * @param failed what a rejection becomes
+ */
+function answered<T>(call: () => Promise<T>, ask: () => Promise<unknown>, failed?: (error: unknown) => Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const limit = setTimeout(() => reject(new Error(`the engine's store did not answer within ${UNANSWERED_MS} ms`)), UNANSWERED_MS);
+    const again = () => {
+      OPEN.delete(open);
+      return answered(call, ask, failed).then(resolve, reject);
+    };
+    const open: OpenCall = { ticks: 0, onSilence: () => void ask().then(again, () => undefined) };
+    OPEN.add(open);
+    ticking ??= setInterval(tick, TICK_MS).unref();
     call().then(
       (value) => {
-        clearTimeout(limit);
+        OPEN.delete(open);
         resolve(value);
       },
       (error: unknown) => {
-        clearTimeout(limit);
-        reject(error);
+        OPEN.delete(open);
+        if (failed === undefined) reject(error);
+        else failed(error).then(resolve, reject);
       },
     );
   });
+}
+
+function tick(): void {
+  if (OPEN.size === 0) {
+    clearInterval(ticking);
+    ticking = undefined;
+  }
+  for (const open of [...OPEN]) {
+    open.ticks += 1;
+    if (open.ticks * TICK_MS < UNANSWERED_MS) continue;
+    open.ticks = 0;
+    open.onSilence();
+  }
 }

@@ -1,8 +1,17 @@
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemTiming } from '../../../../src/time.ts';
 import { asTurn, outlastOutage } from '../../../../src/transport/engine/outlast-outage.ts';
 import { stateOf } from '../../../support/deferred.ts';
 import { FakeTiming } from '../../../support/fake-timing.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] });
+});
+afterEach(async () => {
+  // The timer that all calls share ends once none is open.
+  await vi.advanceTimersByTimeAsync(1_000);
+  vi.useRealTimers();
+});
 
 const outside = <T>(call: () => Promise<T>) => call();
 
@@ -72,7 +81,6 @@ describe('outlastOutage', () => {
   });
 
   it('makes a call again that gets no answer for fifteen seconds', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
     let calls = 0;
     const call = () => {
       calls += 1;
@@ -83,6 +91,16 @@ describe('outlastOutage', () => {
     expect(calls).toBe(1);
     await vi.advanceTimersByTimeAsync(1_000);
     expect(await outcome).toBe('saved');
-    vi.useRealTimers();
+  });
+
+  it('waits for a store that answers nothing at all, and rejects nothing: nobody would handle that', async () => {
+    let isSilent = true;
+    const answer = () => (isSilent ? new Promise<string>(() => {}) : Promise.resolve('saved'));
+    const outcome = asTurn(() => outlastOutage(answer, answer, systemTiming));
+    await vi.advanceTimersByTimeAsync(300_000);
+    expect(await stateOf(outcome)).toBe('pending');
+    isSilent = false;
+    await vi.advanceTimersByTimeAsync(16_000);
+    expect(await outcome).toBe('saved');
   });
 });
