@@ -1,7 +1,7 @@
 import type { EngineEvent, EngineEventType } from '@dudousxd/nestjs-durable-core';
 import { ConfigurationError, type ResultRefusedError, RunLockedError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
-import { steadyNow, systemTiming } from '../../time.ts';
+import { steadyNow, systemTiming, within } from '../../time.ts';
 import { type AttachableEngine, checkEngine, ExpectedEvents, isPollable } from './attachable-engine.ts';
 import { continueRun } from './continue-run.ts';
 import { EnginePasses } from './engine-passes.ts';
@@ -23,6 +23,9 @@ const HAPPENINGS: Partial<Record<EngineEventType, Happening>> = {
   'run.completed': 'over',
   'run.failed': 'over',
 };
+
+/** Who goes on asking the engine about runs keeps it busy: so long is waited for it, at most. */
+const ENGINE_QUIET_MS = 2_000;
 
 const ENGINES = new WeakMap<AttachableEngine, AttachedEngine>();
 /** They stay when the last transport is closed: the engine's turns go on. */
@@ -94,9 +97,10 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     this.#unsubscribe();
   }
 
-  /** Resolves when no turn is due that the engine itself would not begin. */
+  /** Resolves when no turn is due that the engine itself would not begin, and the engine has done what it began. */
   override async idle(): Promise<void> {
     await this.#turns?.idle();
+    if (this.#store !== undefined) await within(ENGINE_QUIET_MS, this.#store.idle());
   }
 
   protected override async readStore(): Promise<void> {

@@ -20,6 +20,8 @@ interface OpenCalls {
 }
 
 const TERMINAL: ReadonlySet<unknown> = new Set<RunStatus>(['completed', 'failed', 'cancelled', 'dead']);
+/** Of the event loop, without an open call: what the engine asks for with an answer, it asks for in the same. */
+const QUIET_TURNS = 3;
 /** To ask the store for. */
 const NO_RUN = 'durable-sqs-lambda:no-run';
 /** What recovery looks for. */
@@ -61,6 +63,22 @@ export class EngineStore {
     return installed;
   }
 
+  /**
+   * Resolves when the engine asks for nothing more. It does some of its work without waiting for it: it tells a parent of its child's end when
+   * that is written, and a process that ends before leaves the parent asleep.
+   */
+  async idle(): Promise<void> {
+    if (this.#calls.size === 0) return;
+    for (let quietTurns = 0; quietTurns < QUIET_TURNS; quietTurns += 1) {
+      for (let [calls] = this.#calls.values(); calls !== undefined; [calls] = this.#calls.values()) {
+        const { onQuiet } = calls;
+        await new Promise<void>((resolve) => onQuiet.push(resolve));
+        quietTurns = 0;
+      }
+      await nextTurn();
+    }
+  }
+
   #proxy(): StateStore {
     const { store } = this;
     const own: Partial<StateStore> = {
@@ -68,10 +86,10 @@ export class EngineStore {
         if (patch.status !== undefined) this.#listener.statusWritten(runId);
         return this.#counted(runId, () => store.updateRun(runId, patch), TERMINAL.has(patch.status));
       },
-      createRun: (run) => this.#outlast(() => store.createRun(run)),
+      createRun: (run) => this.#counted(run.id, () => store.createRun(run)),
       putSignalWaiter: (waiter) => this.#counted(waiter.runId, () => store.putSignalWaiter(waiter)),
-      takeSignalWaiter: (token) => this.#outlast(() => store.takeSignalWaiter(token)),
-      bufferSignal: (token, payload) => this.#outlast(() => store.bufferSignal(token, payload)),
+      takeSignalWaiter: (token) => this.#counted(NO_RUN, () => store.takeSignalWaiter(token)),
+      bufferSignal: (token, payload) => this.#counted(NO_RUN, () => store.bufferSignal(token, payload)),
       listIncompleteRuns: async (namespace) => {
         const runs = await store.listIncompleteRuns(namespace);
         this.#incomplete = new Set(runs.map(({ id }) => id));

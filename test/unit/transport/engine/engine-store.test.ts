@@ -12,13 +12,14 @@ async function installed(others: (store: InMemoryStateStore) => Partial<InMemory
   await store.createRun({ id: 'run', workflow: 'w', workflowVersion: '1', status: 'running', input: {}, createdAt: now, updatedAt: now });
   const engine = { store: viewOf(store, others(store)) };
   const told: string[] = [];
-  EngineStore.install(engine, {
+  const installedStore = EngineStore.install(engine, {
     lockRefused: (runId) => told.push(`refused ${runId}`),
     statusWritten: (runId) => told.push(`written ${runId}`),
   });
   await engine.store.tryLockRun('run', 'one', Date.now() + 30_000, Date.now());
   const isLocked = async () => ((await store.getRun('run'))?.lockedUntil ?? 0) > Date.now();
-  return { store, seen: engine.store, told, isLocked };
+  const idle = async () => installedStore?.idle();
+  return { store, seen: engine.store, told, isLocked, idle };
 }
 
 describe('EngineStore', () => {
@@ -55,6 +56,30 @@ describe('EngineStore', () => {
     writes.resolve();
     await Promise.all([settled, released]);
     expect(await isLocked()).toBe(false);
+  });
+
+  it('tells when the engine asks for nothing more: a child that has ended is still to be told to its parent', async () => {
+    const [ends, tokens] = [deferred<void>(), deferred<void>()];
+    const { seen, store, idle } = await installed((inner) => ({
+      updateRun: async (...args) => {
+        await ends.promise;
+        return inner.updateRun(...args);
+      },
+      takeSignalWaiter: async (token) => {
+        await tokens.promise;
+        return inner.takeSignalWaiter(token);
+      },
+    }));
+    // As the engine does it: nobody waits for the parent to be told.
+    void seen.updateRun('run', { status: 'completed' }).then(() => seen.takeSignalWaiter('child:run'));
+    const quiet = idle();
+    await settle();
+    ends.resolve();
+    await settle();
+    expect(await stateOf(quiet)).toBe('pending');
+    tokens.resolve();
+    await quiet;
+    expect((await store.getRun('run'))?.status).toBe('completed');
   });
 
   it('releases a lock although the write fails', async () => {

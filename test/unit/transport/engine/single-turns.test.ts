@@ -140,7 +140,9 @@ describe('a signal', () => {
     // Each turn asks twice.
     expect(calls).toBe(22);
     expect(logger.lines).toMatchObject([{ level: 'warn', fields: { runId: 'run', errorName: 'Error' } }]);
-    expect(await stateOf(attached.idle())).toBe('fulfilled');
+    const idle = attached.idle();
+    await pass(100);
+    expect(await stateOf(idle)).toBe('fulfilled');
   });
 });
 
@@ -218,7 +220,9 @@ describe('turns of one run in one process', () => {
     expect(await stateOf(instance.attached.idle())).toBe('pending');
     await pass(2_000);
     expect(reads).toBe(2);
-    expect(await stateOf(instance.attached.idle())).toBe('fulfilled');
+    const idle = instance.attached.idle();
+    await pass(100);
+    expect(await stateOf(idle)).toBe('fulfilled');
     expect(instance.tasks).toHaveLength(1);
   });
 
