@@ -46,11 +46,11 @@ function readArguments() {
 
 type Shape = readonly [engines: 1 | 2 | 3, fifoResults: boolean, disturbance: Disturbance];
 
+/** Kills are in the long form only: what they leave behind is judged by causes, and a cause that nobody has met yet would be red by chance. */
 const SHORT: readonly Shape[] = [
   [2, false, 'none'],
   [2, true, 'none'],
   [3, false, 'rolling'],
-  [2, false, 'kills'],
   [2, false, 'postgres'],
 ];
 
