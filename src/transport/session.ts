@@ -5,7 +5,7 @@ import { within } from '../time.ts';
 import { isFifoQueue } from '../topology/fifo-queues.ts';
 import type { AttachableEngine } from './engine/attachable-engine.ts';
 import { AttachedEngine } from './engine/attached-engine.ts';
-import type { ResultSource } from './engine/result-order.ts';
+import type { ResultSource } from './engine/given.ts';
 import { UnattachedEngine } from './engine/unattached-engine.ts';
 
 /** Long-polls a queue, for results or for the tasks of a step; or polls the engine's store. */

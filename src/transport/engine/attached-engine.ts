@@ -9,9 +9,10 @@ import type { EngineStore } from './engine-store.ts';
 import { EventTurns } from './event-turns.ts';
 import { ForeignNamespaces } from './foreign-namespaces.ts';
 import { ForeignResults } from './foreign-results.ts';
+import type { GivenDecision, GivenResult, ReceivedResult } from './given.ts';
 import { PassLease } from './pass-lease.ts';
 import { RefusedResults } from './refused-results.ts';
-import { type GivenDecision, type GivenResult, type ReceivedResult, ResultOrder } from './result-order.ts';
+import { ResultOrder } from './result-order.ts';
 import { SingleTurns } from './single-turns.ts';
 import type { Happening } from './turns.ts';
 

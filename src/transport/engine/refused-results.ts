@@ -1,6 +1,6 @@
 import { ResultRefusedError } from '../../errors.ts';
 import type { StepResult } from '../../wire/step-result.ts';
-import type { GivenResult } from './result-order.ts';
+import type { GivenResult } from './given.ts';
 
 /** Receives at which a result that is still rejected may be judged. The four before take a quarter of a minute. */
 const JUDGED_FROM_RECEIVE = 5;

@@ -12,7 +12,8 @@ import { isUnmarked, unmarkedDelaySeconds } from '../../sqs/unmarked-message.ts'
 import type { Timing } from '../../time.ts';
 import { isFifoQueue } from '../../topology/fifo-queues.ts';
 import type { StepResult } from '../../wire/step-result.ts';
-import type { ResultOrder, ResultSource } from '../engine/result-order.ts';
+import type { ResultSource } from '../engine/given.ts';
+import type { ResultOrder } from '../engine/result-order.ts';
 import type { Turns } from '../engine/turns.ts';
 import { type Answer, decodeAnswer, idsOf } from './answer.ts';
 import { GroupMessage } from './group-message.ts';

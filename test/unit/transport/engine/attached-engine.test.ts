@@ -2,7 +2,7 @@ import type { EngineEvent, EngineEventType, RunStatus } from '@dudousxd/nestjs-d
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RunLockedError } from '../../../../src/errors.ts';
 import { AttachedEngine } from '../../../../src/transport/engine/attached-engine.ts';
-import type { ResultSource } from '../../../../src/transport/engine/result-order.ts';
+import type { ResultSource } from '../../../../src/transport/engine/given.ts';
 import type { StepResult } from '../../../../src/wire/step-result.ts';
 import { capturingLogger } from '../../../support/capturing-logger.ts';
 import { deferred } from '../../../support/deferred.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { GivenResult } from '../../../../src/transport/engine/given.ts';
 import { RefusedResults } from '../../../../src/transport/engine/refused-results.ts';
-import type { GivenResult } from '../../../../src/transport/engine/result-order.ts';
 import type { StepResult } from '../../../../src/wire/step-result.ts';
 
 const REJECTION = Object.assign(new Error('refused: card 4111'), { code: '22P05' });

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { encodePointer } from '../../../../src/payloads/pointer.ts';
 import { systemTiming } from '../../../../src/time.ts';
-import { NO_STEP, type ReceivedResult } from '../../../../src/transport/engine/result-order.ts';
+import type { ReceivedResult } from '../../../../src/transport/engine/given.ts';
+import { NO_STEP } from '../../../../src/transport/engine/result-order.ts';
 import { UnattachedEngine } from '../../../../src/transport/engine/unattached-engine.ts';
 import { ResultReceiver, type ResultReceiverOptions } from '../../../../src/transport/results/result-receiver.ts';
 import type { StepResult } from '../../../../src/wire/step-result.ts';
