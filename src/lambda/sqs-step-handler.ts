@@ -1,4 +1,3 @@
-import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { type Filling, runStep, STEP_FORMAT, type Steps } from '../step/step-tasks.ts';
 import type { SqsBatchHandler } from './batch-handler.ts';
 import { STEP_HANDLER } from './handler-marks.ts';
@@ -12,20 +11,12 @@ import {
   type StepHandlerOptions,
   type StepsByInput,
 } from './step-handler-options.ts';
-import { taskHandler } from './task-handler.ts';
-import type { WorkerQueues } from './worker-queues.ts';
+import { type TaskHandlerInternals, taskHandler } from './task-handler.ts';
 
 /** A Lambda handler for a tasks queue, and a middy: middlewares plug in with `use`. */
 export interface SqsStepHandler extends SqsBatchHandler {
   /** For tests: which steps this handler serves, and an invocation whose results go somewhere else than to SQS. */
-  readonly [STEP_HANDLER]: StepHandlerInternals;
-}
-
-export interface StepHandlerInternals {
-  readonly stepNames: readonly string[];
-  /** The message attribute without which a record is left alone. */
-  readonly marker: string | undefined;
-  invoke(event: SQSEvent, context: Context, queues: WorkerQueues): Promise<SQSBatchResponse>;
+  readonly [STEP_HANDLER]: TaskHandlerInternals;
 }
 
 /**
@@ -54,10 +45,9 @@ export function sqsStepHandler<Inputs extends Record<string, unknown>, Steps ext
 ): SqsStepHandler;
 export function sqsStepHandler(nameOrSteps: unknown, fnOrOptions?: unknown, singleOptions?: unknown): SqsStepHandler {
   const { steps, options } = readArguments(nameOrSteps, fnOrOptions, singleOptions, process.env);
-  const { marker, around, onDeadline } = options;
+  const { around, onDeadline } = options;
   const served: Steps<LambdaStepContext> = { steps, around, onThrown: showsThrown(process.env) ? printThrown : undefined };
-  const stepNames = [...steps.keys()];
-  const { handler, invoke } = taskHandler({
+  const { handler, internals } = taskHandler({
     format: STEP_FORMAT,
     runner({ lambda, remainingTimeMs }) {
       const fill = (context: Filling<LambdaStepContext>) => {
@@ -67,8 +57,8 @@ export function sqsStepHandler(nameOrSteps: unknown, fnOrOptions?: unknown, sing
       return (task, inFlight) => runStep(task, inFlight, served, fill);
     },
     onDeadline,
-    names: stepNames,
+    names: [...steps.keys()],
     options,
   });
-  return Object.assign(handler, { [STEP_HANDLER]: { stepNames, marker, invoke } });
+  return Object.assign(handler, { [STEP_HANDLER]: internals });
 }

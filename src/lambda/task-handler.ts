@@ -23,10 +23,19 @@ export interface TaskHandlerOptions<Task, Result extends AnyResult>
     SqsQueuesOptions & { readonly concurrency: number; readonly deadlineReserveMs?: number };
 }
 
-export interface TaskHandler {
-  readonly handler: SqsBatchHandler;
+/** What a handler of tasks carries under its mark, for tests and commands. */
+export interface TaskHandlerInternals {
+  /** Of the steps or workflows that it serves. */
+  readonly names: readonly string[];
+  /** The message attribute without which a record is left alone. */
+  readonly marker: string | undefined;
   /** An invocation whose results go somewhere else than to SQS. */
   invoke(event: SQSEvent, context: Context, queues: WorkerQueues): Promise<SQSBatchResponse>;
+}
+
+export interface TaskHandler {
+  readonly handler: SqsBatchHandler;
+  readonly internals: TaskHandlerInternals;
 }
 
 /** A Lambda handler for tasks of one kind. */
@@ -47,7 +56,7 @@ export function taskHandler<Task, Result extends AnyResult>(given: TaskHandlerOp
     unsent: new UnsentResults(),
   };
   const queues = prints ? printingQueues() : sqsQueues(options);
-  return batchHandler<WorkerQueues>(
+  const { handler, invoke } = batchHandler<WorkerQueues>(
     {
       logger,
       rejectsFailures: isReplay(process.env),
@@ -56,4 +65,5 @@ export function taskHandler<Task, Result extends AnyResult>(given: TaskHandlerOp
     },
     (context: ContextOfTest) => context?.[TEST_QUEUES] ?? queues,
   );
+  return { handler, internals: { names, marker, invoke } };
 }

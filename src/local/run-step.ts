@@ -3,7 +3,7 @@ import { sanitizeQueueToken } from '@dudousxd/nestjs-durable-core';
 import type { Context, SQSEvent, SQSRecord } from 'aws-lambda';
 import { ConfigurationError } from '../errors.ts';
 import { STEP_HANDLER, TEST_QUEUES } from '../lambda/handler-marks.ts';
-import type { StepHandlerInternals } from '../lambda/sqs-step-handler.ts';
+import type { TaskHandlerInternals } from '../lambda/task-handler.ts';
 import { NO_RETRIES, type WorkerQueues } from '../lambda/worker-queues.ts';
 import { lostContents } from '../step/lost-contents.ts';
 import { kindOf } from '../wire/json.ts';
@@ -46,7 +46,7 @@ export async function runStep(handler: StepHandlerLike, input: unknown, options:
     throw new ConfigurationError(`runStep: expected the handler that sqsStepHandler gave, got ${kindOf(handler)}`);
   }
   const internals = internalsOf(handler);
-  const name = options.name ?? onlyName(internals?.stepNames);
+  const name = options.name ?? onlyName(internals?.names);
   const runId = options.task?.runId ?? `test-${randomUUID()}`;
   const group = sanitizeQueueToken(name);
   const body = bodyOf({ runId, seq: 0, name, stepId: `${runId}:0`, group, input, attempt: 1, ...options.task });
@@ -70,7 +70,7 @@ export async function runStep(handler: StepHandlerLike, input: unknown, options:
 }
 
 /** Undefined where the handler is wrapped. */
-function internalsOf(handler: StepHandlerLike & { readonly [STEP_HANDLER]?: StepHandlerInternals }): StepHandlerInternals | undefined {
+function internalsOf(handler: StepHandlerLike & { readonly [STEP_HANDLER]?: TaskHandlerInternals }): TaskHandlerInternals | undefined {
   return handler[STEP_HANDLER];
 }
 

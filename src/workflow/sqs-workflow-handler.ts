@@ -1,8 +1,6 @@
-import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import type { SqsBatchHandler } from '../lambda/batch-handler.ts';
 import { WORKFLOW_HANDLER } from '../lambda/handler-marks.ts';
-import { taskHandler } from '../lambda/task-handler.ts';
-import type { WorkerQueues } from '../lambda/worker-queues.ts';
+import { type TaskHandlerInternals, taskHandler } from '../lambda/task-handler.ts';
 import { TURN_FORMAT } from '../step/turn-tasks.ts';
 import { runTurn, versionMissing } from './run-turn.ts';
 import { readWorkflowArguments, type TypedWorkflow, type WorkflowHandlerOptions, type WorkflowsByVersion } from './workflow-options.ts';
@@ -10,13 +8,7 @@ import { readWorkflowArguments, type TypedWorkflow, type WorkflowHandlerOptions,
 /** A Lambda handler for the tasks queue of a workflow, and a middy: middlewares plug in with `use`. */
 export interface SqsWorkflowHandler extends SqsBatchHandler {
   /** For tests and commands: which workflows this handler serves, and an invocation whose decisions go somewhere else than to SQS. */
-  readonly [WORKFLOW_HANDLER]: WorkflowHandlerInternals;
-}
-
-export interface WorkflowHandlerInternals {
-  readonly workflowNames: readonly string[];
-  readonly marker: string | undefined;
-  invoke(event: SQSEvent, context: Context, queues: WorkerQueues): Promise<SQSBatchResponse>;
+  readonly [WORKFLOW_HANDLER]: TaskHandlerInternals;
 }
 
 /**
@@ -50,15 +42,14 @@ export function sqsWorkflowHandler<Inputs extends Record<string, unknown>>(
 ): SqsWorkflowHandler;
 export function sqsWorkflowHandler(...given: readonly unknown[]): SqsWorkflowHandler {
   const { workflows, options } = readWorkflowArguments(given, process.env);
-  const workflowNames = [...workflows.keys()];
-  const { handler, invoke } = taskHandler({
+  const { handler, internals } = taskHandler({
     format: TURN_FORMAT,
     runner: () => (task, inFlight) => runTurn(task, inFlight, workflows),
     leaves: (task) => versionMissing(workflows, task),
     // A failed turn fails its run for good, and a stopped one is none of its doing.
     onDeadline: 'redeliver',
-    names: workflowNames,
+    names: [...workflows.keys()],
     options,
   });
-  return Object.assign(handler, { [WORKFLOW_HANDLER]: { workflowNames, marker: options.marker, invoke } });
+  return Object.assign(handler, { [WORKFLOW_HANDLER]: internals });
 }

@@ -55,13 +55,13 @@ function isHandler(value: unknown): value is SqsLambdaHandler {
 }
 
 function kindOfHandler(found: SqsLambdaHandler): HandlerKind {
-  const names = namesOf(Reflect.get(found, STEP_HANDLER), 'stepNames') ?? namesOf(Reflect.get(found, WORKFLOW_HANDLER), 'workflowNames');
+  const names = namesOf(Reflect.get(found, STEP_HANDLER)) ?? namesOf(Reflect.get(found, WORKFLOW_HANDLER));
   if (names !== undefined) return { kind: 'steps', names };
   return Reflect.get(found, DEAD_LETTER_HANDLER) === undefined ? { kind: 'other' } : { kind: 'dead-letters' };
 }
 
-function namesOf(internals: unknown, field: string): string[] | undefined {
-  const names = isRecord(internals) ? internals[field] : undefined;
+function namesOf(internals: unknown): string[] | undefined {
+  const names = isRecord(internals) ? internals['names'] : undefined;
   return Array.isArray(names) ? names.map(String) : undefined;
 }
 

@@ -35,7 +35,7 @@ describe('options', () => {
     const { options } = readArguments('step', fn, undefined, {});
     expect(options).toEqual({ concurrency: 10, onDeadline: 'fail', prefix: 'durable', resultsQueueUrl: undefined });
     const none = Object.fromEntries(KNOWN_WITH_SCHEMAS.split(', ').map((name) => [name, undefined]));
-    expect(Reflect.apply(sqsStepHandler, undefined, ['step', fn, none])[STEP_HANDLER].stepNames).toEqual(['step']);
+    expect(Reflect.apply(sqsStepHandler, undefined, ['step', fn, none])[STEP_HANDLER].names).toEqual(['step']);
   });
 
   it('each of them is accepted', () => {
