@@ -233,11 +233,13 @@ export class UnsupportedInWorkflowError extends DurableSqsError {
   readonly code = 'unsupported_in_workflow';
   readonly retryable = false;
 
-  constructor(step: string, options: readonly string[]) {
-    super(
-      `ctx.step("${step}"): a workflow on a worker cannot give ${options.join(', ')} to the engine. Catch the failure and call the step again, or ` +
-        "run this workflow in the engine's process (engine.register).",
-    );
+  /**
+   * @param call as it stands in the workflow's code
+   * @param instead a sentence without its full stop: what does the same
+   */
+  constructor(call: string, instead?: string) {
+    const advice = instead === undefined ? 'Run' : `${instead}. Or run`;
+    super(`${call}: a workflow on a worker has no way to ask the engine for it. ${advice} this workflow in the engine's process.`);
   }
 }
 

@@ -1,16 +1,8 @@
 import { NondeterminismError, StepFailed, type WorkflowContext, WorkflowWorker } from '@dudousxd/durable-worker';
-import {
-  isWorkflowControlFlowSignal,
-  type StepDispatchOpts,
-  stepConfigOf,
-  stepNameOf,
-  type WorkflowCommand,
-  type WorkflowDecision,
-  type WorkflowTask,
-} from '@dudousxd/nestjs-durable-core';
-import { UnsupportedInWorkflowError } from '../errors.ts';
+import { isWorkflowControlFlowSignal, type WorkflowCommand, type WorkflowDecision, type WorkflowTask } from '@dudousxd/nestjs-durable-core';
 import { readableError } from '../step/readable-error.ts';
 import { failedDecision, type TurnInFlight } from '../step/turn-tasks.ts';
+import { turnContext } from './turn-context.ts';
 
 /** A workflow's code. Runs once for each turn, over what its run has done so far: it must do the same for the same history. */
 export type WorkflowFunction = (ctx: WorkflowContext, input: unknown) => unknown;
@@ -20,22 +12,6 @@ export type Workflows = ReadonlyMap<string, ReadonlyMap<string, WorkflowFunction
 
 /** The partition of the steps that a workflow calls: none, as of steps that an engine's own workflows call. */
 const NO_PARTITION = '';
-/** What the wire does not carry: the engine dispatches the step once, and the next turn has what came of it. */
-const NOT_CARRIED = [
-  'retries',
-  'backoff',
-  'backoffMs',
-  'backoffMaxMs',
-  'jitter',
-  'timeoutMs',
-  'compensate',
-  'queue',
-  'priority',
-  'fairnessKey',
-  'transport',
-  'requires',
-];
-
 /** Why a turn is left to another worker: its run was started on a version that is not deployed here. */
 export function versionMissing(workflows: Workflows, { workflow, workflowVersion }: WorkflowTask): string | undefined {
   const versions = workflows.get(workflow);
@@ -47,21 +23,23 @@ export function versionMissing(workflows: Workflows, { workflow, workflowVersion
 /**
  * Runs one turn. Never rejects: whatever the workflow does becomes a decision.
  *
- * The replay is that of the peer's own worker (`@dudousxd/durable-worker`), so its contract holds to the letter. On top of that, an option of
- * `ctx.step` that the wire does not carry is an error, and so is a workflow that goes on after the signal that suspends it.
+ * The replay is that of the peer's own worker (`@dudousxd/durable-worker`), so its contract holds to the letter. On top of that, a call or
+ * an option that the wire does not carry is an error, and so is a workflow that goes on after the signal that suspends it.
  */
 export async function runTurn(task: WorkflowTask, inFlight: TurnInFlight, workflows: Workflows): Promise<WorkflowDecision> {
   const fn = workflows.get(task.workflow)?.get(task.workflowVersion);
   if (fn === undefined) return failedDecision(task, notServed(task, workflows));
   const worker = new WorkflowWorker(NO_PARTITION).register(task.workflow, async (ctx, input) => {
     try {
-      return await fn(checked(ctx), input);
+      return await fn(turnContext(ctx, inFlight.signal), input);
     } catch (thrown) {
       if (!isWorkflowControlFlowSignal(thrown)) inFlight.thrown = readableError(thrown);
       throw readable(thrown);
     }
   });
-  const decision = await Promise.race([worker.processTask(task), stopped(task, inFlight)]);
+  // A turn that was stopped begins no further local step: all that it does is done again.
+  const isCancelled = () => inFlight.signal.aborted;
+  const decision = await Promise.race([worker.processTask(task, { isCancelled }), stopped(task, inFlight)]);
   const caught = decision.status === 'completed' ? decision.commands.find(suspends) : undefined;
   return caught === undefined ? decision : failedDecision(task, suspensionCaught(caught));
 }
@@ -71,21 +49,6 @@ function stopped(task: WorkflowTask, inFlight: TurnInFlight): Promise<WorkflowDe
   return new Promise((resolve) => {
     inFlight.seal = () => resolve(failedDecision(task, { message: 'the turn was stopped before its end' }));
   });
-}
-
-/** The context of a turn, whose `step` refuses what the wire does not carry. */
-function checked(ctx: WorkflowContext): WorkflowContext {
-  const step = Reflect.get(ctx, 'step');
-  const checkedStep = (ref: unknown, input: unknown, options: StepDispatchOpts | undefined) => {
-    refuseOptions(typeof ref === 'string' ? ref : (stepNameOf(ref) ?? 'of no name'), { ...stepConfigOf(ref), ...options });
-    return Reflect.apply(step, ctx, [ref, input]);
-  };
-  return Object.assign(ctx, { step: checkedStep });
-}
-
-function refuseOptions(name: string, options: object): void {
-  const given = NOT_CARRIED.filter((option) => Reflect.get(options, option) !== undefined);
-  if (given.length > 0) throw new UnsupportedInWorkflowError(name, given);
 }
 
 /** By `code`, what happened to a run can be told apart in the store. */

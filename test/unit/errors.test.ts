@@ -41,7 +41,7 @@ const TABLE: [name: string, code: string, error: errors.DurableSqsError][] = [
   ['PayloadStoreError', 'payload_store', new PayloadStoreError('missing', 'm', { cause })],
   ['ReplayFailedError', 'replay_failed', new ReplayFailedError(1, 2)],
   ['InvalidEventError', 'invalid_event', new InvalidEventError('m', { cause })],
-  ['UnsupportedInWorkflowError', 'unsupported_in_workflow', new UnsupportedInWorkflowError('pay', ['retries'])],
+  ['UnsupportedInWorkflowError', 'unsupported_in_workflow', new UnsupportedInWorkflowError('ctx.patched()', 'Deploy a version')],
   ['StepFailedError', 'no_handler', new StepFailedError('no_handler', 'm')],
 ];
 

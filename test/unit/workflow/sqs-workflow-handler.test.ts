@@ -1,55 +1,14 @@
-import type { WorkflowDecision, WorkflowTask } from '@dudousxd/nestjs-durable-core';
+import type { WorkflowTask } from '@dudousxd/nestjs-durable-core';
 import { describe, expect, it, vi } from 'vitest';
 import { ConfigurationError } from '../../../src/errors.ts';
 import { WORKFLOW_HANDLER } from '../../../src/lambda/handler-marks.ts';
 import { NO_RETRIES, type WorkerQueues } from '../../../src/lambda/worker-queues.ts';
-import type { OutgoingMessage } from '../../../src/sqs/sqs-api.ts';
 import { decodeWorkflowDecision } from '../../../src/wire/workflow-decision.ts';
 import { encodeWorkflowTask } from '../../../src/wire/workflow-task.ts';
 import { sqsWorkflowHandler, type WorkflowContext } from '../../../src/workflow/index.ts';
 import { capturingLogger } from '../../support/capturing-logger.ts';
 import { contextOf, eventOf, recordOf } from '../../support/sqs-records.ts';
-
-function turnOf(fields: Partial<WorkflowTask> = {}): WorkflowTask {
-  return {
-    taskId: 'run:wf:1',
-    runId: 'run',
-    workflow: 'checkout',
-    workflowVersion: '1',
-    input: 2,
-    history: [],
-    group: 'checkout',
-    attempt: 1,
-    ...fields,
-  };
-}
-
-type Workflow = (ctx: WorkflowContext, input: number) => unknown;
-
-/** One invocation; gives the decisions that were sent, and the ids of the records that were reported. */
-async function turn(task: Partial<WorkflowTask> | string, workflow: Workflow, options: { send?: () => void; remainingMs?: number } = {}) {
-  const logger = capturingLogger();
-  const sent: OutgoingMessage[] = [];
-  const queues: WorkerQueues = {
-    url: async () => 'results',
-    retries: () => NO_RETRIES,
-    async send(_url, message) {
-      options.send?.();
-      sent.push(message);
-    },
-  };
-  const handler = sqsWorkflowHandler({ checkout: { 1: workflow, 3: workflow } }, { logger });
-  const body = typeof task === 'string' ? task : encodeWorkflowTask(turnOf(task));
-  const lambda = contextOf(options.remainingMs === undefined ? {} : remaining(options.remainingMs));
-  const answer = await handler[WORKFLOW_HANDLER].invoke(eventOf(recordOf(body)), lambda, queues).catch((error: Error) => error);
-  const decisions = sent.map((message): WorkflowDecision => decodeWorkflowDecision(message.body));
-  return { decisions, logger, reported: answer instanceof Error ? answer : answer.batchItemFailures };
-}
-
-function remaining(ms: number) {
-  const endsAt = Date.now() + ms;
-  return { getRemainingTimeInMillis: () => Math.max(0, endsAt - Date.now()) };
-}
+import { turn, turnOf, type Workflow } from '../../support/turns.ts';
 
 const chain: Workflow = async (ctx, input) => {
   const first = await ctx.step<number>('double', input);
@@ -88,15 +47,6 @@ describe('sqsWorkflowHandler', () => {
     const { decisions } = await turn({ workflow: 'refund' }, chain);
     expect(decisions).toMatchObject([{ status: 'failed', error: { code: 'no_workflow', message: expect.stringContaining('"refund"') } }]);
   });
-
-  it.each(['retries', 'backoffMs', 'timeoutMs', 'transport'])(
-    'refuses the option %s of ctx.step, which the wire does not carry',
-    async (option) => {
-      const { decisions } = await turn({}, async (ctx) => ctx.step('double', 1, { [option]: 1 }));
-      const error = { code: 'unsupported_in_workflow', message: expect.stringContaining(option) };
-      expect(decisions).toMatchObject([{ status: 'failed', commands: [], error }]);
-    },
-  );
 
   it('fails a workflow that returns while it waits', async () => {
     const { decisions } = await turn({}, async (ctx) => {
