@@ -149,6 +149,9 @@ export class InFlightMessages {
   }
 }
 
+/** Messages that were received and not deleted yet: a poller's, or the records of an invocation. */
+export type HeldMessages = Pick<InFlightMessages, 'queueUrl' | 'delete' | 'release' | 'letExpire'>;
+
 function isTransientRequest(error: unknown): boolean {
   return error instanceof SqsRequestError && error.transient;
 }

@@ -1,4 +1,4 @@
-import type { InFlightMessages } from '../../sqs/in-flight-messages.ts';
+import type { HeldMessages } from '../../sqs/in-flight-messages.ts';
 import type { Disposition } from '../../sqs/message-groups.ts';
 
 /** The message of a result on a FIFO queue. Until it is deleted, SQS delivers nothing else of its run. */
@@ -9,7 +9,7 @@ export class GroupMessage {
   readonly #toldEarly: (disposition: Disposition) => void;
   #deleting: Promise<void> | undefined;
 
-  constructor(receiptHandle: string, inFlight: InFlightMessages) {
+  constructor(receiptHandle: string, inFlight: HeldMessages) {
     this.#deleteMessage = () => inFlight.delete(receiptHandle);
     const { promise, resolve } = Promise.withResolvers<Disposition>();
     this.deletedEarly = promise;

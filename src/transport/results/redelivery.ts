@@ -7,7 +7,7 @@ import {
   TransportClosedError,
 } from '../../errors.ts';
 import { errorFields, type Logger } from '../../logger.ts';
-import type { InFlightMessages } from '../../sqs/in-flight-messages.ts';
+import type { HeldMessages } from '../../sqs/in-flight-messages.ts';
 import type { Disposition } from '../../sqs/message-groups.ts';
 import { backoffMs } from '../../sqs/retry.ts';
 import type { ReceivedMessage } from '../../sqs/sqs-api.ts';
@@ -56,7 +56,7 @@ export class Redelivery {
   }
 
   /** It could not be read or decoded. */
-  unreadable(error: unknown, message: ReceivedMessage, inFlight: InFlightMessages): Promise<Disposition> {
+  unreadable(error: unknown, message: ReceivedMessage, inFlight: HeldMessages): Promise<Disposition> {
     const { logger, onError } = this.#options;
     const { messageId, receiveCount } = message;
     if (error instanceof InvalidMessageError) {
@@ -73,7 +73,7 @@ export class Redelivery {
   }
 
   /** The engine has not accepted it. */
-  rejected(error: unknown, { runId, stepId }: StepIds, message: ReceivedMessage, inFlight: InFlightMessages): Promise<Disposition> {
+  rejected(error: unknown, { runId, stepId }: StepIds, message: ReceivedMessage, inFlight: HeldMessages): Promise<Disposition> {
     // Closed while it was held: nobody has seen it, so another instance may have it at once.
     if (error instanceof TransportClosedError) return redeliver(message, inFlight, 0);
     if (error instanceof AwaitedElsewhereError) {
@@ -118,19 +118,19 @@ export class Redelivery {
 }
 
 /** It is redelivered, and holds up nothing of its group meanwhile. */
-export async function skip(message: ReceivedMessage, inFlight: InFlightMessages, delaySeconds: number): Promise<Disposition> {
+export async function skip(message: ReceivedMessage, inFlight: HeldMessages, delaySeconds: number): Promise<Disposition> {
   await inFlight.release(message.receiptHandle, delaySeconds);
   return 'skipped';
 }
 
 /** It is redelivered until its receives are used up and SQS moves it to the dead-letter queue. */
-export async function leaveForDeadLetters(message: ReceivedMessage, inFlight: InFlightMessages): Promise<Disposition> {
+export async function leaveForDeadLetters(message: ReceivedMessage, inFlight: HeldMessages): Promise<Disposition> {
   if (isFifoQueue(inFlight.queueUrl)) return skip(message, inFlight, DEAD_ON_FIFO_SECONDS);
   inFlight.letExpire(message.receiptHandle);
   return 'skipped';
 }
 
-async function redeliver(message: ReceivedMessage, inFlight: InFlightMessages, delaySeconds: number): Promise<Disposition> {
+async function redeliver(message: ReceivedMessage, inFlight: HeldMessages, delaySeconds: number): Promise<Disposition> {
   await inFlight.release(message.receiptHandle, delaySeconds);
   return { redeliveredInSeconds: delaySeconds };
 }
