@@ -33,6 +33,8 @@ export interface ServiceStep {
   /** Its path in serverless.yml: `functions.chargeCard.events[0].durableStep`, `custom.durable.containerSteps[0]`. */
   readonly path: string;
   readonly name: string;
+  /** What its queue brings: tasks of a step, or turns of a workflow. */
+  readonly kind: 'step' | 'workflow';
   readonly partition: string | undefined;
   /** Routing token of name and partition. */
   readonly token: string;

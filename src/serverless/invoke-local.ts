@@ -50,12 +50,12 @@ export function replayEnvironment(
   return variables;
 }
 
-/** What to say of an event that is none of SQS's: most often the input of a step, given as it is. Undefined for any other event and function. */
+/** What to say of an event that is none of SQS's: most often the input of a step or a workflow, given as it is. Undefined for any other event and function. */
 export function eventHint({ steps }: Pick<DurableDeployment, 'steps'>, functionKey: unknown, event: unknown): string | undefined {
   const step = steps.find((candidate) => candidate.function.functionKey === functionKey);
   if (step === undefined || (isRecord(event) && Array.isArray(event['Records']))) return undefined;
   const command = `serverless durable event --step ${step.name} --input '{…}' --out events/${step.function.functionKey}.json`;
-  return `function "${step.function.functionKey}" takes an event of SQS, and this is none; of a step's input this makes one: ${command}`;
+  return `function "${step.function.functionKey}" takes an event of SQS, and this is none; of a ${step.kind}'s input this makes one: ${command}`;
 }
 
 /**

@@ -55,8 +55,10 @@ function isHandler(value: unknown): value is SqsLambdaHandler {
 }
 
 function kindOfHandler(found: SqsLambdaHandler): HandlerKind {
-  const names = namesOf(Reflect.get(found, STEP_HANDLER)) ?? namesOf(Reflect.get(found, WORKFLOW_HANDLER));
-  if (names !== undefined) return { kind: 'steps', names };
+  const steps = namesOf(Reflect.get(found, STEP_HANDLER));
+  if (steps !== undefined) return { kind: 'steps', names: steps };
+  const workflows = namesOf(Reflect.get(found, WORKFLOW_HANDLER));
+  if (workflows !== undefined) return { kind: 'workflows', names: workflows };
   return Reflect.get(found, DEAD_LETTER_HANDLER) === undefined ? { kind: 'other' } : { kind: 'dead-letters' };
 }
 

@@ -6,7 +6,7 @@ import { textOption } from './options.ts';
 
 /** The options by which a command is told which steps it is about. */
 export const STEP_OPTIONS = {
-  step: { usage: 'Name of a step', type: 'string' },
+  step: { usage: 'Name of a step, or of a workflow on Lambda', type: 'string' },
   partition: { usage: 'Partition of the step, where it has several', type: 'string' },
 } as const satisfies Readonly<Record<string, CommandOption>>;
 
@@ -24,5 +24,5 @@ function stepsNamed(service: DurableService, name: string | undefined, partition
   if (selected.length > 0) return selected;
   const known = steps.map((step) => (step.partition === undefined ? step.name : `${step.name} (partition ${step.partition})`));
   const wanted = partition === undefined ? `"${name}"` : `"${name}" of partition "${partition}"`;
-  throw new CommandError(`--step: no step ${wanted} in this service; it has ${known.length === 0 ? 'none' : known.join(', ')}`);
+  throw new CommandError(`--step: no step or workflow ${wanted} in this service; it has ${known.length === 0 ? 'none' : known.join(', ')}`);
 }

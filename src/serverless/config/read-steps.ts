@@ -53,11 +53,13 @@ function stepSection(value: unknown, path: string, fields: Fields, hints: Hints,
   if (typeof value === 'string' ? value !== '' : typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return new Section(typeof value === 'string' ? { name: value } : value, path, fields, problems, hints);
   }
-  problems.add(
-    path,
-    `expected the name of a ${path.endsWith('durableWorkflow') ? 'workflow' : 'step'}, or an object with its name, got ${shown(value)}`,
-  );
+  problems.add(path, `expected the name of a ${kindAt(path)}, or an object with its name, got ${shown(value)}`);
   return undefined;
+}
+
+/** The name of the event says it. */
+function kindAt(path: string): ServiceStep['kind'] {
+  return path.endsWith('.durableWorkflow') ? 'workflow' : 'step';
 }
 
 function readNamedStep(section: Section, prefix: string): Omit<ServiceStep, 'function' | 'visibilityTimeoutSeconds'> | undefined {
@@ -69,6 +71,7 @@ function readNamedStep(section: Section, prefix: string): Omit<ServiceStep, 'fun
   return {
     path: section.path,
     name,
+    kind: kindAt(section.path),
     partition,
     token,
     queues: {

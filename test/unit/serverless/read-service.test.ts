@@ -15,6 +15,7 @@ describe('a serverless.yml with one line per step', () => {
       {
         path: 'functions.charge.events[0].durableStep',
         name: 'payments.charge-card',
+        kind: 'step',
         partition: undefined,
         token: 'payments.charge-card',
         function: {
@@ -45,7 +46,7 @@ describe('a serverless.yml with one line per step', () => {
     const read = (event: object) => readDurableService(serviceOf({ functions: { checkout: functionWith(event) } })).steps;
     const [step] = read({ durableStep: { name: 'checkout', fifo: true, batchSize: 1 } });
     expect(read({ durableWorkflow: { name: 'checkout', fifo: true, batchSize: 1 } })).toEqual([
-      { ...step, path: 'functions.checkout.events[0].durableWorkflow' },
+      { ...step, kind: 'workflow', path: 'functions.checkout.events[0].durableWorkflow' },
     ]);
     expect(() => read({ durableWorkflow: 3 })).toThrow('expected the name of a workflow, or an object with its name, got 3');
   });

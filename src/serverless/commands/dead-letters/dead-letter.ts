@@ -1,7 +1,7 @@
 import type { Message } from '@aws-sdk/client-sqs';
 import { PARKED_ATTRIBUTE } from '../../../lambda/parked-message.ts';
 import { decodePointer } from '../../../payloads/pointer.ts';
-import { decodeRemoteTask } from '../../../wire/remote-task.ts';
+import { taskSubject } from '../../../step/task-subject.ts';
 import { isRecord } from '../../../wire/shape.ts';
 import type { DeadLetterQueue } from './queues.ts';
 
@@ -9,6 +9,7 @@ import type { DeadLetterQueue } from './queues.ts';
 export interface DeadLetter {
   readonly messageId: string;
   readonly runId: string | null;
+  /** For a turn of a workflow, the id of the turn. */
   readonly stepId: string | null;
   readonly attempt: number | null;
   /** Receive count as a task. */
@@ -60,10 +61,6 @@ function taskIds(body: string): Pick<DeadLetter, 'runId' | 'stepId' | 'attempt'>
   const unknown = { runId: null, stepId: null, attempt: null };
   // A body in S3 is not read: that takes rights on the bucket, which a look at queues should not need.
   if (decodePointer(body) !== undefined) return unknown;
-  try {
-    const { runId, stepId, attempt } = decodeRemoteTask(body);
-    return { runId, stepId, attempt };
-  } catch {
-    return unknown;
-  }
+  const subject = taskSubject(body);
+  return subject === undefined ? unknown : { runId: subject.runId, stepId: subject.stepId, attempt: subject.attempt ?? null };
 }

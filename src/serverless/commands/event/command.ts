@@ -10,20 +10,22 @@ import { flagOption, integerOption, textOption } from '../options.ts';
 import { writeJsonFile } from '../output/json-file.ts';
 import { counted } from '../output/text.ts';
 import { STEP_OPTIONS, selectedSteps } from '../step-options.ts';
-import { taskEvent } from './task-event.ts';
+import { type TaskEventOptions, taskEvent } from './task-event.ts';
 
-/** `sls durable event`: an event for `sls invoke local`, as Lambda would make it of the engine's tasks. */
+/** `sls durable event`: an event for `sls invoke local`, as Lambda would make it of the engine's tasks, or of the turns of a workflow. */
 export const eventCommand: Command = {
   usage: 'Make an event for "serverless invoke local"',
   options: {
     ...STEP_OPTIONS,
-    input: { usage: 'Input of the step, as JSON', type: 'string' },
+    input: { usage: 'Input of the step or the workflow, as JSON', type: 'string' },
     'input-file': { usage: 'File that holds the input, as JSON', type: 'string' },
     out: { usage: 'File to write, e.g. events/charge-card.json (default: stdout)', type: 'string' },
     count: { usage: 'Tasks in the event (default: 1)', type: 'string' },
     attempt: { usage: "The engine's attempt (default: 1)", type: 'string' },
     'run-id': { usage: 'Run of the task (default: a new one)', type: 'string' },
     'step-id': { usage: 'Step id of the task (default: <run id>:0)', type: 'string' },
+    'workflow-version': { usage: 'Version of the workflow (default: 1)', type: 'string' },
+    'history-file': { usage: 'File that holds what the run has done so far, as JSON (default: nothing, the first turn)', type: 'string' },
   },
 
   async run(context) {
@@ -34,6 +36,7 @@ export const eventCommand: Command = {
       runId: textOption(options, 'run-id') ?? `local-${randomUUID()}`,
       stepId: textOption(options, 'step-id'),
       attempt: integerOption(options, 'attempt', 1, Number.MAX_SAFE_INTEGER) ?? 1,
+      ...turnOptions(step, context),
       count: integerOption(options, 'count', 1, 10_000) ?? 1,
       region: context.region,
       now: context.now(),
@@ -60,7 +63,7 @@ function writeEvent({ options, serviceDir, write, writeError }: CommandContext, 
 /** The one step that a function serves and `--step` names. */
 function selectedStep(context: CommandContext): DurableStep {
   const name = textOption(context.options, 'step');
-  if (name === undefined) throw new CommandError('expected --step, the name of a step');
+  if (name === undefined) throw new CommandError('expected --step, the name of a step or of a workflow');
   const selected = new Set(selectedSteps(context));
   const steps = context.service().steps.filter((served) => selected.has(served));
   // Without --partition the step that has none is meant: no option could name it.
@@ -77,20 +80,35 @@ function selectedStep(context: CommandContext): DurableStep {
   return step;
 }
 
+/** @throws CommandError for an option of workflows beside a step, or of steps beside a workflow */
+function turnOptions(
+  { kind, name }: DurableStep,
+  { options, serviceDir }: CommandContext,
+): Pick<TaskEventOptions, 'workflowVersion' | 'history'> {
+  const foreign = kind === 'step' ? ['workflow-version', 'history-file'] : ['step-id', 'attempt'];
+  const given = foreign.find((option) => textOption(options, option) !== undefined);
+  if (given !== undefined) throw new CommandError(`--${given}: "${name}" is a ${kind}, and a ${kind} has none`);
+  const file = textOption(options, 'history-file');
+  return {
+    workflowVersion: textOption(options, 'workflow-version'),
+    history: file === undefined ? undefined : parsed('--history-file', readInput('--history-file', resolve(serviceDir, file))),
+  };
+}
+
 function inputOf({ options, serviceDir }: CommandContext): unknown {
   const text = textOption(options, 'input');
   const file = textOption(options, 'input-file');
   if (text !== undefined && file !== undefined) throw new CommandError('expected --input or --input-file, got both');
-  if (file !== undefined) return parsed('--input-file', readInput(resolve(serviceDir, file)));
-  if (text === undefined) throw new CommandError(`expected --input '{"…"}' or --input-file, the step's input as JSON`);
+  if (file !== undefined) return parsed('--input-file', readInput('--input-file', resolve(serviceDir, file)));
+  if (text === undefined) throw new CommandError(`expected --input '{"…"}' or --input-file, the input as JSON`);
   return parsed('--input', text);
 }
 
-function readInput(file: string): string {
+function readInput(option: string, file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new CommandError(`--input-file: cannot read ${file}`, { cause: error });
+    throw new CommandError(`${option}: cannot read ${file}`, { cause: error });
   }
 }
 

@@ -10,7 +10,14 @@ const OWN_CODES: ReadonlySet<string> = new Set([
   'result_too_large',
   'lambda_timeout',
   'payload_store',
+  'no_workflow',
+  'nondeterminism',
+  'suspension_caught',
+  'unsupported_in_workflow',
 ]);
+
+/** Of a fan-out. */
+const MOST_SHOWN = 3;
 
 /**
  * What became of the records of an invocation: `ok`, `failed: card_declined`, `8 ok, 2 redelivered after the visibility timeout`.
@@ -30,6 +37,8 @@ function stepText(outcome: StepOutcome): string {
   switch (outcome.outcome) {
     case 'ok':
       return 'ok';
+    case 'waits':
+      return `waits for ${waitsForText(outcome.waitsFor)}`;
     case 'failed':
       return `failed: ${reasonOf(outcome)}`;
     case 'redelivered':
@@ -37,6 +46,14 @@ function stepText(outcome: StepOutcome): string {
     case 'no result':
       return outcome.runId === undefined ? 'deleted: it was no task' : 'deleted without a result: its run waits for ever';
   }
+}
+
+function waitsForText(all: readonly string[]): string {
+  // Of the steps of a fan-out that are still out, no turn says anything.
+  if (all.length === 0) return 'what is under way';
+  const shown = [...new Set(all)].slice(0, MOST_SHOWN);
+  const text = shown.map((one) => oneLine(one)).join(', ');
+  return all.length > shown.length ? `${text}, … (${all.length})` : text;
 }
 
 function deadLetterText({ outcome }: StepOutcome): string {

@@ -1,12 +1,16 @@
+import type { WorkflowCommand, WorkflowDecision } from '@dudousxd/nestjs-durable-core';
 import type { SQSRecord } from 'aws-lambda';
+import { attempt } from '../../../attempt.ts';
 import { subjectOfKey } from '../../../payloads/payload-key.ts';
 import { decodePointer } from '../../../payloads/pointer.ts';
-import { decodeRemoteTask } from '../../../wire/remote-task.ts';
-import { decodeStepResult } from '../../../wire/step-result.ts';
+import { taskSubject } from '../../../step/task-subject.ts';
+import { decodeAnswer, idsOf } from '../../../transport/results/answer.ts';
 
-/** What became of one record of an invocation. */
+/** What became of one record of an invocation: the task of a step, or a turn of a workflow. For a turn, its own id stands for a step's. */
 export type StepOutcome = { readonly runId?: string; readonly stepId?: string } & (
   | { readonly outcome: 'ok' }
+  /** The turn of a workflow has suspended its run. */
+  | { readonly outcome: 'waits'; readonly waitsFor: readonly string[] }
   | { readonly outcome: 'failed'; readonly code?: string; readonly message: string }
   /** It stays on its queue. */
   | { readonly outcome: 'redelivered' }
@@ -23,12 +27,12 @@ type Ids = { readonly runId: string; readonly stepId: string };
 const REMEMBERED = 10_000;
 
 /**
- * Knows what became of steps by the results that were sent: whatever a function answers, only a result lets a run go on. A result is sent
- * before its function answers, so it is here when the answer is.
+ * Knows what became of steps and turns by the results and decisions that were sent: whatever a function answers, only these let a run go on. They are sent
+ * before the function answers, so they are here when the answer is.
  */
 export class StepOutcomes {
   readonly #readStored: ReadStored;
-  /** Bodies of results by run and step, each the last of its step. */
+  /** Bodies of results and decisions by run and step or turn, each the last. */
   readonly #results = new Map<string, string>();
 
   constructor(readStored: ReadStored) {
@@ -37,7 +41,7 @@ export class StepOutcomes {
 
   /** Takes note of a message to the results queue. */
   noteResult(body: string): void {
-    const ids = idsOf(body, decodeStepResult);
+    const ids = answerIds(body);
     if (ids === undefined) return;
     const key = keyOf(ids);
     this.#results.delete(key);
@@ -53,7 +57,7 @@ export class StepOutcomes {
   outcomesOf(records: readonly SQSRecord[], failedIds: ReadonlySet<string>): Promise<StepOutcome[]> {
     return Promise.all(
       records.map(async ({ messageId, body }): Promise<StepOutcome> => {
-        const ids = idsOf(body, decodeRemoteTask);
+        const ids = taskIds(body);
         const result = ids === undefined ? undefined : this.#takeResult(ids);
         if (failedIds.has(messageId)) return { ...ids, outcome: 'redelivered' };
         return { ...ids, ...(result === undefined ? NO_RESULT : await this.#outcomeOf(result)) };
@@ -68,11 +72,13 @@ export class StepOutcomes {
     return body;
   }
 
-  async #outcomeOf(body: string): Promise<{ outcome: 'ok' } | { outcome: 'failed'; code?: string; message: string }> {
+  async #outcomeOf(body: string): Promise<AnsweredOutcome> {
     const pointer = decodePointer(body);
     try {
-      const { status, error } = decodeStepResult(pointer === undefined ? body : await this.#readStored(pointer));
-      if (status === 'completed') return { outcome: 'ok' };
+      const { result, decision } = decodeAnswer(pointer === undefined ? body : await this.#readStored(pointer));
+      const { status, error } = result ?? decision;
+      if (decision?.status === 'continue') return { outcome: 'waits', waitsFor: waitsFor(decision) };
+      if (status !== 'failed') return { outcome: 'ok' };
       const { code, message = '' } = error ?? {};
       return { outcome: 'failed', ...(code === undefined ? {} : { code }), message };
     } catch (error) {
@@ -83,18 +89,37 @@ export class StepOutcomes {
 
 const NO_RESULT = { outcome: 'no result' } as const;
 
-/** Whose a body is: by its fields, or by the key that a stored one has. */
-function idsOf(body: string, decode: (body: string) => Ids): Ids | undefined {
+/** What a result or a decision says. */
+type AnsweredOutcome = Extract<StepOutcome, { readonly outcome: 'ok' | 'waits' | 'failed' }>;
+
+function taskIds(body: string): Ids | undefined {
+  const subject = taskSubject(body);
+  return subject && { runId: subject.runId, stepId: subject.stepId };
+}
+
+/** Whose a result or a decision is: by its fields, or by the key that a stored one has. */
+function answerIds(body: string): Ids | undefined {
   const pointer = decodePointer(body);
-  if (pointer !== undefined) {
-    const subject = subjectOfKey(pointer.key);
-    return subject === undefined ? undefined : { runId: subject.runId, stepId: subject.stepId };
-  }
-  try {
-    const { runId, stepId } = decode(body);
-    return { runId, stepId };
-  } catch {
-    return undefined;
+  const ids = pointer === undefined ? attempt(() => idsOf(decodeAnswer(body))) : subjectOfKey(pointer.key);
+  return ids && { runId: ids.runId, stepId: ids.stepId };
+}
+
+function waitsFor({ commands }: WorkflowDecision): string[] {
+  return commands.flatMap((command) => waitsForOne(command) ?? []);
+}
+
+function waitsForOne(command: WorkflowCommand): string | undefined {
+  switch (command.kind) {
+    case 'call':
+      return `step ${command.name}`;
+    case 'sleep':
+      return `a timer of ${command.ms} ms`;
+    case 'waitSignal':
+      return `signal ${command.signal}`;
+    case 'startChild':
+      return `child ${command.workflow}`;
+    case 'recordStep':
+      return undefined;
   }
 }
 

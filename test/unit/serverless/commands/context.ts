@@ -66,6 +66,11 @@ export function notCalled(): never {
   throw new Error('not called');
 }
 
+/** A service of one workflow, whose function is named after it. */
+export function workflowService(name: string): DurableDeployment {
+  return serviceOf({}, { functions: { [name]: { handler: `${name}.handler`, events: [{ durableWorkflow: name }] } } });
+}
+
 /** A service of steps, one function each, which all time out after 30 s. */
 export function serviceOf(
   steps: Readonly<Record<string, object | string>>,

@@ -296,7 +296,7 @@ describe('sls durable dead-letters', () => {
     [{ purge: true, retry: true }, 'expected one of --save, --retry and --purge, got several'],
     [{ force: true }, '--force: it goes with --retry'],
     [{ yes: true }, '--yes: it goes with --purge'],
-    [{ step: 'nope' }, '--step: no step "nope" in this service; it has pay'],
+    [{ step: 'nope' }, '--step: no step or workflow "nope" in this service; it has pay'],
     [{ limit: '0' }, '--limit: expected an integer from 1 to 100000, got "0"'],
   ])('refuses %j', async (options, expected) => {
     await expect(run(options, { parked: [told] })).rejects.toMatchObject({ name: 'ServerlessError', message: expected });

@@ -1,14 +1,19 @@
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { eventCommand } from '../../../../../src/serverless/commands/event/command.ts';
 import { taskEvent } from '../../../../../src/serverless/commands/event/task-event.ts';
 import type { DurableStep } from '../../../../../src/serverless/durable-service.ts';
 import { decodeRemoteTask } from '../../../../../src/wire/remote-task.ts';
-import { serviceOf, testContext } from '../context.ts';
+import { decodeWorkflowTask } from '../../../../../src/wire/workflow-task.ts';
+import { serviceOf, testContext, workflowService } from '../context.ts';
 
 const step = (fifo: boolean): DurableStep => ({
   path: 'functions.pay.events[0].durableStep',
   name: 'pay',
+  kind: 'step',
   partition: 'acme',
   token: 'pay@acme',
   function: { functionKey: 'pay', handler: 'pay.handler', runtime: 'nodejs24.x', timeoutSeconds: 30, reservedConcurrency: undefined },
@@ -79,5 +84,57 @@ describe('sls durable event', () => {
       name: 'ServerlessError',
       message: '--out: expected a file that can be written, got / (EISDIR)',
     });
+  });
+});
+
+describe('sls durable event of a workflow', () => {
+  const turnOf = async (options: Record<string, string>, files: Readonly<Record<string, string>> = {}) => {
+    const serviceDir = mkdtempSync(join(tmpdir(), 'event-'));
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(serviceDir, file), text);
+    try {
+      const { context, terminal } = testContext({
+        service: workflowService('checkout'),
+        serviceDir,
+        options: { input: '{"orderId":"o-1"}', step: 'checkout', ...options },
+      });
+      await eventCommand.run(context);
+      return decodeWorkflowTask(JSON.parse(terminal.out).Records[0].body);
+    } finally {
+      rmSync(serviceDir, { recursive: true });
+    }
+  };
+
+  it('makes the first turn of a run', async () => {
+    expect(await turnOf({ 'run-id': 'r' })).toEqual({
+      taskId: 'r:wf:local',
+      runId: 'r',
+      workflow: 'checkout',
+      workflowVersion: '1',
+      input: { orderId: 'o-1' },
+      history: [],
+      group: 'checkout',
+      attempt: 1,
+    });
+  });
+
+  it('makes a later turn of a history', async () => {
+    const history = [{ seq: 0, kind: 'call', name: 'pay', output: { id: 'p' } }];
+    const files = { 'history.json': JSON.stringify(history) };
+    expect(await turnOf({ 'history-file': 'history.json', 'workflow-version': '2' }, files)).toMatchObject({
+      workflowVersion: '2',
+      history,
+    });
+  });
+
+  it('refuses a history that is none, without its contents', async () => {
+    const files = { 'history.json': '[{"kind":"secret"}]' };
+    await expect(turnOf({ 'history-file': 'history.json' }, files)).rejects.toThrow('--history-file: ');
+    await expect(turnOf({ 'history-file': 'history.json' }, files)).rejects.not.toThrow('secret');
+  });
+
+  it('refuses an option of steps beside a workflow, and one of workflows beside a step', async () => {
+    await expect(turnOf({ attempt: '2' })).rejects.toThrow('--attempt: "checkout" is a workflow, and a workflow has none');
+    const { context } = testContext({ service: serviceOf({ pay: 'pay' }), options: { input: '{}', step: 'pay', 'workflow-version': '1' } });
+    await expect(eventCommand.run(context)).rejects.toThrow('--workflow-version: "pay" is a step, and a step has none');
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HandlerKind } from '../../../../../src/local/process/protocol.ts';
 import { handlerProblems } from '../../../../../src/serverless/commands/local/handler-check.ts';
-import { serviceOf } from '../context.ts';
+import { serviceOf, workflowService } from '../context.ts';
 
 const dead = { dead: { handler: 'dead.handler', events: [{ durableDeadLetters: true }] } };
 const service = serviceOf({ pay: 'payments.charge', ship: 'ship' }, { functions: dead });
@@ -57,6 +57,30 @@ describe('handlerProblems', () => {
     ],
   ])('finds %s', (_what, handler, functionKey, problems) => {
     expect(handlerProblems(handler, functionKey, service)).toEqual(problems);
+  });
+
+  it('compares the workflows of a handler with those of serverless.yml', () => {
+    const workflows = (...names: string[]): HandlerKind => ({ kind: 'workflows', names });
+    const checkout = workflowService('checkout');
+    expect(handlerProblems(workflows('checkout'), 'checkout', checkout)).toEqual([]);
+    expect(handlerProblems(workflows('refund'), 'checkout', checkout)).toEqual([
+      'serverless.yml maps "checkout" to it, and its handler serves "refund": those turns fail with no_workflow',
+      'its handler serves "refund", which serverless.yml does not map to it: no task comes',
+    ]);
+    expect(handlerProblems({ kind: 'other' }, 'checkout', checkout)).toEqual([
+      expect.stringContaining("its handler is not that of sqsWorkflowHandler('checkout', …)"),
+    ]);
+  });
+
+  it('finds a handler of steps behind a workflow, and one of workflows behind a step', () => {
+    expect(handlerProblems(steps('checkout'), 'checkout', workflowService('checkout'))).toEqual([
+      'serverless.yml maps workflow "checkout" to it (durableWorkflow), and its handler is one for steps: no message would be understood; ' +
+        'use sqsWorkflowHandler, or durableStep in serverless.yml',
+    ]);
+    expect(handlerProblems({ kind: 'workflows', names: ['payments.charge'] }, 'pay', service)).toEqual([
+      'serverless.yml maps step "payments.charge" to it (durableStep), and its handler is one for workflows: no message would be understood; ' +
+        'use sqsStepHandler, or durableWorkflow in serverless.yml',
+    ]);
   });
 
   it('accepts one name for a step with several partitions', () => {

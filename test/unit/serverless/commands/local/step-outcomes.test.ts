@@ -70,6 +70,34 @@ describe('StepOutcomes', () => {
     ]);
   });
 
+  it('knows what became of the turns of a workflow by their decisions', async () => {
+    const turn = (runId: string) =>
+      record(
+        runId,
+        JSON.stringify({ taskId: `${runId}:wf:1`, runId, workflow: 'w', workflowVersion: '1', history: [], group: 'w', attempt: 1 }),
+      );
+    const decision = (runId: string, status: string, more: object = {}) =>
+      JSON.stringify({ runId, taskId: `${runId}:wf:1`, status, commands: [], ...more });
+    const commands = [
+      { kind: 'recordStep', seq: 0, name: 'now', output: 1 },
+      { kind: 'call', seq: 1, name: 'pay', group: '', input: { card: '4111' } },
+      { kind: 'sleep', seq: 2, ms: 20 },
+      { kind: 'waitSignal', seq: 3, signal: 'go' },
+      { kind: 'startChild', seq: 4, workflow: 'ship', input: null },
+    ];
+    const decisions = [
+      decision('a', 'completed', { output: 1 }),
+      decision('b', 'failed', { error: { message: 'm', code: 'nondeterminism' } }),
+      decision('c', 'continue', { commands }),
+    ];
+    expect(await outcomes(decisions, ['a', 'b', 'c', 'd'].map(turn))).toEqual([
+      { runId: 'a', stepId: 'a:wf:1', outcome: 'ok' },
+      { runId: 'b', stepId: 'b:wf:1', outcome: 'failed', code: 'nondeterminism', message: 'm' },
+      { runId: 'c', stepId: 'c:wf:1', outcome: 'waits', waitsFor: ['step pay', 'a timer of 20 ms', 'signal go', 'child ship'] },
+      { runId: 'd', stepId: 'd:wf:1', outcome: 'no result' },
+    ]);
+  });
+
   it('ignores messages that are no result, and forgets the oldest of 10,000', async () => {
     const results = ['{}', 'no JSON', ...Array.from({ length: 10_001 }, (_, index) => completed(`r${index}`))];
     expect(await outcomes(results, [taskRecord('r0'), taskRecord('r1')])).toMatchObject([{ outcome: 'no result' }, { outcome: 'ok' }]);
@@ -87,6 +115,9 @@ describe('outcomeText', () => {
     [{ ...ids, outcome: 'failed', message: 'the warehouse\n is busy' }, 'failed: the warehouse'],
     [{ ...ids, outcome: 'failed', code: 'invalid_input', message: invalid }, `failed: invalid_input: ${invalid}`],
     [{ ...ids, outcome: 'failed', code: '\u001b[2J', message: '' }, 'failed: \\u001b[2J'],
+    [{ ...ids, outcome: 'waits', waitsFor: ['step pay', 'step ship'] }, 'waits for step pay, step ship'],
+    [{ ...ids, outcome: 'waits', waitsFor: Array.from({ length: 9 }, () => 'step pay') }, 'waits for step pay, … (9)'],
+    [{ ...ids, outcome: 'waits', waitsFor: [] }, 'waits for what is under way'],
     [{ ...ids, outcome: 'redelivered' }, 'redelivered after the visibility timeout'],
     [{ ...ids, outcome: 'no result' }, 'deleted without a result: its run waits for ever'],
     [{ outcome: 'no result' }, 'deleted: it was no task'],
