@@ -1,4 +1,4 @@
-import { runIdOf } from './history.ts';
+import { isTurnId, runIdOf } from './history.ts';
 import type { Turn } from './turn.ts';
 
 /** Why an attempt of a step was dispatched once more. All but `none` is the engine's doing, and shown to be so. */
@@ -46,6 +46,10 @@ export class Dispatches {
     this.#deaths.set(caller, Date.now());
   }
 
+  isDead(caller: string): boolean {
+    return this.#deaths.has(caller);
+  }
+
   /** A lock was taken. Where nobody had released it, its lease had run out. */
   locked(runId: string, owner: string): void {
     const before = this.#locks.get(runId);
@@ -58,7 +62,17 @@ export class Dispatches {
   }
 
   get steps(): number {
-    return this.#dispatches.size;
+    return this.#dispatches.size - this.turns;
+  }
+
+  get turns(): number {
+    return [...this.#dispatches.keys()].filter(isTurnId).length;
+  }
+
+  /** When a step or a turn of the run was dispatched last, epoch milliseconds. */
+  lastOf(runId: string): number | undefined {
+    const times = [...this.#dispatches].flatMap(([id, dispatches]) => (runIdOf(id) === runId ? dispatches.map(({ at }) => at) : []));
+    return times.length === 0 ? undefined : Math.max(...times);
   }
 
   get count(): number {

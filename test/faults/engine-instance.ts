@@ -1,12 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
-import { type InMemoryStateStore, type RemoteTask, type StepResult, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+import {
+  type InMemoryStateStore,
+  type RemoteTask,
+  type StepResult,
+  type WorkflowDecision,
+  WorkflowEngine,
+  type WorkflowTask,
+} from '@dudousxd/nestjs-durable-core';
 import { SqsTransport, type SqsTransportOptions } from '../../src/transport/index.ts';
 import { silentLogger } from '../support/local-cloud.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger, Mishap } from './ledger.ts';
+import type { Run } from './runs.ts';
 import { mortal, observed } from './stores.ts';
 import { asTurn, currentTurn } from './turn.ts';
-import { isAwaitedInMemory, type Run, register } from './workload.ts';
+import { isAwaitedInMemory } from './workload.ts';
+import { STEP_WORKLOAD, type Workload } from './workloads.ts';
 
 /** Short, so that a run whose engine died is free soon; renewed at half of it. */
 const LEASE_MS = 5_000;
@@ -21,6 +30,10 @@ export interface EngineOptions {
   readonly kill: (caller: string) => void;
   readonly ledger: Ledger;
   readonly transport?: SqsTransportOptions;
+  /** @default steps on Lambda, workflows in this process */
+  readonly workload?: Pick<Workload, 'register' | 'attachesEngine'>;
+  /** The engine sends a turn again that it has heard nothing of for so long. @default never */
+  readonly remoteAdvanceSilenceMs?: number | undefined;
 }
 
 /** One process of the application: engine and transport. It can be killed, and another can be started on the same store. */
@@ -33,22 +46,29 @@ export class EngineInstance {
   #polling = false;
 
   constructor(options: EngineOptions) {
-    const { caller, store, clientConfig, ledger, transport = {} } = options;
+    const { caller, store, clientConfig, ledger, transport = {}, workload = STEP_WORKLOAD, remoteAdvanceSilenceMs } = options;
     this.#options = options;
     this.#life = mortal(observed(store, caller, ledger));
     const common = { clientConfig: clientConfig(caller), waitTimeSeconds: 2, logger: silentLogger };
     this.#transport = new NotingTransport({ ...common, ...transport }, options);
-    this.engine = new WorkflowEngine({ store: this.#life.store, transport: this.#transport, leaseMs: LEASE_MS, instanceId: caller });
-    const { engine } = this;
-    this.#transport.attach({
-      subscribe: (listener) => engine.subscribe(listener),
-      getRun: (runId) => engine.getRun(runId),
-      resume: (runId) => asTurn('continuation', () => engine.resume(runId)),
+    this.engine = new WorkflowEngine({
+      store: this.#life.store,
+      transport: this.#transport,
+      leaseMs: LEASE_MS,
+      instanceId: caller,
+      ...(remoteAdvanceSilenceMs === undefined ? {} : { remoteAdvanceSilenceMs }),
     });
+    const { engine } = this;
+    const shown = {
+      subscribe: engine.subscribe.bind(engine),
+      getRun: engine.getRun.bind(engine),
+      resume: (runId: string) => asTurn('continuation', () => engine.resume(runId)),
+    };
+    this.#transport.attach(workload.attachesEngine ? engine : shown);
     engine.subscribe(({ type, runId, seq }) => {
       ledger.history.note(runId, `${caller}: ${type}${seq === undefined ? '' : ` ${seq}`}${ofTurn()}`);
     });
-    register(engine);
+    workload.register(engine);
     this.#timers.push(setInterval(() => void this.#poll(), POLL_EVERY_MS));
   }
 
@@ -56,14 +76,22 @@ export class EngineInstance {
     return asTurn('start', () => this.engine.start(kind, { runId, nonce }, runId));
   }
 
+  signal({ token, payload }: { readonly token: string; readonly payload: unknown }): Promise<unknown> {
+    return asTurn('outside', () => this.engine.signal(token, payload));
+  }
+
+  cancel(runId: string): Promise<unknown> {
+    return asTurn('outside', () => this.engine.cancel(runId));
+  }
+
   /** An operator's remedy for a step whose send never came. */
   redispatch(runId: string): Promise<unknown> {
     return asTurn('operator', () => this.engine.redispatchPending(runId));
   }
 
-  /** What the engine does by itself once its `reconcileMs` is over. */
-  wake(runId: string): Promise<unknown> {
-    this.#options.ledger.mishap('runs that overslept since a lease had run out');
+  /** What the engine does by itself once its `reconcileMs` or `remoteAdvanceSilenceMs` is over. */
+  wake(runId: string, why: Mishap): Promise<unknown> {
+    this.#options.ledger.mishap(why);
     return asTurn('pass', () => this.engine.resume(runId));
   }
 
@@ -134,6 +162,33 @@ class NotingTransport extends SqsTransport {
       history.note(task.runId, `${this.#caller}: the dispatch of step ${task.seq} is rejected: ${String(error)}`);
       throw error;
     }
+  }
+
+  override async dispatchWorkflowTask(task: WorkflowTask): Promise<void> {
+    const { dispatches, history } = this.#ledger;
+    dispatches.dispatched(task.taskId, 1, this.#caller, currentTurn());
+    history.note(task.runId, `${this.#caller}: dispatches turn ${task.taskId}, ${task.history.length} events${ofTurn()}`);
+    await super.dispatchWorkflowTask(task);
+  }
+
+  override onDecision(handler: (decision: WorkflowDecision) => Promise<void>): void {
+    super.onDecision(async (decision) => {
+      const { results, history, dispatches } = this.#ledger;
+      // Its own transport would still fail the runs whose turns it cannot send.
+      if (dispatches.isDead(this.#caller)) return handler(decision);
+      const { runId, taskId, status, commands } = decision;
+      results.handedToEngine(taskId, status === 'failed');
+      const what = [status, ...commands.map(({ kind, seq }) => `${kind} ${seq}`)].join(', ');
+      history.note(runId, `${this.#caller}: is handed the decision of ${taskId}: ${what}`);
+      try {
+        await asTurn('decision', () => handler(decision));
+        history.note(runId, `${this.#caller}: is done with the decision of ${taskId}`);
+      } catch (error) {
+        this.#ledger.mishap('results that an engine rejected');
+        history.note(runId, `${this.#caller}: rejects the decision of ${taskId}: ${String(error)}`);
+        throw error;
+      }
+    });
   }
 
   override onResult(handler: (result: StepResult) => Promise<void>): void {

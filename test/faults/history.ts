@@ -14,7 +14,12 @@ export class History {
   }
 }
 
-/** The run that a step id (`<run id>:<position>`) belongs to. */
-export function runIdOf(stepId: string): string {
-  return stepId.slice(0, stepId.lastIndexOf(':'));
+/** The run of a step (`<run id>:<position>`) or of a turn (`<run id>:wf:<its own>`). Run ids of these tests hold no colon. */
+export function runIdOf(id: string): string {
+  return id.slice(0, id.indexOf(':'));
+}
+
+/** Whether it is the id of a workflow's turn, and not of a step. */
+export function isTurnId(id: string): boolean {
+  return id.includes(':wf:');
 }

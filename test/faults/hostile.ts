@@ -13,7 +13,9 @@ import { LambdaFleet } from './lambda-fleet.ts';
 import { Ledger } from './ledger.ts';
 import { depth } from './queue-depth.ts';
 import type { Row } from './report.ts';
-import { judge, makeRuns, NO_EVIDENCE } from './workload.ts';
+import { serveSteps } from './served.ts';
+import { NO_EVIDENCE } from './verdict.ts';
+import { judge, makeRuns } from './workload.ts';
 
 const STEP = 'faults.work';
 const PREFIX = 'hostile';
@@ -60,7 +62,7 @@ export async function runHostile(
   const mapping = new LocalEventSourceMapping({
     clientConfig: clientConfig('mapping'),
     queueUrl: tasksQueueUrl,
-    handler: fleet.invoke,
+    handler: fleet.function(serveSteps),
     functionName: 'hostile',
     timeoutMs: 10_000,
     logger: silentLogger,

@@ -1,12 +1,10 @@
 import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
 import type { Context, SQSEvent } from 'aws-lambda';
-import { sqsStepHandler } from '../../src/lambda/index.ts';
-import { silentLogger } from '../support/local-cloud.ts';
+import type { ChannelOptions } from '../../src/lambda/step-handler-options.ts';
 import { GroupOrder } from './group-order.ts';
 import { runIdOf } from './history.ts';
 import type { Ledger } from './ledger.ts';
 import { type SqsCall, stepIdOf } from './sqs-wire.ts';
-import { runStep, STEPS } from './steps.ts';
 
 export interface FleetOptions {
   readonly resultsQueueUrl: string;
@@ -25,7 +23,13 @@ export interface FleetOptions {
 type Moment = 'before a step' | 'in a step' | 'before a send' | 'after a send' | 'after the last send';
 export const MOMENTS: readonly Moment[] = ['before a step', 'in a step', 'before a send', 'after a send', 'after the last send'];
 
-type Handler = (event: SQSEvent, context: Context) => Promise<unknown>;
+export type Handler = (event: SQSEvent, context: Context) => Promise<unknown>;
+
+/** Runs what was given with a record, and has the fleet know. `isIt` tells the record by the id of its step or turn. */
+export type Around = (isIt: (id: string) => boolean, next: () => Promise<unknown>) => Promise<unknown>;
+
+/** The code of a function, loaded in a new process. */
+export type ServeTasks = (channel: ChannelOptions, around: Around) => Handler;
 
 /** One process of a function: one invocation at a time, warm in between, until it is killed. */
 interface Instance {
@@ -34,7 +38,9 @@ interface Instance {
   /** Rejects when the process is killed. One for each invocation: a race keeps what it raced for as long as the other promise lives. */
   death: PromiseWithResolvers<never>;
   dead: boolean;
-  /** Steps that the invocation began; one that it was given two tasks of is here twice. */
+  /** Steps or turns of the records that the invocation was given, in their order. */
+  given: readonly string[];
+  /** What it began of them; one that it was given two tasks of is here twice. */
   started: string[];
   /** Where the tasks of the invocation stand on their FIFO queue, by step id; empty for a standard one. */
   places: ReadonlyMap<string, bigint>;
@@ -46,7 +52,6 @@ interface Instance {
 /** What runs the functions: starts processes as they are needed, and kills some of them in the midst of it. */
 export class LambdaFleet {
   readonly #options: FleetOptions;
-  readonly #idle: Instance[] = [];
   readonly #byCaller = new Map<string, Instance>();
   #coldStarts = 0;
   #calm = false;
@@ -68,18 +73,21 @@ export class LambdaFleet {
     this.#calm = true;
   }
 
-  /** What an event source mapping invokes. */
-  readonly invoke = async (event: SQSEvent, context: Context): Promise<unknown> => {
+  /** A function: what an event source mapping invokes. Its processes are its own. */
+  function(serve: ServeTasks): Handler {
+    const idle: Instance[] = [];
+    return (event, context) => this.#invoke(idle, serve, event, context);
+  }
+
+  async #invoke(idle: Instance[], serve: ServeTasks, event: SQSEvent, context: Context): Promise<unknown> {
     const { ledger, random, killRate, cutOffRate, timeoutMs } = this.#options;
-    const instance = this.#idle.pop() ?? this.#coldStart();
+    const instance = idle.pop() ?? this.#coldStart(serve);
     this.invocations += 1;
     instance.started = [];
     instance.places = placesOf(event);
     instance.death = newDeath();
-    for (const { body } of event.Records) {
-      const stepId = stepIdOf(body);
-      if (stepId !== undefined) ledger.results.taskGiven(stepId);
-    }
+    instance.given = event.Records.flatMap(({ body }) => stepIdOf(body) ?? []);
+    for (const id of instance.given) ledger.results.taskGiven(id);
     const [killed, moment, cutOff] = [random() < killRate, Math.floor(random() * MOMENTS.length), random() < cutOffRate];
     instance.dies = killed && !this.#calm ? MOMENTS[moment] : undefined;
     instance.cutOff = cutOff && !killed && !this.#calm;
@@ -103,9 +111,9 @@ export class LambdaFleet {
       throw error;
     } finally {
       clearTimeout(timer);
-      if (!instance.dead) this.#idle.push(instance);
+      if (!instance.dead) idle.push(instance);
     }
-  };
+  }
 
   /** Whether the caller's process is to die with this call. */
   fate(call: SqsCall): 'dies before' | 'dies after' | undefined {
@@ -122,7 +130,7 @@ export class LambdaFleet {
     return action.startsWith('SendMessage') && this.#byCaller.get(caller)?.cutOff === true;
   }
 
-  #coldStart(): Instance {
+  #coldStart(serve: ServeTasks): Instance {
     this.#coldStarts += 1;
     const { clientConfig, resultsQueueUrl } = this.#options;
     const caller = `lambda${this.#coldStarts}`;
@@ -130,17 +138,14 @@ export class LambdaFleet {
     // Our own signed sender, the SDK, and the SDK without retries of its own, so that ours are seen at work.
     const senders = [{ clientConfig: config }, { client: new SQSClient(config) }, { client: new SQSClient({ ...config, maxAttempts: 1 }) }];
     const sender = senders[this.#coldStarts % senders.length] ?? {};
-    const handler = sqsStepHandler(Object.fromEntries(STEPS.map((step) => [step, runStep])), {
-      ...sender,
-      resultsQueueUrl,
-      logger: silentLogger,
-      around: (step, next) => this.#around(instance, step.task.stepId, next),
-    });
+    const around: Around = (isIt, next) => this.#around(instance, isIt, next);
+    const handler = serve({ ...sender, resultsQueueUrl }, around);
     const instance: Instance = {
       caller,
       handler,
       death: newDeath(),
       dead: false,
+      given: [],
       started: [],
       places: new Map(),
       dies: undefined,
@@ -150,7 +155,10 @@ export class LambdaFleet {
     return instance;
   }
 
-  async #around(instance: Instance, stepId: string, next: () => Promise<unknown>): Promise<unknown> {
+  async #around(instance: Instance, isIt: (id: string) => boolean, next: () => Promise<unknown>): Promise<unknown> {
+    const candidates = instance.given.filter(isIt);
+    const stepId = candidates.find((id) => !instance.started.includes(id)) ?? candidates[0];
+    if (stepId === undefined) throw new Error('a function runs what it was not given');
     if (instance.dies === 'before a step') this.#kill(instance, instance.dies);
     if (instance.dead) return never();
     instance.started.push(stepId);
@@ -166,9 +174,13 @@ export class LambdaFleet {
   }
 
   async #inStep(instance: Instance, next: () => Promise<unknown>): Promise<unknown> {
-    const output = await next();
-    if (instance.dies === 'in a step') this.#kill(instance, instance.dies);
-    return instance.dead ? never() : output;
+    try {
+      return await next();
+    } finally {
+      if (instance.dies === 'in a step') this.#kill(instance, instance.dies);
+      // A turn that suspends throws: its process is killed there, too.
+      if (instance.dead) await never();
+    }
   }
 
   #kill(instance: Instance, moment: Moment | 'at its timeout'): void {

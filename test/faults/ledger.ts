@@ -20,7 +20,11 @@ const START_TIME_SPENT = 0.35;
 
 /** What goes wrong beside requests and invocations. */
 export const MISHAPS = ['connections refused', 'engines killed', 'store calls rejected', 'results that an engine rejected'] as const;
-export type Mishap = (typeof MISHAPS)[number] | 'runs that overslept since a lease had run out';
+export type Mishap =
+  | (typeof MISHAPS)[number]
+  | 'runs that overslept since a lease had run out'
+  | 'runs that overslept a signal that was cut short'
+  | 'runs whose turn was never sent, its engine was killed';
 
 /**
  * The book of everything that was done to a test, kept by step id, so that each repeat of a step has to be accounted for.
@@ -44,6 +48,8 @@ export class Ledger {
   /** `<step id>#<attempt>` of tasks that SQS has taken. */
   readonly #accepted = new Set<string>();
   readonly #storeFailures = new Set<string>();
+  readonly #cancelledAt = new Map<string, number>();
+  readonly #cutSignals = new Set<string>();
   readonly #receipts = new Map<string, { readonly stepId: string; readonly at: number }>();
   /** Steps whose results did not all get through, by caller; a caller has one invocation at a time. */
   readonly #unsentResults = new Map<string, Set<string>>();
@@ -184,6 +190,26 @@ export class Ledger {
 
   storeFailed(runId: string): void {
     this.#storeFailures.add(runId);
+  }
+
+  /** An engine has answered that the run is cancelled. */
+  cancelled(runId: string): void {
+    this.#cancelledAt.set(runId, Date.now());
+    this.history.note(runId, 'an engine says that it is cancelled');
+  }
+
+  cancelledAt(runId: string): number | undefined {
+    return this.#cancelledAt.get(runId);
+  }
+
+  /** The engine that was to deliver a signal never answered, or rejected it: the waiter may be gone, and nothing saved. */
+  signalCutShort(runId: string): void {
+    this.#cutSignals.add(runId);
+    this.history.note(runId, 'a signal was cut short');
+  }
+
+  wasSignalCutShort(runId: string): boolean {
+    return this.#cutSignals.has(runId);
   }
 
   get executions(): number {

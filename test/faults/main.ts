@@ -8,6 +8,7 @@ import { runPublished } from './published.ts';
 import { histories, type Outcome, type Row, rowsOf, table, unseen, violations } from './report.ts';
 import { runScenario } from './scenario.ts';
 import { startSqsProcess } from './sqs-process.ts';
+import { STEP_WORKLOAD, TURN_WORKLOAD, type Workload } from './workloads.ts';
 
 const USAGE = `npm run test:faults [-- --steps N] [--seed N] [--rate 0.2] [--only PART] [--transport published]
 
@@ -16,16 +17,20 @@ const USAGE = `npm run test:faults [-- --steps N] [--seed N] [--rate 0.2] [--onl
   --seed N       repeats the choices of an earlier run, not its timing (default: SEED, else random)
   --rate N       share of requests that go wrong, 0 to 0.5 (default 0.2)
   --only PART    one (one engine), two (two engines on one store, FIFO results), hostile,
-                 or two-standard (two engines, standard queues, for the record)
+                 turns (workflows on Lambda, one engine), turns-two (two engines, standard queues),
+                 or two-standard (steps, two engines, standard queues, for the record)
   --trace        print what happened to each run that met a limit of the engine, too
   --transport published
                  the scenario of one engine on the published transport, for the record`;
 
-const PARTS: readonly string[] = ['one', 'two', 'hostile', 'two-standard'];
+const PARTS: readonly string[] = ['one', 'two', 'turns', 'turns-two', 'hostile', 'two-standard'];
 
 /** From here on everything that can go wrong does. */
 const ENOUGH_STEPS = 1_000;
 const ENOUGH_FAULTS = 0.2;
+
+/** So short that turns are sent again, too, that are only late. */
+const SILENCE_MS = 15_000;
 
 interface Part {
   readonly report: string;
@@ -88,9 +93,19 @@ async function main(): Promise<number> {
   const wrong: string[] = [];
   const outcomes: Outcome[] = [];
   const wants = (part: string) => only === part || (only === undefined && part !== 'two-standard');
-  const scenario = async (name: string, title: string, engines: 1 | 2, fifoResults: boolean): Promise<Part> => {
+  const scenario = async <Kind extends string>(
+    name: string,
+    title: string,
+    engines: 1 | 2,
+    fifoResults: boolean,
+    workload: Workload<Kind>,
+    remoteAdvanceSilenceMs?: number,
+  ): Promise<Part> => {
     if (!wants(name)) return { report: '', violations: [] };
-    const outcome = await runScenario({ name, seed, steps, rate, engines, fifoResults, sqsPort: sqs.port, log: say });
+    const outcome = await runScenario(
+      { name, seed, steps, rate, engines, fifoResults, remoteAdvanceSilenceMs, sqsPort: sqs.port, log: say },
+      workload,
+    );
     outcomes.push(outcome);
     const found = violations(outcome);
     const promised = name !== 'two-standard';
@@ -106,9 +121,11 @@ async function main(): Promise<number> {
   try {
     // Side by side: most of their time is waiting for messages to reappear.
     const parts = await Promise.all([
-      scenario('one', 'one engine, standard queues', 1, false),
-      scenario('two', 'two engines on one store, FIFO results', 2, true),
-      scenario('two-standard', 'two engines on one store, standard queues (for the record: not promised)', 2, false),
+      scenario('one', 'one engine, standard queues', 1, false, STEP_WORKLOAD),
+      scenario('two', 'two engines on one store, FIFO results', 2, true, STEP_WORKLOAD),
+      scenario('two-standard', 'two engines on one store, standard queues (for the record: not promised)', 2, false, STEP_WORKLOAD),
+      scenario('turns', 'workflows on Lambda, one engine, standard queues', 1, false, TURN_WORKLOAD),
+      scenario('turns-two', 'workflows on Lambda, two engines on one store, standard queues', 2, false, TURN_WORKLOAD, SILENCE_MS),
       hostile(),
     ]);
     for (const { report, violations } of parts) {

@@ -4,7 +4,8 @@ import { WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { SqsTransport } from '@dudousxd/nestjs-durable-transport-sqs';
 import { seededRandom, slowStore } from '../support/slow-store.ts';
 import { runStep, STEPS } from './steps.ts';
-import { judge, makeRuns, NO_EVIDENCE, register } from './workload.ts';
+import { NO_EVIDENCE } from './verdict.ts';
+import { judge, makeRuns, register } from './workload.ts';
 
 const [endpoint = '', steps = '1000', seed = '1', swallow = 'false'] = process.argv.slice(2);
 if (swallow === 'true') process.on('unhandledRejection', () => undefined);

@@ -2,7 +2,8 @@ import { FAULTS } from './fault-plan.ts';
 import { runIdOf } from './history.ts';
 import { type LambdaFleet, MOMENTS } from './lambda-fleet.ts';
 import { type Ledger, MISHAPS } from './ledger.ts';
-import type { Run, Verdict } from './workload.ts';
+import type { Run } from './runs.ts';
+import type { Verdict } from './verdict.ts';
 
 export interface Outcome {
   readonly name: string;
@@ -62,6 +63,7 @@ export function rowsOf({ ledger, fleet, verdicts, seconds, left }: Outcome): Row
     ...[...limits].map(([limit, count]): Row => [`  ${limit}`, count]),
     ['runs in a wrong state', verdicts.filter(({ outcome }) => outcome === 'wrong').length],
     ['steps', ledger.dispatches.steps],
+    ...(ledger.dispatches.turns === 0 ? [] : [['turns of workflows', ledger.dispatches.turns] as const]),
     ['dispatches (retries counted)', ledger.dispatches.count],
     ['executions', ledger.executions],
     ['steps that ran again', repeats.steps],

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { InMemoryStateStore } from '@dudousxd/nestjs-durable-core';
 import type { EngineInstance } from './engine-instance.ts';
-import type { Ledger } from './ledger.ts';
-import type { Run } from './workload.ts';
+import type { Ledger, Mishap } from './ledger.ts';
+import type { Run } from './runs.ts';
 
 const ENDED: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled', 'dead']);
 const LOOK_EVERY_MS = 250;
@@ -44,24 +44,34 @@ export class RunWatch {
       const open = await this.#open(this.#runs);
       if (open.length === 0 || Date.now() > deadline) return open.length;
       for (const { runId } of open) {
-        if (await this.#neverSent(runId)) await engine()?.redispatch(runId);
-        else if (await this.#overslept(runId)) await engine()?.wake(runId);
+        if (await this.#stepNeverSent(runId)) await engine()?.redispatch(runId);
+        const why = await this.#overslept(runId);
+        if (why !== undefined) await engine()?.wake(runId, why);
       }
       await sleep(LOOK_EVERY_MS);
     }
   }
 
   /**
-   * Whether the run sleeps with nothing left to wait for since a turn outlived its lease: the engine itself sees to that after its
-   * `reconcileMs`, five minutes, which nobody waits for here. A wake that we have lost is not among them.
+   * Why the run sleeps with nothing left to wait for, where no transport can know of it: the engine itself sees to that after its
+   * `reconcileMs`, five minutes, or `remoteAdvanceSilenceMs`, which nobody waits for here. A wake that we have lost is not among them.
    */
-  async #overslept(runId: string): Promise<boolean> {
+  async #overslept(runId: string): Promise<Mishap | undefined> {
     const { dispatches } = this.#ledger;
     const run = await this.#store.getRun(runId);
-    if (run?.status !== 'suspended' || !dispatches.leaseRanOut(runId) || Date.now() - run.updatedAt.getTime() < OVERSLEPT_AFTER_MS)
-      return false;
+    if (run?.status !== 'suspended') return undefined;
+    const asleepMs = Date.now() - run.updatedAt.getTime();
+    const turnId = run.awaitingDecisionTaskId;
+    if (turnId !== undefined) {
+      const dispatcher = dispatches.lastDispatcherOf(turnId);
+      const isLost = (dispatcher === undefined || this.#isDead(dispatcher)) && !this.#ledger.isAccepted(turnId, 1);
+      return isLost && asleepMs > UNSENT_AFTER_MS ? 'runs whose turn was never sent, its engine was killed' : undefined;
+    }
+    if (asleepMs < OVERSLEPT_AFTER_MS) return undefined;
     const checkpoints = await this.#store.listCheckpoints(runId);
-    return checkpoints.every(({ status }) => status !== 'pending');
+    if (checkpoints.some(({ status }) => status === 'pending')) return undefined;
+    if (this.#ledger.wasSignalCutShort(runId)) return 'runs that overslept a signal that was cut short';
+    return dispatches.leaseRanOut(runId) ? 'runs that overslept since a lease had run out' : undefined;
   }
 
   async #open(runs: readonly Run[]): Promise<Run[]> {
@@ -75,7 +85,7 @@ export class RunWatch {
    * Whether the run waits for a step whose engine died between its checkpoint and its send. No transport knows of it; an operator's
    * `redispatchPending`, or the engine's `remoteRedispatchMs`, is what helps.
    */
-  async #neverSent(runId: string): Promise<boolean> {
+  async #stepNeverSent(runId: string): Promise<boolean> {
     const { dispatches } = this.#ledger;
     const checkpoints = await this.#store.listCheckpoints(runId);
     return checkpoints.some(({ status, kind, stepId, attempts, startedAt }) => {

@@ -8,12 +8,13 @@ import { EngineInstance } from './engine-instance.ts';
 import { Injector } from './injector.ts';
 import { LambdaFleet } from './lambda-fleet.ts';
 import { Ledger } from './ledger.ts';
+import { Outsider } from './outsider.ts';
 import { untilEmpty } from './queue-depth.ts';
 import type { Outcome } from './report.ts';
 import { RunWatch } from './run-watch.ts';
-import { STEPS } from './steps.ts';
+import type { Run } from './runs.ts';
 import { breakable } from './stores.ts';
-import { judge, type Kind, makeRuns, type Run } from './workload.ts';
+import type { Workload } from './workloads.ts';
 
 export interface ScenarioOptions {
   readonly name: string;
@@ -24,6 +25,8 @@ export interface ScenarioOptions {
   readonly engines: 1 | 2;
   /** A FIFO results queue. */
   readonly fifoResults: boolean;
+  /** After which an engine sends a turn again. @default never: an operator has to see to it */
+  readonly remoteAdvanceSilenceMs?: number | undefined;
   readonly sqsPort: number;
   readonly log: (line: string) => void;
 }
@@ -43,8 +46,8 @@ const UNTIL_STUCK_MS = 240_000;
 const UNTIL_EMPTY_MS = 90_000;
 
 /** Real engines, mappings and functions over a bad network, for so many steps; then every run and every repeat is accounted for. */
-export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
-  const { seed, steps, engines, fifoResults, name, sqsPort, rate, log } = options;
+export async function runScenario<Kind extends string>(options: ScenarioOptions, workload: Workload<Kind>): Promise<Outcome> {
+  const { seed, steps, engines, fifoResults, remoteAdvanceSilenceMs, name, sqsPort, rate, log } = options;
   const random = seededRandom(seed);
   const ledger = new Ledger(TASKS_VISIBILITY_SECONDS * 1_000);
   const direct = {
@@ -52,7 +55,7 @@ export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
     region: 'us-east-1',
     credentials: { accessKeyId: 'test', secretAccessKey: 'local' },
   };
-  const queues = await makeQueues(direct, name, fifoResults);
+  const queues = await makeQueues(direct, name, [...workload.functions.keys()], fifoResults);
   const client = new SQSClient(direct);
   for (const QueueUrl of queues.tasksQueueUrls.values()) await prepareTasksQueue(client, QueueUrl);
 
@@ -77,14 +80,15 @@ export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
     cutOffRate: rate === 0 ? 0 : CUT_OFF_RATE,
     timeoutMs: FUNCTION_TIMEOUT_MS,
   });
-  const mappings = [...queues.tasksQueueUrls].flatMap(([functionName, queueUrl]) =>
+  const handlers = new Map([...new Set(workload.functions.values())].map((serve) => [serve, fleet.function(serve)]));
+  const mappings = [...workload.functions].flatMap(([functionName, serve]) =>
     Array.from({ length: MAPPINGS_PER_STEP }, (_, index) => {
       const config = clientConfig(`mapping${index}`);
       const timeoutMs = FUNCTION_TIMEOUT_MS * 2;
       return new LocalEventSourceMapping({
         clientConfig: config,
-        queueUrl,
-        handler: fleet.invoke,
+        queueUrl: queues.tasksQueueUrls.get(functionName) ?? '',
+        handler: handlers.get(serve) ?? (() => undefined),
         functionName,
         timeoutMs,
         logger: silentLogger,
@@ -97,38 +101,43 @@ export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
     booted += 1;
     const { tasksQueueUrls, resultsQueueUrl } = queues;
     const transport = { taskQueueUrl: (token: string) => tasksQueueUrls.get(token) ?? '', resultsQueueUrl };
-    return new EngineInstance({ caller: `engine${booted}`, store, clientConfig, kill, ledger, transport });
+    const caller = `engine${booted}`;
+    return new EngineInstance({ caller, store, clientConfig, kill, ledger, transport, workload, remoteAdvanceSilenceMs });
   };
   const instances = Array.from({ length: engines }, boot);
   for (const mapping of mappings) mapping.start();
 
-  // A result of a `timeoutMs` step is lost where another instance receives it: with two instances these are left out.
-  const everywhere: readonly Kind[] = ['one', 'three', 'fan', 'retried', 'compensated'];
-  const runs = makeRuns(name, steps, engines === 1 ? [...everywhere, 'patient'] : everywhere, random);
+  const runs = workload.makeRuns(name, steps, engines, random);
+  const outsider = new Outsider(() => instances, ledger, random);
+  const start = (some: readonly Run<Kind>[]) =>
+    startRuns(some, instances, (run) => {
+      const act = workload.outside(run);
+      if (act !== undefined) outsider.soon(run, act);
+    });
   const startedAt = Date.now();
   const phase = (text: string) => log(`  ${name.padEnd(12)} ${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${text}`);
   const watch = new RunWatch(runs, store, ledger, (caller) => injector.isDead(caller));
 
   const [first, second, third, fourth] = [share(runs, 0, 0.4), share(runs, 0.4, 0.7), share(runs, 0.7, 0.85), share(runs, 0.85, 1)];
   phase(`${first.length} runs start`);
-  await startRuns(first, instances);
+  await start(first);
   await watch.untilEnded(first, 0.4);
   phase('connections are refused for half a second');
   await injector.refuseFor(500);
 
   phase(`${second.length} more runs start, and an engine is killed while they do`);
-  const starting = startRuns(second, instances);
+  const starting = start(second);
   await sleep(60);
   instances[0]?.kill();
   await Promise.race([starting, sleep(1_000)]);
   instances[0] = boot();
   phase('its successor boots');
   await instances[0].recover();
-  await startRuns(second, instances);
+  await start(second);
   await watch.untilEnded(second, 0.5);
 
   phase(`${third.length} more runs start, and the store is down for ${OUTAGE_MS / 1000} s while they are at work`);
-  await startRuns(third, instances);
+  await start(third);
   await watch.untilEnded(third, 0.1);
   setDown(true);
   await sleep(OUTAGE_MS);
@@ -136,7 +145,15 @@ export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
   for (const instance of instances) await instance.recover();
   injector.hurry();
   phase(`the store is back; ${fourth.length} more runs start`);
-  await startRuns(fourth, instances);
+  await start(fourth);
+  if (workload.killsInTheMiddle) {
+    await watch.untilEnded(fourth, 0.1);
+    phase('an engine is killed in the middle of them');
+    instances[0]?.kill();
+    instances[0] = boot();
+    await instances[0].recover();
+  }
+  await Promise.race([outsider.idle(), sleep(UNTIL_STUCK_MS)]);
   const stuck = await watch.untilAllEnded(UNTIL_STUCK_MS, () => instances[0]);
   const seconds = (Date.now() - startedAt) / 1000;
 
@@ -156,23 +173,38 @@ export async function runScenario(options: ScenarioOptions): Promise<Outcome> {
     awaitedTwice: (stepId: string) => ledger.dispatches.awaitedTwice(stepId),
     redispatched: (stepId: string) => ledger.dispatches.byOperator(stepId),
     storeFailedIn: (runId: string) => ledger.storeFailedIn(runId),
+    cancelledAt: (runId: string) => ledger.cancelledAt(runId),
+    lastDispatchOf: (runId: string) => ledger.dispatches.lastOf(runId),
   };
-  const verdicts = await Promise.all(runs.map((run) => judge(run, store, evidence)));
+  const verdicts = await Promise.all(runs.map((run) => workload.judge(run, store, evidence)));
   return { name, seed, steps, engines, ledger, fleet, runs, verdicts, seconds, left };
 }
 
-function share(runs: readonly Run[], from: number, to: number): readonly Run[] {
+function share<R>(runs: readonly R[], from: number, to: number): readonly R[] {
   return runs.slice(Math.floor(runs.length * from), Math.floor(runs.length * to));
 }
 
 /** Starts what has not been started, in turn on all instances. A start on an instance that dies never comes back. */
-async function startRuns(runs: readonly Run[], instances: readonly EngineInstance[]): Promise<void> {
-  await Promise.all(runs.map((run, index) => instances[index % instances.length]?.start(run)));
+async function startRuns<R extends Run>(
+  runs: readonly R[],
+  instances: readonly EngineInstance[],
+  onStart: (run: R) => void,
+): Promise<void> {
+  const start = async (run: R, index: number) => {
+    await instances[index % instances.length]?.start(run);
+    onStart(run);
+  };
+  await Promise.all(runs.map(start));
 }
 
 /** The queues of all steps; beside a FIFO results queue, the tasks of {@link FIFO_STEP} are FIFO too. */
-async function makeQueues(clientConfig: SQSClientConfig, prefix: string, fifoResults: boolean): Promise<CreatedQueues> {
-  const steps = STEPS.filter((step) => !fifoResults || step !== FIFO_STEP);
+async function makeQueues(
+  clientConfig: SQSClientConfig,
+  prefix: string,
+  names: readonly string[],
+  fifoResults: boolean,
+): Promise<CreatedQueues> {
+  const steps = names.filter((step) => !fifoResults || step !== FIFO_STEP);
   const queues = await createQueues({ clientConfig, steps, prefix, fifo: { results: fifoResults } });
   if (!fifoResults) return queues;
   const inOrder = await createQueues({ clientConfig, steps: [FIFO_STEP], prefix, fifo: true });

@@ -16,10 +16,13 @@ import { History } from './history.ts';
 import { LambdaFleet } from './lambda-fleet.ts';
 import { Ledger } from './ledger.ts';
 import { ResultBook } from './result-book.ts';
+import type { Run } from './runs.ts';
+import { serveSteps } from './served.ts';
 import { startSqsProcess } from './sqs-process.ts';
 import { forget, STEPS } from './steps.ts';
 import { trend } from './trend.ts';
-import { judge, type Kind, NO_EVIDENCE, type Run } from './workload.ts';
+import { NO_EVIDENCE } from './verdict.ts';
+import { judge, type Kind } from './workload.ts';
 
 const KINDS: readonly Kind[] = ['one', 'three', 'fan', 'patient', 'retried', 'compensated'];
 /** Connections and compiled code need a while to be what they will be. */
@@ -47,12 +50,13 @@ async function main(minutes: number, runsPerSecond: number): Promise<number> {
   const ledger = new ForgetfulLedger();
   const common = { clientConfig, kill: () => undefined, ledger };
   const fleet = new LambdaFleet({ ...common, resultsQueueUrl, random: seededRandom(1), killRate: 0, cutOffRate: 0, timeoutMs: 10_000 });
+  const handler = fleet.function(serveSteps);
   const mappings = [...tasksQueueUrls].map(
     ([functionName, queueUrl]) =>
       new LocalEventSourceMapping({
         clientConfig: clientConfig('mapping'),
         queueUrl,
-        handler: fleet.invoke,
+        handler,
         functionName,
         timeoutMs: 10_000,
         logger: silentLogger,
@@ -70,7 +74,7 @@ async function main(minutes: number, runsPerSecond: number): Promise<number> {
   const sampleEveryMs = (minutes * 60_000) / SAMPLES;
   let nextSampleAt = Date.now() + sampleEveryMs;
 
-  const one = async (run: Run) => {
+  const one = async (run: Run<Kind>) => {
     await instance.start(run);
     await instance.engine.waitForRun(run.runId, { until: 'terminal', timeoutMs: 60_000 }).catch(() => undefined);
     const verdict = await judge(run, store, NO_EVIDENCE);

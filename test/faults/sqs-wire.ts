@@ -18,7 +18,7 @@ export interface SqsCall {
 export interface SqsEntry {
   /** Id within a batch; undefined in a call for a single message. */
   readonly id: string | undefined;
-  /** Step that the message is about, where its body says so. */
+  /** Step or turn that the message is about, where its body says so. */
   readonly stepId: string | undefined;
   /** Attempt of the step, where the message is its task. */
   readonly attempt: number | undefined;
@@ -43,10 +43,11 @@ export function readCall(headers: Readonly<Record<string, string | string[] | un
   };
 }
 
-/** The step that a task or a result is about. */
+/** The step that a task or a result is about, or the turn that a workflow task or a decision is about. */
 export function stepIdOf(messageBody: unknown): string | undefined {
-  const { stepId } = typeof messageBody === 'string' ? parsed(messageBody) : {};
-  return typeof stepId === 'string' ? stepId : undefined;
+  const { stepId, taskId } = typeof messageBody === 'string' ? parsed(messageBody) : {};
+  const id = stepId ?? taskId;
+  return typeof id === 'string' ? id : undefined;
 }
 
 function attemptOf(messageBody: unknown): number | undefined {

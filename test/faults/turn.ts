@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** What began a turn: a start, a result, the transport that continues a run, an operator, or a pass of the engine over its runs. */
-export type TurnOrigin = 'start' | 'result' | 'continuation' | 'operator' | 'pass';
+/** What began a turn: a start, a result, a decision, a signal or a cancel from outside, the transport that continues a run, an operator, or a pass of the engine over its runs. */
+export type TurnOrigin = 'start' | 'result' | 'decision' | 'outside' | 'continuation' | 'operator' | 'pass';
 
 /** One piece of an engine's work, with all that is called in the course of it. A pass has many runs, one after the other. */
 export interface Turn {

@@ -1,15 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { InMemoryStateStore, WorkflowCtx, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+import { drawRuns, type Run } from './runs.ts';
 import { type StepName, stampOf, type Ticket, undone } from './steps.ts';
 import { STORE_IS_DOWN } from './stores.ts';
+import { type Evidence, type Verdict, whereItIs } from './verdict.ts';
 
 export type Kind = 'one' | 'three' | 'fan' | 'patient' | 'retried' | 'compensated';
-
-export interface Run {
-  readonly runId: string;
-  readonly kind: Kind;
-  readonly nonce: number;
-}
 
 const STEPS_OF: Readonly<Record<Kind, number>> = { one: 1, three: 3, fan: 5, patient: 2, retried: 2, compensated: 3 };
 /** Awaited in memory by one engine instance: far above any delay of the test. */
@@ -22,14 +18,8 @@ const FLAKY_RETRIES = 3;
  * @param name first part of the run ids: scenarios side by side never share one
  * @param kinds which kinds take part; a result of a `patient` one is lost to it where another engine instance receives it
  */
-export function makeRuns(name: string, steps: number, kinds: readonly Kind[], random: () => number): Run[] {
-  const runs: Run[] = [];
-  for (let left = steps; left > 0; ) {
-    const kind = kinds[Math.floor(random() * kinds.length)] ?? 'one';
-    runs.push({ runId: `${name}-${kind}-${runs.length}`, kind, nonce: Math.floor(random() * 2 ** 32) });
-    left -= STEPS_OF[kind];
-  }
-  return runs;
+export function makeRuns(name: string, steps: number, kinds: readonly Kind[], random: () => number): Run<Kind>[] {
+  return drawRuns(name, steps, STEPS_OF, kinds, random);
 }
 
 /** Whether the run's steps have a `timeoutMs`: its turn waits for each result in memory. */
@@ -38,8 +28,9 @@ export function isAwaitedInMemory(runId: string): boolean {
 }
 
 export function register(engine: WorkflowEngine): void {
-  const step = (ctx: WorkflowCtx, name: StepName, run: Run, label: string, options = {}) => ctx.step(name, ticket(run, label), options);
-  const workflows: Readonly<Record<Kind, (ctx: WorkflowCtx, run: Run) => Promise<unknown>>> = {
+  const step = (ctx: WorkflowCtx, name: StepName, run: Run<Kind>, label: string, options = {}) =>
+    ctx.step(name, ticket(run, label), options);
+  const workflows: Readonly<Record<Kind, (ctx: WorkflowCtx, run: Run<Kind>) => Promise<unknown>>> = {
     one: async (ctx, run) => [await step(ctx, 'faults.work', run, 'a')],
     async three(ctx, run) {
       const outputs: unknown[] = [];
@@ -66,32 +57,7 @@ export function register(engine: WorkflowEngine): void {
   for (const [kind, workflow] of Object.entries(workflows)) engine.register(kind, '1', (ctx, input) => workflow(ctx, runOf(input)));
 }
 
-/** How a run ended, judged: `right`, the engine's own known limits by name, or what is wrong. */
-export type Verdict =
-  | { readonly outcome: 'right' }
-  | { readonly outcome: 'limit'; readonly limit: string }
-  | { readonly outcome: 'wrong'; readonly why: string };
-
-/** What is known to have happened to a run, for the limits of the engine: each holds only where its cause is on record. */
-export interface Evidence {
-  /** Failures of a step that the engine was handed beyond the first. */
-  copiesOfFailure(stepId: string): number;
-  /** Whether a second turn waited for a step beside a first one, whose lease had run out. */
-  awaitedTwice(stepId: string): boolean;
-  /** Whether an operator's `redispatchPending` sent the step. */
-  redispatched(stepId: string): boolean;
-  /** Whether the store rejected a call within a turn of the run. */
-  storeFailedIn(runId: string): boolean;
-}
-
-export const NO_EVIDENCE: Evidence = {
-  copiesOfFailure: () => 0,
-  awaitedTwice: () => false,
-  redispatched: () => false,
-  storeFailedIn: () => false,
-};
-
-export async function judge(run: Run, store: InMemoryStateStore, evidence: Evidence): Promise<Verdict> {
+export async function judge(run: Run<Kind>, store: InMemoryStateStore, evidence: Evidence): Promise<Verdict> {
   const stored = await store.getRun(run.runId);
   const wrong = (why: string): Verdict => ({ outcome: 'wrong', why: `${run.runId}: ${why}` });
   if (stored === null || stored === undefined) return wrong('it is not in the store');
@@ -136,13 +102,7 @@ export async function judge(run: Run, store: InMemoryStateStore, evidence: Evide
   return isDeepStrictEqual(stored.output, expectedOutput(run)) ? { outcome: 'right' } : wrong('its outputs are those of other steps');
 }
 
-/** What a stuck run waits for, in positions and states. */
-async function whereItIs(runId: string, store: InMemoryStateStore): Promise<string> {
-  const steps = await store.listCheckpoints(runId);
-  return steps.map(({ seq, status, attempts }) => `step ${seq} ${status}, attempt ${attempts}`).join('; ') || 'no step dispatched';
-}
-
-function expectedOutput(run: Run): unknown {
+function expectedOutput(run: Run<Kind>): unknown {
   const labels: Readonly<Record<Exclude<Kind, 'compensated'>, string>> = {
     one: 'a',
     three: 'abc',
@@ -157,11 +117,11 @@ function expectedOutput(run: Run): unknown {
   });
 }
 
-function ticket({ runId, nonce }: Run, label: string): Ticket {
+function ticket({ runId, nonce }: Run<Kind>, label: string): Ticket {
   return { runId, label, nonce };
 }
 
-function runOf(input: unknown): Run {
+function runOf(input: unknown): Run<Kind> {
   const run = typeof input === 'object' && input !== null ? input : {};
   if ('runId' in run && 'nonce' in run && typeof run.runId === 'string' && typeof run.nonce === 'number') {
     return { runId: run.runId, nonce: run.nonce, kind: 'one' };
