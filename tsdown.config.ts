@@ -6,6 +6,7 @@ const entry = {
   workflow: 'src/workflow/index.ts',
   engine: 'src/transport/index.ts',
   local: 'src/local/index.ts',
+  opentelemetry: 'src/opentelemetry/index.ts',
   'serverless-plugin': 'src/serverless/index.ts',
   'esbuild-plugin': 'src/serverless/lean-core.ts',
   // `npx durable-sqs-lambda init`.

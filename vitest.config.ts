@@ -9,6 +9,7 @@ const alias = [
   { find: /^durable-sqs-lambda\/worker$/, replacement: source('src/lambda/index.ts') },
   { find: /^durable-sqs-lambda\/engine$/, replacement: source('src/transport/index.ts') },
   { find: /^durable-sqs-lambda\/local$/, replacement: source('src/local/index.ts') },
+  { find: /^durable-sqs-lambda\/opentelemetry$/, replacement: source('src/opentelemetry/index.ts') },
 ];
 
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export

@@ -11,7 +11,7 @@ import { isUnmarked, unmarkedDelaySeconds } from '../sqs/unmarked-message.ts';
 import { handleTask } from '../step/handle-task.ts';
 import { InFlightTask, type ResultsQueue, type TaskHost } from '../step/in-flight-task.ts';
 import { isRefusedMessage } from '../step/send-answer.ts';
-import { runStep, type ServedStep, STEP_FORMAT, type StepInFlight } from '../step/step-tasks.ts';
+import { type Around, runStep, type ServedStep, STEP_FORMAT, type StepInFlight } from '../step/step-tasks.ts';
 import type { Timing } from '../time.ts';
 import type { RemoteTask } from '../wire/remote-task.ts';
 import type { StepResult } from '../wire/step-result.ts';
@@ -23,6 +23,7 @@ export interface TaskWorkerOptions {
   readonly resultsQueueUrl: () => Promise<string>;
   /** By step name; grows while the worker runs. */
   readonly steps: ReadonlyMap<string, ServedStep>;
+  readonly around?: Around | undefined;
   readonly concurrency: number;
   readonly waitTimeSeconds: number;
   readonly visibilityTimeoutSeconds: number;
@@ -129,7 +130,11 @@ export class TaskWorker implements TaskHost<RemoteTask, StepResult> {
 
   async #handle(message: ReceivedMessage, messages: InFlightMessages): Promise<Disposition> {
     const { messageId, body, receiveCount, receiptHandle } = message;
-    const inFlight = new InFlightTask({ messageId, body, receiveCount, marked: !isUnmarked(message, this.marker) }, this, false);
+    const inFlight = new InFlightTask(
+      { messageId, queue: messages.queueUrl, body, receiveCount, marked: !isUnmarked(message, this.marker) },
+      this,
+      false,
+    );
     const outcome = await handleTask(inFlight);
     this.#atWork.delete(inFlight);
     const release = async (delaySeconds: number): Promise<Disposition> => {
@@ -170,7 +175,7 @@ export class TaskWorker implements TaskHost<RemoteTask, StepResult> {
   }
 
   run(task: RemoteTask, inFlight: StepInFlight): Promise<StepResult> {
-    return runStep(task, inFlight, { steps: this.#options.steps }, (context) => {
+    return runStep(task, inFlight, this.#options, (context) => {
       context.remainingTimeMs = unlimited;
     });
   }

@@ -4,9 +4,9 @@ import { isFifoQueue } from '../topology/fifo-queues.ts';
 
 /** A record as the step core has it. @param marker name of the attribute that marks our messages, where there is one */
 export function taskMessage(record: SQSRecord, marker: string | undefined): TaskMessage {
-  const { messageId, body, messageAttributes } = record;
+  const { messageId, eventSourceARN: queue, body, messageAttributes } = record;
   const marked = marker === undefined || messageAttributes?.[marker] !== undefined;
-  return { messageId, body, receiveCount: receiveCountOf(record), marked };
+  return { messageId, queue, body, receiveCount: receiveCountOf(record), marked };
 }
 
 /** Records that are handled one after the other. */

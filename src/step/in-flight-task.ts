@@ -46,6 +46,8 @@ export interface TaskHost<Task, Result extends AnyResult> {
 /** A message of a tasks queue, whichever way its worker received it. */
 export interface TaskMessage {
   readonly messageId: string;
+  /** ARN or URL of the queue that it came by, whichever its host knows. */
+  readonly queue: string;
   /** A string, unless a body-parsing middleware has replaced it. */
   readonly body: unknown;
   /** How often SQS has delivered it, from 1. Not the engine's attempt. */

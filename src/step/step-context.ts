@@ -17,6 +17,10 @@ export interface StepContext extends StepLogger {
   readonly signal: AbortSignal;
   /** How often SQS has delivered this task, from 1. Not the engine's `attempt`. */
   readonly receiveCount: number;
+  /** SQS's id of the message that holds this task. */
+  readonly messageId: string;
+  /** The tasks queue that it came by: its ARN on Lambda, its URL in a container. */
+  readonly queue: string;
   /** Milliseconds until the invocation is killed; `Infinity` where nothing kills it. */
   remainingTimeMs(): number;
 }

@@ -98,6 +98,8 @@ function stepContext(
   context.task = task;
   context.signal = signal;
   context.receiveCount = message.receiveCount;
+  context.messageId = message.messageId;
+  context.queue = message.queue;
   fill(context);
   return context;
 }

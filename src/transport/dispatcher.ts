@@ -23,6 +23,7 @@ import { messageGroupOfRun } from '../topology/message-group.ts';
 import { kindOf } from '../wire/json.ts';
 import { MAX_MESSAGE_BYTES, messageBytes } from '../wire/limits.ts';
 import type { RemoteTask } from '../wire/remote-task.ts';
+import { type SentTask, type TransportEvents, type TransportTracing, tell } from './observers.ts';
 import { type OutgoingTask, stepTask, turnTask } from './outgoing-task.ts';
 
 export interface DispatcherOptions {
@@ -33,6 +34,8 @@ export interface DispatcherOptions {
   readonly messageGroupId?: ((task: RemoteTask) => string | undefined) | undefined;
   readonly payloadStore?: PayloadStore | undefined;
   readonly timeoutMs: number;
+  readonly on?: TransportEvents | undefined;
+  readonly tracing?: TransportTracing | undefined;
   readonly logger: Logger;
   readonly timing: Timing;
 }
@@ -81,15 +84,32 @@ export class Dispatcher {
 
   /** Resolves once SQS has accepted the task. */
   send(task: RemoteTask): Promise<void> {
-    return this.#dispatch(stepTask(task));
+    return this.#observed(stepTask(task), (traceparent) => stepTask({ ...task, traceparent }));
   }
 
   /** Resolves once SQS has accepted the turn. */
   sendTurn(task: WorkflowTask): Promise<void> {
-    return this.#dispatch(turnTask(task));
+    return this.#observed(turnTask(task), (traceparent) => turnTask({ ...task, traceparent }));
   }
 
-  async #dispatch(task: OutgoingTask): Promise<void> {
+  /** @param traced the same task with another trace context */
+  async #observed(task: OutgoingTask, traced: (traceparent: string) => OutgoingTask): Promise<void> {
+    const { on, tracing, logger } = this.#options;
+    if (on === undefined && tracing === undefined) {
+      await this.#dispatch(task);
+      return;
+    }
+    const sent: SentTask = sentTask(task);
+    const send = async (traceparent: string | undefined) => {
+      const queueUrl = await this.#dispatch(traceparent === undefined ? task : traced(traceparent));
+      tell(on?.taskSent, { ...sent, queueUrl }, logger);
+      return queueUrl;
+    };
+    await (tracing === undefined ? send(undefined) : tracing.send(sent, send));
+  }
+
+  /** Gives the URL of the queue that has the task. */
+  async #dispatch(task: OutgoingTask): Promise<string> {
     const { timeoutMs, timing, queues } = this.#options;
     const dispatch: Dispatch = { task, message: this.#messageOf(task), deadline: timing.now() + timeoutMs, tries: 0, queueWasGone: false };
     const send = () => this.#send(dispatch);
@@ -99,6 +119,7 @@ export class Dispatcher {
       const queueUrl = queues.knownTasksQueueUrl(task.group) ?? (await this.#retry(dispatch, () => queues.tasksQueueUrl(task.group)));
       if (isFifoQueue(queueUrl)) await this.#runs.run([task.ids.runId], () => this.#retry(dispatch, send));
       else await this.#retry(dispatch, send);
+      return dispatch.queueUrl ?? queueUrl;
     } catch (error) {
       throw this.#isTransient(error) ? new DispatchTimeoutError(task.ids, timeoutMs, { cause: error }) : error;
     } finally {
@@ -181,4 +202,9 @@ export class Dispatcher {
     dispatch.queueWasGone = true;
     return isFirstTime;
   }
+}
+
+function sentTask({ kind, name, ids, attempt, traceparent }: OutgoingTask): SentTask {
+  const { runId, stepId } = ids;
+  return { kind: kind === 'turn' ? 'turn' : 'step', name, runId, stepId, attempt, traceparent };
 }

@@ -15,6 +15,9 @@ export interface OutgoingTask {
   readonly group: string;
   /** What its stored body is, where it is too large for a message. */
   readonly kind: PayloadKind;
+  /** The engine's counter. */
+  readonly attempt: number;
+  readonly traceparent: string | undefined;
   /** Throws what cannot become JSON. */
   encode(): string;
   /** For `messageGroupId`, which is asked for tasks of steps. */
@@ -22,11 +25,13 @@ export interface OutgoingTask {
 }
 
 export function stepTask(task: RemoteTask): OutgoingTask {
-  const { runId, stepId, seq, name, group } = task;
-  return { ids: { runId, stepId, seq }, name, group, kind: STEP_FORMAT.stored.task, encode: () => encodeRemoteTask(task), step: task };
+  const { runId, stepId, seq, name, group, attempt, traceparent } = task;
+  const kind = STEP_FORMAT.stored.task;
+  return { ids: { runId, stepId, seq }, name, group, kind, attempt, traceparent, encode: () => encodeRemoteTask(task), step: task };
 }
 
 export function turnTask(task: WorkflowTask): OutgoingTask {
-  const { workflow, group } = task;
-  return { ids: turnIds(task), name: workflow, group, kind: TURN_FORMAT.stored.task, encode: () => encodeWorkflowTask(task) };
+  const { workflow, group, attempt, traceparent } = task;
+  const kind = TURN_FORMAT.stored.task;
+  return { ids: turnIds(task), name: workflow, group, kind, attempt, traceparent, encode: () => encodeWorkflowTask(task) };
 }

@@ -229,7 +229,7 @@ export class SqsTransport implements Transport {
   }
 
   #taskWorker(token: string, { steps }: Session): TaskWorker {
-    const { concurrency, waitTimeSeconds, visibilityTimeoutSec, marker, payloadStore } = this.#options;
+    const { concurrency, waitTimeSeconds, visibilityTimeoutSec, marker, payloadStore, around } = this.#options;
     return new TaskWorker({
       concurrency,
       waitTimeSeconds,
@@ -241,6 +241,7 @@ export class SqsTransport implements Transport {
       queueUrl: () => this.#queues.tasksQueueUrl(token),
       resultsQueueUrl: () => this.#queues.resultsQueueUrl(),
       steps,
+      around,
       onError: this.#survived,
       logger: this.#logger,
       timing: systemTiming,

@@ -16,9 +16,12 @@ import {
 } from '../options.ts';
 import type { PayloadStore } from '../payloads/payload-store.ts';
 import type { PrefixSource } from '../sqs/missing-queue.ts';
+import type { Around } from '../step/step-tasks.ts';
 import { type FifoOption, type FifoQueues, fifoQueues, fifoRule, isFifoQueue } from '../topology/fifo-queues.ts';
 import { prefixOf } from '../topology/prefix-setting.ts';
 import { CONTAINER_VISIBILITY_SECONDS, MAX_VISIBILITY_SECONDS } from '../topology/visibility.ts';
+import { isRecord } from '../wire/shape.ts';
+import type { TransportEvents, TransportTracing } from './observers.ts';
 
 /** Gives the URL of the tasks queue of a routing token. Sync or async; asked once per token. */
 export type QueueUrlResolver = (token: string) => string | Promise<string>;
@@ -84,6 +87,12 @@ export interface SqsTransportOptions {
   payloadStore?: PayloadStore;
   /** Told of every failure that is survived: receives, deletes, results that the engine rejected. */
   onError?: (error: unknown) => void;
+  /** Functions that are told what happens: `taskSent`, `resultReceived`, `resultAccepted`, `redelivered`. @default none */
+  on?: TransportEvents;
+  /** Spans around sends and around what the engine is given: `openTelemetry()` of `durable-sqs-lambda/opentelemetry`. @default none */
+  tracing?: TransportTracing;
+  /** Wraps every step that `handle` serves, as the `around` of `sqsStepHandler` does. Return what `next()` gives. */
+  around?: Around;
   /** @default one readable line per warning and error; JSON on Lambda */
   logger?: Logger;
 }
@@ -97,6 +106,8 @@ const payloadStoreRule: OptionRule = {
     typeof Reflect.get(value, 'put') === 'function' &&
     typeof Reflect.get(value, 'get') === 'function',
 };
+
+const EVENTS: readonly (keyof TransportEvents)[] = ['taskSent', 'resultReceived', 'resultAccepted', 'redelivered'];
 
 const RULES: Readonly<Record<keyof SqsTransportOptions, OptionRule>> = {
   client: anSqsClient,
@@ -119,6 +130,9 @@ const RULES: Readonly<Record<keyof SqsTransportOptions, OptionRule>> = {
   messageGroupId: aFunction,
   payloadStore: payloadStoreRule,
   onError: aFunction,
+  on: { expected: `an object of functions: ${EVENTS.join(', ')}`, accepts: isEvents },
+  tracing: { expected: 'an object with send and receive, such as openTelemetry() makes', accepts: isTracing },
+  around: aFunction,
   logger: aLogger,
 };
 
@@ -164,4 +178,17 @@ function checkedFifo({ fifo, taskQueueUrl, resultsQueueUrl, messageGroupId }: Sq
   if (tasks && messageGroupId !== undefined)
     throw mismatch(OWNER, 'messageGroupId', 'absent where the tasks queue is FIFO: its message group is the run', messageGroupId);
   return { tasks, results };
+}
+
+function isEvents(value: unknown): boolean {
+  return (
+    isRecord(value) &&
+    Object.entries(value).every(([name, fn]) => EVENTS.some((event) => event === name) && aFunction.accepts(fn ?? isEvents))
+  );
+}
+
+/** A function may carry the two: `openTelemetry()` is an `around`, too. */
+function isTracing(value: unknown): boolean {
+  if (typeof value !== 'function' && !isRecord(value)) return false;
+  return aFunction.accepts(Reflect.get(value, 'send')) && aFunction.accepts(Reflect.get(value, 'receive'));
 }

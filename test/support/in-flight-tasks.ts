@@ -21,7 +21,11 @@ export function inFlightTask(stoppable = false) {
       throw new Error('not used');
     },
   };
-  const inFlight: StepInFlight = new InFlightTask({ messageId: 'm', body: '', receiveCount: 3, marked: true }, host, stoppable);
+  const inFlight: StepInFlight = new InFlightTask(
+    { messageId: 'm', queue: 'arn:aws:sqs:us-east-1:123456789012:durable-tasks-step', body: '', receiveCount: 3, marked: true },
+    host,
+    stoppable,
+  );
   return { inFlight, logger };
 }
 

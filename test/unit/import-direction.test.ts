@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   workflow: ['wire', 'topology', 'sqs', 'payloads', 'step', 'lambda'],
   container: ['wire', 'topology', 'sqs', 'payloads', 'step'],
   transport: ['wire', 'topology', 'sqs', 'payloads', 'step', 'container'],
+  opentelemetry: ['wire', 'topology', 'sqs', 'payloads', 'step', 'container', 'transport'],
   local: ['wire', 'topology', 'sqs', 'payloads', 'step', 'lambda', 'container', 'transport'],
 };
 /** May import all of them. */
@@ -51,7 +52,8 @@ describe('imports between the folders of src', () => {
     const found = overrides
       .filter(({ includes }) => includes.includes(`src/${folder}/**`))
       .flatMap(({ linter }) => linter.rules.style?.noRestrictedImports?.options.patterns ?? []);
-    const order = 'wire <- topology <- sqs <- payloads <- step <- { lambda <- workflow, container <- transport } <- local <- serverless';
+    const order =
+      'wire <- topology <- sqs <- payloads <- step <- { lambda <- workflow, container <- transport <- opentelemetry } <- local <- serverless';
     expect(found).toEqual([
       {
         group: [...forbidden.map((other) => `**/${other}/**`), '**/src/index.ts', '../index.ts'],

@@ -14,6 +14,7 @@ import type { StepResult } from '../../wire/step-result.ts';
 import type { ResultSource } from '../engine/given.ts';
 import type { ResultOrder } from '../engine/result-order.ts';
 import type { Turns } from '../engine/turns.ts';
+import { type ReceivedAnswer, type TransportEvents, type TransportTracing, tell } from '../observers.ts';
 import { type Answer, decodeAnswer, idsOf } from './answer.ts';
 import { GroupMessage } from './group-message.ts';
 import { leaveForDeadLetters, Redelivery, skip } from './redelivery.ts';
@@ -27,6 +28,8 @@ export interface ResultIntakeOptions {
   readonly decisionHandler: (decision: WorkflowDecision) => Promise<void>;
   readonly maxHoldMs: number;
   readonly onError: (error: unknown, queueUrl: string | undefined) => void;
+  readonly on?: TransportEvents | undefined;
+  readonly tracing?: TransportTracing | undefined;
   readonly logger: Logger;
   readonly timing: Timing;
 }
@@ -124,14 +127,38 @@ export class ResultIntake implements ResultSource {
   }
 
   async #give(answer: Answer, message: ReceivedMessage, inFlight: HeldMessages, inGroup?: GroupMessage): Promise<Disposition> {
+    const { on, tracing, logger } = this.#options;
+    if (on === undefined && tracing === undefined) return this.#giveToEngine(answer, message, inFlight, inGroup);
+    const seen = seenAnswer(answer, message, inFlight.queueUrl);
+    tell(on?.resultReceived, seen, logger);
+    const disposition = await this.#giveToEngine(answer, message, inFlight, inGroup, (give) =>
+      tracing === undefined ? give() : tracing.receive(seen, give),
+    );
+    if (disposition === 'deleted') tell(on?.resultAccepted, seen, logger);
+    else {
+      const delaySeconds = disposition === 'skipped' ? undefined : disposition.redeliveredInSeconds;
+      tell(on?.redelivered, { ...seen, delaySeconds }, logger);
+    }
+    return disposition;
+  }
+
+  async #giveToEngine(
+    answer: Answer,
+    message: ReceivedMessage,
+    inFlight: HeldMessages,
+    inGroup: GroupMessage | undefined,
+    around: (give: () => Promise<void>) => Promise<unknown> = (give) => give(),
+  ): Promise<Disposition> {
     const { sentAt = 0, receiveCount } = message;
     const deleteEarly = inGroup && (() => inGroup.deleteEarly());
     try {
       const received = { source: this, sentAt, receiveCount, deleteEarly };
       const { engine } = this.#options.session;
-      await (answer.decision === undefined
-        ? engine.give({ ...received, result: answer.result })
-        : engine.decide({ ...received, decision: answer.decision }));
+      await around(() =>
+        answer.decision === undefined
+          ? engine.give({ ...received, result: answer.result })
+          : engine.decide({ ...received, decision: answer.decision }),
+      );
     } catch (error) {
       // Our own errors say nothing of the store.
       if (!(error instanceof DurableSqsError)) this.onRejected();
@@ -144,4 +171,10 @@ export class ResultIntake implements ResultSource {
     else await inGroup.delete();
     return 'deleted';
   }
+}
+
+function seenAnswer(answer: Answer, { messageId, receiveCount }: ReceivedMessage, queueUrl: string): ReceivedAnswer {
+  const { runId, stepId } = idsOf(answer);
+  const { status } = answer.decision ?? answer.result;
+  return { kind: answer.decision === undefined ? 'result' : 'decision', status, runId, stepId, messageId, receiveCount, queueUrl };
 }

@@ -47,6 +47,19 @@ function setUp(run: ServedStep['run'] = (input) => input, options: Partial<TaskW
 const pass = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
 
 describe('a task', () => {
+  it('runs inside of around, which sees where it came from', async () => {
+    const seen: unknown[] = [];
+    const around = async (step: StepContext, next: () => Promise<unknown>) => {
+      seen.push([step.messageId, step.queue]);
+      return [await next()];
+    };
+    const { sqs } = setUp(() => 'ran', { around });
+    sqs.put(TASKS, taskFor());
+    await pass();
+    expect(sqs.bodies(RESULTS)).toMatchObject([{ output: ['ran'] }]);
+    expect(seen).toEqual([[expect.any(String), FakeSqs.url(TASKS)]]);
+  });
+
   it('runs, has its result sent, and is deleted only then', async () => {
     const { sqs } = setUp((input) => ({ got: input }));
     const sent = deferred<void>();

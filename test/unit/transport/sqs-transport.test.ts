@@ -77,9 +77,9 @@ describe('options', () => {
   it.each<[object, string]>([
     [
       { prefixx: 'a' },
-      'unknown option "prefixx", expected one of autoCreate, autoStart, client, clientConfig, concurrency, consumeTasks, dispatchTimeoutMs, ' +
-        'fifo, group, logger, marker, messageGroupId, namespace, onError, payloadStore, prefix, resultHoldMs, resultsQueueUrl, ' +
-        'taskQueueUrl, visibilityTimeoutSec, waitTimeSeconds',
+      'unknown option "prefixx", expected one of around, autoCreate, autoStart, client, clientConfig, concurrency, consumeTasks, dispatchTimeoutMs, ' +
+        'fifo, group, logger, marker, messageGroupId, namespace, on, onError, payloadStore, prefix, resultHoldMs, resultsQueueUrl, ' +
+        'taskQueueUrl, tracing, visibilityTimeoutSec, waitTimeSeconds',
     ],
     [{ fifo: { task: true } }, 'expected fifo to be true, false or { tasks?: boolean, results?: boolean }, got an object'],
     [{ fifo: 'tasks' }, 'expected fifo to be true, false or { tasks?: boolean, results?: boolean }, got "tasks"'],

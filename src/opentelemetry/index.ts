@@ -1,0 +1,1 @@
+export { type OpenTelemetryOptions, openTelemetry, type Telemetry, type TracedTask } from './open-telemetry.ts';
