@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
@@ -10,29 +10,14 @@ import {
   resultsQueueName,
   tasksQueueName,
 } from '../../src/topology/queue-names.ts';
+import { codeIn, compiled } from '../support/compiled-code.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 const reference = readFileSync(join(root, 'docs/reference.md'), 'utf8');
 const workflows = readFileSync(join(root, 'docs/workflows.md'), 'utf8');
 
-const codeIn = (page: string) => [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code ?? '');
-
-/** What the compiler says of blocks of code, each a module beside the handler and the functions that they import. */
-function compiled(page: string, blocks: readonly string[], type: 'commonjs' | 'module'): string {
-  const folder = join(root, 'test/.readme', page);
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(join(folder, 'handlers'), { recursive: true });
-  copyFileSync(join(root, 'test/fixtures/readme/payments.ts'), join(folder, 'payments.ts'));
-  const handler = codeIn(readme).find((code) => code.startsWith('// handlers/charge-card.ts'));
-  writeFileSync(join(folder, 'handlers/charge-card.ts'), handler ?? '');
-  // A block of one statement is part of a step's body.
-  for (const [index, code] of blocks.entries()) writeFileSync(join(folder, `block-${index + 1}.ts`), `${code}\nexport {};\n`);
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type }));
-  const compilerOptions = { rootDir: '../../..', experimentalDecorators: true, verbatimModuleSyntax: type === 'module' };
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ extends: '../../../tsconfig.json', compilerOptions, include: ['*.ts'] }));
-  return spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', folder], { encoding: 'utf8' }).stdout;
-}
+const guides = globSync('docs/guide/*.md', { cwd: root }).map((path) => [path, readFileSync(join(root, path), 'utf8')] as const);
 
 describe('the docs', () => {
   it('have code that compiles', () => {
@@ -40,6 +25,10 @@ describe('the docs', () => {
     expect(compiled('readme', codeIn(readme), 'commonjs')).toBe('');
     expect(compiled('reference', codeIn(reference), 'module')).toBe('');
     expect(compiled('workflows', codeIn(workflows), 'module')).toBe('');
+  });
+
+  it.each(guides)('%s has code that compiles', (path, page) => {
+    expect(compiled(basename(path, '.md'), codeIn(page), 'module')).toBe('');
   });
 
   it('have no import that only allowImportingTsExtensions lets compile', () => {
