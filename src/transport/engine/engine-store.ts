@@ -1,7 +1,7 @@
 import type { RunStatus, StateStore } from '@dudousxd/nestjs-durable-core';
 import { nextTurn, systemTiming } from '../../time.ts';
 import { isRecord } from '../../wire/shape.ts';
-import { outlastOutage } from './outlast-outage.ts';
+import { type AskedStore, outlastOutage } from './outlast-outage.ts';
 
 /** Told of what the engine's store is asked. */
 export interface StoreListener {
@@ -16,7 +16,10 @@ interface OpenCalls {
   count: number;
   /** A state is being written that no turn follows. */
   isEnding: boolean;
-  readonly onQuiet: (() => void)[];
+  /** Who waits until there is none. */
+  onQuiet: (() => void)[] | undefined;
+  /** A call is answered. */
+  readonly close: () => void;
 }
 
 const TERMINAL: ReadonlySet<unknown> = new Set<RunStatus>(['completed', 'failed', 'cancelled', 'dead']);
@@ -42,6 +45,7 @@ export class EngineStore {
   readonly store: StateStore;
   /** Whose runs the engine's passes see; undefined for all. */
   readonly namespace: string | undefined;
+  readonly #asked: AskedStore;
   readonly #listener: StoreListener;
   readonly #calls = new Map<string, OpenCalls>();
   /** Runs that a pass of the engine has listed for recovery, and has not come to yet. */
@@ -49,6 +53,7 @@ export class EngineStore {
 
   private constructor(store: StateStore, namespace: string | undefined, listener: StoreListener) {
     this.store = store;
+    this.#asked = { ask: () => store.getRun(NO_RUN), timing: systemTiming };
     this.namespace = namespace;
     this.#listener = listener;
   }
@@ -71,8 +76,7 @@ export class EngineStore {
     if (this.#calls.size === 0) return;
     for (let quietTurns = 0; quietTurns < QUIET_TURNS; quietTurns += 1) {
       for (let [calls] = this.#calls.values(); calls !== undefined; [calls] = this.#calls.values()) {
-        const { onQuiet } = calls;
-        await new Promise<void>((resolve) => onQuiet.push(resolve));
+        await quiet(calls);
         quietTurns = 0;
       }
       await nextTurn();
@@ -102,33 +106,37 @@ export class EngineStore {
       listCheckpoints: (runId) => this.#counted(runId, () => store.listCheckpoints(runId)),
       saveCheckpoint: (checkpoint) => this.#counted(checkpoint.runId, () => store.saveCheckpoint(checkpoint)),
     };
-    return new Proxy(store, {
+    const others = new Proxy(store, {
       get(target, property) {
-        const ours: unknown = Reflect.get(own, property);
-        if (ours !== undefined) return ours;
         const member: unknown = Reflect.get(target, property);
         return typeof member === 'function' ? member.bind(target) : member;
       },
     });
+    return Object.assign(Object.create(others), own);
   }
 
-  async #counted<T>(runId: string, call: () => Promise<T>, isEnding = false): Promise<T> {
-    let calls = this.#calls.get(runId);
-    if (calls === undefined) {
-      calls = { count: 0, isEnding: false, onQuiet: [] };
-      this.#calls.set(runId, calls);
-    }
+  /** No async function: the engine makes seventeen calls a step. */
+  #counted<T>(runId: string, call: () => Promise<T>, isEnding = false): Promise<T> {
+    const calls = this.#calls.get(runId) ?? this.#opened(runId);
     calls.count += 1;
     calls.isEnding ||= isEnding;
-    try {
-      return await this.#outlast(call);
-    } finally {
-      calls.count -= 1;
-      if (calls.count === 0) {
+    return outlastOutage(call, this.#asked, calls.close);
+  }
+
+  #opened(runId: string): OpenCalls {
+    const calls: OpenCalls = {
+      count: 0,
+      isEnding: false,
+      onQuiet: undefined,
+      close: () => {
+        calls.count -= 1;
+        if (calls.count > 0) return;
         this.#calls.delete(runId);
-        for (const quiet of calls.onQuiet) quiet();
-      }
-    }
+        for (const resolve of calls.onQuiet ?? []) resolve();
+      },
+    };
+    this.#calls.set(runId, calls);
+    return calls;
   }
 
   /**
@@ -148,17 +156,19 @@ export class EngineStore {
 
   async #release(runId: string): Promise<void> {
     for (let calls = this.#calls.get(runId); calls !== undefined && !calls.isEnding; calls = this.#calls.get(runId)) {
-      const { onQuiet } = calls;
-      await new Promise<void>((resolve) => onQuiet.push(resolve));
+      await quiet(calls);
       // What the engine asks for next, with the answer that it has just got: it reads the run, and then writes it.
       await nextTurn();
     }
-    await this.#outlast(() => this.store.releaseRunLock(runId));
+    await outlastOutage(() => this.store.releaseRunLock(runId), this.#asked);
   }
+}
 
-  #outlast<T>(call: () => Promise<T>): Promise<T> {
-    return outlastOutage(call, () => this.store.getRun(NO_RUN), systemTiming);
-  }
+function quiet(calls: OpenCalls): Promise<void> {
+  return new Promise((resolve) => {
+    calls.onQuiet ??= [];
+    calls.onQuiet.push(resolve);
+  });
 }
 
 const ASKED_FOR = [

@@ -17,24 +17,36 @@ export function asTurn<T>(turn: () => Promise<T>): Promise<T> {
   return TURN.run(true, turn);
 }
 
+/** A store that may be out of reach for a while. */
+export interface AskedStore {
+  /** Rejects while it is. */
+  readonly ask: () => Promise<unknown>;
+  readonly timing: Timing;
+}
+
 /**
  * Makes a call that may be made twice, and makes it again when the store is back. Outside of a turn it makes it once.
  *
  * In a turn the engine takes a store that fails for a failure of the workflow: the run is `failed` for good, if the store is back a moment
  * later to take that.
- * @param ask rejects while the store is down. Where it answers, a call is made once more: then it is the call that the store refuses
+ *
+ * Where the store answers and still refuses, a call is made once more: then it is the call that the store refuses.
+ * @param onSettled called before the caller hears
  */
-export function outlastOutage<T>(call: () => Promise<T>, ask: () => Promise<unknown>, timing: Timing): Promise<T> {
-  if (TURN.getStore() === undefined) return call();
-  return answered(call, ask, (error) => callAgain(error, call, ask, timing));
+export function outlastOutage<T>(call: () => Promise<T>, store: AskedStore, onSettled: () => void = nothing): Promise<T> {
+  if (TURN.getStore() !== undefined) return answered(call, store, onSettled, callAgain);
+  const answer = call();
+  answer.then(onSettled, onSettled);
+  return answer;
 }
 
-async function callAgain<T>(first: unknown, call: () => Promise<T>, ask: () => Promise<unknown>, timing: Timing): Promise<T> {
+async function callAgain<T>(first: unknown, call: () => Promise<T>, store: AskedStore): Promise<T> {
+  const { ask, timing } = store;
   const deadline = timing.now() + OUTLAST_MS;
   let isRefused = false;
   let error = first;
   for (let failures = 1; ; failures += 1) {
-    const answers = await answered(ask, ask).then(
+    const answers = await answered(ask, store).then(
       () => true,
       () => false,
     );
@@ -42,7 +54,7 @@ async function callAgain<T>(first: unknown, call: () => Promise<T>, ask: () => P
     isRefused = answers;
     await timing.sleep(backoffMs(failures, BACKOFF, timing.random));
     try {
-      return await answered(call, ask);
+      return await answered(call, store);
     } catch (again) {
       error = again;
     }
@@ -52,8 +64,9 @@ async function callAgain<T>(first: unknown, call: () => Promise<T>, ask: () => P
 /** A call that the store has not answered. */
 interface OpenCall {
   ticks: number;
-  /** It may never be. */
-  readonly onSilence: () => void;
+  /** Makes it once more. The first answer counts. */
+  readonly make: () => void;
+  readonly ask: () => Promise<unknown>;
 }
 
 const OPEN = new Set<OpenCall>();
@@ -63,28 +76,28 @@ let ticking: NodeJS.Timeout | undefined;
  * Settles as the call does. A driver whose connection was cut may leave a call without any answer: then it is made again, once the store
  * answers anything. Where it does not, the call is waited for, as the engine itself would: to reject it would end a process that may only
  * be waiting for its database.
+ *
+ * One promise and no async function: the engine makes seventeen calls a step.
  * @param failed what a rejection becomes
  */
-function answered<T>(call: () => Promise<T>, ask: () => Promise<unknown>, failed?: (error: unknown) => Promise<T>): Promise<T> {
+function answered<T>(call: () => Promise<T>, store: AskedStore, onSettled = nothing, failed: typeof callAgain<T> = rejected): Promise<T> {
   return new Promise((resolve, reject) => {
-    const again = () => {
-      OPEN.delete(open);
-      return answered(call, ask, failed).then(resolve, reject);
+    const make = () => {
+      call().then(
+        (value) => {
+          if (!OPEN.delete(open)) return;
+          onSettled();
+          resolve(value);
+        },
+        (error: unknown) => {
+          if (OPEN.delete(open)) failed(error, call, store).then(resolve, reject).finally(onSettled);
+        },
+      );
     };
-    const open: OpenCall = { ticks: 0, onSilence: () => void ask().then(again, () => undefined) };
+    const open: OpenCall = { ticks: 0, make, ask: store.ask };
     OPEN.add(open);
     ticking ??= setInterval(tick, TICK_MS).unref();
-    call().then(
-      (value) => {
-        OPEN.delete(open);
-        resolve(value);
-      },
-      (error: unknown) => {
-        OPEN.delete(open);
-        if (failed === undefined) reject(error);
-        else failed(error).then(resolve, reject);
-      },
-    );
+    make();
   });
 }
 
@@ -93,10 +106,20 @@ function tick(): void {
     clearInterval(ticking);
     ticking = undefined;
   }
-  for (const open of [...OPEN]) {
+  for (const open of OPEN) {
     open.ticks += 1;
-    if (open.ticks * TICK_MS < UNANSWERED_MS) continue;
-    open.ticks = 0;
-    open.onSilence();
+    if (open.ticks * TICK_MS >= UNANSWERED_MS) void makeAgain(open);
   }
 }
+
+/** Where the store answers, and the call is still open. */
+async function makeAgain(open: OpenCall): Promise<void> {
+  open.ticks = 0;
+  await open.ask().then(() => OPEN.has(open) && open.make(), nothing);
+}
+
+async function rejected(error: unknown): Promise<never> {
+  throw error;
+}
+
+function nothing(): void {}

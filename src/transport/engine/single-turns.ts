@@ -125,21 +125,22 @@ export class SingleTurns implements StoreListener {
   async #begin(runId: string, turn: (active: ActiveRun) => Promise<Outcome>): Promise<unknown> {
     const { promise: over, resolve } = Promise.withResolvers<void>();
     const active: ActiveRun = { state: 'turning', lockRefused: false, statusWritten: false, wake: () => {}, over };
-    this.#active.set(runId, active);
-    const first = turn(active);
-    void this.#follow(runId, active, first).then(() => {
+    const end = () => {
       this.#active.delete(runId);
       resolve();
-    });
-    const outcome = await first;
+    };
+    this.#active.set(runId, active);
+    const outcome = await turn(active);
+    if (isLast(outcome, active)) end();
+    else void this.#follow(runId, active, outcome).then(end);
     if (outcome.kind === 'failed') throw outcome.error;
     return outcome.result;
   }
 
   /** Has turn follow turn, for as long as one is due. */
-  async #follow(runId: string, active: ActiveRun, first: Promise<Outcome>): Promise<void> {
+  async #follow(runId: string, active: ActiveRun, first: Outcome): Promise<void> {
     let [tries, failures] = [0, 0];
-    for (let outcome = await first; ; outcome = await this.#turn(runId, active)) {
+    for (let outcome = first; !isLast(outcome, active); outcome = await this.#turn(runId, active)) {
       if (outcome.kind === 'failed') {
         failures += 1;
         if (isNamespaceMismatch(outcome.error)) return;
@@ -152,7 +153,6 @@ export class SingleTurns implements StoreListener {
       }
       if (outcome.kind === 'ran') {
         tries = 0;
-        if (active.state === 'turning') return;
       } else {
         tries += 1;
         await this.#wait(active, tries);
@@ -178,4 +178,8 @@ export class SingleTurns implements StoreListener {
     await this.#timing.sleep(backoffMs(tries, WAIT, this.#timing.random), woken.signal);
     active.wake = () => {};
   }
+}
+
+function isLast({ kind }: Outcome, { state }: ActiveRun): boolean {
+  return kind === 'ran' && state === 'turning';
 }

@@ -22,9 +22,8 @@ const LATE_BACKOFF = { firstMs: 1_000, maxMs: 60 * 60_000 };
 const LATE_RECEIVES = 20;
 /** As many as it takes, mostly, for a result to reach the right one of two engines. */
 const AT_ONCE_RECEIVES = 3;
-/** The same for more instances; and then a second later each time, while the step may be waited for. */
-const AWAITED_AT_ONCE_RECEIVES = 10;
-const AWAITED_SOON_RECEIVES = 40;
+/** The same where every instance stands back for a moment from the second on (`stand-back.ts`), so others come first. */
+const AWAITED_AT_ONCE_RECEIVES = 40;
 /** A message that is bound for the dead-letter queue shuts its run's message group on a FIFO queue, so its receives are used up soon. */
 const DEAD_ON_FIFO_SECONDS = 1;
 /** One that is forgotten is deleted when it comes again: the engine then has an answer to its step. */
@@ -77,16 +76,13 @@ export class Redelivery {
     // Closed while it was held: nobody has seen it, so another instance may have it at once.
     if (error instanceof TransportClosedError) return redeliver(message, inFlight, 0);
     if (error instanceof AwaitedElsewhereError) {
-      const delaySeconds =
-        message.receiveCount <= AWAITED_AT_ONCE_RECEIVES ? 0 : this.#delaySeconds(message.receiveCount - AWAITED_SOON_RECEIVES);
-      return redeliver(message, inFlight, delaySeconds);
+      return redeliver(message, inFlight, this.#afterReceives(message, AWAITED_AT_ONCE_RECEIVES));
     }
     if (error instanceof NamespaceMismatchError) {
       if (!this.#toldOfNamespaces) this.#options.logger.warn(SHARED_QUEUE, { runId: error.runId });
       this.#toldOfNamespaces = true;
       // The other engine may have it at once. But it may be away for long.
-      const late = message.receiveCount - AT_ONCE_RECEIVES;
-      return redeliver(message, inFlight, late <= 0 ? 0 : this.#delaySeconds(late));
+      return redeliver(message, inFlight, this.#afterReceives(message, AT_ONCE_RECEIVES));
     }
     const { logger, onError } = this.#options;
     const { messageId, receiveCount } = message;
@@ -109,6 +105,11 @@ export class Redelivery {
     const fields = { runId, stepId, messageId, receiveCount, ...errorFields(error) };
     logger.error('the turn that a result began failed after the result was saved', fields);
     return 'deleted';
+  }
+
+  /** None for the first receives, and then ever more. */
+  #afterReceives({ receiveCount }: ReceivedMessage, atOnce: number): number {
+    return receiveCount <= atOnce ? 0 : this.#delaySeconds(receiveCount - atOnce);
   }
 
   #delaySeconds(failures: number): number {

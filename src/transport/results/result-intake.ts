@@ -1,5 +1,5 @@
 import type { WorkflowDecision } from '@dudousxd/nestjs-durable-core';
-import { DurableSqsError } from '../../errors.ts';
+import type { DurableSqsError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import { readBody } from '../../payloads/message-body.ts';
 import type { PayloadStore } from '../../payloads/payload-store.ts';
@@ -50,6 +50,7 @@ export interface ResultIntakeOptions {
  *     with the engine     which saves it, and runs the turn that it begins: minutes, if that awaits a step in memory
  *         │         ├──── rejected ─────────────────────▶ redelivered, later each time
  *         │         ├──── of another namespace ─────────▶ redelivered, to its engine
+ *         │         ├──── awaited by another instance ──▶ redelivered, to that instance
  *         │         └──── its value is refused ─────────▶ its step fails; left for the dead-letter queue
  *         │
  *     deleted             on a FIFO queue before the turn ends, if that awaits a step in memory: SQS would not deliver its result
@@ -100,8 +101,8 @@ export class ResultIntake implements ResultSource {
   /** A group was taken, of so many that were under way. */
   protected onTaken(_wereUnderWay: number): void {}
 
-  /** The engine has rejected a message, for no reason of ours: its store may be down. */
-  protected onRejected(): void {}
+  /** A message was rejected: by the engine, whose store may be down, or by us ({@link DurableSqsError}). */
+  protected onRejected(_error: unknown, _receiveCount: number): void {}
 
   /** The engine has accepted a message: its store answers. */
   protected onAccepted(): void {}
@@ -160,8 +161,7 @@ export class ResultIntake implements ResultSource {
           : engine.decide({ ...received, decision: answer.decision }),
       );
     } catch (error) {
-      // Our own errors say nothing of the store.
-      if (!(error instanceof DurableSqsError)) this.onRejected();
+      this.onRejected(error, receiveCount);
       if (inGroup?.isDeleted) return this.#redelivery.turnFailed(error, idsOf(answer), message);
       return this.#redelivery.rejected(error, idsOf(answer), message, inFlight);
     }

@@ -1,9 +1,11 @@
+import { AwaitedElsewhereError, DurableSqsError } from '../../errors.ts';
 import { errorFields } from '../../logger.ts';
 import type { InFlightMessages } from '../../sqs/in-flight-messages.ts';
 import { byMessageGroup } from '../../sqs/message-groups.ts';
 import { Poller } from '../../sqs/poller.ts';
 import type { ReceivedMessage, SqsApi } from '../../sqs/sqs-api.ts';
 import { ResultIntake, type ResultIntakeOptions } from './result-intake.ts';
+import { StandBack } from './stand-back.ts';
 import { StoreOutage } from './store-outage.ts';
 
 export interface ResultReceiverOptions extends ResultIntakeOptions {
@@ -24,6 +26,7 @@ const MAX_UNDER_WAY = 5_000;
 export class ResultReceiver extends ResultIntake {
   readonly #poller: Poller;
   readonly #outage: StoreOutage;
+  readonly #standBack: StandBack;
 
   constructor(options: ResultReceiverOptions) {
     const { api, queues, waitTimeSeconds, deleteLingerMs, marker, timing, logger, onError } = options;
@@ -37,6 +40,7 @@ export class ResultReceiver extends ResultIntake {
       },
       random: timing.random,
     });
+    this.#standBack = new StandBack({ onEnd: () => this.#poller.wake(), random: timing.random });
     this.#poller = new Poller({
       api,
       queueUrl: () => queues.resultsQueueUrl(),
@@ -47,7 +51,7 @@ export class ResultReceiver extends ResultIntake {
       },
       deleteLingerMs,
       maxReceivers: MAX_RECEIVERS,
-      room: () => (this.#outage.isDown ? 0 : MAX_UNDER_WAY - this.underWay.size),
+      room: () => (this.#outage.isDown || this.#standBack.isOn ? 0 : MAX_UNDER_WAY - this.underWay.size),
       onMessages: this.#received,
       onError: (error, retryInMs, url) => {
         logger.warn('receiving results failed', { ...errorFields(error), queue: url, retryInMs });
@@ -68,6 +72,7 @@ export class ResultReceiver extends ResultIntake {
   /** Stops receiving, and has what is held redelivered. What is with the engine goes on; see {@link settled}. */
   async stop(): Promise<void> {
     this.#outage.stop();
+    this.#standBack.stop();
     await this.#poller.stop();
     this.giveBack();
   }
@@ -88,8 +93,10 @@ export class ResultReceiver extends ResultIntake {
     if (wereUnderWay >= MAX_UNDER_WAY) this.#poller.wake();
   }
 
-  protected override onRejected(): void {
-    void this.#outage.rejected();
+  protected override onRejected(error: unknown, receiveCount: number): void {
+    if (error instanceof AwaitedElsewhereError) this.#standBack.received(receiveCount);
+    // Our own errors say nothing of the store.
+    else if (!(error instanceof DurableSqsError)) void this.#outage.rejected();
   }
 
   protected override onAccepted(): void {

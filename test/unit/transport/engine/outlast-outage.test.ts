@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemTiming } from '../../../../src/time.ts';
 import { asTurn, outlastOutage } from '../../../../src/transport/engine/outlast-outage.ts';
-import { stateOf } from '../../../support/deferred.ts';
+import { deferred, stateOf } from '../../../support/deferred.ts';
 import { FakeTiming } from '../../../support/fake-timing.ts';
 
 beforeEach(() => {
@@ -28,7 +28,7 @@ function storeThatIs(state: { down: boolean; refuses?: boolean }, isTurn = true)
     if (state.refuses) throw new Error('invalid value');
     return 'saved';
   };
-  const outcome = (isTurn ? asTurn : outside)(() => outlastOutage(call, ask, timing));
+  const outcome = (isTurn ? asTurn : outside)(() => outlastOutage(call, { ask, timing }));
   outcome.catch(() => undefined);
   return { outcome, timing, calls: () => calls };
 }
@@ -86,7 +86,7 @@ describe('outlastOutage', () => {
       calls += 1;
       return calls === 1 ? new Promise<string>(() => {}) : Promise.resolve('saved');
     };
-    const outcome = asTurn(() => outlastOutage(call, async () => undefined, systemTiming));
+    const outcome = asTurn(() => outlastOutage(call, { ask: async () => undefined, timing: systemTiming }));
     await vi.advanceTimersByTimeAsync(14_900);
     expect(calls).toBe(1);
     await vi.advanceTimersByTimeAsync(1_000);
@@ -96,11 +96,46 @@ describe('outlastOutage', () => {
   it('waits for a store that answers nothing at all, and rejects nothing: nobody would handle that', async () => {
     let isSilent = true;
     const answer = () => (isSilent ? new Promise<string>(() => {}) : Promise.resolve('saved'));
-    const outcome = asTurn(() => outlastOutage(answer, answer, systemTiming));
+    const outcome = asTurn(() => outlastOutage(answer, { ask: answer, timing: systemTiming }));
     await vi.advanceTimersByTimeAsync(300_000);
     expect(await stateOf(outcome)).toBe('pending');
     isSilent = false;
     await vi.advanceTimersByTimeAsync(16_000);
     expect(await outcome).toBe('saved');
+  });
+
+  it.each([[true], [false]])('tells once that a call has settled, though both of its answers come (in a turn: %s)', async (isTurn) => {
+    const first = deferred<string>();
+    let [calls, settled] = [0, 0];
+    const call = () => {
+      calls += 1;
+      return calls === 1 ? first.promise : Promise.resolve('saved');
+    };
+    const store = { ask: async () => undefined, timing: systemTiming };
+    const outcome = (isTurn ? asTurn : outside)(() => outlastOutage(call, store, () => (settled += 1)));
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(settled).toBe(isTurn ? 1 : 0);
+    first.resolve('saved late');
+    expect(await outcome).toBe(isTurn ? 'saved' : 'saved late');
+    await vi.advanceTimersByTimeAsync(1);
+    expect(settled).toBe(1);
+  });
+
+  it('tells once that a call has settled which the store has refused', async () => {
+    let settled = 0;
+    const timing = new FakeTiming();
+    const store = { ask: async () => undefined, timing };
+    const outcome = asTurn(() =>
+      outlastOutage(
+        () => Promise.reject(new Error('refused')),
+        store,
+        () => (settled += 1),
+      ),
+    );
+    outcome.catch(() => undefined);
+    await timing.advance(2_000);
+    await expect(outcome).rejects.toThrow('refused');
+    await vi.advanceTimersByTimeAsync(1);
+    expect(settled).toBe(1);
   });
 });
