@@ -9,8 +9,13 @@ export class History {
     this.#lines.set(runId, lines);
   }
 
+  /** Of the run, and of its children. */
   of(runId: string): readonly string[] {
-    return this.#lines.get(runId) ?? [];
+    const own = this.#lines.get(runId) ?? [];
+    const children = [...this.#lines].filter(([id]) => id.startsWith(`${runId}.child.`));
+    if (children.length === 0) return own;
+    const theirs = children.flatMap(([id, lines]) => lines.map((line) => `${line}  (${id.slice(runId.length + 1)})`));
+    return [...own, ...theirs].sort((a, b) => Number.parseFloat(a) - Number.parseFloat(b));
   }
 }
 

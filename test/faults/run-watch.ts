@@ -43,7 +43,7 @@ export class RunWatch {
     for (;;) {
       const open = await this.#open(this.#runs);
       if (open.length === 0 || Date.now() > deadline) return open.length;
-      for (const { runId } of open) {
+      for (const runId of await this.#withChildren(open)) {
         if (await this.#stepNeverSent(runId)) await engine()?.redispatch(runId);
         const why = await this.#overslept(runId);
         if (why !== undefined) await engine()?.wake(runId, why);
@@ -72,6 +72,16 @@ export class RunWatch {
     if (checkpoints.some(({ status }) => status === 'pending')) return undefined;
     if (this.#ledger.wasSignalCutShort(runId)) return 'runs that overslept a signal that was cut short';
     return dispatches.leaseRanOut(runId) ? 'runs that overslept since a lease had run out' : undefined;
+  }
+
+  /** What a run waits for may be a child of it that needs help. */
+  async #withChildren(runs: readonly Run[]): Promise<string[]> {
+    const isOpen = new Set(runs.map(({ runId }) => runId));
+    const all = await this.#store.listRuns({});
+    const children = all.filter(
+      ({ id, status }) => !ENDED.has(status) && isOpen.has(id.split('.child.')[0] ?? '') && id.includes('.child.'),
+    );
+    return [...isOpen, ...children.map(({ id }) => id)];
   }
 
   async #open(runs: readonly Run[]): Promise<Run[]> {

@@ -3,6 +3,7 @@ import { ConfigurationError, type ResultRefusedError, RunLockedError } from '../
 import type { Logger } from '../../logger.ts';
 import { steadyNow, systemTiming, within } from '../../time.ts';
 import { type AttachableEngine, checkEngine, ExpectedEvents, isPollable } from './attachable-engine.ts';
+import { childrenStarted } from './child-starts.ts';
 import { continueRun } from './continue-run.ts';
 import { EnginePasses } from './engine-passes.ts';
 import type { EngineStore } from './engine-store.ts';
@@ -10,6 +11,7 @@ import { EventTurns } from './event-turns.ts';
 import { ForeignNamespaces } from './foreign-namespaces.ts';
 import { ForeignResults } from './foreign-results.ts';
 import type { GivenDecision, GivenResult, ReceivedResult } from './given.ts';
+import { asTurn } from './outlast-outage.ts';
 import { PassLease } from './pass-lease.ts';
 import { RefusedResults } from './refused-results.ts';
 import { ResultOrder } from './result-order.ts';
@@ -147,8 +149,10 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
   protected override async handleDecision(given: GivenDecision): Promise<void> {
     const { source, decision, receiveCount } = given;
     const { runId, taskId } = decision;
-    const apply = () => source.decisionHandler(decision);
+    // A store that fails half-way would lose what the engine has already taken: a buffered signal.
+    const apply = () => asTurn(() => source.decisionHandler(decision));
     await (this.#turns === undefined ? apply() : this.#turns.between(runId, apply));
+    await childrenStarted(decision, this.#engine, systemTiming);
     if (given.turnEnded) return;
     const run = await this.#engine.getRun(runId);
     if (run === null || run.status !== 'suspended') return;

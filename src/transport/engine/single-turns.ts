@@ -5,6 +5,7 @@ import { type Timing, within } from '../../time.ts';
 import type { AttachableEngine } from './attachable-engine.ts';
 import { isNamespaceMismatch } from './continue-run.ts';
 import { EngineStore, type StoreListener } from './engine-store.ts';
+import { installLastingCancel } from './lasting-cancel.ts';
 import { asTurn } from './outlast-outage.ts';
 
 /**
@@ -61,6 +62,7 @@ export class SingleTurns implements StoreListener {
     const store = EngineStore.install(engine, turns);
     if (store === undefined) return undefined;
     engine.resume = (runId) => turns.resume(runId);
+    installLastingCancel(engine, store.store, timing);
     return { turns, store };
   }
 

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RunLockedError, TransportClosedError } from '../../../../src/errors.ts';
 import { AttachedEngine } from '../../../../src/transport/engine/attached-engine.ts';
 import { capturingLogger } from '../../../support/capturing-logger.ts';
-import { deferred } from '../../../support/deferred.ts';
+import { deferred, stateOf } from '../../../support/deferred.ts';
 
 beforeEach(() => {
   vi.useFakeTimers({ now: 1_000_000 });
@@ -13,19 +13,20 @@ afterEach(() => {
 });
 
 const pass = (ms = 0) => vi.advanceTimersByTimeAsync(ms);
-const decision: WorkflowDecision = { taskId: 'run:wf:1', runId: 'run', status: 'continue', commands: [] };
+const DECISION: WorkflowDecision = { taskId: 'run:wf:1', runId: 'run', status: 'continue', commands: [] };
 
 /** An attached engine whose run, events and answers a test gives. */
-function setUp(run: Partial<WorkflowRun> = {}) {
+function setUp(run: Partial<WorkflowRun> = {}, decision: WorkflowDecision = DECISION) {
   const listeners = new Set<(event: EngineEvent) => void>();
   const resumed: string[] = [];
+  const children = new Set<string>();
   const attached = AttachedEngine.attach(
     {
       subscribe(listener) {
         listeners.add(listener);
         return () => void listeners.delete(listener);
       },
-      getRun: async () => ({ status: 'suspended', ...run }),
+      getRun: async (runId) => (runId === 'run' || children.has(runId) ? { status: 'suspended', ...run } : null),
       resume: async (runId) => resumed.push(runId),
     },
     capturingLogger(),
@@ -40,7 +41,7 @@ function setUp(run: Partial<WorkflowRun> = {}) {
     closed: false,
   };
   const decide = (receiveCount = 1) => attached.decide({ source, decision, sentAt: 0, receiveCount });
-  return { attached, source, emit, decide, resumed };
+  return { attached, source, emit, decide, resumed, children };
 }
 
 describe('a decision', () => {
@@ -51,7 +52,7 @@ describe('a decision', () => {
     attached.dispatched({ runId: 'run', seq: 0, stepId: 'run:0' });
     await pass(250);
     await decide();
-    expect(source.decisionHandler).toHaveBeenCalledWith(decision);
+    expect(source.decisionHandler).toHaveBeenCalledWith(DECISION);
   });
 
   it('waits while a result of its run is with the engine, and the other way round', async () => {
@@ -74,13 +75,13 @@ describe('a decision', () => {
   });
 
   it('comes again where the engine dropped it and still waits for it: another instance held the run', async () => {
-    const { source, decide } = setUp({ awaitingDecisionTaskId: decision.taskId });
+    const { source, decide } = setUp({ awaitingDecisionTaskId: DECISION.taskId });
     source.decisionHandler = async () => undefined;
     await expect(decide()).rejects.toThrow(RunLockedError);
   });
 
   it('ends where its run waits for another turn, or is over', async () => {
-    for (const run of [{ awaitingDecisionTaskId: 'run:wf:2' }, { status: 'cancelled' as const, awaitingDecisionTaskId: decision.taskId }]) {
+    for (const run of [{ awaitingDecisionTaskId: 'run:wf:2' }, { status: 'cancelled' as const, awaitingDecisionTaskId: DECISION.taskId }]) {
       const { source, decide, resumed } = setUp(run);
       source.decisionHandler = async () => undefined;
       await decide(2);
@@ -102,6 +103,25 @@ describe('a decision', () => {
     source.decisionHandler = async () => undefined;
     await decide(2);
     expect(resumed).toEqual([]);
+  });
+
+  it('is not consumed before its children are in the store', async () => {
+    const commands = [3, 4].map((seq) => ({ kind: 'startChild', seq, workflow: 'w', input: null }) as const);
+    const { decide, children } = setUp({}, { ...DECISION, commands });
+    const decided = decide();
+    children.add('run.child.3');
+    await pass(500);
+    expect(await stateOf(decided)).toBe('pending');
+    children.add('run.child.4');
+    await pass(20);
+    expect(await stateOf(decided)).toBe('fulfilled');
+  });
+
+  it('does not wait for a child that cannot be started', async () => {
+    const { decide } = setUp({}, { ...DECISION, commands: [{ kind: 'startChild', seq: 0, workflow: 'unknown', input: null }] });
+    const decided = decide();
+    await pass(1_100);
+    expect(await stateOf(decided)).toBe('fulfilled');
   });
 
   it('meets TransportClosedError on a transport that is closed', async () => {

@@ -1,0 +1,59 @@
+import type { RunStatus, StateStore } from '@dudousxd/nestjs-durable-core';
+import { backoffMs } from '../../sqs/retry.ts';
+import { type Timing, within } from '../../time.ts';
+
+/** What is needed of the engine. Its `cancelWhere` and the cancel of children go by its `cancel`. */
+export interface CancellingEngine {
+  cancel(runId: string, options?: object): Promise<{ readonly status: RunStatus } | null>;
+}
+
+const CANCELLED: ReadonlySet<unknown> = new Set<RunStatus>(['cancelled', 'cancelling']);
+const OVER: ReadonlySet<unknown> = new Set<RunStatus>(['cancelled', 'cancelling', 'completed', 'failed', 'dead']);
+
+/** A turn overwrites a cancel with calls that it had begun before it, or not at all. A turn that awaits a step in memory is not waited for. */
+const TURN_MS = 10_000;
+/** Who cancels waits so long at most to hear of it. */
+const ANSWER_MS = 1_000;
+const LOOK_AGAIN = { firstMs: 20, maxMs: 500 };
+const MOST_TRIES = 10;
+
+/**
+ * Has a cancel outlast the turn that goes on beside it, here or in another instance.
+ *
+ * The engine cancels without the run's lock. A turn reads the run, and writes `suspended` some store calls later: a cancel in between is
+ * overwritten, and the run goes on. So once the turn is over the run is looked at, and cancelled again where it needs to be.
+ */
+export function installLastingCancel(engine: object, store: StateStore, timing: Timing): void {
+  if (!isCancelling(engine)) return;
+  const cancel = engine.cancel.bind(engine);
+  engine.cancel = async (runId, options) => {
+    const result = await cancel(runId, options);
+    if (result === null || !CANCELLED.has(result.status)) return result;
+    // A store that fails here has taken the cancel: whoever asked for it is told so.
+    const lasting = untilItLasts(runId, () => cancel(runId, options), store, timing).catch(() => undefined);
+    await within(ANSWER_MS, lasting);
+    return result;
+  };
+}
+
+async function untilItLasts(runId: string, cancel: () => Promise<unknown>, store: StateStore, timing: Timing): Promise<void> {
+  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+    const status = await statusAfterTurn(runId, store, timing);
+    if (status === undefined || OVER.has(status)) return;
+    await cancel();
+  }
+}
+
+/** Undefined where the run is gone. */
+async function statusAfterTurn(runId: string, store: StateStore, timing: Timing): Promise<RunStatus | undefined> {
+  const deadline = timing.now() + TURN_MS;
+  for (let looks = 1; ; looks += 1) {
+    const run = await store.getRun(runId);
+    if (run === null || (run.lockedUntil ?? 0) <= Date.now() || timing.now() > deadline) return run?.status;
+    await timing.sleep(backoffMs(looks, LOOK_AGAIN, timing.random));
+  }
+}
+
+function isCancelling(engine: object): engine is CancellingEngine {
+  return typeof Reflect.get(engine, 'cancel') === 'function';
+}

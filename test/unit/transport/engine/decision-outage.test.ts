@@ -1,0 +1,84 @@
+import {
+  InMemoryStateStore,
+  type RemoteTask,
+  type Transport,
+  type WorkflowDecision,
+  WorkflowEngine,
+  type WorkflowTask,
+} from '@dudousxd/nestjs-durable-core';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { AttachedEngine } from '../../../../src/transport/engine/attached-engine.ts';
+import { capturingLogger } from '../../../support/capturing-logger.ts';
+import { viewOf } from '../../../support/engine-instances.ts';
+import { pass } from '../fake-sqs.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_000_000 });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** An engine whose workflow `w` runs elsewhere; its turns are kept, and decisions are given by hand. */
+class RemoteInstance implements Transport {
+  readonly engine: WorkflowEngine;
+  readonly turns: WorkflowTask[] = [];
+  readonly tasks: RemoteTask[] = [];
+  readonly #attached: AttachedEngine;
+  #decisionHandler: (decision: WorkflowDecision) => Promise<void> = async () => {};
+
+  constructor(store: InMemoryStateStore) {
+    this.engine = new WorkflowEngine({ store, transport: this });
+    this.#attached = AttachedEngine.attach(this.engine, capturingLogger());
+    this.engine.remote('w', { group: 'w' });
+  }
+
+  async dispatch(task: RemoteTask): Promise<void> {
+    this.tasks.push(task);
+  }
+
+  async dispatchWorkflowTask(task: WorkflowTask): Promise<void> {
+    this.turns.push(task);
+  }
+
+  onResult(): void {}
+
+  onHeartbeat(): void {}
+
+  onDecision(handler: (decision: WorkflowDecision) => Promise<void>): void {
+    this.#decisionHandler = handler;
+  }
+
+  decide(commands: WorkflowDecision['commands']): Promise<void> {
+    const [turn] = this.turns;
+    if (turn === undefined) throw new Error('expected a turn');
+    const source = { handler: async () => undefined, decisionHandler: this.#decisionHandler, maxHoldMs: 60_000, closed: false };
+    const decision = { taskId: turn.taskId, runId: turn.runId, status: 'continue', commands } as const;
+    return this.#attached.decide({ source, decision, sentAt: 0, receiveCount: 1 });
+  }
+}
+
+it('a buffered signal that a decision has taken is not lost to a store that is away for a moment', async () => {
+  const real = new InMemoryStateStore();
+  let awayUntil = 0;
+  const away = <T>(call: () => Promise<T>) => (Date.now() < awayUntil ? Promise.reject(new Error('the store is down')) : call());
+  const store = viewOf(real, {
+    async takeBufferedSignal(token) {
+      const taken = await real.takeBufferedSignal(token);
+      if (taken !== null) awayUntil = Date.now() + 3_000;
+      return taken;
+    },
+    saveCheckpoint: (checkpoint) => away(() => real.saveCheckpoint(checkpoint)),
+    getRun: (runId) => away(() => real.getRun(runId)),
+  });
+  const instance = new RemoteInstance(store);
+  await instance.engine.signal('go', 'now');
+  await instance.engine.start('w', {}, 'run');
+  await pass(10);
+  const decided = instance.decide([{ kind: 'waitSignal', seq: 0, signal: 'go' }]);
+  await pass(10_000);
+  await decided;
+  expect(await real.listCheckpoints('run')).toMatchObject([{ seq: 0, kind: 'signal', output: 'now' }]);
+  // With the signal in its history.
+  expect(instance.turns.at(-1)?.history).toMatchObject([{ seq: 0, kind: 'signal', output: 'now' }]);
+});

@@ -1,0 +1,58 @@
+import { InMemoryStateStore } from '@dudousxd/nestjs-durable-core';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { stateOf } from '../../../support/deferred.ts';
+import { EngineInstance, viewOf } from '../../../support/engine-instances.ts';
+import { pass } from '../fake-sqs.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_000_000 });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** Two instances on one store; the first one's write of `suspended` takes a while. A run of it is in its first turn. */
+async function inTurn(lateMs: number) {
+  const store = new InMemoryStateStore();
+  const late = viewOf(store, {
+    async updateRun(runId, patch) {
+      if (patch.status === 'suspended') await new Promise((resolve) => setTimeout(resolve, lateMs));
+      return store.updateRun(runId, patch);
+    },
+  });
+  const [first, second] = [new EngineInstance(late, 'first'), new EngineInstance(store, 'second')] as const;
+  for (const { engine } of [first, second]) engine.register('w', '1', (ctx) => ctx.step('a', 1));
+  const started = first.engine.start('w', {}, 'run');
+  await pass(100);
+  return { store, first, second, started };
+}
+
+describe('engine.cancel of an attached engine', () => {
+  it.each(['first', 'second'] as const)('outlasts a turn that writes over it: cancelled by the %s instance', async (by) => {
+    const world = await inTurn(300);
+    const cancelled = world[by].engine.cancel('run');
+    await pass(1_000);
+    expect(await cancelled).toMatchObject({ status: 'cancelled' });
+    await world.started;
+    expect(await world.store.getRun('run')).toMatchObject({ status: 'cancelled' });
+  });
+
+  it('answers within a second, whatever the turn takes, and lasts all the same', async () => {
+    const { store, second } = await inTurn(5_000);
+    const cancelled = second.engine.cancel('run');
+    await pass(1_000);
+    expect(await stateOf(cancelled)).toBe('fulfilled');
+    await pass(6_000);
+    expect(await store.getRun('run')).toMatchObject({ status: 'cancelled' });
+  });
+
+  it('leaves a run alone that is over, and knows no run that is none', async () => {
+    const { store, first, second } = await inTurn(0);
+    const [task] = first.tasks;
+    if (task === undefined) throw new Error('expected a task');
+    await first.answer(task);
+    expect(await second.engine.cancel('run')).toMatchObject({ status: 'completed' });
+    expect(await store.getRun('run')).toMatchObject({ status: 'completed' });
+    expect(await second.engine.cancel('none')).toBeNull();
+  });
+});
