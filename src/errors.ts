@@ -35,7 +35,7 @@ export class QueueNotFoundError extends DurableSqsError {
 }
 
 /** What a message of a durable queue can be: the payloads of nestjs-durable's wire. */
-export type MessageKind = 'RemoteTask' | 'StepResult' | 'WorkflowTask' | 'WorkflowDecision';
+export type MessageKind = 'RemoteTask' | 'StepResult' | 'WorkflowTask' | 'WorkflowDecision' | 'StartRunMessage';
 
 /** A message body is not the JSON it should be. Says which field, what was expected and which kind was found. */
 export class InvalidMessageError extends DurableSqsError {

@@ -14,14 +14,14 @@ export interface PayloadStore {
   get(pointer: PayloadPointer): Promise<string>;
 }
 
-/** Tasks and results of steps; turns of workflows and their decisions. */
-export type PayloadKind = 'task' | 'result' | 'turn' | 'decision';
+/** Tasks and results of steps; turns of workflows and their decisions; starts of runs. */
+export type PayloadKind = 'task' | 'result' | 'turn' | 'decision' | 'start';
 
 /** What a stored body is, for its key and for error messages. */
 export interface PayloadSubject {
   readonly kind: PayloadKind;
   readonly runId: string;
-  /** Of a turn and its decision: the turn's `taskId`. */
+  /** Of a turn and its decision: the turn's `taskId`. Of a start: the workflow. */
   readonly stepId: string;
   /** Position of the step in its run, 0 of a turn: with it in the key, a worker that cannot read the object can still fail the step. */
   readonly seq?: number;

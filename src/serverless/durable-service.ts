@@ -3,6 +3,8 @@ export interface DurableService {
   /** Prefix of all queue names, namespace folded in. */
   readonly prefix: string;
   readonly resultsQueue: ResultsQueue;
+  /** Undefined where runs are not started by message. */
+  readonly startRuns: StartRuns | undefined;
   /** The steps that functions serve. */
   readonly steps: readonly DurableStep[];
   /** The steps that workers in containers serve: queues without a mapping. */
@@ -16,6 +18,13 @@ export type ResultsQueue = { readonly name: string; readonly fifo: boolean } & (
   | { readonly owned: true }
   | { readonly owned: false; readonly url: string; readonly arn: string }
 );
+
+/** The queue for starts of runs by message. As with results, several services share one, and only one may own it. */
+export type StartRuns = {
+  readonly name: string;
+  /** Keys of the functions that may send starts. */
+  readonly functions: readonly string[];
+} & ({ readonly owned: true } | { readonly owned: false; readonly url: string; readonly arn: string });
 
 /** A function of the service, as its mappings need it. */
 export interface DurableFunction {

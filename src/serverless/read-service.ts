@@ -3,6 +3,7 @@ import { checkPlainEvents } from './config/check-filters.ts';
 import { checkConcurrency, checkPartitions, checkRetention, checkStep, checkTogether } from './config/check-steps.ts';
 import { checkEnvironment, checkFunction, type Defaults, type FunctionEntry, readFunctions, readRole } from './config/read-functions.ts';
 import { readSettings, type Settings } from './config/read-settings.ts';
+import { checkSenders } from './config/read-start-runs.ts';
 import { readDeadLetters, readStep } from './config/read-steps.ts';
 import { entriesOf, Problems } from './config/section.ts';
 import { DURABLE_EVENTS } from './config/unread-settings.ts';
@@ -23,7 +24,7 @@ export function readDurableService(config: unknown): DurableDeployment {
   const events = new EventReader(entriesOf(functions), providerDefaults(provider, settings), settings, problems);
   for (const entry of entries) events.read(entry);
   if (events.roles.size > 0) checkEnvironment('provider.environment', entriesOf(provider)['environment'], problems);
-  const { prefix, resultsQueue, containerSteps, kmsKey, payloadBucket, alarms, dashboard, loadCheck } = settings;
+  const { prefix, resultsQueue, startRuns, containerSteps, kmsKey, payloadBucket, alarms, dashboard, loadCheck } = settings;
   const all = allSteps({ steps: events.steps, containerSteps });
   for (const step of events.steps) checkStep(step, problems);
   checkTogether(all, problems);
@@ -31,10 +32,16 @@ export function readDurableService(config: unknown): DurableDeployment {
   checkRetention(payloadBucket, all, problems);
   checkConcurrency(events.steps, all.length, events.deadLetters, problems);
   checkPlainEvents(entries, all, problems);
+  checkSenders(
+    startRuns,
+    entries.map((entry) => entry.function.functionKey),
+    problems,
+  );
   if (problems.lines.length > 0) throw new ConfigurationError(mistakes(problems.lines));
   return {
     prefix,
     resultsQueue,
+    startRuns,
     steps: events.steps,
     containerSteps,
     deadLetters: events.deadLetters?.function,

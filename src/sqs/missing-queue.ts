@@ -23,7 +23,10 @@ export function whyMissing(missing: MissingQueue): string {
   return [likeliestCause(missing), otherCauses(missing), queuesThere(missing)].filter((line) => line !== '').join('\n');
 }
 
-function likeliestCause({ prefix, prefixSource, prefixIsThere }: MissingQueue): string {
+function likeliestCause({ name, prefix, prefixSource, prefixIsThere }: MissingQueue): string {
+  if (prefixIsThere && kindOfQueueName(name) === 'start-run') {
+    return `queues of the prefix "${prefix}" are there, but no start queue: set custom.durable.startRuns in serverless.yml, and deploy it`;
+  }
   if (prefixIsThere) {
     return (
       `queues of the prefix "${prefix}" are there, but none of this step: compare its name with the durableStep (or containerSteps) of ` +

@@ -3,7 +3,7 @@ import { aUrl } from '../options.ts';
 import type { FifoQueues } from '../topology/fifo-queues.ts';
 import { type PlannedQueue, type QueueChain, serviceQueues, stepQueues } from '../topology/planned-queues.ts';
 import { createQueueAttributes } from '../topology/queue-attributes.ts';
-import { type QueueNameOptions, resultsQueueName, tasksQueueName } from '../topology/queue-names.ts';
+import { type QueueNameOptions, resultsQueueName, startRunQueueName, tasksQueueName } from '../topology/queue-names.ts';
 import { advisedVisibilitySeconds } from '../topology/visibility.ts';
 import { kindOf } from '../wire/json.ts';
 import { type PrefixSource, whyMissing } from './missing-queue.ts';
@@ -76,6 +76,13 @@ export class QueueDirectory {
     );
   }
 
+  startRunQueueUrl(): Promise<string> {
+    const { prefix } = this.#options;
+    return this.#once('start-run', () =>
+      this.#byName(() => startRunQueueName(prefix), serviceQueues('start-run', { prefix, fifo: false })),
+    );
+  }
+
   /** Forgets a URL that turned out to lead nowhere, so that a queue made anew is found. */
   forget(queueUrl: string): void {
     for (const [key, lookUp] of this.#lookUps) if (lookUp.found === queueUrl) this.#lookUps.delete(key);
@@ -121,8 +128,9 @@ export class QueueDirectory {
   /** The queue of that name, else the FIFO queue of that name: what is found decides which of the two it is. */
   async #find(name: NameOf, fifo: boolean | undefined): Promise<string | undefined> {
     const { api } = this.#options;
-    const standard = fifo === true ? undefined : await api.findQueueUrl(name({ fifo: false }));
-    return standard ?? api.findQueueUrl(name({ fifo: true }));
+    const [standard, ofFifo] = [name({ fifo: false }), name({ fifo: true })];
+    const found = fifo === true ? undefined : await api.findQueueUrl(standard);
+    return found ?? (fifo !== true && standard === ofFifo ? undefined : api.findQueueUrl(ofFifo));
   }
 
   async #notFound({ name, kind }: PlannedQueue): Promise<QueueNotFoundError> {

@@ -4,6 +4,8 @@ import {
   type QueueNameOptions,
   resultsDeadLetterQueueName,
   resultsQueueName,
+  startRunDeadLetterQueueName,
+  startRunQueueName,
   tasksQueueName,
 } from './queue-names.ts';
 
@@ -11,7 +13,7 @@ import {
 export type StepQueueKind = 'tasks' | 'dead-letters' | 'parked';
 
 /** Kinds of which a service has one queue, named `<prefix>-<kind>`. */
-export type ServiceQueueKind = 'results' | 'results-dead-letters';
+export type ServiceQueueKind = 'results' | 'results-dead-letters' | 'start-run' | 'start-run-dead-letters';
 
 export type QueueKind = StepQueueKind | ServiceQueueKind;
 
@@ -92,6 +94,21 @@ export const SERVICE_QUEUES = {
   },
   'results-dead-letters': {
     name: resultsDeadLetterQueueName,
+    retentionSeconds: MAX_RETENTION_SECONDS,
+    visibility: READ_BY_NO_FUNCTION_SECONDS,
+    outlivesStack: true,
+  },
+  'start-run': {
+    name: startRunQueueName,
+    retentionSeconds: 10 * DAY_SECONDS,
+    visibility: READ_BY_NO_FUNCTION_SECONDS,
+    // An engine that refuses a start (its workflow is not registered, its input does not fit) gives it back later each time, for an hour in
+    // all: a deployment of all engines takes less. While the store is down, no start is received.
+    redrive: { to: 'start-run-dead-letters', maxReceiveCount: 20, leastReceiveCount: LEAST_RECEIVES_BY_LAMBDA },
+    outlivesStack: true,
+  },
+  'start-run-dead-letters': {
+    name: startRunDeadLetterQueueName,
     retentionSeconds: MAX_RETENTION_SECONDS,
     visibility: READ_BY_NO_FUNCTION_SECONDS,
     outlivesStack: true,

@@ -53,6 +53,16 @@ export function resultsDeadLetterQueueName(prefix: string = DEFAULT_PREFIX, opti
   return `${checkedPrefix(prefix)}-results-dead-letters${options.fifo ? FIFO_SUFFIX : ''}`;
 }
 
+/** `<prefix>-start-run`: starts of runs, for the engine. Always a standard queue: one start does not wait for another. */
+export function startRunQueueName(prefix: string = DEFAULT_PREFIX): string {
+  return `${checkedPrefix(prefix)}-start-run`;
+}
+
+/** `<prefix>-start-run-dead-letters`: starts that the engine could not carry out. */
+export function startRunDeadLetterQueueName(prefix: string = DEFAULT_PREFIX): string {
+  return `${checkedPrefix(prefix)}-start-run-dead-letters`;
+}
+
 /**
  * The prefix with a namespace folded in, as the other nestjs-durable transports do: `<prefix>-<namespace>`, and the bare prefix
  * for none or `default`.

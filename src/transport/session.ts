@@ -8,7 +8,7 @@ import { AttachedEngine } from './engine/attached-engine.ts';
 import type { ResultSource } from './engine/given.ts';
 import { UnattachedEngine } from './engine/unattached-engine.ts';
 
-/** Long-polls a queue, for results or for the tasks of a step; or polls the engine's store. */
+/** Long-polls a queue, for results, for starts or for the tasks of a step; or polls the engine's store. */
 export interface Consumer {
   start(): void;
   /** Stops receiving. What is under way goes on. */
@@ -37,6 +37,7 @@ export interface AttachOptions {
 }
 
 const RESULTS = 'results';
+const STARTS = 'starts';
 const PASSES = 'passes';
 /** A NestJS app boots in less. */
 const START_EXPECTED_WITHIN_MS = 10_000;
@@ -65,6 +66,7 @@ export class Session {
   readonly steps = new Map<string, ServedStep>();
   readonly #options: SessionOptions;
   readonly #consumers = new Map<string, Consumer>();
+  #results: ResultSource | undefined;
   #warnedOfFifo = false;
   #closing: Promise<void> | undefined;
   #startSoon: NodeJS.Immediate | undefined;
@@ -90,7 +92,18 @@ export class Session {
   serve(receiver: Consumer & ResultSource): void {
     if (this.#consumers.has(RESULTS)) throw new ConfigurationError(SECOND_ENGINE);
     if (!this.#isAttached) this.engine = UnattachedEngine.of(receiver.handler, this.#options.holdMs);
+    this.#results = receiver;
     this.#add(RESULTS, receiver);
+  }
+
+  /** Receives starts for that engine. */
+  serveStarts(receiver: Consumer): void {
+    this.#add(STARTS, receiver);
+  }
+
+  /** Whether the engine's store answers. Never rejects. */
+  async storeAnswers(): Promise<boolean> {
+    return this.#results === undefined || this.engine.storeAnswers(this.#results);
   }
 
   /** Receives tasks of a queue, if it does not yet. */

@@ -2,6 +2,7 @@ import {
   type GroupHealth,
   type Heartbeat,
   type RemoteTask,
+  type StartRunMessage,
   type StepResult,
   sanitizeQueueToken,
   type Transport,
@@ -12,7 +13,7 @@ import {
 import { type ContainerStepFunction, type FromJson, isStepFunction } from '../container/container-step.ts';
 import { TaskWorker } from '../container/task-worker.ts';
 import { ConfigurationError, QueueNotFoundError } from '../errors.ts';
-import { defaultLogger, errorFields, type Logger, safeLogger } from '../logger.ts';
+import { defaultLogger, errorFields, safeLogger } from '../logger.ts';
 import { aBoolean, checkOptions } from '../options.ts';
 import { sqsApi } from '../sqs/api-calls.ts';
 import { DELETE_LINGER_MS } from '../sqs/in-flight-messages.ts';
@@ -20,16 +21,18 @@ import { localQueueNames } from '../sqs/local-queues.ts';
 import { openSqs } from '../sqs/open-sqs.ts';
 import { QueueDirectory } from '../sqs/queue-directory.ts';
 import { Sender } from '../sqs/sender.ts';
-import type { SqsApi } from '../sqs/sqs-api.ts';
 import type { ClosableOperations } from '../sqs/sqs-operations.ts';
 import type { StepContext } from '../step/step-context.ts';
 import { systemTiming } from '../time.ts';
+import type { StartRun } from '../wire/start-run.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { AttachableEngine } from './engine/attachable-engine.ts';
 import { QueueHealth } from './queue-health.ts';
 import { ResultReceiver } from './results/result-receiver.ts';
 import { type AttachOptions, Session } from './session.ts';
+import { RunStarts } from './starts/run-starts.ts';
 import { readTransportOptions, type SqsTransportOptions } from './transport-options.ts';
+import type { TransportParts } from './transport-parts.ts';
 import { WorkflowTurns } from './workflow-turns.ts';
 
 const MAX_HOLD_MS = 60_000;
@@ -52,44 +55,30 @@ const CLOSED_TOO_EARLY =
  * the engine can take it; not attached it goes by the clock, which costs `resultHoldMs` in each run's first step.
  */
 export class SqsTransport implements Transport {
-  readonly #options: ReturnType<typeof readTransportOptions>;
   readonly #operations: ClosableOperations;
-  readonly #api: SqsApi;
-  readonly #queues: QueueDirectory;
-  readonly #sender: Sender;
+  readonly #parts: TransportParts;
   readonly #dispatcher: Dispatcher;
   readonly #health: QueueHealth;
   readonly #workflowTurns: WorkflowTurns;
-  readonly #logger: Logger;
+  readonly #runStarts: RunStarts;
+  readonly #onError: SqsTransportOptions['onError'];
   #session: Session;
 
   /** @throws ConfigurationError for an option that is unknown, of the wrong type or out of range. */
   constructor(options: SqsTransportOptions = {}) {
-    this.#options = readTransportOptions(options);
-    const { client, clientConfig, visibilityTimeoutSec, dispatchTimeoutMs } = this.#options;
-    this.#logger = safeLogger(options.logger ?? defaultLogger('warn'));
+    const read = readTransportOptions(options);
+    const { client, clientConfig, visibilityTimeoutSec, dispatchTimeoutMs } = read;
+    const logger = safeLogger(options.logger ?? defaultLogger('warn'));
     this.#operations = openSqs({ client, clientConfig });
     const api = sqsApi(this.#operations);
-    this.#api = api;
-    this.#sender = new Sender(api);
     const queueNames = () => localQueueNames({ client, clientConfig });
-    this.#queues = new QueueDirectory({ ...this.#options, api, stepTimeoutSeconds: visibilityTimeoutSec, queueNames });
-    this.#dispatcher = new Dispatcher({
-      ...this.#options,
-      sender: this.#sender,
-      queues: this.#queues,
-      timeoutMs: dispatchTimeoutMs,
-      logger: this.#logger,
-      timing: systemTiming,
-    });
-    this.#health = new QueueHealth(this.#queues, api, this.#logger);
-    this.#workflowTurns = new WorkflowTurns({
-      send: (task) => this.#dispatcher.sendTurn(task),
-      dispatchTimeoutMs,
-      onError: this.#survived,
-      logger: this.#logger,
-      timing: systemTiming,
-    });
+    const queues = new QueueDirectory({ ...read, api, stepTimeoutSeconds: visibilityTimeoutSec, queueNames });
+    this.#parts = { ...read, api, sender: new Sender(api), queues, onError: this.#survived, logger, timing: systemTiming };
+    this.#onError = read.onError;
+    this.#dispatcher = new Dispatcher({ ...this.#parts, timeoutMs: dispatchTimeoutMs });
+    this.#health = new QueueHealth(queues, api, logger);
+    this.#workflowTurns = new WorkflowTurns({ ...this.#parts, send: (task) => this.#dispatcher.sendTurn(task) });
+    this.#runStarts = new RunStarts(this.#parts);
     this.#session = this.#newSession();
   }
 
@@ -131,11 +120,10 @@ export class SqsTransport implements Transport {
   onResult(handler: (result: StepResult) => Promise<void>): void {
     const session = this.#openSession();
     const receiver = new ResultReceiver({
-      ...this.#options,
-      api: this.#api,
+      ...this.#parts,
       queues: {
         resultsQueueUrl: async () => {
-          const queueUrl = await this.#queues.resultsQueueUrl();
+          const queueUrl = await this.#parts.queues.resultsQueueUrl();
           session.resultsQueueFound(queueUrl);
           return queueUrl;
         },
@@ -145,10 +133,7 @@ export class SqsTransport implements Transport {
       session,
       handler,
       decisionHandler: (decision) => this.#workflowTurns.handler?.(decision) ?? Promise.resolve(),
-      maxHoldMs: this.#options.resultHoldMs ?? MAX_HOLD_MS,
-      onError: this.#survived,
-      logger: this.#logger,
-      timing: systemTiming,
+      maxHoldMs: this.#parts.resultHoldMs ?? MAX_HOLD_MS,
     });
     session.serve(receiver);
   }
@@ -166,6 +151,21 @@ export class SqsTransport implements Transport {
     this.#workflowTurns.handler = handler;
   }
 
+  /**
+   * Anybody → engine: starts a run by message. Resolves once SQS has accepted it; the run begins when an engine with `startRuns` receives it.
+   *
+   * A start without a `runId` gets one here. In a function, `startRun` of `durable-sqs-lambda/client` does the same in a few kB.
+   * @throws InvalidMessageError, QueueNotFoundError, SqsRequestError, PayloadStoreError
+   */
+  dispatchStartRun(start: StartRun): Promise<void> {
+    return this.#runStarts.send(start);
+  }
+
+  /** The engine calls this in its constructor. Starts are received only with the option `startRuns`. */
+  onStartRun(handler: (start: StartRunMessage) => Promise<void>): void {
+    this.#runStarts.serve(handler, () => this.#openSession());
+  }
+
   /** Workers on SQS send no heartbeats: a task is theirs for as long as its message is hidden. */
   onHeartbeat(_handler: (beat: Heartbeat) => Promise<void>): void {}
 
@@ -177,11 +177,11 @@ export class SqsTransport implements Transport {
    */
   handle<Input = FromJson, Output = unknown>(name: string, fn: ContainerStepFunction<Input, Output>, partition?: string): void;
   handle(name: string, fn: (input: never, step: StepContext) => unknown, partition?: string): void {
-    if (!this.#options.consumeTasks) return;
+    if (!this.#parts.consumeTasks) return;
     if (!isStepFunction(fn)) throw new ConfigurationError(`SqsTransport.handle("${name}"): expected a function, got ${typeof fn}`);
     const session = this.#openSession();
     session.steps.set(name, { run: fn });
-    const token = this.#options.group ?? tenantGroup(sanitizeQueueToken(name), partition);
+    const token = this.#parts.group ?? tenantGroup(sanitizeQueueToken(name), partition);
     session.work(token, () => this.#taskWorker(token, session));
   }
 
@@ -209,9 +209,11 @@ export class SqsTransport implements Transport {
     const session = this.#session;
     return session.close(
       timeoutMs,
-      () => this.#dispatcher.idle(),
+      async () => {
+        await Promise.all([this.#dispatcher.idle(), this.#runStarts.idle()]);
+      },
       (inTime) => {
-        if (!inTime) this.#logger.warn(CLOSED_TOO_EARLY, { timeoutMs, dispatches: this.#dispatcher.underWay });
+        if (!inTime) this.#parts.logger.warn(CLOSED_TOO_EARLY, { timeoutMs, dispatches: this.#dispatcher.underWay });
         if (this.#session === session) this.#operations.destroy();
       },
     );
@@ -223,38 +225,31 @@ export class SqsTransport implements Transport {
   }
 
   #newSession(): Session {
-    const { autoStart, resultHoldMs } = this.#options;
+    const { autoStart, resultHoldMs } = this.#parts;
     const holdMs = resultHoldMs ?? HOLD_NOT_ATTACHED_MS;
-    return new Session({ autoStart, holdMs, logger: this.#logger });
+    return new Session({ autoStart, holdMs, logger: this.#parts.logger });
   }
 
   #taskWorker(token: string, { steps }: Session): TaskWorker {
-    const { concurrency, waitTimeSeconds, visibilityTimeoutSec, marker, payloadStore, around } = this.#options;
+    const { queues, visibilityTimeoutSec, marker, payloadStore } = this.#parts;
     return new TaskWorker({
-      concurrency,
-      waitTimeSeconds,
+      ...this.#parts,
       visibilityTimeoutSeconds: visibilityTimeoutSec,
       marker,
       payloadStore,
-      api: this.#api,
-      sender: this.#sender,
-      queueUrl: () => this.#queues.tasksQueueUrl(token),
-      resultsQueueUrl: () => this.#queues.resultsQueueUrl(),
+      queueUrl: () => queues.tasksQueueUrl(token),
+      resultsQueueUrl: () => queues.resultsQueueUrl(),
       steps,
-      around,
-      onError: this.#survived,
-      logger: this.#logger,
-      timing: systemTiming,
     });
   }
 
   readonly #survived = async (error: unknown, queueUrl: string | undefined): Promise<void> => {
-    if (error instanceof QueueNotFoundError && queueUrl !== undefined) this.#queues.forget(queueUrl);
+    if (error instanceof QueueNotFoundError && queueUrl !== undefined) this.#parts.queues.forget(queueUrl);
     try {
       // It may be async, whatever its type says.
-      await this.#options.onError?.(error);
+      await this.#onError?.(error);
     } catch (thrown) {
-      this.#logger.error('onError threw', errorFields(thrown));
+      this.#parts.logger.error('onError threw', errorFields(thrown));
     }
   };
 }

@@ -85,7 +85,12 @@ export interface SqsTransportOptions {
   messageGroupId?: (task: EngineTask) => string | undefined;
   /** Where bodies go that are too large for a message, and where those that workers stored are read from. @default none */
   payloadStore?: PayloadStore;
-  /** Told of every failure that is survived: receives, deletes, results that the engine rejected. */
+  /**
+   * Receives starts of runs (`<prefix>-start-run`) and gives them to the engine. Off by default: every engine asks for starts, and a second
+   * queue that nobody uses would cost its polls and need its rights. `dispatchStartRun` works without. @default false
+   */
+  startRuns?: boolean;
+  /** Told of every failure that is survived: receives, deletes, results and starts that the engine rejected. */
   onError?: (error: unknown) => void;
   /** Functions that are told what happens: `taskSent`, `resultReceived`, `resultAccepted`, `redelivered`. @default none */
   on?: TransportEvents;
@@ -129,6 +134,7 @@ const RULES: Readonly<Record<keyof SqsTransportOptions, OptionRule>> = {
   fifo: fifoRule,
   messageGroupId: aFunction,
   payloadStore: payloadStoreRule,
+  startRuns: aBoolean,
   onError: aFunction,
   on: { expected: `an object of functions: ${EVENTS.join(', ')}`, accepts: isEvents },
   tracing: { expected: 'an object with send and receive, such as openTelemetry() makes', accepts: isTracing },
@@ -156,6 +162,7 @@ export function readTransportOptions(options: SqsTransportOptions, env: NodeJS.P
     consumeTasks: options.consumeTasks ?? true,
     concurrency: options.concurrency ?? 10,
     dispatchTimeoutMs: options.dispatchTimeoutMs ?? 120_000,
+    startRuns: options.startRuns ?? false,
   };
 }
 

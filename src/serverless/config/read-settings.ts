@@ -3,16 +3,19 @@ import { DEFAULT_KEY_PREFIX } from '../../payloads/payload-key.ts';
 import { isFifoQueue } from '../../topology/fifo-queues.ts';
 import { DEFAULT_PREFIX, effectivePrefix, resultsQueueName } from '../../topology/queue-names.ts';
 import type { AlarmSettings, KmsKey, PayloadBucket } from '../deployment.ts';
-import type { ResultsQueue, ServiceStep } from '../durable-service.ts';
+import type { ResultsQueue, ServiceStep, StartRuns } from '../durable-service.ts';
+import { readStartRuns } from './read-start-runs.ts';
 import { readContainerStep } from './read-steps.ts';
 import { DEFAULT_RETENTION_DAYS, SERVICE_FIELDS } from './schema.ts';
 import { entriesOf, type Problems, Section, shown } from './section.ts';
+import { readSharedQueue } from './shared-queue.ts';
 
 export interface Settings {
   readonly prefix: string;
   /** Whether a namespace is folded into the prefix. */
   readonly namespaced: boolean;
   readonly resultsQueue: ResultsQueue;
+  readonly startRuns: StartRuns | undefined;
   readonly containerSteps: readonly ServiceStep[];
   readonly kmsKey: KmsKey | undefined;
   readonly payloadBucket: PayloadBucket | undefined;
@@ -36,6 +39,7 @@ export function readSettings(custom: unknown, problems: Problems): Settings {
     prefix,
     namespaced: isNamespaced(section.text('namespace')),
     resultsQueue: readResultsQueue(section.section('resultsQueue'), prefix, problems),
+    startRuns: readStartRuns(section, prefix, problems),
     containerSteps: section
       .list('containerSteps')
       .flatMap((step, index) => readContainerStep(step, `${PATH}.containerSteps[${index}]`, prefix, problems) ?? []),
@@ -64,24 +68,14 @@ function isNamespaced(namespace: string | undefined): boolean {
 }
 
 function readResultsQueue(section: Section | undefined, prefix: string, problems: Problems): ResultsQueue {
-  const url = section?.text('url');
-  const arn = section?.text('arn');
-  const fifo = section?.flag('fifo') ?? false;
-  const owned: ResultsQueue = { owned: true, name: resultsQueueName(prefix, { fifo }), fifo };
-  if (section === undefined || (url === undefined && arn === undefined)) return owned;
-  if (url === undefined || arn === undefined) {
-    const missing = url === undefined ? 'url' : 'arn';
-    problems.add(`${section.path}.${missing}`, 'expected url and arn of an existing queue together, got only one; add the other');
-    return owned;
+  const given = section?.flag('fifo');
+  const shared = readSharedQueue(section, problems);
+  if (shared === undefined) return { owned: true, name: resultsQueueName(prefix, { fifo: given ?? false }), fifo: given ?? false };
+  const fifo = isFifoQueue(shared.url);
+  if (given !== undefined && given !== fifo) {
+    problems.add(`${section?.path}.fifo`, `expected ${fifo} for that queue, got ${given}; its name tells, so remove fifo`);
   }
-  const [ofUrl, ofArn] = [lastTwoParts(url, '/'), lastTwoParts(arn, ':')];
-  if (ofUrl !== ofArn) {
-    problems.add(section.path, `expected url and arn of one queue, got account and name ${shown(ofUrl)} and ${shown(ofArn)}`);
-  }
-  if (section.flag('fifo') !== undefined && fifo !== isFifoQueue(url)) {
-    problems.add(`${section.path}.fifo`, `expected ${!fifo} for that queue, got ${fifo}; its name tells, so remove fifo`);
-  }
-  return { owned: false, name: arn.slice(arn.lastIndexOf(':') + 1), url, arn, fifo: isFifoQueue(url) };
+  return { owned: false, ...shared, fifo };
 }
 
 function readKmsKey(section: Section): KmsKey | undefined {
@@ -116,8 +110,4 @@ function readAlarms(section: Section | undefined): AlarmSettings {
     throttles: section?.integer('throttles'),
     errors: section?.integer('errors'),
   };
-}
-
-function lastTwoParts(text: string, separator: string): string {
-  return text.split(separator).slice(-2).join('/');
 }

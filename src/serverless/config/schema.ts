@@ -30,6 +30,7 @@ export type Fields = Readonly<Record<string, Field>>;
 const YES: Kind = { is: 'constant', value: true };
 const NO: Kind = { is: 'constant', value: false };
 const BOOLEAN: Kind = { is: 'boolean' };
+const QUEUE_URL: Kind = { is: 'text', pattern: /^https?:\/\/\S+\/\S+$/, words: 'the URL of a queue' };
 const NAME: Kind = { is: 'text', words: 'a non-empty string' };
 
 function integer(minimum: number, maximum: number): Kind {
@@ -140,10 +141,26 @@ export const SERVICE_FIELDS: Fields = {
       object({
         url: {
           description: 'URL of an existing results queue.',
-          accepts: [{ is: 'text', pattern: /^https?:\/\/\S+\/\S+$/, words: 'the URL of a queue' }],
+          accepts: [QUEUE_URL],
         },
         arn: { description: 'ARN of that queue.', accepts: [arn('sqs')] },
         fifo: { description: 'Makes a FIFO results queue. All workers must then send a message group.', accepts: [BOOLEAN] },
+      }),
+    ],
+  },
+  startRuns: {
+    description:
+      'true makes a queue for starts of runs by message; { functions } also lists those that may send them, { url, arn } shares the queue of ' +
+      'another service. Default false.',
+    accepts: [
+      BOOLEAN,
+      object({
+        functions: {
+          description: 'Functions of this service that may start runs.',
+          accepts: [{ is: 'list', words: 'a list of function names' }],
+        },
+        url: { description: 'URL of the start queue of another service.', accepts: [QUEUE_URL] },
+        arn: { description: 'ARN of that queue.', accepts: [arn('sqs')] },
       }),
     ],
   },

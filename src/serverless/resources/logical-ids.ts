@@ -9,6 +9,8 @@ const QUEUES = {
   parked: 'ParkedQueue',
   results: 'ResultsQueue',
   'results-dead-letters': 'ResultsDeadLetterQueue',
+  'start-run': 'StartRunQueue',
+  'start-run-dead-letters': 'StartRunDeadLetterQueue',
 } as const satisfies Readonly<Record<QueueKind, string>>;
 
 type QueueResource<Kind extends QueueKind> = (typeof QUEUES)[Kind] | `${(typeof QUEUES)[Kind]}Policy`;

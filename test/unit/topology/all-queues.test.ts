@@ -11,7 +11,7 @@ import { readDurableService } from '../../../src/serverless/read-service.ts';
 import { queueResources } from '../../../src/serverless/resources/queues.ts';
 import { QueueDirectory } from '../../../src/sqs/queue-directory.ts';
 import { kindOfQueueName, longestLifeDays, QUEUES, type QueueKind } from '../../../src/topology/queue-kinds.ts';
-import { tasksQueueName } from '../../../src/topology/queue-names.ts';
+import { deadLetterQueueName, resultsQueueName, startRunQueueName, tasksQueueName } from '../../../src/topology/queue-names.ts';
 import { functionWith, serviceOf } from '../serverless/services.ts';
 
 /*
@@ -24,6 +24,8 @@ interface Expected {
   readonly days: number;
   readonly visibilitySeconds: number;
   readonly redrive?: { readonly to: string; readonly after: number; readonly doctorWarnsBelow: number };
+  /** Whether there is one, beside the standard queue. @default true */
+  readonly fifo?: false;
 }
 
 const EXPECTED: readonly Expected[] = [
@@ -34,6 +36,15 @@ const EXPECTED: readonly Expected[] = [
     days: 10,
     visibilitySeconds: 30,
     redrive: { to: 'shop-results-dead-letters', after: 100, doctorWarnsBelow: 50 },
+  },
+  { kind: 'start-run-dead-letters', name: 'shop-start-run-dead-letters', days: 14, visibilitySeconds: 30, fifo: false },
+  {
+    kind: 'start-run',
+    name: 'shop-start-run',
+    days: 10,
+    visibilitySeconds: 30,
+    redrive: { to: 'shop-start-run-dead-letters', after: 20, doctorWarnsBelow: 5 },
+    fifo: false,
   },
   { kind: 'parked', name: 'shop-parked-pay', days: 14, visibilitySeconds: 30 },
   {
@@ -51,6 +62,8 @@ const EXPECTED: readonly Expected[] = [
     redrive: { to: 'shop-dead-letters-pay', after: 10, doctorWarnsBelow: 5 },
   },
 ];
+
+const nameOf = ({ name, fifo }: Expected, ending: string) => (fifo === false ? name : `${name}${ending}`);
 
 const DAY_SECONDS = 86_400;
 const arn = (name: string) => `arn:aws:sqs:eu-west-1:123456789012:${name}`;
@@ -78,7 +91,7 @@ function expectedAttributes({ days, visibilitySeconds, redrive }: Expected, endi
 const deploymentOf = (fifo: boolean, more: { durable?: object; functions?: object } = {}) =>
   readDurableService(
     serviceOf({
-      durable: { prefix: 'shop', resultsQueue: { fifo }, ...more.durable },
+      durable: { prefix: 'shop', resultsQueue: { fifo }, startRuns: true, ...more.durable },
       functions: { pay: functionWith({ durableStep: { name: 'pay', fifo } }), ...more.functions },
     }),
   );
@@ -103,6 +116,7 @@ async function byAutoCreate(fifo: boolean): Promise<Made> {
     fifo: { tasks: fifo, results: fifo },
   });
   await directory.resultsQueueUrl();
+  await directory.startRunQueueUrl();
   await directory.tasksQueueUrl('pay');
   return made;
 }
@@ -142,8 +156,8 @@ describe.each([
   ['FIFO', true, '.fifo'],
 ])('%s queues', (_, fifo, ending) => {
   it.each(EXPECTED)('$kind: autoCreate, durable local and CloudFormation make the same queue', async (expected) => {
-    const name = `${expected.name}${ending}`;
-    const attributes = expectedAttributes(expected, ending);
+    const name = nameOf(expected, ending);
+    const attributes = expectedAttributes(expected, expected.fifo === false ? '' : ending);
     expect({
       autoCreate: (await byAutoCreate(fifo)).get(name),
       durableLocal: (await byDurableLocal(fifo)).get(name),
@@ -152,16 +166,17 @@ describe.each([
   });
 
   it('autoCreate, durable local and CloudFormation make all of them and no others, each after the one it redrives to', async () => {
-    const names = EXPECTED.map(({ name }) => `${name}${ending}`);
+    const names = EXPECTED.map((queue) => nameOf(queue, ending));
     expect([...(await byAutoCreate(fifo)).keys()]).toEqual(names);
     expect([...(await byDurableLocal(fifo)).keys()]).toEqual(names);
     expect([...byCloudFormation(fifo).keys()]).toEqual(names);
   });
 
-  it.each(EXPECTED)('$kind: the name tells the kind', ({ kind, name }) => {
-    expect(kindOfQueueName(`${name}${ending}`)).toBe(kind);
-    expect(kindOfQueueName(`${name}${ending}`, 'shop')).toBe(kind);
-    expect(kindOfQueueName(`${name}${ending}`, 'other')).toBeUndefined();
+  it.each(EXPECTED)('$kind: the name tells the kind', ({ kind, ...queue }) => {
+    const name = nameOf({ kind, ...queue }, ending);
+    expect(kindOfQueueName(name)).toBe(kind);
+    expect(kindOfQueueName(name, 'shop')).toBe(kind);
+    expect(kindOfQueueName(name, 'other')).toBeUndefined();
   });
 });
 
@@ -169,8 +184,19 @@ it('the table above lists every kind', () => {
   expect(EXPECTED.map(({ kind }) => kind).sort()).toEqual(Object.keys(QUEUES).sort());
 });
 
-it.each(EXPECTED)('$kind: no prefix holds the kind, so a name has one kind only', ({ kind }) => {
-  expect(() => tasksQueueName('pay', `shop-${kind}`)).toThrow(ConfigurationError);
+it.each(EXPECTED.filter(({ kind }) => !kind.startsWith('start-run')))(
+  '$kind: no prefix holds the kind, so a name has one kind only',
+  ({ kind }) => {
+    expect(() => tasksQueueName('pay', `shop-${kind}`)).toThrow(ConfigurationError);
+  },
+);
+
+it('start-run: a prefix that ends so gives names of other kinds, so a name has one kind only', () => {
+  const prefix = 'shop-start-run';
+  expect(kindOfQueueName(tasksQueueName('pay', prefix))).toBe('tasks');
+  expect(kindOfQueueName(deadLetterQueueName('pay', prefix))).toBe('dead-letters');
+  expect(kindOfQueueName(resultsQueueName(prefix))).toBe('results');
+  expect(kindOfQueueName(startRunQueueName(prefix))).toBe('start-run');
 });
 
 describe('doctor', () => {
@@ -280,6 +306,8 @@ describe('a service that says more', () => {
     expect(plan.map(({ kind, redrive, visibilityTimeoutSeconds }) => [kind, redrive?.maxReceiveCount, visibilityTimeoutSeconds])).toEqual([
       ['results-dead-letters', undefined, 30],
       ['results', 100, 30],
+      ['start-run-dead-letters', undefined, 30],
+      ['start-run', 20, 30],
       ['parked', undefined, 30],
       ['dead-letters', 10, 120],
       ['tasks', 7, 500],

@@ -79,7 +79,7 @@ describe('options', () => {
       { prefixx: 'a' },
       'unknown option "prefixx", expected one of around, autoCreate, autoStart, client, clientConfig, concurrency, consumeTasks, dispatchTimeoutMs, ' +
         'fifo, group, logger, marker, messageGroupId, namespace, on, onError, payloadStore, prefix, resultHoldMs, resultsQueueUrl, ' +
-        'taskQueueUrl, tracing, visibilityTimeoutSec, waitTimeSeconds',
+        'startRuns, taskQueueUrl, tracing, visibilityTimeoutSec, waitTimeSeconds',
     ],
     [{ fifo: { task: true } }, 'expected fifo to be true, false or { tasks?: boolean, results?: boolean }, got an object'],
     [{ fifo: 'tasks' }, 'expected fifo to be true, false or { tasks?: boolean, results?: boolean }, got "tasks"'],
@@ -122,6 +122,7 @@ describe('options', () => {
     [{ dispatchTimeoutMs: -1 }, 'expected dispatchTimeoutMs to be an integer of at least 0, got -1'],
     [{ resultHoldMs: Number.NaN }, 'expected resultHoldMs to be an integer of at least 0, got NaN'],
     [{ messageGroupId: 'tenant' }, 'expected messageGroupId to be a function, got "tenant"'],
+    [{ startRuns: 'yes' }, 'expected startRuns to be true or false, got "yes"'],
     [{ onError: {} }, 'expected onError to be a function, got an object'],
     [{ logger: { warn() {} } }, 'expected logger to be a logger with debug, info, warn and error, got an object'],
   ])('%o is refused', (options, message) => {

@@ -25,6 +25,10 @@ const HARM: Readonly<Partial<Record<QueueKind, Harm>>> = {
     fewReceives:
       "each time the engine's store is down for a result uses one up, and the run of a result that becomes a dead letter waits for ever",
   },
+  'start-run': {
+    noRedrive: `it has no dead-letter queue: ${GONE}`,
+    fewReceives: 'each engine that refuses a start uses one up, so a deployment that is under way parks starts of new workflows',
+  },
 };
 
 /** Queues whose kind redrives do so, allow enough receives, and lose no dead letter to its retention. */
