@@ -1,17 +1,16 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { InMemoryStateStore, RemoteStepError, type StepDispatchOpts, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
-import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
-import { SqsTransport, type SqsTransportOptions, sqsStepHandler, tasksQueueName } from '../../src/index.ts';
-import { createQueues, LocalEventSourceMapping } from '../../src/local/index.ts';
-import { createQueue, depth, until } from '../integration/local/queues.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SqsTransport, sqsStepHandler } from '../../src/index.ts';
+import { LocalEventSourceMapping } from '../../src/local/index.ts';
+import { createQueue, depth } from '../integration/local/queues.ts';
 import { capturingLogger } from '../support/capturing-logger.ts';
 import { taskFor } from '../support/sqs-records.ts';
 import { startTestSqs, type TestSqs } from '../support/sqs-server.ts';
 import { startMoto } from './moto.ts';
+import { neighbourhood } from './neighbourhood.ts';
 import { awsEnvironment, requirePython, startPython } from './python.ts';
 
 let sqs: TestSqs;
@@ -28,61 +27,11 @@ afterAll(async () => {
   await sqs?.stop();
 });
 
-/** The last part of a tasks queue's name: what the Python worker calls its group. */
-const encoded = (token: string) => tasksQueueName(token, 'p').slice('p-tasks-'.length);
-
-/** An engine on the queues of some steps, and Python workers beside it, each test's own. */
-async function neighbourhood({ onTestFinished }: TestContext, steps: readonly string[], options: SqsTransportOptions = {}) {
-  const prefix = `py-${randomUUID().slice(0, 8)}`;
-  const { clientConfig } = sqs;
-  const queues = await createQueues({ clientConfig, steps, prefix });
-  const transport = new SqsTransport({ clientConfig, prefix, waitTimeSeconds: 1, logger: capturingLogger(), ...options });
-  const store = new InMemoryStateStore();
-  const engine = new WorkflowEngine({ store, transport });
-  transport.attach(engine);
-  const timers = setInterval(() => void engine.resumeDueTimers(), 20);
-  onTestFinished(async () => {
-    clearInterval(timers);
-    await transport.close();
-  });
-  return {
-    ...queues,
-    store,
-    /** Starts a Python worker of one step and waits until it polls. */
-    async python(step: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}, onLine?: (line: unknown) => void) {
-      const all = { ...awsEnvironment(sqs.endpoint), PREFIX: prefix, ...env };
-      const worker = startPython('worker.py', [encoded(step), ...args], all, onLine);
-      onTestFinished(() => worker.stop());
-      const dead = worker.ended.then((code) => Promise.reject(new Error(`Python ended with ${code}: ${worker.stderr()}`)));
-      await Promise.race([dead, until(() => expect(worker.lines).toContainEqual({ ready: true }))]);
-      return worker;
-    },
-    /** Runs one step to the end of its run; the output is the step's, or its error. */
-    async run(runId: string, step: string, input: unknown, stepOptions: StepDispatchOpts = {}) {
-      engine.register(`one-step-${runId}`, '1', async (ctx) => {
-        try {
-          return await ctx.step(step, input, stepOptions);
-        } catch (error) {
-          if (error instanceof RemoteStepError) return error.stepError;
-          throw error;
-        }
-      });
-      await engine.start(`one-step-${runId}`, {}, runId);
-      return engine.waitForRun(runId, { until: 'terminal', timeoutMs: 60_000 });
-    },
-    async drained() {
-      for (const url of [queues.resultsQueueUrl, ...queues.tasksQueueUrls.values()]) {
-        await until(async () => expect(await depth(client, url)).toBe(0));
-      }
-    },
-  };
-}
-
 describe('a Python worker', () => {
   it.for(['py_echo', 'payments.charge-card'])(
     'completes the step %s of our engine, and its log reaches the checkpoint',
     async (step, test) => {
-      const n = await neighbourhood(test, [step]);
+      const n = await neighbourhood(sqs, test, [step]);
       const worker = await n.python(step);
       const input = { text: 'naïve 日本 😀 \uFFFE', numbers: [0.1, -5], nothing: null };
       const run = await n.run('r1', step, input);
@@ -98,7 +47,7 @@ describe('a Python worker', () => {
   );
 
   it('ends the retries with a FatalError, whose code arrives', async (test) => {
-    const n = await neighbourhood(test, ['py_declined']);
+    const n = await neighbourhood(sqs, test, ['py_declined']);
     const worker = await n.python('py_declined');
     const run = await n.run('r1', 'py_declined', 'card', { retries: 3, backoffMs: 1 });
     expect(run.output).toMatchObject({ message: 'the card was declined', code: 'card_declined', retryable: false });
@@ -107,7 +56,7 @@ describe('a Python worker', () => {
   });
 
   it('leaves any other exception to the retries of the step', async (test) => {
-    const n = await neighbourhood(test, ['py_busy']);
+    const n = await neighbourhood(sqs, test, ['py_busy']);
     await n.python('py_busy');
     expect(await n.run('r1', 'py_busy', 'a', { retries: 3, backoffMs: 1 })).toMatchObject({ status: 'completed', output: 3 });
     const once = await n.run('r2', 'py_busy', 'b');
@@ -117,7 +66,7 @@ describe('a Python worker', () => {
   });
 
   it('fails a step that it has not, once', async (test) => {
-    const n = await neighbourhood(test, ['py_unknown']);
+    const n = await neighbourhood(sqs, test, ['py_unknown']);
     await n.python('py_unknown');
     const run = await n.run('r1', 'py_unknown', null, { retries: 3, backoffMs: 1 });
     expect(run.output).toMatchObject({ message: 'no handler for py_unknown', retryable: false });
@@ -125,14 +74,14 @@ describe('a Python worker', () => {
   });
 
   it('takes the marker that we set, and sets it for us', async (test) => {
-    const n = await neighbourhood(test, ['py_echo'], { marker: 'durable' });
+    const n = await neighbourhood(sqs, test, ['py_echo'], { marker: 'durable' });
     await n.python('py_echo', [], { MARKER: 'durable' });
     expect(await n.run('r1', 'py_echo', 1)).toMatchObject({ status: 'completed', output: { input: 1 } });
     await n.drained();
   });
 
   it('shares a tasks queue with our Lambda worker, and every step is done exactly once', async (test) => {
-    const n = await neighbourhood(test, ['py_echo']);
+    const n = await neighbourhood(sqs, test, ['py_echo']);
     const folder = await mkdtemp(join(tmpdir(), 'interop-'));
     test.onTestFinished(() => rm(folder, { recursive: true }));
     const gate = join(folder, 'open');
@@ -200,7 +149,7 @@ describe('known limits', () => {
   });
 
   it('a body that is no task ends a Python worker', async (test) => {
-    const n = await neighbourhood(test, ['py_echo']);
+    const n = await neighbourhood(sqs, test, ['py_echo']);
     const worker = await n.python('py_echo');
     await client.send(new SendMessageCommand({ QueueUrl: n.tasksQueueUrls.get('py_echo'), MessageBody: 'not a task' }));
     expect(await worker.ended).toBe(1);
