@@ -10,12 +10,13 @@ import { coldStart } from './sections/cold-start.ts';
 import { cost } from './sections/cost.ts';
 import { growth } from './sections/growth.ts';
 import { polling } from './sections/polling.ts';
+import { postgres } from './sections/postgres.ts';
 import { records } from './sections/records.ts';
 import type { Section } from './sections/section.ts';
 import { throughput } from './sections/throughput.ts';
 import { FULL, QUICK } from './sizes.ts';
 
-const SECTIONS: readonly Section[] = [throughput, polling, records, coldStart, growth, cost];
+const SECTIONS: readonly Section[] = [throughput, polling, records, coldStart, growth, cost, postgres];
 
 async function main(): Promise<number> {
   const args = readArguments(
@@ -43,6 +44,7 @@ async function main(): Promise<number> {
 
 async function runSections(sections: readonly Section[], { quick }: Arguments): Promise<SectionResult[]> {
   const sizes = quick ? QUICK : FULL;
+  for (const { ready } of sections) await ready?.();
   const done: SectionResult[] = [];
   let facts: Record<string, number> = {};
   for (const { id, title, steps, run } of sections) {

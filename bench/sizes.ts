@@ -12,6 +12,7 @@ export interface Sizes {
   readonly growth: { readonly batches: readonly number[]; readonly backlogs: readonly number[]; readonly rounds: number };
   readonly bigBatch: number;
   readonly waitingSteps: number;
+  readonly postgres: { readonly warmUpRuns: number; readonly runsAtOnce: number; readonly runsOneByOne: number };
 }
 
 export const FULL: Sizes = {
@@ -27,6 +28,7 @@ export const FULL: Sizes = {
   growth: { batches: [10, 100, 1_000, 10_000], backlogs: [10, 100, 1_000, 10_000, 100_000], rounds: 5 },
   bigBatch: 10_000,
   waitingSteps: 20_000,
+  postgres: { warmUpRuns: 50, runsAtOnce: 400, runsOneByOne: 200 },
 };
 
 /** About a minute: enough to see that a ratio is not badly off. */
@@ -43,4 +45,5 @@ export const QUICK: Sizes = {
   growth: { batches: [10, 1_000, 10_000], backlogs: [10, 1_000, 10_000], rounds: 2 },
   bigBatch: 10_000,
   waitingSteps: 3_000,
+  postgres: { warmUpRuns: 20, runsAtOnce: 120, runsOneByOne: 40 },
 };

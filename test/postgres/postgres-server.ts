@@ -28,7 +28,7 @@ export interface PostgresServer {
 
 /** @throws Error where PostgreSQL is not installed: `.ci/install-postgres` does that. */
 export async function startPostgres(): Promise<PostgresServer> {
-  const binaries = await findBinaries();
+  const binaries = await findPostgres();
   const owner = await ownerOfServer();
   const home = await mkdtemp(join(tmpdir(), 'durable-postgres-'));
   if (owner !== undefined) await chown(home, owner.uid, owner.gid);
@@ -58,7 +58,11 @@ export async function startPostgres(): Promise<PostgresServer> {
   };
 }
 
-async function findBinaries(): Promise<string> {
+/**
+ * The folder of the newest server's programs.
+ * @throws Error where there is none
+ */
+export async function findPostgres(): Promise<string> {
   const versions = existsSync(INSTALLED) ? await readdir(INSTALLED) : [];
   const newest = versions.filter((version) => existsSync(join(INSTALLED, version, 'bin/initdb'))).sort((a, b) => Number(b) - Number(a))[0];
   if (newest === undefined) throw new Error(`no PostgreSQL server in ${INSTALLED}: run .ci/install-postgres`);

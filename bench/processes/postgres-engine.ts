@@ -1,0 +1,48 @@
+/** The engine on PostgreSQL, in a process of its own: one transport or the other, everything else the same. */
+import { type Transport, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+import { SqsTransport as PublishedTransport } from '@dudousxd/nestjs-durable-transport-sqs';
+import { SqsTransport } from 'durable-sqs-lambda/engine';
+import { openBullMQ } from '../../test/postgres/database/open-bullmq.mjs';
+import { openStore } from '../../test/postgres/database/open-store.mjs';
+import { AnsweringTransport } from '../peers/answering-transport.ts';
+import { type Fields, numberOf, textOf } from './fields.ts';
+import { serveCommands } from './serve-commands.ts';
+import { addressOf, clientConfigOf } from './sqs-server.ts';
+import { TimedRuns } from './timed-runs.ts';
+
+/** The engine's own default. */
+const CONNECTIONS = 10;
+
+let runs: TimedRuns | undefined;
+
+async function open(fields: Fields): Promise<Fields> {
+  const { store } = await openStore({
+    port: numberOf(fields, 'databasePort'),
+    user: textOf(fields, 'databaseUser'),
+    database: textOf(fields, 'database'),
+    connections: CONNECTIONS,
+  });
+  const variant = textOf(fields, 'variant');
+  const ours = variant === 'ours' ? new SqsTransport(optionsOf(fields)) : undefined;
+  const engine = new WorkflowEngine({ store, transport: ours ?? otherTransport(variant, fields) });
+  ours?.attach(engine);
+  runs = new TimedRuns(engine, store);
+  return {};
+}
+
+function otherTransport(variant: string, fields: Fields): Transport {
+  if (variant === 'floor') return new AnsweringTransport();
+  if (variant === 'published') return new PublishedTransport(optionsOf(fields));
+  return openBullMQ({ port: numberOf(fields, 'redisPort'), prefix: textOf(fields, 'prefix'), concurrency: 1 });
+}
+
+function optionsOf(fields: Fields) {
+  return { clientConfig: clientConfigOf(addressOf(fields)), prefix: textOf(fields, 'prefix') };
+}
+
+function opened(): TimedRuns {
+  if (runs === undefined) throw new Error('expected the command open first');
+  return runs;
+}
+
+serveCommands({ open, atOnce: (fields) => opened().atOnce(fields), oneByOne: (fields) => opened().oneByOne(fields) });
