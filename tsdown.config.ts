@@ -4,6 +4,7 @@ const entry = {
   index: 'src/index.ts',
   worker: 'src/lambda/index.ts',
   workflow: 'src/workflow/index.ts',
+  client: 'src/client/index.ts',
   engine: 'src/transport/index.ts',
   local: 'src/local/index.ts',
   opentelemetry: 'src/opentelemetry/index.ts',

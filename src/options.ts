@@ -25,6 +25,7 @@ export const aClientConfig: OptionRule = {
   accepts: (value) => isRecord(value) && !isClient(value),
 };
 export const aSchema: OptionRule = { expected: 'a Standard Schema (zod, valibot, arktype, …)', accepts: isStandardSchema };
+export const aPayloadStore: OptionRule = { expected: 'a payload store with thresholdBytes, put and get', accepts: isPayloadStore };
 export const aUrl: OptionRule = { expected: 'the URL of a queue', accepts: isUrl };
 export const aUrlOrFunction: OptionRule = {
   expected: 'the URL of a queue, or a function that gives it',
@@ -80,6 +81,12 @@ function shown(value: unknown): string {
 
 function isClient(value: unknown): boolean {
   return isRecord(value) && typeof value['send'] === 'function';
+}
+
+function isPayloadStore(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { thresholdBytes, put, get } = value;
+  return typeof thresholdBytes === 'number' && typeof put === 'function' && typeof get === 'function';
 }
 
 // The parser takes an ARN for a URL, and an ARN is what people paste by mistake.

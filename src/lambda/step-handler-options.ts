@@ -7,6 +7,7 @@ import {
   aLogger,
   anInteger,
   anSqsClient,
+  aPayloadStore,
   aSchema,
   aString,
   aUrl,
@@ -123,7 +124,7 @@ const DEFAULT_CONCURRENCY = 10;
 /** Options of every handler of this package. */
 export const CHANNEL_RULES: Readonly<Record<string, OptionRule>> = {
   concurrency: anInteger(1),
-  payloadStore: { expected: 'a payload store with thresholdBytes, put and get', accepts: isPayloadStore },
+  payloadStore: aPayloadStore,
   resultsQueueUrl: aUrl,
   prefix: aString,
   namespace: aString,
@@ -213,10 +214,4 @@ function isStepFunction(value: unknown): value is (input: unknown, step: LambdaS
 
 function isSchema(value: unknown): value is StandardSchemaV1 {
   return aSchema.accepts(value);
-}
-
-function isPayloadStore(value: unknown): boolean {
-  if (!isRecord(value)) return false;
-  const { thresholdBytes, put, get } = value;
-  return typeof thresholdBytes === 'number' && typeof put === 'function' && typeof get === 'function';
 }

@@ -8,6 +8,7 @@ import {
   aLogger,
   anInteger,
   anSqsClient,
+  aPayloadStore,
   aString,
   aUrlOrFunction,
   checkOptions,
@@ -102,16 +103,6 @@ export interface SqsTransportOptions {
   logger?: Logger;
 }
 
-const payloadStoreRule: OptionRule = {
-  expected: 'a PayloadStore (thresholdBytes, put and get), such as s3PayloadStore() makes',
-  accepts: (value) =>
-    typeof value === 'object' &&
-    value !== null &&
-    typeof Reflect.get(value, 'thresholdBytes') === 'number' &&
-    typeof Reflect.get(value, 'put') === 'function' &&
-    typeof Reflect.get(value, 'get') === 'function',
-};
-
 const EVENTS: readonly (keyof TransportEvents)[] = ['taskSent', 'resultReceived', 'resultAccepted', 'redelivered'];
 
 const RULES: Readonly<Record<keyof SqsTransportOptions, OptionRule>> = {
@@ -133,7 +124,7 @@ const RULES: Readonly<Record<keyof SqsTransportOptions, OptionRule>> = {
   resultHoldMs: anInteger(0),
   fifo: fifoRule,
   messageGroupId: aFunction,
-  payloadStore: payloadStoreRule,
+  payloadStore: aPayloadStore,
   startRuns: aBoolean,
   onError: aFunction,
   on: { expected: `an object of functions: ${EVENTS.join(', ')}`, accepts: isEvents },

@@ -14,6 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   step: ['wire', 'topology', 'sqs', 'payloads'],
   lambda: ['wire', 'topology', 'sqs', 'payloads', 'step'],
   workflow: ['wire', 'topology', 'sqs', 'payloads', 'step', 'lambda'],
+  client: ['wire', 'topology', 'sqs', 'payloads', 'step', 'lambda'],
   container: ['wire', 'topology', 'sqs', 'payloads', 'step'],
   transport: ['wire', 'topology', 'sqs', 'payloads', 'step', 'container'],
   opentelemetry: ['wire', 'topology', 'sqs', 'payloads', 'step', 'container', 'transport'],
@@ -53,7 +54,7 @@ describe('imports between the folders of src', () => {
       .filter(({ includes }) => includes.includes(`src/${folder}/**`))
       .flatMap(({ linter }) => linter.rules.style?.noRestrictedImports?.options.patterns ?? []);
     const order =
-      'wire <- topology <- sqs <- payloads <- step <- { lambda <- workflow, container <- transport <- opentelemetry } <- local <- serverless';
+      'wire <- topology <- sqs <- payloads <- step <- { lambda <- { workflow, client }, container <- transport <- opentelemetry } <- local <- serverless';
     expect(found).toEqual([
       {
         group: [...forbidden.map((other) => `**/${other}/**`), '**/src/index.ts', '../index.ts'],

@@ -102,7 +102,7 @@ describe('options', () => {
     ],
     [
       { payloadStore: { put() {}, get() {} } },
-      'expected payloadStore to be a PayloadStore (thresholdBytes, put and get), such as s3PayloadStore() makes, got an object',
+      'expected payloadStore to be a payload store with thresholdBytes, put and get, got an object',
     ],
     [{ client: {} }, 'expected client to be an SQSClient, got an object'],
     [{ clientConfig: 'eu-west-1' }, 'expected clientConfig to be the configuration of a client, not a client, got "eu-west-1"'],
