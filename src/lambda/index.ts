@@ -9,6 +9,7 @@ export { type SqsStepHandler, sqsStepHandler } from './sqs-step-handler.ts';
 export type {
   ChannelOptions,
   LambdaStepContext,
+  MetricsOption,
   SingleStepHandlerOptions,
   StepDefinition,
   StepFunction,

@@ -2,6 +2,7 @@ import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import { ConfigurationError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import {
+  aBoolean,
   aClientConfig,
   aFunction,
   aLogger,
@@ -61,8 +62,18 @@ export interface ChannelOptions {
   readonly logger?: Logger;
 }
 
+/** Options of `sqsStepHandler` and `sqsWorkflowHandler`. */
+export interface MetricsOption {
+  /**
+   * One line in CloudWatch's embedded metric format for each invocation and step: `Started`, `Completed`, `Failed`, `Redelivered`,
+   * `Duration` and `QueueTime` in the namespace `DurableSqsLambda`. CloudWatch bills each as a custom metric.
+   * @default `DURABLE_METRICS`, which `custom.durable.metrics` of the plugin sets; else false
+   */
+  readonly metrics?: boolean;
+}
+
 /** Options of `sqsStepHandler`. Each may be left out. */
-export interface StepHandlerOptions extends ChannelOptions {
+export interface StepHandlerOptions extends ChannelOptions, MetricsOption {
   /**
    * How long before the end of an invocation work stops, so that what there is can still be sent. At most half of the time that the
    * invocation has.
@@ -136,6 +147,7 @@ export const CHANNEL_RULES: Readonly<Record<string, OptionRule>> = {
 const OPTION_RULES: Readonly<Record<string, OptionRule>> = {
   ...CHANNEL_RULES,
   around: aFunction,
+  metrics: aBoolean,
   deadlineReserveMs: anInteger(1),
   onDeadline: { expected: '"fail" or "redeliver"', accepts: (value) => value === 'fail' || value === 'redeliver' },
 };

@@ -12,6 +12,7 @@ import type { Batch } from './batch.ts';
 import type { Invocation } from './batch-handler.ts';
 import type { Deadline } from './deadline.ts';
 import type { SendTimes, StepTimes } from './measured-times.ts';
+import type { InvocationMetrics } from './metrics.ts';
 import { byMessageGroup, type RecordGroup, taskMessage } from './records.ts';
 import { releaseRecords } from './release-records.ts';
 import { SendGate } from './send-gate.ts';
@@ -59,6 +60,7 @@ export class TaskBatch<Task, Result extends AnyResult> implements TaskHost<Task,
   readonly #batch: Batch;
   readonly #deadline: Deadline;
   readonly #run: (task: Task, inFlight: InFlightTask<Task, Result>) => Promise<Result>;
+  readonly #metrics: InvocationMetrics | undefined;
   readonly #gate = new SendGate();
   /** Begun, and neither settled nor given up. */
   readonly #atWork = new Set<InFlightTask<Task, Result>>();
@@ -74,6 +76,7 @@ export class TaskBatch<Task, Result extends AnyResult> implements TaskHost<Task,
     { lambda, batch, deadline }: Invocation,
     queues: WorkerQueues,
     worker: BatchWorker<Task, Result>,
+    metrics?: InvocationMetrics,
   ) {
     this.format = worker.format;
     this.marker = worker.marker;
@@ -84,6 +87,7 @@ export class TaskBatch<Task, Result extends AnyResult> implements TaskHost<Task,
     this.#worker = worker;
     this.#batch = batch;
     this.#deadline = deadline;
+    this.#metrics = metrics;
     this.#run = worker.runner({ lambda, remainingTimeMs: () => deadline.remainingMs() });
     this.#groups = byMessageGroup(records);
   }
@@ -99,6 +103,7 @@ export class TaskBatch<Task, Result extends AnyResult> implements TaskHost<Task,
     if (held > 0) this.logger.warn('records not started: results are not being accepted', { ...this.fields, records: held });
     this.#releaseNotStarted();
     await Promise.all(this.#releasing);
+    this.#metrics?.write();
   }
 
   async #handleGroups(): Promise<void> {
@@ -120,6 +125,7 @@ export class TaskBatch<Task, Result extends AnyResult> implements TaskHost<Task,
 
   #ended(record: SQSRecord, inFlight: InFlightTask<Task, Result>, outcome: Outcome): void {
     this.#atWork.delete(inFlight);
+    this.#metrics?.add(inFlight, record);
     const { task, ranMs, endedAt } = inFlight;
     const { stepTimes, sendTimes } = this.#worker;
     if (task !== undefined && ranMs !== undefined) stepTimes.add(this.format.nameOf(task), ranMs);
@@ -197,11 +203,14 @@ export class TaskBatch<Task, Result extends AnyResult> implements TaskHost<Task,
 
   /** The invocation answers now: results that are still being sent are kept for the redelivery of their records. */
   #keepUnsent(): void {
-    for (const { task, body, answer } of this.#atWork) {
+    for (const inFlight of this.#atWork) {
+      this.#metrics?.add(inFlight);
+      const { task, body, answer } = inFlight;
       if (task === undefined || answer === undefined) continue;
       this.#worker.unsent.keep(this.format.keyOf(task), body, answer);
       this.#batch.sendFailed(new SqsRequestError('SendMessageBatch', 'TimeoutError', true));
     }
+    this.#metrics?.write();
   }
 
   /** Those of one turn of the event loop are released together, and wait for no step that goes on. */

@@ -1,10 +1,11 @@
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { defaultLogger, safeLogger } from '../logger.ts';
 import type { AnyResult } from '../step/task-format.ts';
+import { monotonicMs } from '../time.ts';
 import { batchHandler, type SqsBatchHandler } from './batch-handler.ts';
 import { TEST_QUEUES } from './handler-marks.ts';
 import { SendTimes, StepTimes } from './measured-times.ts';
-import { isReplay, printingQueues, replayOf, storesNothing } from './replay.ts';
+import { isReplay, printingQueues, replayOf, showsThrown, storesNothing } from './replay.ts';
 import type { ChannelOptions } from './step-handler-options.ts';
 import { type BatchWorker, TaskBatch } from './task-batch.ts';
 import { UnsentResults } from './unsent-results.ts';
@@ -20,7 +21,7 @@ export interface TaskHandlerOptions<Task, Result extends AnyResult>
   /** Of the steps or workflows that it serves. */
   readonly names: readonly string[];
   readonly options: Omit<ChannelOptions, 'concurrency'> &
-    SqsQueuesOptions & { readonly concurrency: number; readonly deadlineReserveMs?: number };
+    SqsQueuesOptions & { readonly concurrency: number; readonly deadlineReserveMs?: number; readonly metrics?: boolean };
 }
 
 /** What a handler of tasks carries under its mark, for tests and commands. */
@@ -55,15 +56,24 @@ export function taskHandler<Task, Result extends AnyResult>(given: TaskHandlerOp
     stepTimes: new StepTimes(names),
     unsent: new UnsentResults(),
   };
+  const loading = writesMetrics(options.metrics, process.env) ? import('./metrics.ts') : undefined;
   const queues = prints ? printingQueues() : sqsQueues(options);
   const { handler, invoke } = batchHandler<WorkerQueues>(
     {
       logger,
       rejectsFailures: isReplay(process.env),
       reserveMs: (availableMs, records) => sendTimes.reserveMs(availableMs, Math.min(records, concurrency), deadlineReserveMs),
-      run: (records, invocation, over) => new TaskBatch(records, invocation, over, worker).handle(),
+      async run(records, invocation, over) {
+        const metrics = loading && new (await loading).InvocationMetrics(invocation.lambda, names, monotonicMs());
+        await new TaskBatch(records, invocation, over, worker, metrics).handle();
+      },
     },
     (context: ContextOfTest) => context?.[TEST_QUEUES] ?? queues,
   );
   return { handler, internals: { names, marker, invoke } };
+}
+
+/** At a terminal nobody reads them, and `sls invoke local` prints results there. */
+function writesMetrics(option: boolean | undefined, env: NodeJS.ProcessEnv): boolean {
+  return (option ?? env['DURABLE_METRICS'] === 'true') && !showsThrown(env);
 }

@@ -7,6 +7,8 @@ export interface DurableDeployment extends DurableService {
   readonly payloadBucket: PayloadBucket | undefined;
   readonly alarms: AlarmSettings | undefined;
   readonly dashboard: boolean;
+  /** Whether functions write metrics of each step. */
+  readonly metrics: boolean;
   /** Whether bundles are loaded when they are packaged. */
   readonly loadCheck: boolean;
   /** On everything that can have tags. */

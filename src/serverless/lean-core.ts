@@ -38,12 +38,15 @@ export function leanCore(): LeanCorePlugin {
 }
 
 /**
- * Marks every call of esbuild's `__name` as pure, and makes `__name` itself do nothing. Also gives the module's `createRequire` a file name
- * in a CommonJS bundle (the default of serverless-esbuild), where `import.meta` is empty and the function would fail to load.
+ * Marks every call of esbuild's `__name` as pure, and makes `__name` itself do nothing. Marks classes and constants that a bundler would
+ * keep for their computed fields and their calls. The same for the module's `createRequire`, which also gets a file name in a CommonJS
+ * bundle (the default of serverless-esbuild), where `import.meta` is empty and the function would fail to load.
  */
 export function withoutSideEffects(code: string): string {
   return code
     .replaceAll('__name(', '/* @__PURE__ */ __name(')
     .replace(/^var __name = .*$/m, 'var __name = (target) => target;')
-    .replace('= createRequire(import.meta.url);', '= /* @__PURE__ */ createRequire(import.meta.url ?? __filename);');
+    .replace(/^(var \w+ = )(class(?: extends \w+)? \{\n.*?^\});$/gms, '$1/* @__PURE__ */ (() => $2)();')
+    .replaceAll('= Object.freeze(', '= /* @__PURE__ */ Object.freeze(')
+    .replace('= createRequire(import.meta.url);', '= /* @__PURE__ */ (() => createRequire(import.meta.url ?? __filename))();');
 }

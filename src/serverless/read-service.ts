@@ -24,7 +24,7 @@ export function readDurableService(config: unknown): DurableDeployment {
   const events = new EventReader(entriesOf(functions), providerDefaults(provider, settings), settings, problems);
   for (const entry of entries) events.read(entry);
   if (events.roles.size > 0) checkEnvironment('provider.environment', entriesOf(provider)['environment'], problems);
-  const { prefix, resultsQueue, startRuns, containerSteps, kmsKey, payloadBucket, alarms, dashboard, loadCheck } = settings;
+  const { prefix, resultsQueue, startRuns, containerSteps, kmsKey, payloadBucket, alarms, dashboard, metrics, loadCheck } = settings;
   const all = allSteps({ steps: events.steps, containerSteps });
   for (const step of events.steps) checkStep(step, problems);
   checkTogether(all, problems);
@@ -50,6 +50,7 @@ export function readDurableService(config: unknown): DurableDeployment {
     payloadBucket,
     alarms,
     dashboard,
+    metrics,
     loadCheck,
     tags: readTags(provider),
     roles: events.roles,

@@ -105,9 +105,11 @@ function answerWith<Task, Result extends AnyResult>(result: Result, inFlight: In
   return message;
 }
 
+/** Notes and logs how a run has ended. */
 function logEnd<Task, Result extends AnyResult>({ status, error }: Result, inFlight: InFlightTask<Task, Result>): void {
   const { format, logger } = inFlight.host;
   const failed = status === 'failed';
+  inFlight.failed = failed;
   // There is such a line for every step, and mostly it is not kept: its fields alone would cost as much as encoding the result.
   if (!failed && !writes(logger, 'info')) return;
   const { thrown, ranMs = 0 } = inFlight;

@@ -79,6 +79,10 @@ export class InFlightTask<Task, Result extends AnyResult> {
   /** How long its run took, and when it ended by `monotonicMs()`; undefined where it did not run, or has not ended. */
   ranMs: number | undefined;
   endedAt: number | undefined;
+  /** Whether its result says that it failed; undefined where it has none of this run. */
+  failed: boolean | undefined;
+  /** When its run began, by `monotonicMs()`. */
+  startedAt: number | undefined;
   /** What the task's own code threw. */
   thrown: Error | undefined;
   /** Why its result was not sent. */
@@ -89,7 +93,6 @@ export class InFlightTask<Task, Result extends AnyResult> {
   seal: (() => void) | undefined;
   // One of its own, made at once: 2 % of a record. An accessor that makes it on first use costs as much (Node 24).
   readonly #controller = new AbortController();
-  #startedAt: number | undefined;
 
   constructor(message: TaskMessage, host: TaskHost<Task, Result>, stoppable: boolean) {
     this.message = message;
@@ -104,19 +107,19 @@ export class InFlightTask<Task, Result extends AnyResult> {
 
   /** Its run begins. */
   begin(): void {
-    this.#startedAt = monotonicMs();
+    this.startedAt = monotonicMs();
   }
 
   /** Its run has ended: no stop reaches it any more. */
   end(): void {
     this.endedAt = monotonicMs();
-    this.ranMs = this.endedAt - (this.#startedAt ?? this.endedAt);
+    this.ranMs = this.endedAt - (this.startedAt ?? this.endedAt);
     this.seal = undefined;
   }
 
   /** Aborts the signal of a task that runs and, where it is stoppable, ends its run. Does nothing where it does not run. */
   stop(reason: Error): void {
-    if (this.#startedAt === undefined || this.endedAt !== undefined || this.stopReason !== undefined) return;
+    if (this.startedAt === undefined || this.endedAt !== undefined || this.stopReason !== undefined) return;
     this.stopReason = reason;
     // Before the seal: what a listener logs at once still rides on the result.
     this.#controller.abort(reason);

@@ -1,12 +1,12 @@
 import type { WorkflowContext } from '@dudousxd/durable-worker';
 import { ConfigurationError } from '../errors.ts';
-import { CHANNEL_RULES, type ChannelOptions, channelOptions } from '../lambda/step-handler-options.ts';
-import { aFunction, anInteger, checkOptions, type OptionRule } from '../options.ts';
+import { CHANNEL_RULES, type ChannelOptions, channelOptions, type MetricsOption } from '../lambda/step-handler-options.ts';
+import { aBoolean, aFunction, anInteger, checkOptions, type OptionRule } from '../options.ts';
 import { kindOf } from '../wire/json.ts';
 import type { WorkflowFunction, Workflows } from './run-turn.ts';
 
 /** Options of `sqsWorkflowHandler`. Each may be left out. */
-export interface WorkflowHandlerOptions extends ChannelOptions {
+export interface WorkflowHandlerOptions extends ChannelOptions, MetricsOption {
   /**
    * How long before the end of an invocation work stops, so that what there is can still be sent. At most half of the time that the
    * invocation has.
@@ -24,7 +24,7 @@ export type WorkflowsByVersion<Inputs> = {
 };
 
 const WHERE = 'sqsWorkflowHandler';
-const OPTION_RULES: Readonly<Record<string, OptionRule>> = { ...CHANNEL_RULES, deadlineReserveMs: anInteger(1) };
+const OPTION_RULES: Readonly<Record<string, OptionRule>> = { ...CHANNEL_RULES, metrics: aBoolean, deadlineReserveMs: anInteger(1) };
 
 /** Both forms of arguments, checked: `(name, version, fn, options)` and `({ name: { version: fn } }, options)`. */
 export function readWorkflowArguments(given: readonly unknown[], env: NodeJS.ProcessEnv) {

@@ -21,6 +21,7 @@ export interface Settings {
   readonly payloadBucket: PayloadBucket | undefined;
   readonly alarms: AlarmSettings | undefined;
   readonly dashboard: boolean;
+  readonly metrics: boolean;
   readonly loadCheck: boolean;
   readonly perFunctionRoles: boolean;
 }
@@ -47,6 +48,7 @@ export function readSettings(custom: unknown, problems: Problems): Settings {
     payloadBucket: readPayloadBucket(section, problems),
     alarms: section.flag('alarms') === false ? undefined : readAlarms(section.section('alarms')),
     dashboard: section.flag('dashboard') ?? false,
+    metrics: section.flag('metrics') ?? false,
     loadCheck: section.flag('loadCheck') ?? true,
     perFunctionRoles: section.flag('perFunctionRoles') ?? false,
   };

@@ -205,6 +205,10 @@ export const SERVICE_FIELDS: Fields = {
     accepts: [NO, YES, object(ALARM_FIELDS)],
   },
   dashboard: { description: 'A CloudWatch dashboard. Default false.', accepts: [BOOLEAN] },
+  metrics: {
+    description: 'Metrics of each step in CloudWatch, which bills them as custom metrics; the dashboard shows them. Default false.',
+    accepts: [BOOLEAN],
+  },
   loadCheck: { description: 'Whether each bundle is loaded when it is packaged. Default true.', accepts: [BOOLEAN] },
   perFunctionRoles: {
     description: 'Each function its own role with nothing but its own rights. Default false: the role of the service.',

@@ -1,10 +1,11 @@
+import { METRICS_NAMESPACE } from '../../lambda/metric-names.ts';
 import type { DurableDeployment } from '../deployment.ts';
 import { allSteps } from '../durable-service.ts';
 import { durableFunctions } from '../read-service.ts';
 import { type Resources, sub } from './cloudformation.ts';
 import { DASHBOARD, lambdaLogicalId } from './logical-ids.ts';
 
-type Metric = readonly [namespace: string, name: string, dimension: string, value: string];
+type Metric = readonly [namespace: string, name: string, ...dimensions: string[]];
 
 /** One dashboard of the service: what waits, what died, what the functions do. */
 export function dashboardResources(deployment: DurableDeployment): Resources {
@@ -27,6 +28,7 @@ export function dashboardResources(deployment: DurableDeployment): Resources {
     widget('Concurrent invocations', 'Maximum', functions.map(functionMetric('ConcurrentExecutions'))),
     widget('Errors', 'Sum', functions.map(functionMetric('Errors'))),
     widget('Throttles', 'Sum', functions.map(functionMetric('Throttles'))),
+    ...(deployment.metrics ? stepWidgets(deployment) : []),
   ].map((content, index) => ({ ...content, x: (index % 3) * 8, y: Math.floor(index / 3) * 6, width: 8, height: 6 }));
   return {
     [DASHBOARD]: {
@@ -35,6 +37,23 @@ export function dashboardResources(deployment: DurableDeployment): Resources {
       Properties: { DashboardName: sub(`\${AWS::StackName}-\${AWS::Region}`), DashboardBody: sub(JSON.stringify({ widgets })) },
     },
   };
+}
+
+/** What functions write of each step, where metrics are asked for. */
+function stepWidgets({ steps }: DurableDeployment) {
+  const metrics = (name: string) =>
+    steps.map((step): Metric => {
+      const fn = `\${${lambdaLogicalId(step.function.functionKey)}}`;
+      return [METRICS_NAMESPACE, name, 'FunctionName', fn, 'Step', step.name];
+    });
+  return [
+    widget('Steps completed', 'Sum', metrics('Completed')),
+    widget('Steps failed', 'Sum', metrics('Failed')),
+    widget('Tasks redelivered', 'Sum', metrics('Redelivered')),
+    widget('Duration of a step p95 (ms)', 'p95', metrics('Duration')),
+    widget('Time in the queue p95 (ms)', 'p95', metrics('QueueTime')),
+    widget('Steps started', 'Sum', metrics('Started')),
+  ];
 }
 
 function widget(title: string, stat: string, metrics: readonly Metric[]) {

@@ -13,6 +13,7 @@ export function workerEnvironment(deployment: DurableDeployment): Readonly<Recor
   return {
     DURABLE_PREFIX: prefix,
     DURABLE_RESULTS_QUEUE_URL: resultsQueue.owned ? ref(RESULTS_QUEUE) : resultsQueue.url,
+    ...(deployment.metrics ? { DURABLE_METRICS: 'true' } : {}),
     ...(bucket === undefined ? {} : { DURABLE_PAYLOAD_BUCKET: bucket }),
     ...(deployment.payloadBucket?.owned === true ? { DURABLE_PAYLOAD_BUCKET_OWNER: ref('AWS::AccountId') } : {}),
     ...(keyPrefix === undefined ? {} : { DURABLE_PAYLOAD_KEY_PREFIX: keyPrefix }),

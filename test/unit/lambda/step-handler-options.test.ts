@@ -8,9 +8,9 @@ import { readArguments } from '../../../src/lambda/step-handler-options.ts';
 
 const fn = () => 1;
 const KNOWN =
-  'around, client, clientConfig, concurrency, deadlineReserveMs, logger, marker, namespace, onDeadline, payloadStore, prefix, resultsQueueUrl';
+  'around, client, clientConfig, concurrency, deadlineReserveMs, logger, marker, metrics, namespace, onDeadline, payloadStore, prefix, resultsQueueUrl';
 const KNOWN_WITH_SCHEMAS =
-  'around, client, clientConfig, concurrency, deadlineReserveMs, input, logger, marker, namespace, onDeadline, output, payloadStore, prefix, resultsQueueUrl';
+  'around, client, clientConfig, concurrency, deadlineReserveMs, input, logger, marker, metrics, namespace, onDeadline, output, payloadStore, prefix, resultsQueueUrl';
 
 /** What a call of `sqsStepHandler` with these arguments, of whatever type, throws. */
 function messageOf(...args: readonly unknown[]): string {

@@ -109,3 +109,15 @@ it('a dashboard shows metrics that exist, of every queue and function', () => {
     ...lambda('Sum', 'Throttles'),
   ]);
 });
+
+it('a dashboard shows the metrics of each step where functions write them', () => {
+  const bodyOf = (metrics: boolean) => {
+    const resources = dashboardResources(deploymentWith({ dashboard: true, metrics }, { handled: true }));
+    return JSON.stringify(resources['DurableDashboard']?.Properties['DashboardBody']).replaceAll('\\\\', '');
+  };
+  for (const name of ['Started', 'Completed', 'Failed', 'Redelivered', 'Duration', 'QueueTime']) {
+    const metric = ['DurableSqsLambda', name, 'FunctionName', `\${ChargeLambdaFunction}`, 'Step', 'pay'];
+    expect(bodyOf(true).replaceAll('\\', '')).toContain(JSON.stringify(metric));
+  }
+  expect(bodyOf(false)).not.toContain('DurableSqsLambda');
+});

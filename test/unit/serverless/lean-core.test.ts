@@ -34,6 +34,11 @@ describe('the core package in a bundle', () => {
     expect((await bundled()).length).toBeGreaterThan(80_000);
   });
 
+  it('leanCore leaves out classes that nobody uses, whatever their fields are called', async () => {
+    expect(await bundled()).toContain('workflow suspended');
+    expect(await bundled({ plugins: [leanCore()] })).not.toContain('workflow suspended');
+  });
+
   it('leanCore leaves out what a workflow worker has for Redis, and neither client has to be installed', async () => {
     const contents = `export { WorkflowWorker } from '@dudousxd/durable-worker';`;
     const lean = await bundled({ stdin: { contents, resolveDir: import.meta.dirname, loader: 'js' }, plugins: [leanCore()] });

@@ -97,7 +97,7 @@ describe('a mistake in serverless.yml is refused with its path, what was expecte
     [
       'a setting that does not exist',
       { durable: { prefx: 'a' }, step: 'a' },
-      'custom.durable.prefx: unknown key, expected one of prefix, namespace, containerSteps, resultsQueue, startRuns, kmsKey, payloadBucket, alarms, dashboard, loadCheck, perFunctionRoles; remove it or correct its spelling',
+      'custom.durable.prefx: unknown key, expected one of prefix, namespace, containerSteps, resultsQueue, startRuns, kmsKey, payloadBucket, alarms, dashboard, metrics, loadCheck, perFunctionRoles; remove it or correct its spelling',
     ],
     ['custom.durable that is no object', { durable: 'shop', step: 'a' }, 'custom.durable: expected an object of prefix, namespace, '],
     [
