@@ -44,6 +44,8 @@ export interface WorkflowCloud {
   readonly transport: SqsTransport;
   readonly store: InMemoryStateStore;
   readonly decisions: readonly WorkflowDecision[];
+  /** SQS requests since the start, by action. */
+  requests(): Readonly<Record<string, number>>;
   /** Runs a workflow to its end. */
   run(workflow: string, input: unknown, runId?: string): Promise<Ended>;
   /** What became of a run that was started elsewhere. */
@@ -93,6 +95,7 @@ export async function workflowCloud({ workflows, steps, channel = {} }: Workflow
     transport,
     store,
     decisions,
+    requests: () => sqs.requests(),
     ended,
     async run(workflow, input, runId = `run-${++runs}`) {
       await engine.start(workflow, input, runId);
