@@ -2,6 +2,7 @@ import type { RunStatus, StateStore } from '@dudousxd/nestjs-durable-core';
 import { nextTurn, systemTiming } from '../../time.ts';
 import { isRecord } from '../../wire/shape.ts';
 import { type AskedStore, outlastOutage } from './outlast-outage.ts';
+import { PassLists } from './pass-lists.ts';
 
 /** Told of what the engine's store is asked. */
 export interface StoreListener {
@@ -27,8 +28,6 @@ const TERMINAL: ReadonlySet<unknown> = new Set<RunStatus>(['completed', 'failed'
 const QUIET_TURNS = 3;
 /** To ask the store for. */
 const NO_RUN = 'durable-sqs-lambda:no-run';
-/** What recovery looks for. */
-const INCOMPLETE: ReadonlySet<unknown> = new Set<RunStatus>(['running', 'cancelling']);
 
 /**
  * The store of an engine, in which a run's lock is released only when all of the turn is written. And in a turn it outlasts a short outage
@@ -48,8 +47,7 @@ export class EngineStore {
   readonly #asked: AskedStore;
   readonly #listener: StoreListener;
   readonly #calls = new Map<string, OpenCalls>();
-  /** Runs that a pass of the engine has listed for recovery, and has not come to yet. */
-  #incomplete = new Set<string>();
+  readonly #passes = new PassLists();
 
   private constructor(store: StateStore, namespace: string | undefined, listener: StoreListener) {
     this.store = store;
@@ -94,9 +92,19 @@ export class EngineStore {
       putSignalWaiter: (waiter) => this.#counted(waiter.runId, () => store.putSignalWaiter(waiter)),
       takeSignalWaiter: (token) => this.#counted(NO_RUN, () => store.takeSignalWaiter(token)),
       bufferSignal: (token, payload) => this.#counted(NO_RUN, () => store.bufferSignal(token, payload)),
+      listPendingRuns: async (limit, namespace) => {
+        const runs = await store.listPendingRuns(limit, namespace);
+        this.#passes.read('listPendingRuns', runs);
+        return runs;
+      },
       listIncompleteRuns: async (namespace) => {
         const runs = await store.listIncompleteRuns(namespace);
-        this.#incomplete = new Set(runs.map(({ id }) => id));
+        this.#passes.read('listIncompleteRuns', runs);
+        return runs;
+      },
+      listDueTimers: async (nowMs, namespace) => {
+        const runs = await store.listDueTimers(nowMs, namespace);
+        this.#passes.read('listDueTimers', runs);
         return runs;
       },
       tryLockRun: (runId, owner, leaseUntilMs, nowMs) => this.#lock(runId, owner, leaseUntilMs, nowMs),
@@ -140,16 +148,16 @@ export class EngineStore {
   }
 
   /**
-   * The engine's recovery works off a list that it has read at its beginning, for seconds where the list is long. A run of it may have ended
-   * since; recovery would begin it anew, a failed one too.
+   * A pass of the engine works off a list that it has read at its beginning ({@link PassLists}). A run of it may have ended since; the pass
+   * would begin it anew, a failed one too.
    */
   async #lock(runId: string, owner: string, leaseUntilMs: number, nowMs: number): Promise<boolean> {
-    const isListed = this.#incomplete.delete(runId);
-    if (!(await this.store.tryLockRun(runId, owner, leaseUntilMs, nowMs))) {
+    const staleMs = this.#passes.staleMs(runId, nowMs);
+    if (!(await this.store.tryLockRun(runId, owner, leaseUntilMs + staleMs, nowMs + staleMs))) {
       this.#listener.lockRefused(runId);
       return false;
     }
-    if (!isListed || INCOMPLETE.has((await this.store.getRun(runId))?.status)) return true;
+    if (!this.#passes.isListed(runId) || !TERMINAL.has((await this.store.getRun(runId))?.status)) return true;
     await this.store.releaseRunLock(runId);
     return false;
   }
@@ -181,7 +189,9 @@ const ASKED_FOR = [
   'putSignalWaiter',
   'takeSignalWaiter',
   'bufferSignal',
+  'listPendingRuns',
   'listIncompleteRuns',
+  'listDueTimers',
   'tryLockRun',
   'releaseRunLock',
 ] as const satisfies readonly (keyof StateStore)[];

@@ -1,5 +1,5 @@
 import { InMemoryStateStore, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EngineStore } from '../../../../src/transport/engine/engine-store.ts';
 import { deferred, stateOf } from '../../../support/deferred.ts';
 import { EngineInstance, viewOf } from '../../../support/engine-instances.ts';
@@ -124,38 +124,77 @@ describe('EngineStore', () => {
   });
 });
 
-describe("the engine's recovery", () => {
-  it('leaves a run alone that has failed since it read its list', async () => {
+describe('a pass of the engine', () => {
+  it.each([
+    ['runPending', 'listPendingRuns', { status: 'pending' }],
+    ['recoverIncomplete', 'listIncompleteRuns', { status: 'running' }],
+    ['resumeDueTimers', 'listDueTimers', { status: 'suspended', wakeAt: 1 }],
+  ] as const)('%s leaves a run alone that has failed since it read its list', async (pass, list, state) => {
     const store = new InMemoryStateStore();
     const listed = deferred<void>();
     const late = viewOf(store, {
-      async listIncompleteRuns(namespace) {
-        const runs = structuredClone(await store.listIncompleteRuns(namespace));
+      async [list](...args: never[]) {
+        const runs: unknown = structuredClone(await Reflect.apply(store[list], store, args));
         await listed.promise;
         return runs;
       },
     });
     const { engine } = new EngineInstance(late, 'one');
+    let turns = 0;
     engine.register('workflow', '1', async () => {
+      turns += 1;
       throw new Error('never mind');
     });
     const at = new Date();
-    await store.createRun({
-      id: 'run',
-      workflow: 'workflow',
-      workflowVersion: '1',
-      status: 'running',
-      input: {},
-      createdAt: at,
-      updatedAt: at,
-    });
-    const recovered = engine.recoverIncomplete();
+    await store.createRun({ id: 'run', workflow: 'workflow', workflowVersion: '1', input: {}, createdAt: at, updatedAt: at, ...state });
+    const passed = engine[pass]();
     await settle();
     await store.updateRun('run', { status: 'failed' });
     listed.resolve();
-    expect(await recovered).toEqual([]);
+    expect(await passed).toEqual([]);
+    expect(turns).toBe(0);
     expect(await store.getRun('run')).toMatchObject({ status: 'failed' });
     expect((await store.getRun('run'))?.lockedUntil).toBeUndefined();
     expect(await stateOf(engine.drain())).toBe('fulfilled');
+  });
+});
+
+describe('the lease of a lock', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['Date', 'hrtime'], now: 1_000_000 });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  const lease = 30_000;
+
+  /** A run on a list that a pass has read, and what a pass of the engine does 40 seconds later. */
+  async function listedLongAgo() {
+    const { store, seen } = await installed();
+    await store.releaseRunLock('run');
+    const listedAt = Date.now();
+    await seen.listIncompleteRuns();
+    vi.advanceTimersByTime(40_000);
+    const lockedUntil = async () => (await store.getRun('run'))?.lockedUntil;
+    return { store, seen, listedAt, lockedUntil };
+  }
+
+  it('begins when the lock is taken, not when the pass has read its list', async () => {
+    const { seen, listedAt, lockedUntil } = await listedLongAgo();
+    await seen.tryLockRun('run', 'one', listedAt + lease, listedAt);
+    expect(await lockedUntil()).toBe(listedAt + 40_000 + lease);
+  });
+
+  it('is as the engine has it where the lock is taken by its clock of now', async () => {
+    const { seen, lockedUntil } = await listedLongAgo();
+    await seen.tryLockRun('run', 'one', Date.now() + lease, Date.now());
+    expect(await lockedUntil()).toBe(Date.now() + lease);
+  });
+
+  it("is as the engine has it where its clock is not the system's", async () => {
+    const { seen, lockedUntil } = await listedLongAgo();
+    await seen.tryLockRun('run', 'one', lease, 0);
+    expect(await lockedUntil()).toBe(lease);
   });
 });
