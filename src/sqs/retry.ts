@@ -14,6 +14,7 @@ import type { Timing } from '../time.ts';
  * | `sendAnswer` in a container | the same | until the worker closes |
  * | `Dispatcher` | a task's look-up and send | `dispatchTimeoutMs` |
  * | `WorkflowTurns` | telling the engine that a turn failed | `dispatchTimeoutMs` |
+ * | `installLastingCancel` | looking whether a run stays cancelled | 60 s |
  *
  * What becomes of a message that is not settled is not a matter of retries: SQS delivers it again.
  */

@@ -32,12 +32,15 @@ export function esbuildSettings(given: unknown, serviceDir: string, tool: unknow
   return isRecord(made) ? made : settings;
 }
 
+/** What builds a function, deployed or local, where the user names no plugins: a workflow's imports need it. */
+export const defaultPlugins = () => [leanCore()];
+
 /**
  * Settings with what the user has left open. Without `skipRebuild` serverless-esbuild keeps its builders alive for rebuilds that the
  * commands never do, and the command hangs for ever after a build or load error.
  */
 export function completedSettings(settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return { skipRebuild: true, plugins: [leanCore()], ...settings, ...(isEsm(settings) ? esmSettings(settings) : {}) };
+  return { skipRebuild: true, plugins: defaultPlugins(), ...settings, ...(isEsm(settings) ? esmSettings(settings) : {}) };
 }
 
 function esmSettings({ banner, define }: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -1,5 +1,5 @@
 import type { RunStatus, StateStore } from '@dudousxd/nestjs-durable-core';
-import { backoffMs } from '../../sqs/retry.ts';
+import { backoffMs, retry } from '../../sqs/retry.ts';
 import { type Timing, within } from '../../time.ts';
 
 /** What is needed of the engine. Its `cancelWhere` and the cancel of children go by its `cancel`. */
@@ -16,6 +16,8 @@ const TURN_MS = 10_000;
 const ANSWER_MS = 1_000;
 const LOOK_AGAIN = { firstMs: 20, maxMs: 500 };
 const MOST_TRIES = 10;
+/** A database restarts within that. */
+const OUTAGE = { backoff: { firstMs: 100, maxMs: 2_000 }, timeoutMs: 60_000 };
 
 /**
  * Has a cancel outlast the turn that goes on beside it, here or in another instance.
@@ -29,9 +31,16 @@ export function installLastingCancel(engine: object, store: StateStore, timing: 
   engine.cancel = async (runId, options) => {
     const result = await cancel(runId, options);
     if (result === null || !CANCELLED.has(result.status)) return result;
-    // A store that fails here has taken the cancel: whoever asked for it is told so.
-    const lasting = untilItLasts(runId, () => cancel(runId, options), store, timing).catch(() => undefined);
-    await within(ANSWER_MS, lasting);
+    const lasting = retry(() => untilItLasts(runId, () => cancel(runId, options), store, timing), {
+      ...OUTAGE,
+      timing,
+      isTransient: () => true,
+    });
+    // Whoever asked for the cancel is told what the store had taken.
+    await within(
+      ANSWER_MS,
+      lasting.catch(() => undefined),
+    );
     return result;
   };
 }

@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { BuildContext, BuildOptions, BuildResult } from 'esbuild';
+import type { BuildContext, BuildOptions, BuildResult, PluginBuild } from 'esbuild';
 import type { HandlerCode } from '../../../local/process/function-process.ts';
-import { REQUIRE_BANNER } from '../../bundles/esbuild-settings.ts';
+import { defaultPlugins, REQUIRE_BANNER } from '../../bundles/esbuild-settings.ts';
 import { noSourceFile, sourceFileOf } from '../../bundles/handler-files.ts';
 import { CommandError } from '../command-error.ts';
 import { installedSdk } from './installed-sdk.ts';
@@ -100,7 +100,11 @@ export async function watchHandler(options: WatchOptions): Promise<{ stop(): Pro
     outdir: outDir,
     logLevel: 'silent',
     // Last, so that the service's own plugins have done their work before the handler is loaded.
-    plugins: [...(build.plugins ?? []), installedSdk(serviceDir), { name: 'durable-local', setup: (plugin) => plugin.onEnd(ended) }],
+    plugins: [
+      ...(build.plugins ?? defaultPlugins()),
+      installedSdk(serviceDir),
+      { name: 'durable-local', setup: (plugin: PluginBuild) => plugin.onEnd(ended) },
+    ],
   });
   // A failed rebuild has been reported by its end.
   const sources = new SourceWatch(() => void context.rebuild().catch(() => undefined));

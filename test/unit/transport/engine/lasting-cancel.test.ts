@@ -46,6 +46,21 @@ describe('engine.cancel of an attached engine', () => {
     expect(await store.getRun('run')).toMatchObject({ status: 'cancelled' });
   });
 
+  it('lasts although the store is away right after it', async () => {
+    const { store, first } = await inTurn(300);
+    let away = false;
+    const { getRun } = store;
+    store.getRun = (runId) => (away ? Promise.reject(new Error('the store is down')) : getRun.call(store, runId));
+    const cancelled = first.engine.cancel('run');
+    await pass(1);
+    away = true;
+    await pass(5_000);
+    away = false;
+    await pass(5_000);
+    expect(await cancelled).toMatchObject({ status: 'cancelled' });
+    expect(await store.getRun('run')).toMatchObject({ status: 'cancelled' });
+  });
+
   it('leaves a run alone that is over, and knows no run that is none', async () => {
     const { store, first, second } = await inTurn(0);
     const [task] = first.tasks;

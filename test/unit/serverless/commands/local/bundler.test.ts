@@ -62,6 +62,12 @@ describe('watchHandler', () => {
     expect(await returned('own.ts', code)).toEqual(['mine', '\n']);
   });
 
+  it('builds a workflow, whose imports name Redis clients that nobody has installed', async () => {
+    const worker = fileURLToPath(import.meta.resolve('@dudousxd/durable-worker'));
+    const code = `import { WorkflowWorker } from ${JSON.stringify(worker)};\nexport const handler = () => new WorkflowWorker('').group;\n`;
+    expect(await returned('workflow.ts', code)).toBe('');
+  });
+
   it('builds again after an edit, and keeps the file of the last build that loads', async () => {
     const { built, problems, outDir, stop } = await watching('edited.ts', 'export const handler = () => 1;', [2]);
     try {
