@@ -1,5 +1,5 @@
 import { Dispatches } from './dispatches.ts';
-import { History, runIdOf } from './history.ts';
+import { History, isTurnId, runIdOf } from './history.ts';
 import { ResultBook } from './result-book.ts';
 import { type SqsCall, type SqsMessage, stepIdOf } from './sqs-wire.ts';
 
@@ -216,15 +216,22 @@ export class Ledger {
     return [...this.#executions.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** Steps that ran more often than dispatches and causes account for. */
+  /** Steps that ran more often than dispatches and causes account for; and runs whose turns did. A workflow cannot tell its turns apart. */
   unexplained(): string[] {
-    return [...this.#executions].flatMap(([stepId, executions]) => {
-      const dispatches = this.dispatches.of(stepId);
-      const causes = this.#causes.get(stepId) ?? [];
-      return executions <= dispatches + causes.length
+    const groups = new Map<string, { executions: number; dispatches: number; causes: Cause[] }>();
+    for (const [id, executions] of this.#executions) {
+      const name = isTurnId(id) ? `${runIdOf(id)}: a turn` : id;
+      const group = groups.get(name) ?? { executions: 0, dispatches: 0, causes: [] };
+      group.executions += executions;
+      group.dispatches += this.dispatches.of(id);
+      group.causes.push(...(this.#causes.get(id) ?? []));
+      groups.set(name, group);
+    }
+    return [...groups].flatMap(([name, { executions, dispatches, causes }]) =>
+      executions <= dispatches + causes.length
         ? []
-        : [`${stepId} ran ${executions} times for ${dispatches} dispatches and these causes: ${causes.join('; ') || 'none'}`];
-    });
+        : [`${name} ran ${executions} times for ${dispatches} dispatches and these causes: ${causes.join('; ') || 'none'}`],
+    );
   }
 
   /** Steps that ran again, and what the ledger knows about them. */
