@@ -2,9 +2,9 @@ import { entriesOf } from './config/section.ts';
 import type { DurableDeployment } from './deployment.ts';
 import { allSteps } from './durable-service.ts';
 import type { FrameworkService, Template, TemplateResource } from './framework.ts';
-import { durableFunctions } from './read-service.ts';
+import { durableFunctions, functionsWithRights } from './read-service.ts';
 import type { Value } from './resources/cloudformation.ts';
-import { nodeOptions, workerEnvironment } from './resources/environment.ts';
+import { nodeOptions, starterEnvironment, workerEnvironment } from './resources/environment.ts';
 import { functionLogicalId } from './resources/logical-ids.ts';
 import { type Mapping, mappings } from './resources/mappings.ts';
 import { policySizeProblem } from './resources/policy-size.ts';
@@ -20,21 +20,33 @@ export function extendFunctions(service: FrameworkService, deployment: DurableDe
     const fn = service.functions[functionKey];
     if (fn !== undefined) fn.events = [...fn.events, { sqs }];
   }
-  setEnvironment(service, deployment, workerEnvironment(deployment));
-  for (const fn of durableFunctions(deployment)) {
+  setEnvironment(service, deployment, workerEnvironment(deployment), starterEnvironment(deployment));
+  for (const fn of functionsWithRights(deployment)) {
     const entry = service.functions[fn.functionKey];
     if (entry !== undefined && roleOf(deployment, fn).kind === 'made') entry.role = functionLogicalId(fn.functionKey, 'Role');
   }
 }
 
-/** Adds variables to the environment of every durable function, and source maps to its NODE_OPTIONS. */
-export function setEnvironment(service: FrameworkService, deployment: DurableDeployment, variables: Readonly<Record<string, Value>>): void {
+/**
+ * Adds variables to the environment of every durable function, and source maps to its NODE_OPTIONS.
+ * @param starts variables of the functions that may start runs, whatever else they are
+ */
+export function setEnvironment(
+  service: FrameworkService,
+  deployment: DurableDeployment,
+  variables: Readonly<Record<string, Value>>,
+  starts: Readonly<Record<string, Value>>,
+): void {
   const common = entriesOf(service.provider['environment']);
   for (const { functionKey } of durableFunctions(deployment)) {
     const fn = service.functions[functionKey];
     if (fn === undefined) continue;
     const given = fn.environment ?? {};
     fn.environment = { ...given, ...variables, NODE_OPTIONS: nodeOptions(given['NODE_OPTIONS'] ?? common['NODE_OPTIONS']) };
+  }
+  for (const key of deployment.startRuns?.functions ?? []) {
+    const fn = service.functions[key];
+    if (fn !== undefined) fn.environment = { ...fn.environment, ...starts };
   }
 }
 

@@ -38,6 +38,7 @@ export interface AlarmSettings {
   readonly snsTopicArn: string | undefined;
   readonly tasksAgeSeconds: number;
   readonly resultsAgeSeconds: number;
+  readonly startsAgeSeconds: number;
   /** Undefined: no such alarm, as for the two below. */
   readonly deadLettersAgeSeconds: number | undefined;
   readonly throttles: number | undefined;

@@ -7,7 +7,7 @@ import { isRecord } from '../wire/shape.ts';
 import type { DurableDeployment } from './deployment.ts';
 import { INIT_TIMEOUT_MS } from './lambda-limits.ts';
 import type { Value } from './resources/cloudformation.ts';
-import { workerEnvironment } from './resources/environment.ts';
+import { START_RUN_QUEUE_URL, workerEnvironment } from './resources/environment.ts';
 
 /**
  * What becomes of the results of a replayed event. They are printed unless the user asks to send them: a replayed production event must
@@ -48,6 +48,18 @@ export function replayEnvironment(
   // The bucket of the shell may be on this machine.
   if (env['DURABLE_PAYLOAD_BUCKET']) delete variables['DURABLE_PAYLOAD_BUCKET_OWNER'];
   return variables;
+}
+
+/**
+ * The environment of a function that starts runs, where it runs on this machine. The queue is looked up by its name, on AWS or on the SQS that
+ * the shell names (`AWS_ENDPOINT_URL_SQS`), unless the shell gives its URL.
+ */
+export function localStarterEnvironment(
+  { prefix }: Pick<DurableDeployment, 'prefix'>,
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, Value> {
+  const url = env[START_RUN_QUEUE_URL];
+  return { DURABLE_PREFIX: prefix, ...(url ? { [START_RUN_QUEUE_URL]: url } : {}) };
 }
 
 /** What to say of an event that is none of SQS's: most often the input of a step or a workflow, given as it is. Undefined for any other event and function. */

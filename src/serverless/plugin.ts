@@ -13,10 +13,10 @@ import { engineSettings } from './deploying/engine-settings.ts';
 import { DROP_TASKS, keepWaitingTasks } from './deploying/keep-tasks.ts';
 import type { DurableDeployment } from './deployment.ts';
 import type { Framework, Template } from './framework.ts';
-import { bridgeModule, eventHint, readReplay, replayEnvironment, whenLate } from './invoke-local.ts';
+import { bridgeModule, eventHint, localStarterEnvironment, readReplay, replayEnvironment, whenLate } from './invoke-local.ts';
 import { nodeProblem } from './node-version.ts';
 import { durableFunctions, mistakes, readDurableService } from './read-service.ts';
-import { workerEnvironment } from './resources/environment.ts';
+import { starterEnvironment, workerEnvironment } from './resources/environment.ts';
 
 const ERROR_CODE = 'DURABLE_CONFIGURATION';
 /** The commands that make a template. Under all commands but these and the next two, the service stays as it is. */
@@ -89,11 +89,13 @@ export class DurableSqsLambdaPlugin {
     if (this.#is(...PACKAGING, ONE_FUNCTION, REPLAY)) this.#checkHandlers();
     if (this.#is(...PACKAGING)) extendFunctions(this.#serverless.service, this.service());
     // The command deploys exactly this environment. It leaves the function's role as it is.
-    if (this.#is(ONE_FUNCTION)) setEnvironment(this.#serverless.service, this.service(), workerEnvironment(this.service()));
+    if (this.#is(ONE_FUNCTION))
+      setEnvironment(this.#serverless.service, this.service(), workerEnvironment(this.service()), starterEnvironment(this.service()));
     if (this.#is(REPLAY)) {
       const deployment = this.service();
       const replay = this.#asUserError(() => readReplay(this.#options['durable-send'], process.env));
-      setEnvironment(this.#serverless.service, deployment, replayEnvironment(deployment, replay, process.env));
+      const starts = localStarterEnvironment(deployment, process.env);
+      setEnvironment(this.#serverless.service, deployment, replayEnvironment(deployment, replay, process.env), starts);
     }
   }
 

@@ -22,7 +22,10 @@ export function readDurableService(config: unknown): DurableDeployment {
   const settings = readSettings(custom, problems);
   const entries = readFunctions(functions, providerDefaults(provider, settings));
   const events = new EventReader(entriesOf(functions), providerDefaults(provider, settings), settings, problems);
-  for (const entry of entries) events.read(entry);
+  for (const entry of entries) {
+    events.read(entry);
+    if (settings.startRuns?.functions.includes(entry.function.functionKey) === true) events.readSender(entry);
+  }
   if (events.roles.size > 0) checkEnvironment('provider.environment', entriesOf(provider)['environment'], problems);
   const { prefix, resultsQueue, startRuns, containerSteps, kmsKey, payloadBucket, alarms, dashboard, metrics, loadCheck } = settings;
   const all = allSteps({ steps: events.steps, containerSteps });
@@ -63,6 +66,12 @@ export function durableFunctions(service: Pick<DurableDeployment, 'steps' | 'dea
   return [...new Map(all.map((fn) => [fn.functionKey, fn])).values()];
 }
 
+/** All functions that get rights: those with a durable event, and those that may start runs. */
+export function functionsWithRights(service: Pick<DurableDeployment, 'steps' | 'deadLetters' | 'startRuns'>) {
+  const keys = [...durableFunctions(service).map(({ functionKey }) => functionKey), ...(service.startRuns?.functions ?? [])];
+  return [...new Set(keys)].map((functionKey) => ({ functionKey }));
+}
+
 class EventReader {
   readonly steps: DurableStep[] = [];
   readonly roles = new Map<string, FunctionRole>();
@@ -90,6 +99,14 @@ class EventReader {
       else if ('durableWorkflow' in event) this.#readStep(entry.function, `${path}.durableWorkflow`, event['durableWorkflow']);
       else this.#readDeadLetters(entry.function, `${path}.durableDeadLetters`, event['durableDeadLetters']);
     }
+  }
+
+  /** A function that may start runs gets rights and an environment, whatever else it is. */
+  readSender({ path, function: { functionKey } }: FunctionEntry): void {
+    if (this.roles.has(functionKey)) return;
+    const given = this.#functions[functionKey];
+    checkEnvironment(`${path}.environment`, entriesOf(given)['environment'], this.#problems);
+    this.roles.set(functionKey, readRole(path, given, this.#defaults, this.#problems));
   }
 
   #readStep(fn: DurableFunction, path: string, value: unknown): void {

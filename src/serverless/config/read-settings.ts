@@ -108,6 +108,7 @@ function readAlarms(section: Section | undefined): AlarmSettings {
     snsTopicArn: section?.text('snsTopicArn'),
     tasksAgeSeconds: section?.integer('tasksAgeSeconds') ?? 900,
     resultsAgeSeconds: section?.integer('resultsAgeSeconds') ?? 300,
+    startsAgeSeconds: section?.integer('startsAgeSeconds') ?? 300,
     deadLettersAgeSeconds: section?.integer('deadLettersAgeSeconds'),
     throttles: section?.integer('throttles'),
     errors: section?.integer('errors'),

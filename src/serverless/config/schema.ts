@@ -117,6 +117,10 @@ const ALARM_FIELDS: Fields = {
     description: 'Age of the oldest result that the engine should have received. Default 300.',
     accepts: [integer(60, SERVICE_QUEUES.results.retentionSeconds)],
   },
+  startsAgeSeconds: {
+    description: 'Age of the oldest start that the engine should have received. Default 300.',
+    accepts: [integer(60, SERVICE_QUEUES['start-run'].retentionSeconds)],
+  },
   throttles: {
     description: 'Throttled invocations in five minutes that are too many. Default: no such alarm.',
     accepts: [integer(1, 1_000_000)],

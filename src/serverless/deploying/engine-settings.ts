@@ -11,6 +11,7 @@ export async function engineSettings(context: CommandContext): Promise<string[]>
     const rows: readonly (readonly [label: string, output: string])[] = [
       ['prefix', 'DurablePrefix'],
       ['results queue', 'DurableResultsQueueUrl'],
+      ['start queue (startRuns: true)', 'DurableStartRunQueueUrl'],
       ['policy to attach', 'DurableEnginePolicyArn'],
       ['policy of workers in containers', 'DurableWorkerPolicyArn'],
       ['payload bucket', 'DurablePayloadBucketName'],

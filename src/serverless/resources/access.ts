@@ -13,8 +13,8 @@ import {
   type Value,
 } from './cloudformation.ts';
 import { keyStatements } from './encryption.ts';
-import { ENGINE_POLICY, RESULTS_QUEUE, type StepResource, stepLogicalId, WORKER_POLICY } from './logical-ids.ts';
-import { payloadStatements, READ_AND_WRITE, READ_ONLY } from './payload-bucket.ts';
+import { ENGINE_POLICY, RESULTS_QUEUE, START_RUN_QUEUE, type StepResource, stepLogicalId, WORKER_POLICY } from './logical-ids.ts';
+import { payloadStatements, READ_AND_WRITE, READ_ONLY, WRITE_ONLY } from './payload-bucket.ts';
 
 /** What Lambda's pollers need, with the role of the function. serverless adds these to its own role, and to no other. */
 const POLL = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'];
@@ -22,17 +22,27 @@ const POLL = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes
 /** What a process of the user's own needs of a queue that it receives from. */
 const RECEIVE = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'];
 
-/** Every right of one function, and no other: it reads its own tasks queues and sends to the results queue. */
-export function functionStatements(deployment: DurableDeployment, fn: DurableFunction, { poll }: { poll: boolean }): readonly Statement[] {
-  const tasks = deployment.steps.filter((step) => step.function.functionKey === fn.functionKey);
-  const withDeadLetters = deployment.deadLetters?.functionKey === fn.functionKey ? allSteps(deployment) : [];
+/** Every right of one function, and no other: it reads its own tasks queues, sends results, and starts runs where it may. */
+export function functionStatements(
+  deployment: DurableDeployment,
+  { functionKey }: Pick<DurableFunction, 'functionKey'>,
+  { poll }: { poll: boolean },
+): readonly Statement[] {
+  const tasks = deployment.steps.filter((step) => step.function.functionKey === functionKey);
+  const isDeadLetterFunction = deployment.deadLetters?.functionKey === functionKey;
+  const withDeadLetters = isDeadLetterFunction ? allSteps(deployment) : [];
+  const answers = tasks.length > 0 || isDeadLetterFunction ? [resultsQueueArn(deployment)] : [];
+  const starts = deployment.startRuns?.functions.includes(functionKey) === true ? startRunQueueArns(deployment) : [];
   const polled = [...queueArns(tasks, 'TasksQueue'), ...queueArns(withDeadLetters, 'DeadLetterQueue')];
   return mergeStatements([
     ...(poll ? allow(POLL, polled) : []),
     ...allow(['sqs:ChangeMessageVisibility'], queueArns(tasks, 'TasksQueue')),
-    ...allow(['sqs:SendMessage'], [resultsQueueArn(deployment)]),
+    ...allow(['sqs:SendMessage'], [...answers, ...starts]),
     ...allow(['sqs:SendMessage', 'sqs:GetQueueUrl'], queueArns(withDeadLetters, 'ParkedQueue')),
-    ...payloadStatements(deployment, tasks.length > 0 ? READ_AND_WRITE : READ_ONLY),
+    ...payloadStatements(
+      deployment,
+      tasks.length > 0 ? READ_AND_WRITE : [...(isDeadLetterFunction ? READ_ONLY : []), ...(starts.length > 0 ? WRITE_ONLY : [])],
+    ),
     ...keyStatements(deployment),
   ]);
 }
@@ -51,10 +61,12 @@ export function plainEventStatements(events: readonly unknown[]): readonly State
 export function enginePolicy(deployment: DurableDeployment): Resources {
   const tasks = queueArns(allSteps(deployment), 'TasksQueue');
   const results = [resultsQueueArn(deployment)];
+  const starts = startRunQueueArns(deployment);
   return {
     [ENGINE_POLICY]: managedPolicy(`Engine of ${deployment.prefix}: sends tasks and receives results`, [
       ...allow(['sqs:SendMessage', 'sqs:GetQueueUrl', 'sqs:GetQueueAttributes'], tasks),
-      ...allow([...RECEIVE, 'sqs:GetQueueUrl'], results),
+      ...allow([...RECEIVE, 'sqs:GetQueueUrl'], [...results, ...starts]),
+      ...allow(['sqs:SendMessage'], starts),
       ...payloadStatements(deployment, READ_AND_WRITE),
       ...keyStatements(deployment),
     ]),
@@ -81,6 +93,12 @@ function managedPolicy(description: string, statements: readonly Statement[]): R
 
 export function resultsQueueArn({ resultsQueue }: Pick<DurableDeployment, 'resultsQueue'>): Value {
   return resultsQueue.owned ? arnOf(RESULTS_QUEUE) : resultsQueue.arn;
+}
+
+/** None where runs are not started by message. */
+function startRunQueueArns({ startRuns }: Pick<DurableDeployment, 'startRuns'>): readonly Value[] {
+  if (startRuns === undefined) return [];
+  return [startRuns.owned ? arnOf(START_RUN_QUEUE) : startRuns.arn];
 }
 
 function queueArns(steps: readonly ServiceStep[], resource: StepResource): readonly Value[] {

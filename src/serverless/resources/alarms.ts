@@ -9,6 +9,10 @@ import {
   RESULTS_DEAD_LETTER_QUEUE,
   RESULTS_DEAD_LETTERS_ALARM,
   RESULTS_QUEUE,
+  START_RUN_AGE_ALARM,
+  START_RUN_DEAD_LETTER_QUEUE,
+  START_RUN_DEAD_LETTERS_ALARM,
+  START_RUN_QUEUE,
   stepLogicalId,
 } from './logical-ids.ts';
 
@@ -34,6 +38,7 @@ export function alarmResources(deployment: DurableDeployment): Resources {
     ...Object.assign({}, ...allSteps(deployment).map((step) => stepAlarms(step, deployment, alarms))),
     ...functionAlarms(deployment, alarms),
     ...resultsAlarms(deployment, alarms),
+    ...startAlarms(deployment, alarms),
   };
   return all;
 }
@@ -127,6 +132,31 @@ function resultsAlarms({ resultsQueue, prefix }: DurableDeployment, settings: Al
         description: `${prefix} has results that the engine could not process`,
         metric: 'ApproximateNumberOfMessagesVisible',
         of: attribute(RESULTS_DEAD_LETTER_QUEUE, 'QueueName'),
+        threshold: 1,
+      },
+      settings,
+    ),
+  };
+}
+
+function startAlarms({ startRuns, prefix }: DurableDeployment, settings: AlarmSettings): Resources {
+  // Whoever owns the queue watches it.
+  if (startRuns?.owned !== true) return {};
+  return {
+    [START_RUN_AGE_ALARM]: alarm(
+      {
+        description: `Starts of runs of ${prefix} wait: no engine receives them (startRuns: true of SqsTransport)`,
+        metric: 'ApproximateAgeOfOldestMessage',
+        of: attribute(START_RUN_QUEUE, 'QueueName'),
+        threshold: settings.startsAgeSeconds,
+      },
+      settings,
+    ),
+    [START_RUN_DEAD_LETTERS_ALARM]: alarm(
+      {
+        description: `${prefix} has starts that no engine could carry out: sls durable dead-letters shows them`,
+        metric: 'ApproximateNumberOfMessagesVisible',
+        of: attribute(START_RUN_DEAD_LETTER_QUEUE, 'QueueName'),
         threshold: 1,
       },
       settings,

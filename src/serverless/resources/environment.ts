@@ -1,19 +1,35 @@
 import type { DurableDeployment } from '../deployment.ts';
 import { ref, type Value } from './cloudformation.ts';
-import { RESULTS_QUEUE } from './logical-ids.ts';
+import { RESULTS_QUEUE, START_RUN_QUEUE } from './logical-ids.ts';
 import { ownKeyPrefix, payloadBucketName } from './payload-bucket.ts';
+
+export const START_RUN_QUEUE_URL = 'DURABLE_START_RUN_QUEUE_URL';
 
 const SOURCE_MAPS = '--enable-source-maps';
 
 /** What `sqsStepHandler` and `sqsDeadLetterHandler` read on Lambda. */
 export function workerEnvironment(deployment: DurableDeployment): Readonly<Record<string, Value>> {
   const { prefix, resultsQueue } = deployment;
-  const bucket = payloadBucketName(deployment);
-  const keyPrefix = ownKeyPrefix(deployment);
   return {
     DURABLE_PREFIX: prefix,
     DURABLE_RESULTS_QUEUE_URL: resultsQueue.owned ? ref(RESULTS_QUEUE) : resultsQueue.url,
     ...(deployment.metrics ? { DURABLE_METRICS: 'true' } : {}),
+    ...payloadEnvironment(deployment),
+  };
+}
+
+/** What `startRun` reads on Lambda: for the functions that may start runs. */
+export function starterEnvironment(deployment: DurableDeployment): Readonly<Record<string, Value>> {
+  const { prefix, startRuns } = deployment;
+  if (startRuns === undefined) return {};
+  const url = startRuns.owned ? ref(START_RUN_QUEUE) : startRuns.url;
+  return { DURABLE_PREFIX: prefix, [START_RUN_QUEUE_URL]: url, ...payloadEnvironment(deployment) };
+}
+
+function payloadEnvironment(deployment: DurableDeployment): Readonly<Record<string, Value>> {
+  const bucket = payloadBucketName(deployment);
+  const keyPrefix = ownKeyPrefix(deployment);
+  return {
     ...(bucket === undefined ? {} : { DURABLE_PAYLOAD_BUCKET: bucket }),
     ...(deployment.payloadBucket?.owned === true ? { DURABLE_PAYLOAD_BUCKET_OWNER: ref('AWS::AccountId') } : {}),
     ...(keyPrefix === undefined ? {} : { DURABLE_PAYLOAD_KEY_PREFIX: keyPrefix }),

@@ -57,17 +57,20 @@ export function ownKeyPrefix({ payloadBucket }: Pick<DurableDeployment, 'payload
 }
 
 const READ = 's3:GetObject';
+const WRITE = 's3:PutObject';
 /** Whoever sends tasks or results reads them too. */
-export const READ_AND_WRITE = [READ, 's3:PutObject'];
+export const READ_AND_WRITE = [READ, WRITE];
 /** A dead letter's body says whose task it was; what its function sends is never too large for a message. */
 export const READ_ONLY = [READ];
+/** Whoever only starts runs reads none of their inputs. */
+export const WRITE_ONLY = [WRITE];
 
 /** The right to stored bodies: the keys of the prefix, and nothing else in the bucket. */
 export function payloadStatements(
   { payloadBucket }: Pick<DurableDeployment, 'payloadBucket'>,
   actions: typeof READ_AND_WRITE,
 ): readonly Statement[] {
-  if (payloadBucket === undefined) return [];
+  if (payloadBucket === undefined || actions.length === 0) return [];
   const bucket = payloadBucket.owned ? `\${${PAYLOAD_BUCKET}.Arn}` : `arn:\${AWS::Partition}:s3:::${payloadBucket.name}`;
   return allow(actions, [sub(`${bucket}/${payloadBucket.keyPrefix}*`)]);
 }

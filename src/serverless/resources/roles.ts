@@ -1,6 +1,6 @@
 import type { DurableDeployment, FunctionRole } from '../deployment.ts';
 import type { DurableFunction } from '../durable-service.ts';
-import { durableFunctions } from '../read-service.ts';
+import { functionsWithRights } from '../read-service.ts';
 import { functionStatements } from './access.ts';
 import {
   allow,
@@ -30,21 +30,23 @@ export interface RoleContext {
   readonly tags: readonly Value[];
 }
 
+type FunctionKey = Pick<DurableFunction, 'functionKey'>;
+
 const POLLED_BY_SERVERLESS = { poll: false };
 const POLLED_BY_US = { poll: true };
 
 /** Rights that go into the one role that serverless makes. */
 export function serviceRoleStatements(deployment: DurableDeployment): readonly Statement[] {
-  const functions = durableFunctions(deployment).filter((fn) => roleOf(deployment, fn).kind === 'service');
+  const functions = functionsWithRights(deployment).filter((fn) => roleOf(deployment, fn).kind === 'service');
   return mergeStatements(functions.flatMap((fn) => functionStatements(deployment, fn, POLLED_BY_SERVERLESS)));
 }
 
 /** Roles that we make, and policies on roles that are not ours. */
 export function roleResources(deployment: DurableDeployment, contextOf: (functionKey: string) => RoleContext): Resources {
-  return Object.assign({}, ...durableFunctions(deployment).map((fn) => rightsOf(fn, deployment, contextOf)));
+  return Object.assign({}, ...functionsWithRights(deployment).map((fn) => rightsOf(fn, deployment, contextOf)));
 }
 
-function rightsOf(fn: DurableFunction, deployment: DurableDeployment, contextOf: (functionKey: string) => RoleContext): Resources {
+function rightsOf(fn: FunctionKey, deployment: DurableDeployment, contextOf: (functionKey: string) => RoleContext): Resources {
   const role = roleOf(deployment, fn);
   const statements = functionStatements(deployment, fn, POLLED_BY_US);
   switch (role.kind) {
@@ -60,7 +62,7 @@ function rightsOf(fn: DurableFunction, deployment: DurableDeployment, contextOf:
 }
 
 /** What a mapping must wait for: AWS refuses one whose role may not yet read the queue. */
-export function mappingDependency(deployment: DurableDeployment, fn: DurableFunction): string | undefined {
+export function mappingDependency(deployment: DurableDeployment, fn: FunctionKey): string | undefined {
   switch (roleOf(deployment, fn).kind) {
     case 'service':
       return undefined;
@@ -72,7 +74,7 @@ export function mappingDependency(deployment: DurableDeployment, fn: DurableFunc
   }
 }
 
-export function roleOf({ roles }: Pick<DurableDeployment, 'roles'>, fn: DurableFunction): FunctionRole {
+export function roleOf({ roles }: Pick<DurableDeployment, 'roles'>, fn: FunctionKey): FunctionRole {
   return roles.get(fn.functionKey) ?? { kind: 'service' };
 }
 
@@ -104,7 +106,7 @@ function madeRole(statements: readonly Statement[], context: RoleContext): Resou
 }
 
 /** Inline policies of a role are told apart by name, and one role may serve several stages, regions and services: the stack's own id is in it. */
-function policyOn(role: Value, { functionKey }: DurableFunction, statements: readonly Statement[]): Resource {
+function policyOn(role: Value, { functionKey }: FunctionKey, statements: readonly Statement[]): Resource {
   const stack: Value = { 'Fn::Select': [2, { 'Fn::Split': ['/', ref('AWS::StackId')] }] };
   // IAM allows 128 characters; the id of the stack has 36.
   const PolicyName: Value = { 'Fn::Join': ['-', ['durable', functionKey.slice(0, 80), stack]] };

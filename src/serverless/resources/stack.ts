@@ -2,10 +2,10 @@ import type { DurableDeployment } from '../deployment.ts';
 import { allSteps } from '../durable-service.ts';
 import { enginePolicy, resultsQueueArn, workerPolicy } from './access.ts';
 import { alarmResources } from './alarms.ts';
-import { type Outputs, type Resources, ref } from './cloudformation.ts';
+import { arnOf, type Outputs, type Resources, ref } from './cloudformation.ts';
 import { dashboardResources } from './dashboard.ts';
 import { keyArn, keyResources } from './encryption.ts';
-import { ENGINE_POLICY, RESULTS_QUEUE, stepLogicalId, WORKER_POLICY } from './logical-ids.ts';
+import { ENGINE_POLICY, RESULTS_QUEUE, START_RUN_QUEUE, stepLogicalId, WORKER_POLICY } from './logical-ids.ts';
 import { ownKeyPrefix, payloadBucketName, payloadBucketResources } from './payload-bucket.ts';
 import { queueResources } from './queues.ts';
 import { type RoleContext, roleResources } from './roles.ts';
@@ -42,6 +42,7 @@ export function stackOutputs(deployment: DurableDeployment): Outputs {
       Value: resultsQueue.owned ? ref(RESULTS_QUEUE) : resultsQueue.url,
     },
     DurableResultsQueueArn: { Description: 'ARN of that queue, for services that share it', Value: resultsQueueArn(deployment) },
+    ...startOutputs(deployment),
     ...(key === undefined ? {} : { DurableKeyArn: { Description: 'kmsKey of services that share the results queue', Value: key } }),
     DurableEnginePolicyArn: { Description: 'managed policy for the role of the engine', Value: ref(ENGINE_POLICY) },
     ...(containerSteps.length === 0
@@ -57,6 +58,14 @@ export function stackOutputs(deployment: DurableDeployment): Outputs {
         return [stepLogicalId(step.token, 'TasksQueueUrl'), { Description: `tasks queue of ${step.token}`, Value: ref(id) }];
       }),
     ),
+  };
+}
+
+function startOutputs({ startRuns }: DurableDeployment): Outputs {
+  if (startRuns?.owned !== true) return {};
+  return {
+    DurableStartRunQueueUrl: { Description: 'queue for starts of runs; the engine needs startRuns: true', Value: ref(START_RUN_QUEUE) },
+    DurableStartRunQueueArn: { Description: 'ARN of that queue, for services that share it', Value: arnOf(START_RUN_QUEUE) },
   };
 }
 

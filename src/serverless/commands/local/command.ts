@@ -49,7 +49,13 @@ export const localCommand: Command = {
     try {
       const urls = await createQueues(context, plan, sqs);
       if (bucket !== undefined) await makeBucket(sqs.endpoint, bucket);
-      const servers = { sqs, prefix: service.prefix, resultsQueueUrl: urls.get(service.resultsQueue.name) ?? '', bucket };
+      const servers = {
+        sqs,
+        prefix: service.prefix,
+        resultsQueueUrl: urls.get(service.resultsQueue.name) ?? '',
+        startRunQueueUrl: service.startRuns && urls.get(service.startRuns.name),
+        bucket,
+      };
       const environment = handlerEnvironment(context, servers);
       const functions = await startFunctions({ context, service, sqs, esbuild, outDir, urls, environment, outcomes, report });
       const config = watchConfig(context.serviceDir, report.configChanged);

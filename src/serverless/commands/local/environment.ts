@@ -1,4 +1,5 @@
 import { LOCAL_CREDENTIALS, type LocalSqs } from '../../../local/embedded-sqs.ts';
+import { START_RUN_QUEUE_URL } from '../../resources/environment.ts';
 import type { CommandContext } from '../context.ts';
 
 /** The local servers, as engine and handlers need to know them. */
@@ -6,6 +7,8 @@ export interface LocalServers {
   readonly sqs: Pick<LocalSqs, 'endpoint' | 'region'>;
   readonly prefix: string;
   readonly resultsQueueUrl: string;
+  /** The queue for starts of runs, where the service has one. */
+  readonly startRunQueueUrl?: string | undefined;
   /** The payload bucket, where the service has one. */
   readonly bucket: string | undefined;
 }
@@ -22,7 +25,7 @@ export function handlerEnvironment({ env }: CommandContext, servers: LocalServer
   };
 }
 
-function serverEnvironment({ sqs, prefix, resultsQueueUrl, bucket }: LocalServers): Record<string, string> {
+function serverEnvironment({ sqs, prefix, resultsQueueUrl, startRunQueueUrl, bucket }: LocalServers): Record<string, string> {
   return {
     AWS_ENDPOINT_URL_SQS: sqs.endpoint,
     // With an IP address as endpoint the SDK puts the bucket into the path, which is all that this server understands.
@@ -30,6 +33,7 @@ function serverEnvironment({ sqs, prefix, resultsQueueUrl, bucket }: LocalServer
     AWS_REGION: sqs.region,
     DURABLE_PREFIX: prefix,
     DURABLE_RESULTS_QUEUE_URL: resultsQueueUrl,
+    ...(startRunQueueUrl === undefined ? {} : { [START_RUN_QUEUE_URL]: startRunQueueUrl }),
     ...(bucket === undefined ? {} : { DURABLE_PAYLOAD_BUCKET: bucket }),
   };
 }
