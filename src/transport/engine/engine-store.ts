@@ -94,17 +94,17 @@ export class EngineStore {
       bufferSignal: (token, payload) => this.#counted(NO_RUN, () => store.bufferSignal(token, payload)),
       listPendingRuns: async (limit, namespace) => {
         const runs = await store.listPendingRuns(limit, namespace);
-        this.#passes.read('listPendingRuns', runs);
+        this.#passes.read(runs);
         return runs;
       },
       listIncompleteRuns: async (namespace) => {
         const runs = await store.listIncompleteRuns(namespace);
-        this.#passes.read('listIncompleteRuns', runs);
+        this.#passes.read(runs);
         return runs;
       },
       listDueTimers: async (nowMs, namespace) => {
         const runs = await store.listDueTimers(nowMs, namespace);
-        this.#passes.read('listDueTimers', runs);
+        this.#passes.read(runs);
         return runs;
       },
       tryLockRun: (runId, owner, leaseUntilMs, nowMs) => this.#lock(runId, owner, leaseUntilMs, nowMs),

@@ -1,32 +1,37 @@
 import type { WorkflowRun } from '@dudousxd/nestjs-durable-core';
 import { steadyNow } from '../../time.ts';
 
-/** What the engine's passes read once, at their beginning: runs that are due, and runs to recover. */
-export type PassList = 'listPendingRuns' | 'listIncompleteRuns' | 'listDueTimers';
-
 interface Listed {
   readonly ids: ReadonlySet<string>;
   /** Milliseconds, of the clock that nobody sets. */
   readonly at: number;
 }
 
+/** Three lists a pass, and a slow pass does not hold up the next ones (`engine-passes.ts`). */
+const REMEMBERED_LISTS = 12;
+/** No pass takes longer. */
+const REMEMBERED_MS = 300_000;
 /** Between the engine's look at its clock and ours. */
 const TOLERANCE_MS = 1_000;
 
 /**
- * Runs that a pass of the engine works off. It awaits their turns one after the other, for seconds where the list is long, and takes each
- * run's lock by the state and the time at which it read the list.
+ * Runs that passes of the engine work off. A pass reads them once, at its beginning, and awaits their turns one after the other, for seconds
+ * where the list is long. It takes each run's lock by the state and the time of its beginning.
  */
 export class PassLists {
-  readonly #lists = new Map<PassList, Listed>();
+  /** Oldest first. */
+  readonly #lists: Listed[] = [];
 
-  /** A pass has read its list; that of the pass before it is done with. */
-  read(list: PassList, runs: readonly Pick<WorkflowRun, 'id'>[]): void {
-    this.#lists.set(list, { ids: new Set(runs.map(({ id }) => id)), at: steadyNow() });
+  /** A pass has read a list. */
+  read(runs: readonly Pick<WorkflowRun, 'id'>[]): void {
+    if (runs.length === 0) return;
+    this.#lists.push({ ids: new Set(runs.map(({ id }) => id)), at: steadyNow() });
+    if (this.#lists.length > REMEMBERED_LISTS) this.#lists.shift();
   }
 
   isListed(runId: string): boolean {
-    return [...this.#lists.values()].some(({ ids }) => ids.has(runId));
+    const since = steadyNow() - REMEMBERED_MS;
+    return this.#lists.some(({ ids, at }) => at > since && ids.has(runId));
   }
 
   /**
@@ -35,7 +40,7 @@ export class PassLists {
    */
   staleMs(runId: string, nowMs: number): number {
     const age = Date.now() - nowMs;
-    const passes = [...this.#lists.values()].filter(({ ids, at }) => ids.has(runId) && age <= steadyNow() - at + TOLERANCE_MS);
-    return passes.length > 0 ? Math.max(0, age) : 0;
+    const isOfPass = this.#lists.some(({ ids, at }) => ids.has(runId) && age <= steadyNow() - at + TOLERANCE_MS);
+    return isOfPass ? Math.max(0, age) : 0;
   }
 }
