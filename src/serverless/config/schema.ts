@@ -15,7 +15,7 @@ export type Kind =
   | { readonly is: 'boolean' }
   | { readonly is: 'constant'; readonly value: boolean }
   | { readonly is: 'object'; readonly fields: Fields }
-  | { readonly is: 'list'; readonly words: string };
+  | { readonly is: 'list'; readonly words: string /** An item is one of these. */; readonly items: readonly Kind[] };
 
 export interface Field {
   /** What it means, and its default: part of the message about a wrong value. */
@@ -27,22 +27,27 @@ export interface Field {
 
 export type Fields = Readonly<Record<string, Field>>;
 
-const YES: Kind = { is: 'constant', value: true };
-const NO: Kind = { is: 'constant', value: false };
-const BOOLEAN: Kind = { is: 'boolean' };
-const QUEUE_URL: Kind = { is: 'text', pattern: /^https?:\/\/\S+\/\S+$/, words: 'the URL of a queue' };
-const NAME: Kind = { is: 'text', words: 'a non-empty string' };
+const YES = { is: 'constant', value: true } as const;
+const NO = { is: 'constant', value: false } as const;
+const BOOLEAN = { is: 'boolean' } as const;
+const QUEUE_URL = { is: 'text', pattern: /^https?:\/\/\S+\/\S+$/, words: 'the URL of a queue' } as const;
+export const NAME = { is: 'text', words: 'a non-empty string' } as const;
 
-function integer(minimum: number, maximum: number): Kind {
-  return { is: 'integer', minimum, maximum };
+/** Keeps the type of a table: the types for a `serverless.ts` are made of it. */
+function fields<const Table extends Fields>(table: Table): Table {
+  return table;
 }
 
-function object(fields: Fields): Kind {
-  return { is: 'object', fields };
+function integer(minimum: number, maximum: number) {
+  return { is: 'integer', minimum, maximum } as const;
 }
 
-function arn(service: string): Kind {
-  return { is: 'text', pattern: new RegExp(`^arn:[a-z-]+:${service}:.+`), words: `an ARN (arn:aws:${service}:…)` };
+export function object<Table extends Fields>(table: Table) {
+  return { is: 'object', fields: table } as const;
+}
+
+function arn(service: string) {
+  return { is: 'text', pattern: new RegExp(`^arn:[a-z-]+:${service}:.+`), words: `an ARN (arn:aws:${service}:…)` } as const;
 }
 
 /** A day more than any message can need. */
@@ -52,7 +57,7 @@ const BATCH_SIZE = integer(1, 10_000);
 const CONCURRENCY = integer(2, 1_000);
 
 /** What every step may say, whoever serves it. */
-const COMMON_STEP_FIELDS: Fields = {
+const COMMON_STEP_FIELDS = fields({
   name: { description: 'Name of the step, as the workflow calls it.', accepts: [NAME], required: true },
   partition: { description: 'Partition (tenant) of the step; its tasks have a queue of their own.', accepts: [NAME] },
   maxReceiveCount: {
@@ -60,9 +65,9 @@ const COMMON_STEP_FIELDS: Fields = {
     accepts: [integer(1, 1_000)],
   },
   fifo: { description: 'A FIFO tasks queue: the tasks of one run one after the other. Default false.', accepts: [BOOLEAN] },
-};
+});
 
-export const STEP_FIELDS: Fields = {
+export const STEP_FIELDS = fields({
   ...COMMON_STEP_FIELDS,
   batchSize: {
     description: 'Tasks of one invocation. Above 10 only with a batchWindow, and not on FIFO. Default 10.',
@@ -84,26 +89,26 @@ export const STEP_FIELDS: Fields = {
     accepts: [integer(1, MAX_VISIBILITY_SECONDS)],
   },
   enabled: { description: 'false stops the mapping; tasks wait in the queue. Default true.', accepts: [BOOLEAN] },
-};
+});
 
 /** Visibility timeout of a container step's queue: that of a queue which `autoCreate` makes. */
 export const DEFAULT_CONTAINER_VISIBILITY_SECONDS = advisedVisibilitySeconds(CONTAINER_VISIBILITY_SECONDS);
 
-export const CONTAINER_STEP_FIELDS: Fields = {
+export const CONTAINER_STEP_FIELDS = fields({
   ...COMMON_STEP_FIELDS,
   visibilityTimeout: {
     description: `Seconds that a received task stays hidden from other workers, where the worker names no time of its own. Default ${DEFAULT_CONTAINER_VISIBILITY_SECONDS}.`,
     accepts: [integer(1, MAX_VISIBILITY_SECONDS)],
   },
-};
+});
 
-export const DEAD_LETTER_FIELDS: Fields = {
+export const DEAD_LETTER_FIELDS = fields({
   batchSize: { description: 'Dead letters of one invocation. Default 10.', accepts: [integer(1, 10)] },
   maximumConcurrency: { description: 'Invocations per dead-letter queue at the same time at most. Default 2.', accepts: [CONCURRENCY] },
   enabled: { description: 'false stops the mappings. Default true.', accepts: [BOOLEAN] },
-};
+});
 
-const ALARM_FIELDS: Fields = {
+const ALARM_FIELDS = fields({
   snsTopicArn: { description: 'Topic that alarms are sent to. Without it they only show in the console.', accepts: [arn('sns')] },
   tasksAgeSeconds: {
     description: 'Age of the oldest task that is too old. Default 900.',
@@ -129,14 +134,16 @@ const ALARM_FIELDS: Fields = {
     description: 'Failed invocations in five minutes that are too many. Default: no such alarm.',
     accepts: [integer(1, 1_000_000)],
   },
-};
+});
 
-export const SERVICE_FIELDS: Fields = {
+export const SERVICE_FIELDS = fields({
   prefix: { description: 'First part of all queue names. Default durable.', accepts: [NAME] },
   namespace: { description: 'Folded into the prefix, as in the engine: <prefix>-<namespace>.', accepts: [NAME] },
   containerSteps: {
     description: 'Steps that workers in containers serve: queues, alarms and rights, and no mapping. Default none.',
-    accepts: [{ is: 'list', words: 'a list of steps, each its name or an object with its name' }],
+    accepts: [
+      { is: 'list', words: 'a list of steps, each its name or an object with its name', items: [NAME, object(CONTAINER_STEP_FIELDS)] },
+    ],
   },
   resultsQueue: {
     description:
@@ -161,7 +168,7 @@ export const SERVICE_FIELDS: Fields = {
       object({
         functions: {
           description: 'Functions of this service that may start runs.',
-          accepts: [{ is: 'list', words: 'a list of function names' }],
+          accepts: [{ is: 'list', words: 'a list of function names', items: [NAME] }],
         },
         url: { description: 'URL of the start queue of another service.', accepts: [QUEUE_URL] },
         arn: { description: 'ARN of that queue.', accepts: [arn('sqs')] },
@@ -218,4 +225,4 @@ export const SERVICE_FIELDS: Fields = {
     description: 'Each function its own role with nothing but its own rights. Default false: the role of the service.',
     accepts: [BOOLEAN],
   },
-};
+});
