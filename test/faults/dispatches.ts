@@ -31,6 +31,8 @@ interface Lapse {
 export class Dispatches {
   /** By step id, in order of time. */
   readonly #dispatches = new Map<string, Dispatch[]>();
+  /** By run id. */
+  readonly #endedBy = new Map<string, string>();
   readonly #deaths = new Map<string, number>();
   /** By run id: who holds the lock, as far as it was not released. */
   readonly #locks = new Map<string, string>();
@@ -44,6 +46,16 @@ export class Dispatches {
 
   died(caller: string): void {
     this.#deaths.set(caller, Date.now());
+  }
+
+  /** The engine is handed a decision that ends the run. */
+  ends(runId: string, caller: string): void {
+    if (!this.#endedBy.has(runId)) this.#endedBy.set(runId, caller);
+  }
+
+  /** Whether the engine that was first handed the end of the run was killed. */
+  decidedByDead(runId: string): boolean {
+    return this.isDead(this.#endedBy.get(runId) ?? '');
   }
 
   isDead(caller: string): boolean {

@@ -178,6 +178,7 @@ class NotingTransport extends SqsTransport {
       if (dispatches.isDead(this.#caller)) return handler(decision);
       const { runId, taskId, status, commands } = decision;
       results.handedToEngine(taskId, status === 'failed');
+      if (status !== 'continue') dispatches.ends(runId, this.#caller);
       const what = [status, ...commands.map(({ kind, seq }) => `${kind} ${seq}`)].join(', ');
       history.note(runId, `${this.#caller}: is handed the decision of ${taskId}: ${what}`);
       try {

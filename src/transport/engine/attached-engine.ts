@@ -153,12 +153,26 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     const apply = () => asTurn(() => source.decisionHandler(decision));
     await (this.#turns === undefined ? apply() : this.#turns.between(runId, apply));
     await childrenStarted(decision, this.#engine, systemTiming);
+    // A signal that was there before its wait begins a turn with a timer.
+    if (decision.commands.some(({ kind }) => kind === 'waitSignal')) await systemTiming.sleep(1);
+    await this.#turns?.settled(runId);
     if (given.turnEnded) return;
     const run = await this.#engine.getRun(runId);
     if (run === null || run.status !== 'suspended') return;
     if (run.awaitingDecisionTaskId === taskId) throw new RunLockedError(runId);
-    const isForgotten = run.awaitingDecisionTaskId === undefined && run.wakeAt === undefined;
-    if (receiveCount > 1 && isForgotten) await this.#engine.resume(runId);
+    if (receiveCount > 1 && run.awaitingDecisionTaskId === undefined && (await this.#isForgotten(runId, run.wakeAt))) {
+      await this.#engine.resume(runId);
+    }
+  }
+
+  /**
+   * Whether nothing is under way that would wake the run but the engine's `reconcileMs`, minutes later: an engine died after it had taken the
+   * decision. A run that sleeps is left alone, its sleep would begin anew.
+   */
+  async #isForgotten(runId: string, wakeAt: number | undefined): Promise<boolean> {
+    if (wakeAt === undefined) return true;
+    const checkpoints = await this.#store?.store.listCheckpoints(runId);
+    return checkpoints?.every(({ status }) => status !== 'pending') ?? false;
   }
 
   #missEvents(): void {

@@ -8,6 +8,7 @@ import {
 } from '@dudousxd/nestjs-durable-core';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { AttachedEngine } from '../../../../src/transport/engine/attached-engine.ts';
+import { mortal } from '../../../faults/stores.ts';
 import { capturingLogger } from '../../../support/capturing-logger.ts';
 import { viewOf } from '../../../support/engine-instances.ts';
 import { pass } from '../fake-sqs.ts';
@@ -49,12 +50,11 @@ class RemoteInstance implements Transport {
     this.#decisionHandler = handler;
   }
 
-  decide(commands: WorkflowDecision['commands']): Promise<void> {
-    const [turn] = this.turns;
+  decide(commands: WorkflowDecision['commands'], { turn = this.turns[0], receiveCount = 1 } = {}): Promise<void> {
     if (turn === undefined) throw new Error('expected a turn');
     const source = { handler: async () => undefined, decisionHandler: this.#decisionHandler, maxHoldMs: 60_000, closed: false };
     const decision = { taskId: turn.taskId, runId: turn.runId, status: 'continue', commands } as const;
-    return this.#attached.decide({ source, decision, sentAt: 0, receiveCount: 1 });
+    return this.#attached.decide({ source, decision, sentAt: 0, receiveCount });
   }
 }
 
@@ -81,4 +81,51 @@ it('a buffered signal that a decision has taken is not lost to a store that is a
   expect(await real.listCheckpoints('run')).toMatchObject([{ seq: 0, kind: 'signal', output: 'now' }]);
   // With the signal in its history.
   expect(instance.turns.at(-1)?.history).toMatchObject([{ seq: 0, kind: 'signal', output: 'now' }]);
+});
+
+it('a decision that comes again wakes a run whose engine died with a signal in its hands', async () => {
+  const real = new InMemoryStateStore();
+  const dying = mortal(real);
+  const store = viewOf(dying.store, {
+    async saveCheckpoint(checkpoint) {
+      await real.saveCheckpoint(checkpoint);
+      // It still writes that the run is suspended, and begins no turn.
+      setTimeout(() => dying.end(), 0);
+    },
+  });
+  const first = new RemoteInstance(store);
+  await first.engine.signal('go', 'now');
+  await first.engine.start('w', {}, 'run');
+  await pass(10);
+  const commands = [{ kind: 'waitSignal', seq: 0, signal: 'go' }] as const;
+  void first.decide([...commands]);
+  await pass(60_000);
+  expect(await real.getRun('run')).toMatchObject({ status: 'suspended', wakeAt: expect.any(Number) });
+
+  const second = new RemoteInstance(real);
+  const [turn] = first.turns;
+  const decided = second.decide([...commands], { turn, receiveCount: 2 });
+  await pass(10);
+  await decided;
+  expect(second.turns).toMatchObject([{ history: [{ seq: 0, kind: 'signal', output: 'now' }] }]);
+});
+
+it('a decision that comes again leaves a run alone that sleeps: its sleep would begin anew', async () => {
+  const instance = new RemoteInstance(new InMemoryStateStore());
+  await instance.engine.start('w', {}, 'run');
+  await pass(10);
+  await instance.decide([{ kind: 'sleep', seq: 0, ms: 60_000 }]);
+  await instance.decide([{ kind: 'sleep', seq: 0, ms: 60_000 }], { receiveCount: 2 });
+  expect(instance.turns).toHaveLength(1);
+});
+
+it('a decision is not consumed before the turn has begun that a buffered signal begins', async () => {
+  const instance = new RemoteInstance(new InMemoryStateStore());
+  await instance.engine.signal('go', 'now');
+  await instance.engine.start('w', {}, 'run');
+  await pass(10);
+  const decided = instance.decide([{ kind: 'waitSignal', seq: 0, signal: 'go' }]);
+  const turnsWhenConsumed = decided.then(() => instance.turns.length);
+  await pass(10);
+  expect(await turnsWhenConsumed).toBe(2);
 });
