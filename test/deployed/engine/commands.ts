@@ -4,12 +4,18 @@ import type { Order } from '../../../bench/demo/checkout.ts';
 export interface EngineSettings {
   readonly prefix: string;
   readonly payloadStore?: boolean;
+  /** Whose code runs on Lambda. */
+  readonly remoteWorkflows?: readonly RemoteWorkflow[];
 }
 
 /** One run to start. */
 export type RunRequest =
   | { readonly workflow: 'checkout'; readonly runId: string; readonly input: Order }
-  | { readonly workflow: 'one-step'; readonly runId: string; readonly input: OneStep };
+  | { readonly workflow: 'one-step'; readonly runId: string; readonly input: OneStep }
+  | { readonly workflow: RemoteWorkflow; readonly runId: string; readonly input: object };
+
+/** Of services/workflows. */
+export type RemoteWorkflow = 'orders' | 'basket' | 'patient' | 'doomed';
 
 /** A workflow of a single step. */
 export interface OneStep {

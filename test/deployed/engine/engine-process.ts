@@ -18,6 +18,7 @@ engine.register('one-step', '1', (ctx, input) => {
   const { step, input: stepInput, retries } = input as OneStep;
   return ctx.step(step, stepInput, { retries: retries ?? 1, backoffMs: 50 });
 });
+for (const name of settings.remoteWorkflows ?? []) engine.remote(name, { group: name });
 const timers = setInterval(() => void engine.resumeDueTimers(), 50);
 
 function send(message: EngineMessage): void {

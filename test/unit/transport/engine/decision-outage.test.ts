@@ -10,6 +10,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { AttachedEngine } from '../../../../src/transport/engine/attached-engine.ts';
 import { mortal } from '../../../faults/stores.ts';
 import { capturingLogger } from '../../../support/capturing-logger.ts';
+import { stateOf } from '../../../support/deferred.ts';
 import { viewOf } from '../../../support/engine-instances.ts';
 import { pass } from '../fake-sqs.ts';
 
@@ -119,13 +120,22 @@ it('a decision that comes again leaves a run alone that sleeps: its sleep would 
   expect(instance.turns).toHaveLength(1);
 });
 
-it('a decision is not consumed before the turn has begun that a buffered signal begins', async () => {
-  const instance = new RemoteInstance(new InMemoryStateStore());
+it('a decision is not consumed before the turn is sent that a buffered signal begins', async () => {
+  const real = new InMemoryStateStore();
+  const store = viewOf(real, {
+    async listCheckpoints(runId) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return real.listCheckpoints(runId);
+    },
+  });
+  const instance = new RemoteInstance(store);
   await instance.engine.signal('go', 'now');
-  await instance.engine.start('w', {}, 'run');
-  await pass(10);
+  void instance.engine.start('w', {}, 'run');
+  await pass(1_000);
   const decided = instance.decide([{ kind: 'waitSignal', seq: 0, signal: 'go' }]);
-  const turnsWhenConsumed = decided.then(() => instance.turns.length);
-  await pass(10);
-  expect(await turnsWhenConsumed).toBe(2);
+  await pass(100);
+  expect(await stateOf(decided)).toBe('pending');
+  await pass(1_000);
+  expect(await stateOf(decided)).toBe('fulfilled');
+  expect(instance.turns).toHaveLength(2);
 });
