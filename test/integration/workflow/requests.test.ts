@@ -2,7 +2,7 @@ import type { WorkflowCtx } from '@dudousxd/nestjs-durable-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type WorkflowCloud, workflowCloud } from '../../support/workflow-cloud.ts';
 
-const RUNS = 200;
+const RUNS = 500;
 
 /** In process: two tasks and their results. On Lambda also three turns and their decisions. */
 const PAIRS = [
@@ -32,7 +32,7 @@ describe('SQS requests of runs of two steps', () => {
     expect((cloud.requests()['SendMessageBatch'] ?? 0) - before).toBe(pairs * 2);
   });
 
-  it.each(PAIRS)('%s, 200 runs at once: less than a request for each of %i messages there and back', async (workflow, pairs) => {
+  it.each(PAIRS)('%s, 500 runs at once: less than a request for each of %i messages there and back', async (workflow, pairs) => {
     const before = total(cloud.requests());
     const ids = Array.from({ length: RUNS }, (_, index) => `${workflow}-${index}`);
     await Promise.all(ids.map((id) => cloud.engine.start(workflow, 1, id)));

@@ -1,0 +1,3 @@
+import { sqsDeadLetterHandler } from 'durable-sqs-lambda/worker';
+
+export const handler = sqsDeadLetterHandler();
