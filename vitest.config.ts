@@ -8,6 +8,7 @@ const alias = [
   { find: /^durable-sqs-lambda$/, replacement: source('src/index.ts') },
   { find: /^durable-sqs-lambda\/worker$/, replacement: source('src/lambda/index.ts') },
   { find: /^durable-sqs-lambda\/workflow$/, replacement: source('src/workflow/index.ts') },
+  { find: /^durable-sqs-lambda\/client$/, replacement: source('src/client/index.ts') },
   { find: /^durable-sqs-lambda\/engine$/, replacement: source('src/transport/index.ts') },
   { find: /^durable-sqs-lambda\/local$/, replacement: source('src/local/index.ts') },
   { find: /^durable-sqs-lambda\/opentelemetry$/, replacement: source('src/opentelemetry/index.ts') },

@@ -6,6 +6,8 @@ export interface EngineSettings {
   readonly payloadStore?: boolean;
   /** Whose code runs on Lambda. */
   readonly remoteWorkflows?: readonly RemoteWorkflow[];
+  /** Whether it receives starts of runs. */
+  readonly startRuns?: boolean;
 }
 
 /** One run to start. */
@@ -34,9 +36,13 @@ export interface RunEnd {
   readonly message?: string | undefined;
 }
 
-/** Parent to engine: start these runs and tell of each how it ended, or tell how many tasks of a step wait. */
+/**
+ * Parent to engine: start these runs and tell of each how it ended; tell how runs end that are started by message; or tell how many tasks of
+ * a step wait.
+ */
 export type EngineCommand =
   | { readonly command: number; readonly kind: 'runs'; readonly runs: readonly RunRequest[]; readonly timeoutMs: number }
+  | { readonly command: number; readonly kind: 'ends'; readonly runIds: readonly string[]; readonly timeoutMs: number }
   | { readonly command: number; readonly kind: 'depth'; readonly step: string };
 
 /** Engine to parent. */

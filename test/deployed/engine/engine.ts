@@ -7,6 +7,8 @@ const RUN_MS = 60_000;
 export interface Engine {
   /** Starts runs and gives how each ended, in the order asked for. */
   runs(requests: readonly RunRequest[], timeoutMs?: number): Promise<RunEnd[]>;
+  /** How runs end that others start, in the order asked for. */
+  ends(runIds: readonly string[], timeoutMs?: number): Promise<RunEnd[]>;
   /** How many tasks of a step wait. */
   depth(step: string): Promise<number>;
   /** What it has logged. */
@@ -32,13 +34,25 @@ export async function startEngine(
   });
   const send = (message: EngineCommand) => child.process.send(message);
   let commands = 0;
+  const ended = (command: number, runIds: readonly string[]) => {
+    const all = runIds.map((runId) => new Promise<RunEnd>((resolve) => ends.set(`${command} ${runId}`, resolve)));
+    return Promise.race([Promise.all(all), child.failed]);
+  };
   return {
     runs: (runs, timeoutMs = RUN_MS) => {
       commands += 1;
       const command = commands;
-      const all = runs.map(({ runId }) => new Promise<RunEnd>((resolve) => ends.set(`${command} ${runId}`, resolve)));
       send({ command, kind: 'runs', runs, timeoutMs });
-      return Promise.race([Promise.all(all), child.failed]);
+      return ended(
+        command,
+        runs.map(({ runId }) => runId),
+      );
+    },
+    ends: (runIds, timeoutMs = RUN_MS) => {
+      commands += 1;
+      const command = commands;
+      send({ command, kind: 'ends', runIds, timeoutMs });
+      return ended(command, runIds);
     },
     depth: (step) => {
       commands += 1;

@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs';
 import type { AwsAddress } from '../server/aws-server.ts';
-import type { HeldRight, Right } from './held-rights.ts';
+import type { Holder, Right } from './held-rights.ts';
+
+/** A right, and who may have asked for it. */
+interface AskedRight extends Right {
+  readonly holder: Pick<Holder, 'kind' | 'name'>;
+}
 
 /** Who has called what: a line of the server's book, written once for each such call. */
 interface Call extends Right {
@@ -19,7 +24,7 @@ export function refusals({ callsFile }: AwsAddress, names: readonly string[]): s
 }
 
 /** Whether a right was asked for by its holder since the server started, and what the answer was. */
-export function wasAsked({ holder, action, resource }: HeldRight, { callsFile }: AwsAddress, answer: 'allowed' | 'refused'): boolean {
+export function wasAsked({ holder, action, resource }: AskedRight, { callsFile }: AwsAddress, answer: 'allowed' | 'refused'): boolean {
   return calls(callsFile).some(
     (call) =>
       call.allowed === (answer === 'allowed') &&

@@ -33,6 +33,9 @@ export function localSqs() {
     get client(): SQSClient {
       return running().client;
     },
+    get clientConfig(): TestSqs['clientConfig'] {
+      return running().sqs.clientConfig;
+    },
     requests: (action: string): number => running().sqs.requests()[action] ?? 0,
     /** A transport on the server, under a prefix of its own unless one is given. */
     transport(options: SqsTransportOptions = {}) {
