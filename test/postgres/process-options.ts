@@ -4,7 +4,7 @@ import type { ProcessOptions } from './messages.ts';
 import { STEPS } from './steps.ts';
 
 /** A tasks queue hides a message for six times as long: what a killed worker had comes again soon. */
-export const QUEUES = { steps: STEPS, functionTimeoutSeconds: 1 } as const;
+export const QUEUES = { steps: [...STEPS, 'turns'], functionTimeoutSeconds: 1 } as const;
 
 /** What the parent gave this process. */
 export function optionsOfProcess(): ProcessOptions {

@@ -78,7 +78,8 @@ export async function runScenario(options: ScenarioOptions, postgres: PostgresSe
     });
     for (const run of runs) {
       fleet.give({ start: run });
-      if (run.kind === 'signal') setTimeout(() => fleet.give({ signal: run.runId }), Math.random() * LATEST_SIGNAL_MS);
+      if (run.kind === 'signal' || run.kind === 'turns')
+        setTimeout(() => fleet.give({ signal: run.runId }), Math.random() * LATEST_SIGNAL_MS);
       await sleep(1_000 / options.runsPerSecond);
     }
     const disturbances = await ends;

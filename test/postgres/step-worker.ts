@@ -1,11 +1,13 @@
-/** A process that runs the steps, as Lambda would: a local event source mapping for each tasks queue, all with one handler. */
+/** A process that runs the steps and the turns, as Lambda would: a local event source mapping for each tasks queue. */
 import { appendFileSync } from 'node:fs';
 import { sqsStepHandler } from '../../src/lambda/index.ts';
 import { createQueues, LocalEventSourceMapping } from '../../src/local/index.ts';
+import { sqsWorkflowHandler } from '../../src/workflow/index.ts';
 import { silentLogger } from '../support/local-cloud.ts';
 import type { ProcessOptions } from './messages.ts';
 import { clientConfigOf, optionsOfProcess, QUEUES } from './process-options.ts';
 import { runStep, STEPS } from './steps.ts';
+import { turns } from './workload.ts';
 
 const options: ProcessOptions = optionsOfProcess();
 const clientConfig = clientConfigOf(options);
@@ -15,6 +17,7 @@ const { resultsQueueUrl, tasksQueueUrls } = await createQueues({
   fifo: { tasks: false, results: options.fifoResults },
 });
 
+const workflow = sqsWorkflowHandler('turns', '1', turns, { clientConfig, resultsQueueUrl, logger: silentLogger });
 const handler = sqsStepHandler(Object.fromEntries(STEPS.map((step) => [step, runStep])), {
   clientConfig,
   resultsQueueUrl,
@@ -36,7 +39,7 @@ const mappings = [...tasksQueueUrls].map(
     new LocalEventSourceMapping({
       clientConfig,
       queueUrl,
-      handler,
+      handler: functionName === 'turns' ? workflow : handler,
       functionName,
       timeoutMs: 5_000,
       waitTimeSeconds: 2,

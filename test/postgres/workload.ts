@@ -1,7 +1,12 @@
 import type { WorkflowCtx, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+import type { WorkflowContext } from '../../src/workflow/index.ts';
 import { FLAKY_FAILURES, type StepName, stampOf } from './steps.ts';
 
-export const KINDS = ['one', 'chain', 'fan', 'flaky', 'sleeper', 'child', 'children', 'signal', 'compensated', 'patient'] as const;
+/** Kinds whose workflow runs in the engine's process. */
+const LOCAL_KINDS = ['one', 'chain', 'fan', 'flaky', 'sleeper', 'child', 'children', 'signal', 'compensated', 'patient'] as const;
+type LocalKind = (typeof LOCAL_KINDS)[number];
+/** The last one's turns run in a worker's process, as on Lambda. */
+export const KINDS = [...LOCAL_KINDS, 'turns'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface Run {
@@ -17,7 +22,7 @@ const FAN = 'abcdefghij';
 
 type Step = (name: StepName, label: string, options?: Parameters<WorkflowCtx['step']>[2]) => Promise<unknown>;
 
-const WORKFLOWS: Readonly<Record<Kind, (ctx: WorkflowCtx, step: Step, runId: string) => Promise<unknown>>> = {
+const WORKFLOWS: Readonly<Record<LocalKind, (ctx: WorkflowCtx, step: Step, runId: string) => Promise<unknown>>> = {
   one: async (_ctx, step) => [await step('postgres.work', 'a')],
   async chain(_ctx, step) {
     const outputs: unknown[] = [];
@@ -64,6 +69,16 @@ const WORKFLOWS: Readonly<Record<Kind, (ctx: WorkflowCtx, step: Step, runId: str
   },
 };
 
+/** A step, a fan-out, a sleep, a signal and a child, which runs in the engine's process. */
+export async function turns(ctx: WorkflowContext, input: unknown): Promise<unknown> {
+  const runId = runIdOf(input);
+  const step = (label: string) => ctx.step<string>('postgres.work', { runId, label });
+  const outputs = [await step('a'), ...(await Promise.all(['b', 'c'].map(step)))];
+  await ctx.sleep(LONGEST_REST_MS);
+  const signalled = await ctx.waitForSignal(signalOf(runId));
+  return [...outputs, signalled, await ctx.child('one', { runId: `${runId}.child.5` })];
+}
+
 /** What a run of a kind gives; a compensated one fails with this message. */
 const EXPECTED: Readonly<Record<Kind, (runId: string) => unknown>> = {
   one: (runId) => [work(runId, 'a')],
@@ -76,10 +91,12 @@ const EXPECTED: Readonly<Record<Kind, (runId: string) => unknown>> = {
   signal: (runId) => [work(runId, 'a'), { for: runId }, work(runId, 'b')],
   compensated: (runId) => `declined ${stampOf('postgres.decline', { runId, label: 'b' })}`,
   patient: (runId) => [work(runId, 'a'), work(runId, 'b')],
+  turns: (runId) => [...[...'abc'].map((label) => work(runId, label)), { for: runId }, [work(`${runId}.child.5`, 'a')]],
 };
 
 export function register(engine: WorkflowEngine): void {
-  for (const kind of KINDS) {
+  engine.remote('turns', { group: 'turns' });
+  for (const kind of LOCAL_KINDS) {
     engine.register(kind, '1', (ctx, input) => {
       const runId = runIdOf(input);
       const step: Step = (name, label, options = {}) => ctx.step(name, { runId, label }, options);
