@@ -14,9 +14,10 @@ import { postgres } from './sections/postgres.ts';
 import { records } from './sections/records.ts';
 import type { Section } from './sections/section.ts';
 import { throughput } from './sections/throughput.ts';
+import { turns } from './sections/turns.ts';
 import { FULL, QUICK } from './sizes.ts';
 
-const SECTIONS: readonly Section[] = [throughput, polling, records, coldStart, growth, cost, postgres];
+const SECTIONS: readonly Section[] = [throughput, polling, records, coldStart, growth, cost, postgres, turns];
 
 async function main(): Promise<number> {
   const args = readArguments(

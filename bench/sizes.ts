@@ -12,6 +12,8 @@ export interface Sizes {
   readonly growth: { readonly batches: readonly number[]; readonly backlogs: readonly number[]; readonly rounds: number };
   readonly bigBatch: number;
   readonly waitingSteps: number;
+  /** Runs of a workflow of two steps, one after another. */
+  readonly turnRuns: number;
   readonly postgres: { readonly warmUpRuns: number; readonly runsAtOnce: number; readonly runsOneByOne: number };
 }
 
@@ -28,6 +30,7 @@ export const FULL: Sizes = {
   growth: { batches: [10, 100, 1_000, 10_000], backlogs: [10, 100, 1_000, 10_000, 100_000], rounds: 5 },
   bigBatch: 10_000,
   waitingSteps: 20_000,
+  turnRuns: 500,
   postgres: { warmUpRuns: 50, runsAtOnce: 400, runsOneByOne: 200 },
 };
 
@@ -45,5 +48,6 @@ export const QUICK: Sizes = {
   growth: { batches: [10, 1_000, 10_000], backlogs: [10, 1_000, 10_000], rounds: 2 },
   bigBatch: 10_000,
   waitingSteps: 3_000,
+  turnRuns: 60,
   postgres: { warmUpRuns: 20, runsAtOnce: 120, runsOneByOne: 40 },
 };

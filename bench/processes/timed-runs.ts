@@ -7,14 +7,16 @@ const LOST_AFTER_MS = 20_000;
 /** For the writes of turns that end after their run has completed. */
 const SETTLE_MS = 200;
 
-/** Starts one-step runs on one engine, and times them. */
+/** Starts runs on one engine, and times them. */
 export class TimedRuns {
   readonly #engine: WorkflowEngine;
   readonly #store: StateStore;
   readonly #completions = new Map<string, () => void>();
+  readonly #workflow: string;
   #lastRun = 0;
 
-  constructor(engine: WorkflowEngine, store: StateStore) {
+  constructor(engine: WorkflowEngine, store: StateStore, workflow = 'one-step') {
+    this.#workflow = workflow;
     this.#engine = engine;
     this.#store = store;
     engine.register('one-step', '1', (ctx, input) => ctx.step(ECHO_STEP, { input }));
@@ -53,7 +55,7 @@ export class TimedRuns {
 
   async #runOnce(runId: string): Promise<void> {
     const completed = new Promise<void>((resolve) => this.#completions.set(runId, resolve));
-    await this.#engine.start('one-step', { runId }, runId);
+    await this.#engine.start(this.#workflow, { runId }, runId);
     await completed;
     this.#completions.delete(runId);
   }
