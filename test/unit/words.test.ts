@@ -23,6 +23,7 @@ const NOT_YET_WRAPPED: readonly string[] = [
   'docs/reliability.md',
   'docs/workflows.md',
   'examples/checkout/README.md',
+  'examples/workflow/README.md',
 ];
 
 const filesOf = (patterns: readonly string[]) => globSync(patterns, { cwd: root, exclude: ['**/node_modules'] }).toSorted();
