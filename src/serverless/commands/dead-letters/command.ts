@@ -5,7 +5,7 @@ import { flagOption, integerOption, textOption } from '../options.ts';
 import { STEP_OPTIONS, selectedSteps } from '../step-options.ts';
 import { listDeadLetters } from './list.ts';
 import { purgeDeadLetters } from './purge.ts';
-import { findDeadLetterQueues } from './queues.ts';
+import { findDeadLetterQueues, findStartDeadLetters } from './queues.ts';
 import { retryDeadLetters } from './retry.ts';
 import { saveDeadLetters } from './save.ts';
 import type { Selection } from './selection.ts';
@@ -43,10 +43,12 @@ export const deadLettersCommand: Command = {
     if (flagOption(options, 'yes') && !purge) throw new CommandError('--yes: it goes with --purge');
 
     const steps = selectedSteps(context);
+    const ofOneStep = textOption(options, 'step') !== undefined;
     const sqs = openSqs(context);
     try {
       const selection: Selection = {
-        steps: await findDeadLetterQueues(sqs, steps),
+        // Starts belong to no step.
+        steps: [...(await findDeadLetterQueues(sqs, steps)), ...(ofOneStep ? [] : await findStartDeadLetters(sqs, context.service()))],
         messageId: textOption(options, 'id'),
         limit: integerOption(options, 'limit', 1, ALL) ?? (actions === 0 ? LISTED : ALL),
         includeDeadLetters: flagOption(options, 'include-dead-letters'),

@@ -1,8 +1,10 @@
 import type { Message } from '@aws-sdk/client-sqs';
+import { attempt } from '../../../attempt.ts';
 import { PARKED_ATTRIBUTE } from '../../../lambda/parked-message.ts';
 import { decodePointer } from '../../../payloads/pointer.ts';
 import { taskSubject } from '../../../step/task-subject.ts';
 import { isRecord } from '../../../wire/shape.ts';
+import { decodeStartRun } from '../../../wire/start-run.ts';
 import type { DeadLetterQueue } from './queues.ts';
 
 /** What may be shown of a message of a dead-letter or parked queue: ids and reasons, nothing of its body. */
@@ -30,10 +32,18 @@ export function deadLetter(message: Message, queue: DeadLetterQueue['kind']): De
     ...taskIds(message.Body ?? ''),
     receiveCount: note?.receiveCount ?? Number(message.Attributes?.ApproximateReceiveCount ?? 1),
     firstSeen: note?.firstSeen ?? new Date(sentAt).toISOString(),
-    reason: note?.reason ?? (queue === 'dead-letters' ? 'waiting for the dead-letter handler' : 'the dead-letter handler failed on it'),
-    resultSent: note?.resultSent ?? (queue === 'dead-letters' ? false : null),
+    reason: note?.reason ?? REASONS[queue],
+    // No engine waits for the result of a start.
+    resultSent: note?.resultSent ?? (queue === 'parked' ? null : false),
   };
 }
+
+/** Why a message without a note is where it is. */
+const REASONS: Readonly<Record<DeadLetterQueue['kind'], string>> = {
+  'dead-letters': 'waiting for the dead-letter handler',
+  parked: 'the dead-letter handler failed on it',
+  'start-run-dead-letters': 'no engine could carry out the start; its log says why',
+};
 
 /** The fields of `ParkedNote` that are there and of the right type: anybody may have written the attribute. */
 function noteOf({ MessageAttributes }: Message) {
@@ -62,5 +72,6 @@ function taskIds(body: string): Pick<DeadLetter, 'runId' | 'stepId' | 'attempt'>
   // A body in S3 is not read: that takes rights on the bucket, which a look at queues should not need.
   if (decodePointer(body) !== undefined) return unknown;
   const subject = taskSubject(body);
-  return subject === undefined ? unknown : { runId: subject.runId, stepId: subject.stepId, attempt: subject.attempt ?? null };
+  if (subject === undefined) return { ...unknown, runId: attempt(() => decodeStartRun(body).runId) ?? null };
+  return { runId: subject.runId, stepId: subject.stepId, attempt: subject.attempt ?? null };
 }

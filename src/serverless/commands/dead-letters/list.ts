@@ -26,7 +26,7 @@ export async function listDeadLetters(context: CommandContext, sqs: AdminSqs, se
     const steps = [...byStep].map(([{ step, deadLetters, parked }, messages]) => ({
       step: step.name,
       partition: step.partition ?? null,
-      deadLetters: { name: deadLetters.name, ...deadLetters.depth },
+      deadLetters: deadLetters === undefined ? null : { name: deadLetters.name, ...deadLetters.depth },
       parked: { name: parked.name, ...parked.depth },
       messages,
     }));
@@ -47,11 +47,12 @@ export async function listDeadLetters(context: CommandContext, sqs: AdminSqs, se
 function section(queues: DeadLetterQueues, messages: readonly Listed[], selection: Selection, { now, columns }: CommandContext): string {
   const { step, deadLetters, parked } = queues;
   const partition = step.partition === undefined ? '' : ` @ ${step.partition}`;
-  const waiting = messagesIn(deadLetters.depth);
+  const waiting = deadLetters === undefined ? 0 : messagesIn(deadLetters.depth);
   const held = messagesIn(parked.depth);
   const hint =
     waiting > 0 && !selection.includeDeadLetters ? ' (--include-dead-letters shows them; each receive uses up one of their 10)' : '';
-  const head = `${step.name}${partition}: ${waiting} waiting for the dead-letter handler${hint}, ${held} parked\n`;
+  const handled = deadLetters === undefined ? '' : `${waiting} waiting for the dead-letter handler${hint}, `;
+  const head = `${step.name}${partition}: ${handled}${held} parked\n`;
   if (messages.length === 0) return head;
   const rows = messages.map(({ messageId, runId, stepId, attempt, receiveCount, firstSeen, reason, resultSent }) => [
     messageId,

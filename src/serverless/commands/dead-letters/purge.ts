@@ -4,7 +4,7 @@ import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption } from '../options.ts';
 import { counted } from '../output/text.ts';
-import { idNotFound, type Selection, visitSelected } from './selection.ts';
+import { idNotFound, queuesOf, type Selection, visitSelected } from './selection.ts';
 import type { Visit } from './walk-queue.ts';
 
 /** Deletes messages for good, after a question: the one of an id, or all messages of the queues. */
@@ -13,7 +13,7 @@ export async function purgeDeadLetters(context: CommandContext, sqs: AdminSqs, s
 }
 
 async function purgeQueues(context: CommandContext, sqs: AdminSqs, { steps, includeDeadLetters }: Selection): Promise<void> {
-  const queues = steps.flatMap(({ parked, deadLetters }) => (includeDeadLetters ? [deadLetters, parked] : [parked]));
+  const queues = steps.flatMap((step) => queuesOf(step, includeDeadLetters));
   const filled = queues.filter(({ depth }) => messagesIn(depth) > 0);
   const messages = filled.reduce((sum, { depth }) => sum + messagesIn(depth), 0);
   if (messages === 0) {

@@ -15,9 +15,9 @@ import { replayRecord } from './task-again.ts';
 export async function saveDeadLetters(context: CommandContext, sqs: AdminSqs, selection: Selection, file: string): Promise<void> {
   const { options, serviceDir, region } = context;
   const byServer = new Map<string, { readonly functionKey: string | undefined; readonly records: SQSRecord[] }>();
-  const unfinished = await visitSelected(context, sqs, selection, ({ message, queues: { step, tasksUrl } }) => {
+  const unfinished = await visitSelected(context, sqs, selection, ({ message, queues: { step, tasksQueue, tasksUrl } }) => {
     const functionKey = step.function?.functionKey;
-    const server = functionKey ?? step.queues.tasks;
+    const server = functionKey ?? tasksQueue;
     const saved = byServer.get(server) ?? { functionKey, records: [] };
     saved.records.push(replayRecord(message, tasksUrl, region));
     byServer.set(server, saved);
@@ -34,7 +34,7 @@ export async function saveDeadLetters(context: CommandContext, sqs: AdminSqs, se
   for (const { file: path, function: functionKey, records } of saved) {
     if (!flagOption(options, 'json')) context.write(`${path}: ${counted(records, 'record')}\n`);
     const hint = `try it: serverless invoke local -f ${functionKey} -p ${path}`;
-    context.writeError(functionKey === null ? `${path}: no function serves this step; its worker runs in a container\n` : `${hint}\n`);
+    context.writeError(functionKey === null ? `${path}: no function of this service receives these messages\n` : `${hint}\n`);
   }
   reportUnfinished(context, unfinished);
   if (saved.length === 0) {

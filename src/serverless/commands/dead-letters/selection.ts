@@ -41,7 +41,7 @@ export async function visitSelected(
 ): Promise<string[]> {
   const unfinished: string[] = [];
   for (const step of steps) {
-    for (const queue of [...(includeDeadLetters ? [step.deadLetters] : []), step.parked]) {
+    for (const queue of queuesOf(step, includeDeadLetters)) {
       if (queue.depth.visible === 0 && queue.depth.inFlight === 0) continue;
       let seen = 0;
       let kept = 0;
@@ -57,6 +57,11 @@ export async function visitSelected(
     }
   }
   return unfinished;
+}
+
+/** The queues of a step that are received from. */
+export function queuesOf({ deadLetters, parked }: DeadLetterQueues, includeDeadLetters: boolean): readonly DeadLetterQueue[] {
+  return includeDeadLetters && deadLetters !== undefined ? [deadLetters, parked] : [parked];
 }
 
 /** Reports queues that hold messages which were not received; exits 1 unless `--limit` asked for that. */
