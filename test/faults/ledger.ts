@@ -24,6 +24,7 @@ export type Mishap =
   | (typeof MISHAPS)[number]
   | 'runs that overslept since a lease had run out'
   | 'runs that overslept a signal that was cut short'
+  | 'runs that overslept the end of their child, its engine was killed'
   | 'runs whose turn was never sent, its engine was killed';
 
 /**

@@ -173,8 +173,6 @@ export async function runScenario<Kind extends string>(options: ScenarioOptions,
     awaitedTwice: (stepId: string) => ledger.dispatches.awaitedTwice(stepId),
     redispatched: (stepId: string) => ledger.dispatches.byOperator(stepId),
     storeFailedIn: (runId: string) => ledger.storeFailedIn(runId),
-    ranOn: (runId: string) =>
-      ledger.dispatches.decidedByDead(runId) ? ('an engine that was killed' as const) : ('one that lives' as const),
     cancelledAt: (runId: string) => ledger.cancelledAt(runId),
     lastDispatchOf: (runId: string) => ledger.dispatches.lastOf(runId),
   };

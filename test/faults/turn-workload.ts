@@ -17,7 +17,6 @@ const STEPS_OF: Readonly<Record<TurnKind, number>> = {
   catcher: 2,
   cancelled: 3,
 };
-const OVER: ReadonlySet<string> = new Set(['completed', 'failed']);
 /** What was on its way to SQS when the engine said that the run is cancelled has long been noted by then. */
 const DISPATCHED_BEFORE_CANCEL_MS = 2_000;
 
@@ -37,21 +36,10 @@ export function signalFor({ runId }: Run): { readonly token: string; readonly pa
 export async function judgeTurns(run: Run<TurnKind>, store: InMemoryStateStore, evidence: Evidence): Promise<Verdict> {
   const stored = await store.getRun(run.runId);
   if (stored === null) return { outcome: 'wrong', why: `${run.runId}: it is not in the store` };
-  if (stored.status === 'suspended' && (await childEndedUntold(run, store, evidence))) {
-    return { outcome: 'limit', limit: 'a parent was not told of the end of its child: the engine was killed in between' };
-  }
   const why = run.kind === 'cancelled' ? wrongWithCancelled(stored, evidence) : wrongWith(run, stored);
   if (why === undefined) return { outcome: 'right' };
   const where = stored.status === 'suspended' ? `; ${await whereItIs(run.runId, store)}` : '';
   return { outcome: 'wrong', why: `${run.runId}: ${why}${where}` };
-}
-
-/** The engine tells a parent without waiting for it. */
-async function childEndedUntold({ runId, kind }: Run<TurnKind>, store: InMemoryStateStore, { ranOn }: Evidence): Promise<boolean> {
-  if (kind !== 'parent' && kind !== 'orphaner') return false;
-  const child = await store.getRun(childOf(runId, 0));
-  const told = await store.getCheckpoint(runId, 0);
-  return child !== null && OVER.has(child.status) && told === null && ranOn(child.id) === 'an engine that was killed';
 }
 
 function wrongWith(run: Run<TurnKind>, { status, error, output }: WorkflowRun): string | undefined {

@@ -16,8 +16,6 @@ export interface Evidence {
   redispatched(stepId: string): boolean;
   /** Whether the store rejected a call within a turn of the run. */
   storeFailedIn(runId: string): boolean;
-  /** Which engine was last handed a decision of the run. */
-  ranOn(runId: string): 'an engine that was killed' | 'one that lives';
   /** When an engine had said that the run is cancelled, epoch milliseconds. */
   cancelledAt(runId: string): number | undefined;
   /** When the step was dispatched last, or a turn of the run, epoch milliseconds. */
@@ -29,7 +27,6 @@ export const NO_EVIDENCE: Evidence = {
   awaitedTwice: () => false,
   redispatched: () => false,
   storeFailedIn: () => false,
-  ranOn: () => 'one that lives',
   cancelledAt: () => undefined,
   lastDispatchOf: () => undefined,
 };

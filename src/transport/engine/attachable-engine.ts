@@ -6,8 +6,11 @@ import { isRecord } from '../../wire/shape.ts';
 /** What `attach` needs of an engine; a `WorkflowEngine` has it. */
 export interface AttachableEngine {
   subscribe(listener: (event: EngineEvent) => void): () => void;
-  getRun(runId: string): Promise<Pick<WorkflowRun, 'status' | 'namespace' | 'awaitingDecisionTaskId' | 'wakeAt'> | null>;
+  getRun(
+    runId: string,
+  ): Promise<Pick<WorkflowRun, 'status' | 'namespace' | 'awaitingDecisionTaskId' | 'wakeAt' | 'output' | 'error'> | null>;
   resume(runId: string): Promise<unknown>;
+  signal?(token: string, payload: unknown): Promise<unknown>;
 }
 
 /** What `attach` with `poll` needs besides: the engine's passes over its runs. */

@@ -1,21 +1,30 @@
-import type { WorkflowDecision } from '@dudousxd/nestjs-durable-core';
+import type { RunStatus, WorkflowDecision } from '@dudousxd/nestjs-durable-core';
 import type { Timing } from '../../time.ts';
 import type { AttachableEngine } from './attachable-engine.ts';
 
 const LOOK_EVERY_MS = 10;
 /** A child that is not there by then never will be: the engine has told its parent why. */
 const STARTED_WITHIN_MS = 1_000;
+const ENDED: ReadonlySet<unknown> = new Set<RunStatus>(['completed', 'failed']);
 
 /**
  * Resolves when the children that a decision starts are in the store.
  *
  * The engine starts them without waiting for it. A process that ends before has consumed the decision, and the parent would sleep until the
- * engine's `reconcileMs`.
+ * engine's `reconcileMs`. It also tells a parent of its child's end once, without waiting for it: a parent that calls for a child which has
+ * ended already was not told, and is told now.
  */
 export async function childrenStarted({ runId, commands }: WorkflowDecision, engine: AttachableEngine, timing: Timing): Promise<void> {
   const deadline = timing.now() + STARTED_WITHIN_MS;
   for (const { kind, seq } of commands) {
     if (kind !== 'startChild') continue;
-    while ((await engine.getRun(`${runId}.child.${seq}`)) === null && timing.now() < deadline) await timing.sleep(LOOK_EVERY_MS);
+    const childId = `${runId}.child.${seq}`;
+    let child = await engine.getRun(childId);
+    for (; child === null && timing.now() < deadline; child = await engine.getRun(childId)) await timing.sleep(LOOK_EVERY_MS);
+    if (child === null || !ENDED.has(child.status)) continue;
+    const { status, output, error } = child;
+    // As the engine's own.
+    const end = status === 'completed' ? { ok: true, value: output } : { ok: false, error: error?.message };
+    await engine.signal?.(`child:${childId}`, end);
   }
 }

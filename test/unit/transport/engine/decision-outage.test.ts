@@ -139,3 +139,26 @@ it('a decision is not consumed before the turn is sent that a buffered signal be
   expect(await stateOf(decided)).toBe('fulfilled');
   expect(instance.turns).toHaveLength(2);
 });
+
+it('a parent that calls for a child which has ended already is told of its end', async () => {
+  const real = new InMemoryStateStore();
+  let lost = true;
+  // The engine that was to tell the parent died before it had taken the parent's waiter.
+  const store = viewOf(real, {
+    takeSignalWaiter: (token) => (lost && token.startsWith('child:') ? new Promise(() => {}) : real.takeSignalWaiter(token)),
+  });
+  const instance = new RemoteInstance(store);
+  await instance.engine.start('w', {}, 'run');
+  await pass(10);
+  const commands = [{ kind: 'startChild', seq: 0, workflow: 'w', input: {} }] as const;
+  await instance.decide([...commands]);
+  await real.updateRun('run.child.0', { status: 'completed', output: 'done', updatedAt: new Date() });
+  lost = false;
+
+  // What the engine's reconcileMs comes to.
+  await instance.engine.resume('run');
+  const again = instance.decide([...commands], { turn: instance.turns.findLast(({ runId }) => runId === 'run') });
+  await pass(1_000);
+  await again;
+  expect(instance.turns.at(-1)).toMatchObject({ runId: 'run', history: [{ seq: 0, kind: 'child', output: 'done' }] });
+});
