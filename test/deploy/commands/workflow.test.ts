@@ -151,7 +151,7 @@ describe('a dead turn', () => {
     ]);
   });
 
-  it('is listed with its run, saved, replayed, and sent back with --force', async () => {
+  it('shows with its run, is saved, replayed, and sent back with --force', async () => {
     await vi.waitFor(async () => expect(await parked()).toBe(2), { timeout: 30_000, interval: 100 });
     const { steps } = JSON.parse((await deadLetters()).stdout);
     const messages: { runId: string }[] = steps[0].messages;

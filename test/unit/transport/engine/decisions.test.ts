@@ -105,7 +105,7 @@ describe('a decision', () => {
     expect(resumed).toEqual([]);
   });
 
-  it('is not consumed before its children are in the store', async () => {
+  it('stays on its queue until its children are in the store', async () => {
     const commands = [3, 4].map((seq) => ({ kind: 'startChild', seq, workflow: 'w', input: null }) as const);
     const { decide, children } = setUp({}, { ...DECISION, commands });
     const decided = decide();
@@ -117,7 +117,7 @@ describe('a decision', () => {
     expect(await stateOf(decided)).toBe('fulfilled');
   });
 
-  it('does not wait for a child that cannot be started', async () => {
+  it('waits for no child that cannot be started', async () => {
     const { decide } = setUp({}, { ...DECISION, commands: [{ kind: 'startChild', seq: 0, workflow: 'unknown', input: null }] });
     const decided = decide();
     await pass(1_100);

@@ -190,13 +190,13 @@ describe('the lease of a lock', () => {
     expect(await lockedUntil()).toBe(listedAt + 40_000 + lease);
   });
 
-  it('is as the engine has it where the lock is taken by its clock of now', async () => {
+  it('stays as the engine has it where the lock is taken by its clock of now', async () => {
     const { seen, lockedUntil } = await listedLongAgo();
     await seen.tryLockRun('run', 'one', Date.now() + lease, Date.now());
     expect(await lockedUntil()).toBe(Date.now() + lease);
   });
 
-  it("is as the engine has it where its clock is not the system's", async () => {
+  it("stays as the engine has it where its clock is not the system's", async () => {
     const { seen, lockedUntil } = await listedLongAgo();
     await seen.tryLockRun('run', 'one', lease, 0);
     expect(await lockedUntil()).toBe(lease);

@@ -49,7 +49,7 @@ function setUp(isAwaitedElsewhere: (stepId: string) => boolean) {
 }
 
 describe('a result that another instance awaits', () => {
-  it('is redelivered at once, and then left to the others for a moment, longer each time', async () => {
+  it('comes back at once, and is then left to the others for a moment, longer each time', async () => {
     const { sqs, receiveCount } = setUp(() => true);
     sqs.put(QUEUE, resultOf('run:0'));
     const receivesAt: number[] = [];
@@ -69,7 +69,7 @@ describe('a result that another instance awaits', () => {
     expect(accepted).toEqual(['run:1']);
   });
 
-  it('does not keep a transport from closing', async () => {
+  it('lets a transport close', async () => {
     const { sqs, receiver, receiveCount } = setUp(() => true);
     sqs.put(QUEUE, resultOf('run:0'));
     await pass(1_000);
