@@ -36,3 +36,13 @@ describe('the bundle of a handler, with the AWS SDK left to the runtime', () => 
     expect(imports.filter(({ path, external }) => external !== true || !/^(node:|@aws-sdk\/)/.test(path))).toEqual([]);
   });
 });
+
+describe('the bundle of a function that starts runs', () => {
+  it('stays below 26 kB, and holds neither the SDK nor the core package', async () => {
+    const { imports, bytes, inputs } = await bundled('test/deployed/services/starts/begin.ts', ['@aws-sdk']);
+    expect(bytes).toBeLessThan(26_000);
+    expect(Object.keys(inputs).filter((path) => path.includes('node_modules'))).toEqual([]);
+    const atStart = imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => path);
+    expect(atStart.filter((path) => !path.startsWith('node:'))).toEqual([]);
+  });
+});

@@ -1,0 +1,3 @@
+import { sqsStepHandler } from 'durable-sqs-lambda/worker';
+
+export const handler = sqsStepHandler('orders.place', async ({ orderId }: { orderId: string }) => ({ placed: orderId }));
