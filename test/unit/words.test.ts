@@ -15,8 +15,6 @@ const NOT_YET_WRAPPED: readonly string[] = [
   'README.md',
   'docs/aws-checklist.md',
   'docs/design.md',
-  'docs/interop.md',
-  'docs/laptop-aws.md',
   'docs/performance.md',
   'docs/reference.md',
   'docs/reliability.md',
