@@ -124,7 +124,7 @@ async function openSdk({ client, clientConfig }: SenderChoice, env: NodeJS.Proce
   } catch (error) {
     if (!isMissingSdk(error)) throw error;
     throw new ConfigurationError(
-      'SQS is called over the AWS SDK here (a client, a clientConfig, or no credentials in the environment): install the package ' +
+      'this needs the AWS SDK (a client, a clientConfig, or no credentials in the environment): install the package ' +
         '"@aws-sdk/client-sqs", or bundle it in; the nodejs runtimes of Lambda hold it',
       { cause: error },
     );
