@@ -25,6 +25,16 @@ describe('the ledger', () => {
     expect(ranTwice().unexplained()).toEqual([expect.stringContaining('r:0 ran 2 times for 1 dispatches')]);
   });
 
+  it('counts the turns of a run together: a workflow cannot tell which of them it runs', () => {
+    const ledger = new Ledger();
+    for (const id of ['r:wf:a', 'r:wf:b', 'r.child.0:wf:c']) ledger.dispatches.dispatched(id, 1, 'engine1', undefined);
+    for (const id of ['r:wf:a', 'r:wf:a', 'r.child.0:wf:c']) ledger.executed(id);
+    expect(ledger.unexplained()).toEqual(['r: a turn ran 2 times for 1 dispatches and these causes: none']);
+    ledger.executed('r:wf:b');
+    ledger.killed(['r:wf:b']);
+    expect(ledger.unexplained()).toEqual([]);
+  });
+
   it('accounts for a repeat by a send that was cut after SQS had the task, and not by the send of a result', () => {
     const cut = ranTwice();
     cut.unanswered(sendOf(TASKS, 'r:0'));
