@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readmeBlocks, userProject } from '../support/user-project.ts';
+import { fileIn, guideBlocks, readmeBlocks, userProject } from '../support/user-project.ts';
 
-/** An ordinary Nest 11 project as `nest new` makes it, `module: commonjs`, with README's files in it and handlers beside `src`. */
+/** An ordinary Nest 11 project as `nest new` makes it, `module: commonjs`, with the files of README and the guides, and handlers beside `src`. */
 const project = userProject('nest');
 const { write, shell, run, remove } = project;
-const code = (start: RegExp) => readmeBlocks().find((block) => start.test(block.code))?.code ?? '';
+const nestPage = guideBlocks('nestjs.md');
 
 const COMPILER = {
   module: 'commonjs',
@@ -29,17 +29,17 @@ beforeAll(() => {
   write('package.json', JSON.stringify({ name: 'shop', private: true, scripts: { build: 'nest build', 'start:prod': 'node dist/main' } }));
   shell(`npm install --no-audit --no-fund --prefer-offline ${project.tarball} ${NEST} ${DURABLE} ${TOOLS}`);
   write('tsconfig.json', JSON.stringify({ compilerOptions: COMPILER }));
-  write('tsconfig.build.json', readmeBlocks().find(({ language }) => language === 'json')?.code ?? '');
+  write('tsconfig.build.json', nestPage.find(({ language }) => language === 'json')?.code ?? '');
   write('nest-cli.json', JSON.stringify({ collection: '@nestjs/schematics', sourceRoot: 'src', compilerOptions: { deleteOutDir: true } }));
-  write('src/app.module.ts', code(/^import \{ DurableModule \}/));
+  write('src/app.module.ts', nestPage.find(({ language }) => language === 'typescript')?.code ?? '');
   write('src/payments.steps.ts', STEPS);
   write('src/checkout.workflow.ts', WORKFLOW);
   write('src/main.ts', MAIN);
-  write('handlers/charge-card.ts', code(/^\/\/ handlers\/charge-card\.ts/));
-  write('engine.mts', code(/^\/\/ engine\.mts/));
-  write('worker.mts', code(/^\/\/ worker\.mts/));
+  write('handlers/charge-card.ts', fileIn(readmeBlocks(), 'handlers/charge-card.ts'));
+  write('engine.mts', fileIn(readmeBlocks(), 'engine.mts'));
+  write('worker.mts', fileIn(guideBlocks('containers.md'), 'worker.mts'));
   write('all-entries.ts', ENTRIES);
-  const test = code(/^import \{ runStep \}/);
+  const test = readmeBlocks().find(({ code }) => code.startsWith('import { runStep }'))?.code ?? '';
   write('charge-card.vitest.ts', test);
   write('charge-card.spec.ts', test.replace("'vitest'", "'@jest/globals'"));
   write('checkout.spec.ts', CHECKOUT_TEST);

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { commandsIn, readmeBlocks, userProject } from '../support/user-project.ts';
+import { commandsIn, fileIn, guideBlocks, readmeBlocks, userProject } from '../support/user-project.ts';
 import { type LocalService, startLocalService } from './local-service.ts';
 
 /**
@@ -17,7 +17,7 @@ beforeAll(() => {
   const installs = commandsIn(readmeBlocks('## In your project')).filter((command) => command.startsWith('npm install'));
   for (const command of installs) shell(command.replace(/ durable-sqs-lambda\b/, ` --prefer-offline ${tarball}`));
   expect(shell('npx durable-sqs-lambda init')).toContain('wrote  handlers/charge-card.ts');
-  write('handlers/dead-letters.ts', readmeBlocks('### Dead letters').find(({ path }) => path === 'handlers/dead-letters.ts')?.code ?? '');
+  write('handlers/dead-letters.ts', fileIn(guideBlocks('dead-letters.md'), 'handlers/dead-letters.ts'));
   files = { [SERVICE]: read(SERVICE), [HANDLER]: read(HANDLER) };
 });
 

@@ -69,18 +69,33 @@ export function userProject(name: string): UserProject {
   };
 }
 
-export interface ReadmeBlock {
+export interface CodeBlock {
   readonly language: string;
   readonly code: string;
   /** The file that its first line names. */
   readonly path: string | undefined;
 }
 
-/** The blocks of code of a section of README, or of a whole page, in their order. */
-export function readmeBlocks(heading?: string): ReadmeBlock[] {
+/** The blocks of code of README, or of one section of it, in their order. */
+export function readmeBlocks(heading?: string): CodeBlock[] {
   const readme = readFileSync(join(root, 'README.md'), 'utf8');
-  const section = heading === undefined ? readme : sectionOf(readme, heading);
-  return [...section.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language = '', code = '']) => {
+  return blocksIn(heading === undefined ? readme : sectionOf(readme, heading));
+}
+
+/** The blocks of code of a page of docs/guide, in their order. */
+export function guideBlocks(page: string): CodeBlock[] {
+  return blocksIn(readFileSync(join(root, 'docs/guide', page), 'utf8'));
+}
+
+/** The one block of code that is a file of this name. */
+export function fileIn(blocks: readonly CodeBlock[], path: string): string {
+  const found = blocks.find((block) => block.path === path);
+  if (found === undefined) throw new Error(`expected a block of code that begins with a comment "${path}", got none`);
+  return found.code;
+}
+
+function blocksIn(text: string): CodeBlock[] {
+  return [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language = '', code = '']) => {
     return { language, code, path: /^(?:\/\/|#) (\S+\.\w+)\n/.exec(code)?.[1] };
   });
 }
@@ -96,7 +111,7 @@ function sectionOf(page: string, heading: string): string {
 }
 
 /** Lines of shell blocks without their comments. */
-export function commandsIn(blocks: readonly ReadmeBlock[]): string[] {
+export function commandsIn(blocks: readonly CodeBlock[]): string[] {
   const lines = blocks.filter(({ language }) => language === 'sh').flatMap(({ code }) => code.split('\n'));
   return lines.map((line) => line.replace(/ +#.*$/, '').trim()).filter((line) => line !== '');
 }

@@ -37,6 +37,12 @@ describe('the docs', () => {
     expect(codeIn(readme).filter((code) => /from '\.[^']*\.ts'/.test(code))).toEqual([]);
   });
 
+  it('show one module for NestJS, in README and in its guide', () => {
+    const moduleIn = (page: string) => /^```typescript\n(.*?)^```$/ms.exec(readFileSync(join(root, page), 'utf8'))?.[1];
+    expect(moduleIn('docs/guide/nestjs.md')).toContain('DurableModule.forRoot');
+    expect(moduleIn('docs/guide/nestjs.md')).toBe(moduleIn('README.md'));
+  });
+
   it("have the bench's figures as it wrote them", () => {
     for (const part of readFileSync(join(root, 'bench/readme-table.md'), 'utf8').trim().split('\n\n')) expect(readme).toContain(part);
   });
