@@ -13,6 +13,8 @@ import type { Timing } from '../time.ts';
  * | `sendAnswer` on Lambda | a result's storing, look-up and send | 5 s, half of the time that is left at most |
  * | `sendAnswer` in a container | the same | until the worker closes |
  * | `Dispatcher` | a task's look-up and send | `dispatchTimeoutMs` |
+ * | `StartSender` | a start's storing, look-up and send | `dispatchTimeoutMs` |
+ * | `startRun` | the look-up and send of a start | 5 s |
  * | `WorkflowTurns` | telling the engine that a turn failed | `dispatchTimeoutMs` |
  * | `installLastingCancel` | looking whether a run stays cancelled | 60 s |
  *
