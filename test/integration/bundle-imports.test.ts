@@ -45,4 +45,26 @@ describe('the bundle of a function that starts runs', () => {
     const atStart = imports.filter(({ kind }) => kind === 'import-statement').map(({ path }) => path);
     expect(atStart.filter((path) => !path.startsWith('node:'))).toEqual([]);
   });
+
+  it('loads the code of metrics and spans for nobody who does not ask for them', async () => {
+    const { metafile } = await build({
+      absWorkingDir: root,
+      entryPoints: ['handlers/charge-card.ts'],
+      outdir: 'out',
+      bundle: true,
+      splitting: true,
+      platform: 'node',
+      format: 'esm',
+      mainFields: ['module', 'main'],
+      external: ['@aws-sdk'],
+      write: false,
+      metafile: true,
+    });
+    const isOf = (what: RegExp) => (output: Metafile['outputs'][string]) => Object.keys(output.inputs).some((input) => what.test(input));
+    const outputs = Object.values(metafile.outputs);
+    const metrics = outputs.filter(isOf(/\/metrics\b/));
+    expect(metrics).toHaveLength(1);
+    expect(metrics[0]?.entryPoint).toMatch(/metrics/);
+    expect(outputs.filter(isOf(/opentelemetry/))).toEqual([]);
+  });
 });
