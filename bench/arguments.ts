@@ -5,9 +5,9 @@ export const USAGE = [
   '',
   '  --quick      about a minute, smaller; checks ratios only, with generous bounds; writes no files',
   '  --only 1,3   these sections only (with those whose figures they need); writes no files',
-  '  --out DIR    writes results.json, results.md, readme-table.md and charts/ there',
+  '  --out DIR    writes results.json, results.md and charts/ there',
   '',
-  'A full run without --out writes bench/results.json, bench/results.md, bench/readme-table.md and bench/charts/.',
+  'A full run without --out writes bench/results.json, bench/results.md and bench/charts/.',
 ].join('\n');
 
 export interface Arguments {

@@ -18,21 +18,6 @@ export function resultsMarkdown(results: Results): string {
   ].join('\n');
 }
 
-/** The part that the README shows: the targets, the charts, and where they come from. */
-export function readmeTable(results: Results): string {
-  const charts = results.sections.flatMap((section) => section.charts);
-  const { cpu, cores, memoryGb, node } = results.machine;
-  return [
-    `Measured by \`npm run bench\` on ${cores} cores of ${cpu}, ${figure(memoryGb)} GB, Node ${node}, ${results.takenAt.slice(0, 10)}; peers side by side in`,
-    'turn, with an SQS server on the same machine. Medians of paired rounds; [all figures](bench/results.md).',
-    '',
-    ...targetTable(checksOf(results), results.mode),
-    '',
-    ...charts.slice(0, 3).map(({ name, title }) => `![${title}](bench/charts/${name}.svg)`),
-    '',
-  ].join('\n');
-}
-
 function machineLines({ takenAt, machine, versions }: Results): string[] {
   const { cpu, cores, memoryGb, os, node } = machine;
   return [

@@ -1,6 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readmeTable, resultsMarkdown } from './markdown.ts';
+import { resultsMarkdown } from './markdown.ts';
 import type { Results } from './model.ts';
 import { barChart } from './svg.ts';
 
@@ -12,7 +12,6 @@ export async function writeReports(folder: string, results: Results): Promise<vo
   await Promise.all([
     writeFile(join(folder, 'results.json'), `${JSON.stringify(results, null, 2)}\n`),
     writeFile(join(folder, 'results.md'), resultsMarkdown(results)),
-    writeFile(join(folder, 'readme-table.md'), readmeTable(results)),
     ...results.sections.flatMap((section) => section.charts).map((chart) => writeFile(join(charts, `${chart.name}.svg`), barChart(chart))),
   ]);
 }

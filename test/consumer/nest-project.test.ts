@@ -39,7 +39,8 @@ beforeAll(() => {
   write('engine.mts', fileIn(readmeBlocks(), 'engine.mts'));
   write('worker.mts', fileIn(guideBlocks('containers.md'), 'worker.mts'));
   write('all-entries.ts', ENTRIES);
-  const test = readmeBlocks().find(({ code }) => code.startsWith('import { runStep }'))?.code ?? '';
+  const guide = guideBlocks('testing.md').find(({ code }) => code.startsWith('import { runStep }'))?.code ?? '';
+  const test = guide.replace('charge-card.js', 'charge-card');
   write('charge-card.vitest.ts', test);
   write('charge-card.spec.ts', test.replace("'vitest'", "'@jest/globals'"));
   write('checkout.spec.ts', CHECKOUT_TEST);

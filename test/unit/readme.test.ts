@@ -27,9 +27,10 @@ describe('the docs', () => {
     expect(compiled(folder, code, path === 'README.md' ? 'commonjs' : 'module')).toBe('');
   });
 
-  it('have code', () => {
+  it('have code, and README no more lines than a stranger reads', () => {
     expect(pagesWithCode.length).toBeGreaterThan(3);
-    expect(codeIn(readme).length).toBeGreaterThan(4);
+    expect(codeIn(readme)).toHaveLength(2);
+    expect(readme.split('\n').length).toBeLessThanOrEqual(201);
   });
 
   it('have no import that only allowImportingTsExtensions lets compile', () => {
@@ -41,10 +42,6 @@ describe('the docs', () => {
     const moduleIn = (page: string) => /^```typescript\n(.*?)^```$/ms.exec(readFileSync(join(root, page), 'utf8'))?.[1];
     expect(moduleIn('docs/guide/nestjs.md')).toContain('DurableModule.forRoot');
     expect(moduleIn('docs/guide/nestjs.md')).toBe(moduleIn('README.md'));
-  });
-
-  it("have the bench's figures as it wrote them", () => {
-    for (const part of readFileSync(join(root, 'bench/readme-table.md'), 'utf8').trim().split('\n\n')) expect(readme).toContain(part);
   });
 
   it('name only files and folders of the repository that exist', () => {

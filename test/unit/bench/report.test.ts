@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readArguments } from '../../../bench/arguments.ts';
 import { figure } from '../../../bench/report/format.ts';
-import { readmeTable, resultsMarkdown } from '../../../bench/report/markdown.ts';
+import { resultsMarkdown } from '../../../bench/report/markdown.ts';
 import { type Check, holds, type Results } from '../../../bench/report/model.ts';
 import { barChart } from '../../../bench/report/svg.ts';
 import { checkText, tableText } from '../../../bench/report/terminal.ts';
@@ -84,10 +84,6 @@ describe('reports', () => {
 
   it('a cell cannot break its table', () => {
     expect(resultsMarkdown(results())).toContain('| a \\| b | 10 |');
-  });
-
-  it('the text of the README shows charts by their path in the repository', () => {
-    expect(readmeTable(results())).toContain('(bench/charts/speed.svg)');
   });
 
   it('columns of a table on the terminal stand under each other', () => {
