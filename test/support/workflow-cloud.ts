@@ -20,6 +20,8 @@ export type WorkflowFunctions = Readonly<Record<string, (ctx: WorkflowContext, i
 export interface WorkflowCloudOptions {
   readonly workflows: WorkflowFunctions;
   readonly steps: StepFunctions;
+  /** Of the engine's timers. */
+  readonly clock?: () => number;
   /** Of the handlers and the transport. */
   readonly channel?: Pick<WorkflowHandlerOptions & StepHandlerOptions & SqsTransportOptions, 'payloadStore'>;
 }
@@ -57,7 +59,7 @@ export interface WorkflowCloud {
 const GROUP = 'turns';
 
 /** The real engine, an SQS server, one Lambda handler for every workflow and one for every step, behind local mappings. */
-export async function workflowCloud({ workflows, steps, channel = {} }: WorkflowCloudOptions): Promise<WorkflowCloud> {
+export async function workflowCloud({ workflows, steps, clock = Date.now, channel = {} }: WorkflowCloudOptions): Promise<WorkflowCloud> {
   const sqs = await startTestSqs();
   const { clientConfig } = sqs;
   const names = [GROUP, ...Object.keys(steps)];
@@ -81,7 +83,7 @@ export async function workflowCloud({ workflows, steps, channel = {} }: Workflow
       return handler(decision);
     });
   const store = new InMemoryStateStore();
-  const engine = new WorkflowEngine({ store, transport });
+  const engine = new WorkflowEngine({ store, transport, clock });
   transport.attach(engine);
   for (const name of Object.keys(workflows)) engine.remote(name, { group: GROUP });
 

@@ -3,6 +3,7 @@ import { ConfigurationError, type ResultRefusedError, RunLockedError } from '../
 import type { Logger } from '../../logger.ts';
 import { steadyNow, systemTiming, within } from '../../time.ts';
 import { type AttachableEngine, checkEngine, ExpectedEvents, isPollable } from './attachable-engine.ts';
+import { clockOf, withBegunSleeps } from './begun-sleeps.ts';
 import { childrenStarted } from './child-starts.ts';
 import { continueRun } from './continue-run.ts';
 import { EnginePasses } from './engine-passes.ts';
@@ -150,7 +151,9 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     const { source, decision, receiveCount } = given;
     const { runId, taskId } = decision;
     // A store that fails half-way would lose what the engine has already taken: a buffered signal.
-    const apply = () => asTurn(() => source.decisionHandler(decision));
+    const store = this.#store?.store;
+    const applied = store === undefined ? decision : await withBegunSleeps(decision, store, clockOf(this.#engine));
+    const apply = () => asTurn(() => source.decisionHandler(applied));
     await (this.#turns === undefined ? apply() : this.#turns.between(runId, apply));
     await childrenStarted(decision, this.#engine, systemTiming);
     // A signal that was there before its wait begins a turn with a timer.
