@@ -91,7 +91,7 @@ describe('a mistake on the command line', () => {
 
   it('a step that is mistyped gets the names of those that there are', () => {
     const { output } = run("npx sls durable event --step payments.charge-crad --input '{}'");
-    expect(output).toContain('no step "payments.charge-crad" in this service; it has payments.charge-card');
+    expect(output).toContain('no step or workflow "payments.charge-crad" in this service; it has payments.charge-card');
   });
 
   it('--local without a local service is told to start one', () => {
