@@ -39,14 +39,12 @@ beforeAll(() => {
   write('engine.mts', fileIn(readmeBlocks(), 'engine.mts'));
   write('worker.mts', fileIn(guideBlocks('containers.md'), 'worker.mts'));
   write('all-entries.ts', ENTRIES);
-  const guide = guideBlocks('testing.md').find(({ code }) => code.startsWith('import { runStep }'))?.code ?? '';
-  const test = guide.replace('charge-card.js', 'charge-card');
-  write('charge-card.vitest.ts', test);
-  write('charge-card.spec.ts', test.replace("'vitest'", "'@jest/globals'"));
-  // In CommonJS a file has no ending where it is imported.
-  const checkout = fileIn(guideBlocks('testing.md'), 'checkout.test.ts').replace('charge-card.js', 'charge-card');
-  write('checkout.vitest.ts', checkout);
-  write('checkout.spec.ts', checkout.replace("'vitest'", "'@jest/globals'"));
+  for (const name of ['charge-card', 'checkout']) {
+    // In CommonJS a file has no ending where it is imported.
+    const test = fileIn(guideBlocks('testing.md'), `${name}.test.ts`).replace('charge-card.js', 'charge-card');
+    write(`${name}.vitest.ts`, test);
+    write(`${name}.spec.ts`, test.replace("'vitest'", "'@jest/globals'"));
+  }
   write(
     'jest.config.js',
     `module.exports = { testRegex: '\\\\.spec\\\\.ts$', transform: { '\\\\.ts$': ['ts-jest', { isolatedModules: true }] }, testEnvironment: 'node' };\n`,
@@ -73,7 +71,7 @@ describe('a Nest 11 project with module: commonjs', () => {
     expect(status).toBe(0);
   });
 
-  it('runs the test of README under Jest without a flag', () => {
+  it("runs the guide's test of a step under Jest without a flag", () => {
     expect(shell('npx jest charge-card')).toContain('Tests:       1 passed');
   });
 
