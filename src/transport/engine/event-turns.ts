@@ -31,7 +31,7 @@ type Cause = Happening | 'dispatching' | 'dispatchingForResult' | 'quiet';
  * In each of them a result waits, too, while SQS has not answered for a dispatch of the run (the worker may have the task long before we
  * have the answer) and while another result of the run is with the engine.
  */
-const NEXT: Readonly<Record<Mode, Readonly<Record<Cause, Mode>>>> = {
+export const NEXT: Readonly<Record<Mode, Readonly<Record<Cause, Mode>>>> = {
   none: {
     started: 'running',
     announced: 'unseen',
