@@ -33,7 +33,7 @@ export const STEP_WORKLOAD: Workload<Kind> = {
   functions: new Map(STEPS.map((step) => [step, serveSteps])),
   makeRuns: (name, steps, engines, random) => makeRuns(name, steps, engines === 1 ? [...EVERYWHERE, 'patient'] : EVERYWHERE, random),
   register,
-  attachesEngine: false,
+  attachesEngine: true,
   killsInTheMiddle: false,
   outside: () => undefined,
   judge,
