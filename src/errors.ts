@@ -35,7 +35,7 @@ export class QueueNotFoundError extends DurableSqsError {
 }
 
 /** What a message of a durable queue can be: the payloads of nestjs-durable's wire. */
-export type MessageKind = 'RemoteTask' | 'StepResult' | 'WorkflowTask' | 'WorkflowDecision' | 'StartRunMessage';
+export type MessageKind = 'RemoteTask' | 'StepResult' | 'WorkflowTask' | 'WorkflowDecision' | 'StartRunMessage' | 'WakeUp';
 
 /** A message body is not the JSON it should be. Says which field, what was expected and which kind was found. */
 export class InvalidMessageError extends DurableSqsError {
@@ -162,6 +162,34 @@ export class ResultRefusedError extends DurableSqsError {
     );
     this.runId = runId;
     this.stepId = stepId;
+  }
+}
+
+/** A step with `timeoutMs` was dispatched by an engine in a Lambda function, which cannot wait for it in memory. */
+export class StepTimeoutUnsupportedError extends DurableSqsError {
+  override readonly name = 'StepTimeoutUnsupportedError';
+  readonly code = 'step_timeout_unsupported';
+  readonly runId: string;
+  readonly stepId: string;
+
+  constructor({ runId, stepId, name }: { runId: string; stepId: string; name: string }) {
+    super(
+      `step ${stepId} ("${name}") has a timeoutMs. The engine awaits such a step in memory, and a Lambda function ends before its result comes. ` +
+        'Use a durable time-out instead: start a child workflow that runs the step and signals its result, and await that with ' +
+        'ctx.waitForSignal(token, { timeoutMs }).',
+    );
+    this.runId = runId;
+    this.stepId = stepId;
+  }
+}
+
+/** The engine's store did not answer. An engine function throws it, because Lambda's pollers slow down for a failed invocation. */
+export class StoreUnavailableError extends DurableSqsError {
+  override readonly name = 'StoreUnavailableError';
+  readonly code = 'store_unavailable';
+
+  constructor(records: number, options?: ErrorOptions) {
+    super(`the engine's store does not answer; ${records} record(s) will be delivered again`, options);
   }
 }
 

@@ -10,7 +10,6 @@ import { isRecord } from '../wire/shape.ts';
 import { Batch } from './batch.ts';
 import { Deadline } from './deadline.ts';
 import { outliveStrayErrors } from './stray-errors.ts';
-import type { WorkerQueues } from './worker-queues.ts';
 
 /**
  * What a middleware is given: middy's request. Written out here, because middy's own types import a package that few have
@@ -53,7 +52,7 @@ export interface Invocation {
 }
 
 /** What is done with the records of an invocation. */
-export interface BatchProgram<Queues extends WorkerQueues> {
+export interface BatchProgram<Queues> {
   readonly logger: Logger;
   /** Whether the invocation fails where any record does, instead of reporting it. */
   readonly rejectsFailures: boolean;
@@ -76,7 +75,7 @@ type Outcome = { readonly answer: unknown } | { readonly error: unknown };
  * A program as a Lambda handler, and one call of it over other queues.
  * @param queuesOf the queues of an invocation
  */
-export function batchHandler<Queues extends WorkerQueues>(program: BatchProgram<Queues>, queuesOf: (context: Context) => Queues) {
+export function batchHandler<Queues>(program: BatchProgram<Queues>, queuesOf: (context: Context) => Queues) {
   const { logger } = program;
   // Which invocation it is: not by module state (some runtimes run invocations at once), and not by the event or context,
   // which a middleware may replace.

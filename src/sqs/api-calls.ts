@@ -115,7 +115,10 @@ async function regionOf(operations: Pick<SqsOperations, 'region'>): Promise<stri
   }
 }
 
-function sendEntry({ body, attributes, groupId, deduplicationId }: OutgoingMessage, index: number): SendMessageBatchRequestEntry {
+function sendEntry(
+  { body, attributes, groupId, deduplicationId, delaySeconds }: OutgoingMessage,
+  index: number,
+): SendMessageBatchRequestEntry {
   return {
     Id: String(index),
     MessageBody: body,
@@ -123,6 +126,7 @@ function sendEntry({ body, attributes, groupId, deduplicationId }: OutgoingMessa
     MessageAttributes: attributes && attributeFields(attributes),
     MessageGroupId: groupId,
     MessageDeduplicationId: deduplicationId,
+    DelaySeconds: delaySeconds,
   };
 }
 

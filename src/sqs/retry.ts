@@ -15,6 +15,7 @@ import type { Timing } from '../time.ts';
  * | `Dispatcher` | a task's look-up and send | `dispatchTimeoutMs` |
  * | `StartSender` | a start's storing, look-up and send | `dispatchTimeoutMs` |
  * | `startRun` | the look-up and send of a start | 5 s |
+ * | `WakeUps` | a wake-up of a run; after that the tick wakes it | 3 s |
  * | `WorkflowTurns` | telling the engine that a turn failed | `dispatchTimeoutMs` |
  * | `installLastingCancel` | looking whether a run stays cancelled | 60 s |
  *
@@ -39,6 +40,7 @@ export const RECEIVE_BACKOFF: BackoffLimits = { firstMs: 100, maxMs: 10_000 };
 /** A request has been retried for a second or two before an error gets to a worker; this bridges what outlasts that. */
 export const LAMBDA_RESULT_RETRIES = { backoff: { firstMs: 50, maxMs: 1_000 }, timeoutMs: 5_000 } satisfies RetryPolicy;
 export const CONTAINER_RESULT_RETRIES = { backoff: { firstMs: 100, maxMs: 10_000 } } satisfies RetryPolicy;
+export const WAKE_UP_RETRIES = { backoff: { firstMs: 100, maxMs: 1_000 }, timeoutMs: 3_000 } satisfies RetryPolicy;
 export const DISPATCH_BACKOFF: BackoffLimits = { firstMs: 100, maxMs: 5_000 };
 
 /**

@@ -37,6 +37,8 @@ export interface OutgoingMessage {
   readonly groupId?: string;
   /** FIFO only: SQS drops another message with the same id for five minutes. One per send, kept by the retries of that send. */
   readonly deduplicationId?: string;
+  /** How long SQS keeps it back, 0 to 900 seconds; standard queues only. */
+  readonly delaySeconds?: number;
 }
 
 export interface ReceiveOptions {

@@ -7,13 +7,14 @@ import {
   startRunDeadLetterQueueName,
   startRunQueueName,
   tasksQueueName,
+  wakeUpsQueueName,
 } from './queue-names.ts';
 
 /** Kinds of which each routing token (a step and its partition) has a queue of its own, named `<prefix>-<kind>-<token>`. */
 export type StepQueueKind = 'tasks' | 'dead-letters' | 'parked';
 
 /** Kinds of which a service has one queue, named `<prefix>-<kind>`. */
-export type ServiceQueueKind = 'results' | 'results-dead-letters' | 'start-run' | 'start-run-dead-letters';
+export type ServiceQueueKind = 'results' | 'results-dead-letters' | 'start-run' | 'start-run-dead-letters' | 'wake-ups';
 
 export type QueueKind = StepQueueKind | ServiceQueueKind;
 
@@ -112,6 +113,13 @@ export const SERVICE_QUEUES = {
     retentionSeconds: MAX_RETENTION_SECONDS,
     visibility: READ_BY_NO_FUNCTION_SECONDS,
     outlivesStack: true,
+  },
+  'wake-ups': {
+    name: wakeUpsQueueName,
+    // Long past its time, a wake-up is of no use: the tick has woken the run.
+    retentionSeconds: 60 * 60,
+    visibility: READ_BY_NO_FUNCTION_SECONDS,
+    outlivesStack: false,
   },
 } as const satisfies Readonly<Record<ServiceQueueKind, ServiceQueueFigures>>;
 

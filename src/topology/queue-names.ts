@@ -63,6 +63,11 @@ export function startRunDeadLetterQueueName(prefix: string = DEFAULT_PREFIX): st
   return `${checkedPrefix(prefix)}-start-run-dead-letters`;
 }
 
+/** `<prefix>-wake-ups`: delayed messages for an engine in a function. Always a standard queue: a FIFO queue delays no single message. */
+export function wakeUpsQueueName(prefix: string = DEFAULT_PREFIX): string {
+  return `${checkedPrefix(prefix)}-wake-ups`;
+}
+
 /**
  * The prefix with a namespace folded in, as the other nestjs-durable transports do: `<prefix>-<namespace>`, and the bare prefix
  * for none or `default`.

@@ -11,6 +11,7 @@ const QUEUES = {
   'results-dead-letters': 'ResultsDeadLetterQueue',
   'start-run': 'StartRunQueue',
   'start-run-dead-letters': 'StartRunDeadLetterQueue',
+  'wake-ups': 'WakeUpsQueue',
 } as const satisfies Readonly<Record<QueueKind, string>>;
 
 type QueueResource<Kind extends QueueKind> = (typeof QUEUES)[Kind] | `${(typeof QUEUES)[Kind]}Policy`;

@@ -107,6 +107,19 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     if (this.#store !== undefined) await within(ENGINE_QUIET_MS, this.#store.idle());
   }
 
+  /**
+   * Resolves when no turn of the run is going on here, and none is due.
+   * @throws RunLockedError where another instance held the run for longer than a lease
+   */
+  async settled(runId: string): Promise<void> {
+    await this.#turns?.settled(runId);
+  }
+
+  override forget(runId: string): void {
+    super.forget(runId);
+    this.#turns?.forget(runId);
+  }
+
   protected override async readStore(): Promise<void> {
     await this.#engine.getRun(this.someRunId);
   }

@@ -196,6 +196,6 @@ const ASKED_FOR = [
   'releaseRunLock',
 ] as const satisfies readonly (keyof StateStore)[];
 
-function isStore(value: unknown): value is StateStore {
+export function isStore(value: unknown): value is StateStore {
   return isRecord(value) && ASKED_FOR.every((method) => typeof value[method] === 'function');
 }

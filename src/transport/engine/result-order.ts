@@ -43,14 +43,18 @@ export class ResultOrder<T extends Turns> {
     return this.runs.size;
   }
 
-  /** The engine is about to send a task. */
-  dispatching(step: StepIds): void {
+  /**
+   * The engine is about to send a task.
+   * @returns whether its turn waits for the result in memory
+   */
+  dispatching(step: StepIds): boolean {
     const run = this.run(step.runId);
     this.#own.add(step.stepId);
     const isAwaited = run.turns.dispatching(step, run.given.size > 0, steadyNow());
     // A turn waits in memory now. Where the result that began it shuts the message group of the run, SQS would never deliver what the turn
     // waits for: so that message is deleted. The engine has saved the result, and its turn is under way.
     if (isAwaited) for (const given of run.given) if (given.recorded) given.deleteEarly?.();
+    return isAwaited;
   }
 
   /** SQS has answered for it, or it could not be sent. */
@@ -200,6 +204,11 @@ export class ResultOrder<T extends Turns> {
       run.held.push({ ...arrived, go, giveUp });
       this.look(run);
     });
+  }
+
+  /** Forgets what is known of a run: what goes on for it will never end. */
+  forget(runId: string): void {
+    this.runs.delete(runId);
   }
 
   /** When a held result may go, by the steady clock; infinite where something has to happen first. */

@@ -105,6 +105,14 @@ export class SingleTurns implements StoreListener {
     }
   }
 
+  /**
+   * Forgets the turn of a run that will never end: its invocation is over, and the store answers it no more. The next one begins beside what
+   * is left of it.
+   */
+  forget(runId: string): void {
+    this.#active.delete(runId);
+  }
+
   /** Resolves when no turn is due. */
   async idle(): Promise<void> {
     while (this.#due.length > 0) await Promise.race(this.#due.map(({ over }) => over));
@@ -128,7 +136,7 @@ export class SingleTurns implements StoreListener {
     const { promise: over, resolve } = Promise.withResolvers<void>();
     const active: ActiveRun = { state: 'turning', lockRefused: false, statusWritten: false, wake: () => {}, over };
     const end = () => {
-      this.#active.delete(runId);
+      if (this.#active.get(runId) === active) this.#active.delete(runId);
       resolve();
     };
     this.#active.set(runId, active);

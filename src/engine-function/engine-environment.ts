@@ -1,0 +1,108 @@
+import type { StateStore } from '@dudousxd/nestjs-durable-core';
+import { ConfigurationError } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { Sender } from '../sqs/sender.ts';
+import type { ResultSender } from '../sqs/sqs-api.ts';
+import { systemTiming } from '../time.ts';
+import { type AttachableEngine, isPollable, type PollableEngine } from '../transport/engine/attachable-engine.ts';
+import { AttachedEngine } from '../transport/engine/attached-engine.ts';
+import { isStore } from '../transport/engine/engine-store.ts';
+import { kindOf } from '../wire/json.ts';
+import { countedStore, replaceStore } from './counted-store.ts';
+import { type ReadEngineOptions, WHERE } from './engine-options.ts';
+import { FunctionTransport } from './function-transport.ts';
+import { OpenWork } from './open-work.ts';
+import { RecordIntake } from './record-intake.ts';
+import { WakeUps } from './wake-ups.ts';
+
+/** What a function needs of an engine; a `WorkflowEngine` has it. */
+export interface FunctionEngine extends AttachableEngine, PollableEngine {
+  signal(token: string, payload: unknown): Promise<unknown>;
+}
+
+/** Makes the engine of an environment, with the transport that it is given. */
+export type OpenEngine = (transport: FunctionTransport) => FunctionEngine | Promise<FunctionEngine>;
+
+export interface EnvironmentOptions extends ReadEngineOptions {
+  readonly api: ResultSender;
+  readonly onFailure: (error: unknown, queueUrl: string | undefined) => void;
+  readonly logger: Logger;
+}
+
+/** One engine in one environment of a Lambda function, from the first invocation to the end of its process. */
+export interface EngineEnvironment {
+  readonly engine: FunctionEngine;
+  readonly attached: AttachedEngine;
+  /** The engine's own store: calls of it are part of no work. */
+  readonly store: StateStore;
+  readonly intake: RecordIntake;
+}
+
+/**
+ * Opens the engine, and has every call of its store and transport and every turn counted as part of the work that makes it.
+ * @throws ConfigurationError for what is no engine of core, or was made with another transport; else whatever `open` throws.
+ */
+export async function openEnvironment(open: OpenEngine, options: EnvironmentOptions): Promise<EngineEnvironment> {
+  const { api, prefix, marker, payloadStore, onFailure, logger } = options;
+  const transport = new FunctionTransport(options);
+  const engine = checkedEngine(await open(transport));
+  const { resultHandler } = transport;
+  if (resultHandler === undefined) {
+    throw new ConfigurationError(`${WHERE}: expected an engine made with the transport that the function was given, got one with another`);
+  }
+  const store: unknown = Reflect.get(engine, 'store');
+  if (!isStore(store)) throw new ConfigurationError(`${WHERE}: expected an engine with a store, got one without`);
+  const wakeUps = new WakeUps({ api, sender: new Sender(api), prefix, onFailure, logger, timing: systemTiming });
+  replaceStore(engine, store, countedStore(store, wakeUps.saved));
+  const attached = AttachedEngine.attach(engine, logger);
+  countTurns(engine, attached);
+  transport.engine = attached;
+  const intake = new RecordIntake({
+    marker,
+    payloadStore,
+    session: { engine: countResults(attached) },
+    handler: resultHandler,
+    decisionHandler: (decision) => transport.decided(decision),
+    maxHoldMs: Number.POSITIVE_INFINITY,
+    onError: onFailure,
+    logger,
+    timing: systemTiming,
+  });
+  return { engine, attached, store, intake };
+}
+
+function checkedEngine(engine: FunctionEngine): FunctionEngine {
+  const given: unknown = engine;
+  if (typeof given === 'object' && given !== null && isPollable(engine) && typeof engine.signal === 'function') return engine;
+  throw new ConfigurationError(`${WHERE}: expected the function to give a WorkflowEngine, got ${kindOf(given)}`);
+}
+
+/** The engine, with each result and decision noted as the beginning of a turn. */
+function countResults(attached: AttachedEngine): Pick<AttachedEngine, 'give' | 'decide' | 'withdraw' | 'storeAnswers'> {
+  return {
+    give(received) {
+      OpenWork.current()?.begins(received.result.runId);
+      return attached.give(received);
+    },
+    decide(received) {
+      OpenWork.current()?.begins(received.decision.runId);
+      return attached.decide(received);
+    },
+    withdraw: (source) => attached.withdraw(source),
+    storeAnswers: (source) => attached.storeAnswers(source),
+  };
+}
+
+/** A turn is open until it ends, and so is one that is due: in a step of its own code, a workflow asks neither store nor transport. */
+function countTurns(engine: FunctionEngine, attached: AttachedEngine): void {
+  const resume = engine.resume.bind(engine);
+  engine.resume = (runId) => {
+    const work = OpenWork.current();
+    if (work === undefined) return resume(runId);
+    work.begins(runId);
+    const turn = OpenWork.counted(() => resume(runId));
+    // Another environment holds the run for longer than a lease: its record will be redelivered, or the tick comes by.
+    void OpenWork.counted(() => attached.settled(runId)).catch(() => undefined);
+    return turn;
+  };
+}

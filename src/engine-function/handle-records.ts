@@ -1,0 +1,87 @@
+import type { SQSRecord } from 'aws-lambda';
+import { StoreUnavailableError } from '../errors.ts';
+import type { Invocation } from '../lambda/batch-handler.ts';
+import { byMessageGroup, type RecordGroup } from '../lambda/records.ts';
+import type { Logger } from '../logger.ts';
+import type { ResultSender } from '../sqs/sqs-api.ts';
+import { queueOfArn } from '../topology/queue-address.ts';
+import { kindOfQueueName } from '../topology/queue-kinds.ts';
+import type { EngineEnvironment } from './engine-environment.ts';
+import { HeldRecords, receivedMessage } from './held-records.ts';
+import { OpenWork } from './open-work.ts';
+import { wakeRun } from './wake-run.ts';
+
+/** The engine's lease on a run. What was abandoned in a turn still holds it, and would only be waited for. */
+const LEASE_SECONDS = 30;
+const MOST_DELAY_SECONDS = 900;
+
+/** What the records of an invocation are handled with. */
+export interface RecordsHost {
+  readonly environment: EngineEnvironment;
+  readonly api: Pick<ResultSender, 'changeVisibility'>;
+  readonly logger: Logger;
+}
+
+/**
+ * Handles the records of one invocation side by side, those of one FIFO message group in order. A record is settled when nothing that it has
+ * begun is open any more.
+ * @throws StoreUnavailableError where none was settled and the store does not answer: Lambda's pollers slow down for a failed invocation only
+ */
+export async function handleRecords(records: readonly SQSRecord[], invocation: Invocation, host: RecordsHost): Promise<void> {
+  const { intake, attached } = host.environment;
+  const { batch } = invocation;
+  const rejectionsBefore = intake.rejections;
+  const queues = new Map<string, HeldRecords>();
+  const heldOf = (arn: string) => {
+    const held = queues.get(arn) ?? new HeldRecords(arn);
+    queues.set(arn, held);
+    return held;
+  };
+  const groups = byMessageGroup(records).map((group) => handleGroup(group, heldOf(group[0]?.eventSourceARN ?? ''), invocation, host));
+  await Promise.all(groups);
+  await Promise.all([...queues.values()].map((held) => held.tell(host.api, host.logger)));
+  if (batch.settled > 0 || intake.rejections === rejectionsBefore) return;
+  if (!(await attached.storeAnswers(intake))) throw new StoreUnavailableError(batch.size);
+}
+
+async function handleGroup(
+  group: RecordGroup,
+  held: HeldRecords,
+  { batch, deadline, lambda }: Invocation,
+  host: RecordsHost,
+): Promise<void> {
+  const { environment, logger } = host;
+  const work = new OpenWork();
+  const take = () => takeGroup(group, held, host);
+  const isFinished = await Promise.race([
+    work.run(take).then(() => work.idle().then(() => true)),
+    new Promise<false>((resolve) => deadline.onReached(() => resolve(false))),
+  ]);
+  if (isFinished) {
+    for (const record of group) if (held.isDeleted(record.receiptHandle)) batch.settle(record);
+    return;
+  }
+  abandon(work, environment);
+  logger.warn('out of time: what a record has begun is not finished, and it goes back', {
+    requestId: lambda.awsRequestId,
+    runIds: [...work.runIds].join(' '),
+    records: group.length,
+  });
+  for (const record of group.map(receivedMessage)) {
+    const delaySeconds = Math.min(LEASE_SECONDS * 2 ** Math.min(record.receiveCount - 1, 10), MOST_DELAY_SECONDS);
+    await held.release(record.receiptHandle, delaySeconds);
+  }
+}
+
+async function takeGroup(group: RecordGroup, held: HeldRecords, { environment, logger }: RecordsHost): Promise<void> {
+  const messages = group.map(receivedMessage);
+  const isWakeUp = kindOfQueueName(queueOfArn(group[0]?.eventSourceARN)?.name ?? '') === 'wake-ups';
+  if (!isWakeUp) return environment.intake.take(messages, held);
+  for (const message of messages) await wakeRun(message, held, environment, logger);
+}
+
+/** Ends what is left of some work for good, so that the next delivery of its record begins anew. */
+export function abandon(work: OpenWork, { attached }: EngineEnvironment): void {
+  work.abandon();
+  for (const runId of work.runIds) attached.forget(runId);
+}

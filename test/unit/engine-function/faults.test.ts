@@ -1,0 +1,118 @@
+import { InMemoryStateStore, type StateStore, type WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { RemoteTask } from '../../../src/wire/remote-task.ts';
+import type { StepResult } from '../../../src/wire/step-result.ts';
+import { EngineFleet, type FleetOptions } from '../../support/engine-fleet.ts';
+import { seededRandom, slowStore } from '../../support/slow-store.ts';
+
+const fleets: EngineFleet[] = [];
+afterEach(() => {
+  for (const fleet of fleets.splice(0)) fleet.close();
+});
+
+const KINDS = ['one', 'chain', 'fan-out', 'retry', 'sleep', 'parent'] as const;
+
+function register(engine: WorkflowEngine): void {
+  engine.register('one', '1', (ctx) => ctx.step('a', 1));
+  engine.register('chain', '1', async (ctx) => [await ctx.step('a', 1), await ctx.step('b', 2), await ctx.step('c', 3)]);
+  engine.register('fan-out', '1', (ctx) => Promise.all(Array.from({ length: 10 }, (_, n) => ctx.step('a', n))));
+  // A failure that is redelivered may count against the next attempt too: a result does not say whose it is.
+  engine.register('retry', '1', (ctx) => ctx.step('flaky', 7, { retries: 20, backoffMs: 100 }));
+  engine.register('sleep', '1', async (ctx) => {
+    await ctx.sleep(300);
+    return ctx.step('b', 2);
+  });
+  engine.register('parent', '1', (ctx) => Promise.all([ctx.child('one', 1), ctx.child('chain', 2)]));
+  engine.register('hanging', '1', (ctx) => ctx.localStep('hang', () => new Promise<never>(() => {})));
+}
+
+function work({ name, attempt }: RemoteTask): Partial<StepResult> {
+  if (name === 'flaky' && (attempt ?? 1) < 3) return { status: 'failed', output: undefined, error: { message: 'busy', retryable: true } };
+  return {};
+}
+
+function fleetOf(options: Partial<FleetOptions> = {}) {
+  const store = options.store ?? new InMemoryStateStore();
+  const fleet = new EngineFleet({ store, register, work, ...options });
+  fleets.push(fleet);
+  const start = async (workflow: string, runId: string = workflow) => {
+    await fleet.starter().start(workflow, {}, runId);
+    return runId;
+  };
+  return { store, fleet, start };
+}
+
+describe('environments that die', () => {
+  // Locks of 2 s instead of 30: a run whose environment has died is free after that.
+  const engine = { leaseMs: 2_000, reconcileMs: 3_000, remoteRedispatchMs: 1_000 };
+
+  it('leave no run asleep: ten side by side, a fifth of the invocations killed', { timeout: 90_000 }, async () => {
+    const random = seededRandom(11);
+    const { store, fleet, start } = fleetOf({ store: slowStore(3), environments: 10, killed: 0.2, random, engine, batchSize: 5 });
+    const runIds = await Promise.all(Array.from({ length: 60 }, (_, n) => start(KINDS[n % KINDS.length] ?? 'one', `run-${n}`)));
+    const ticker = setInterval(() => void fleet.tick(), 1_000);
+    try {
+      await fleet.ended(runIds, 80_000);
+    } finally {
+      clearInterval(ticker);
+    }
+    const runs = await Promise.all(runIds.map((id) => store.getRun(id)));
+    const ends = runs.map((run) => ({ id: run?.id, workflow: run?.workflow, status: run?.status, error: run?.error?.message }));
+    expect(ends.filter(({ status }) => status !== 'completed')).toEqual([]);
+    expect(fleet.invocations.killed).toBeGreaterThan(10);
+  });
+});
+
+describe('a wake-up that is lost', () => {
+  it('is made good by the tick', async () => {
+    const { store, fleet, start } = fleetOf();
+    fleet.losesWakeUps = true;
+    const runId = await start('sleep');
+    await fleet.tick();
+    await fleet.until(async () => {
+      await fleet.tick();
+      return (await store.getRun(runId))?.status === 'completed';
+    });
+    expect(fleet.wakeUps).toEqual([1]);
+  });
+});
+
+describe('work that outlasts its invocation', () => {
+  it('is given back, ends for good, and holds no other record', async () => {
+    const { store, fleet, start } = fleetOf({ timeoutMs: 600 });
+    const [hanging, one] = [await start('hanging'), await start('one')];
+    const startedAt = Date.now();
+    await fleet.tick();
+    expect(Date.now() - startedAt).toBeLessThan(700);
+    expect(fleet.logger.lines.map(({ message }) => message)).toEqual(['out of time: a tick is not finished, and the next one goes on']);
+    expect((await store.getRun(hanging))?.status).toBe('running');
+    await fleet.tick();
+    await fleet.ended([one]);
+  });
+});
+
+describe('a store that is down', () => {
+  it('fails the invocation, and loses nothing', async () => {
+    let isDown = false;
+    const memory = new InMemoryStateStore();
+    const store: StateStore = new Proxy(memory, {
+      get(target, property) {
+        const member: unknown = Reflect.get(target, property);
+        if (typeof member !== 'function') return member;
+        return async (...given: unknown[]) => {
+          if (isDown) throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+          return Reflect.apply(member, target, given);
+        };
+      },
+    });
+    const { fleet, start } = fleetOf({ store, work: () => undefined, visibilityMs: 50 });
+    const runId = await start('one');
+    await fleet.tick();
+    isDown = true;
+    fleet.put('durable-results', { runId, seq: 0, stepId: `${runId}:0`, status: 'completed', output: 'late' });
+    await fleet.until(async () => fleet.invocations.failed > 0);
+    isDown = false;
+    await fleet.ended([runId]);
+    expect(await memory.getRun(runId)).toMatchObject({ status: 'completed', output: 'late' });
+  });
+});
