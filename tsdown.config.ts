@@ -6,6 +6,7 @@ const entry = {
   workflow: 'src/workflow/index.ts',
   client: 'src/client/index.ts',
   engine: 'src/transport/index.ts',
+  'engine-function': 'src/engine-function/index.ts',
   local: 'src/local/index.ts',
   opentelemetry: 'src/opentelemetry/index.ts',
   'serverless-plugin': 'src/serverless/index.ts',

@@ -10,6 +10,7 @@ const alias = [
   { find: /^durable-sqs-lambda\/workflow$/, replacement: source('src/workflow/index.ts') },
   { find: /^durable-sqs-lambda\/client$/, replacement: source('src/client/index.ts') },
   { find: /^durable-sqs-lambda\/engine$/, replacement: source('src/transport/index.ts') },
+  { find: /^durable-sqs-lambda\/engine-function$/, replacement: source('src/engine-function/index.ts') },
   { find: /^durable-sqs-lambda\/local$/, replacement: source('src/local/index.ts') },
   { find: /^durable-sqs-lambda\/opentelemetry$/, replacement: source('src/opentelemetry/index.ts') },
 ];

@@ -7,6 +7,7 @@ import { systemTiming } from '../time.ts';
 import { type AttachableEngine, isPollable, type PollableEngine } from '../transport/engine/attachable-engine.ts';
 import { AttachedEngine } from '../transport/engine/attached-engine.ts';
 import { isStore } from '../transport/engine/engine-store.ts';
+import { MessageStarts } from '../transport/starts/message-starts.ts';
 import { kindOf } from '../wire/json.ts';
 import { countedStore, replaceStore } from './counted-store.ts';
 import { type ReadEngineOptions, WHERE } from './engine-options.ts';
@@ -18,6 +19,7 @@ import { WakeUps } from './wake-ups.ts';
 /** What a function needs of an engine; a `WorkflowEngine` has it. */
 export interface FunctionEngine extends AttachableEngine, PollableEngine {
   signal(token: string, payload: unknown): Promise<unknown>;
+  cancel(runId: string, options?: { readonly compensate?: boolean }): Promise<unknown>;
 }
 
 /** Makes the engine of an environment, with the transport that it is given. */
@@ -36,6 +38,8 @@ export interface EngineEnvironment {
   /** The engine's own store: calls of it are part of no work. */
   readonly store: StateStore;
   readonly intake: RecordIntake;
+  /** One for each invocation: in one that was abandoned, a start may hang, and later ones of its run would wait for it. */
+  readonly newStarts: () => MessageStarts;
 }
 
 /**
@@ -68,7 +72,13 @@ export async function openEnvironment(open: OpenEngine, options: EnvironmentOpti
     logger,
     timing: systemTiming,
   });
-  return { engine, attached, store, intake };
+  const handler = transport.startHandler ?? noStarts;
+  const newStarts = () => new MessageStarts({ handler, payloadStore, logger, onError: (error) => onFailure(error, undefined) });
+  return { engine, attached, store, intake, newStarts };
+}
+
+async function noStarts(): Promise<never> {
+  throw new ConfigurationError(`${WHERE}: this engine takes no starts by message`);
 }
 
 function checkedEngine(engine: FunctionEngine): FunctionEngine {
@@ -93,7 +103,10 @@ function countResults(attached: AttachedEngine): Pick<AttachedEngine, 'give' | '
   };
 }
 
-/** A turn is open until it ends, and so is one that is due: in a step of its own code, a workflow asks neither store nor transport. */
+/**
+ * A turn is open until it ends, and so is one that is due: in a step of its own code, a workflow asks neither store nor transport. And a
+ * cancel is open until it lasts.
+ */
 function countTurns(engine: FunctionEngine, attached: AttachedEngine): void {
   const resume = engine.resume.bind(engine);
   engine.resume = (runId) => {
@@ -105,4 +118,6 @@ function countTurns(engine: FunctionEngine, attached: AttachedEngine): void {
     void OpenWork.counted(() => attached.settled(runId)).catch(() => undefined);
     return turn;
   };
+  const { cancel } = engine;
+  engine.cancel = (runId, given) => OpenWork.counted(() => cancel.call(engine, runId, given));
 }

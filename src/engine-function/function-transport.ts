@@ -1,4 +1,12 @@
-import type { Heartbeat, RemoteTask, StepResult, Transport, WorkflowDecision, WorkflowTask } from '@dudousxd/nestjs-durable-core';
+import type {
+  Heartbeat,
+  RemoteTask,
+  StartRunMessage,
+  StepResult,
+  Transport,
+  WorkflowDecision,
+  WorkflowTask,
+} from '@dudousxd/nestjs-durable-core';
 import { StepTimeoutUnsupportedError } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { QueueDirectory } from '../sqs/queue-directory.ts';
@@ -8,7 +16,10 @@ import { systemTiming } from '../time.ts';
 import { Dispatcher } from '../transport/dispatcher.ts';
 import type { ResultOrder } from '../transport/engine/result-order.ts';
 import type { Turns } from '../transport/engine/turns.ts';
+import type { StartHandler } from '../transport/starts/message-starts.ts';
+import { StartSender } from '../transport/starts/start-sender.ts';
 import { WorkflowTurns } from '../transport/workflow-turns.ts';
+import type { StartRun } from '../wire/start-run.ts';
 import type { ReadEngineOptions } from './engine-options.ts';
 import { OpenWork } from './open-work.ts';
 
@@ -33,7 +44,9 @@ export class FunctionTransport implements Transport {
   engine: Pick<ResultOrder<Turns>, 'dispatching' | 'dispatched'> | undefined;
   readonly #dispatcher: Dispatcher;
   readonly #turns: WorkflowTurns;
+  readonly #starts: StartSender;
   #resultHandler: ((result: StepResult) => Promise<void>) | undefined;
+  #startHandler: StartHandler | undefined;
 
   constructor(options: FunctionTransportOptions) {
     const { api, prefix, dispatchTimeoutMs, onFailure: onError, logger } = options;
@@ -46,12 +59,18 @@ export class FunctionTransport implements Transport {
     });
     const shared = { logger, timing: systemTiming };
     this.#dispatcher = new Dispatcher({ ...options, ...shared, sender: new Sender(api), queues, timeoutMs: dispatchTimeoutMs });
+    this.#starts = new StartSender({ ...options, ...shared, sender: new Sender(api), queues, timeoutMs: dispatchTimeoutMs });
     this.#turns = new WorkflowTurns({ ...shared, send: (task) => this.#dispatcher.sendTurn(task), dispatchTimeoutMs, onError });
   }
 
   /** The engine's. Undefined before an engine was made with this transport. */
   get resultHandler(): ((result: StepResult) => Promise<void>) | undefined {
     return this.#resultHandler;
+  }
+
+  /** The engine's, for starts by message. */
+  get startHandler(): StartHandler | undefined {
+    return this.#startHandler;
   }
 
   decided(decision: WorkflowDecision): Promise<void> {
@@ -75,6 +94,15 @@ export class FunctionTransport implements Transport {
   /** Engine → worker: a turn of a workflow whose code runs on a worker (`engine.remote`). */
   dispatchWorkflowTask(task: WorkflowTask): Promise<void> {
     return OpenWork.counted(() => this.#turns.dispatch(task));
+  }
+
+  /** Anybody → engine: starts a run by message. Resolves once SQS has accepted it. */
+  dispatchStartRun(start: StartRun): Promise<void> {
+    return OpenWork.counted(() => this.#starts.send(start));
+  }
+
+  onStartRun(handler: (start: StartRunMessage) => Promise<void>): void {
+    this.#startHandler = handler;
   }
 
   onResult(handler: (result: StepResult) => Promise<void>): void {

@@ -4,8 +4,11 @@ import type { Invocation } from '../lambda/batch-handler.ts';
 import { byMessageGroup, type RecordGroup } from '../lambda/records.ts';
 import type { Logger } from '../logger.ts';
 import type { ResultSender } from '../sqs/sqs-api.ts';
+import { systemTiming } from '../time.ts';
 import { queueOfArn } from '../topology/queue-address.ts';
 import { kindOfQueueName } from '../topology/queue-kinds.ts';
+import type { MessageStarts } from '../transport/starts/message-starts.ts';
+import { settleStart } from '../transport/starts/settle-start.ts';
 import type { EngineEnvironment } from './engine-environment.ts';
 import { HeldRecords, receivedMessage } from './held-records.ts';
 import { OpenWork } from './open-work.ts';
@@ -22,12 +25,17 @@ export interface RecordsHost {
   readonly logger: Logger;
 }
 
+interface InvocationHost extends RecordsHost {
+  readonly starts: MessageStarts;
+}
+
 /**
  * Handles the records of one invocation side by side, those of one FIFO message group in order. A record is settled when nothing that it has
  * begun is open any more.
  * @throws StoreUnavailableError where none was settled and the store does not answer: Lambda's pollers slow down for a failed invocation only
  */
-export async function handleRecords(records: readonly SQSRecord[], invocation: Invocation, host: RecordsHost): Promise<void> {
+export async function handleRecords(records: readonly SQSRecord[], invocation: Invocation, recordsHost: RecordsHost): Promise<void> {
+  const host: InvocationHost = { ...recordsHost, starts: recordsHost.environment.newStarts() };
   const { intake, attached } = host.environment;
   const { batch } = invocation;
   const rejectionsBefore = intake.rejections;
@@ -48,7 +56,7 @@ async function handleGroup(
   group: RecordGroup,
   held: HeldRecords,
   { batch, deadline, lambda }: Invocation,
-  host: RecordsHost,
+  host: InvocationHost,
 ): Promise<void> {
   const { environment, logger } = host;
   const work = new OpenWork();
@@ -73,11 +81,22 @@ async function handleGroup(
   }
 }
 
-async function takeGroup(group: RecordGroup, held: HeldRecords, { environment, logger }: RecordsHost): Promise<void> {
+async function takeGroup(group: RecordGroup, held: HeldRecords, { environment, starts, logger }: InvocationHost): Promise<void> {
   const messages = group.map(receivedMessage);
-  const isWakeUp = kindOfQueueName(queueOfArn(group[0]?.eventSourceARN)?.name ?? '') === 'wake-ups';
-  if (!isWakeUp) return environment.intake.take(messages, held);
-  for (const message of messages) await wakeRun(message, held, environment, logger);
+  switch (kindOfQueueName(queueOfArn(group[0]?.eventSourceARN)?.name ?? '')) {
+    case 'wake-ups':
+      for (const message of messages) await wakeRun(message, held, environment, logger);
+      return;
+    case 'start-run':
+      for (const message of messages) {
+        const outcome = await starts.take(message);
+        if (outcome === 'refused') environment.intake.rejections += 1;
+        await settleStart(outcome, message, held, systemTiming.random);
+      }
+      return;
+    default:
+      return environment.intake.take(messages, held);
+  }
 }
 
 /** Ends what is left of some work for good, so that the next delivery of its record begins anew. */

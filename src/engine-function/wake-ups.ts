@@ -78,11 +78,11 @@ export class WakeUps {
 }
 
 /**
- * How long the message for a checkpoint is delayed. Undefined where none is sent: it records no wait, or one that is over or too long, or only
- * when a task that is out is sent once more (`remoteRedispatchMs`), which is no hurry.
+ * How long the message for a checkpoint is delayed. Undefined where none is sent: it records no wait, or one that is over or too long. A remote
+ * step waits after a failure. What it keeps in `wakeAt` otherwise is when its task is sent once more (`remoteRedispatchMs`), which is no hurry.
  */
 function delayOf({ kind, status, wakeAt }: StepCheckpoint, now: number): number | undefined {
-  if (wakeAt === undefined || (kind === 'remote' && status === 'pending')) return undefined;
+  if (wakeAt === undefined || (kind === 'remote' && status !== 'failed')) return undefined;
   // Rounded up: a turn that begins too early finds that the wait is not over, and then nothing is left to end it.
   const delaySeconds = Math.ceil((wakeAt - now) / 1000);
   return delaySeconds < 0 || delaySeconds > MAX_DELAY_SECONDS ? undefined : delaySeconds;

@@ -57,6 +57,8 @@ export class EngineFleet {
   readonly tasks: RemoteTask[] = [];
   /** Delays of the wake-ups that were sent, in seconds. */
   readonly wakeUps: number[] = [];
+  /** Visibility timeouts that were set, in seconds. */
+  readonly delays: number[] = [];
   readonly invocations = { ended: 0, failed: 0, killed: 0, redelivered: 0, ms: 0 };
   /** Calls of store and SQS that were made after the answer of their invocation. */
   readonly lateCalls: string[] = [];
@@ -239,6 +241,7 @@ export class EngineFleet {
   }
 
   #change({ receiptHandle, timeoutSeconds }: VisibilityChange): EntryOutcome {
+    this.delays.push(timeoutSeconds);
     this.#delayed.set(receiptHandle, timeoutSeconds * 1000);
     return { ok: true };
   }

@@ -18,6 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   container: ['wire', 'topology', 'sqs', 'payloads', 'step'],
   transport: ['wire', 'topology', 'sqs', 'payloads', 'step', 'container'],
   opentelemetry: ['wire', 'topology', 'sqs', 'payloads', 'step', 'container', 'transport'],
+  'engine-function': ['wire', 'topology', 'sqs', 'payloads', 'step', 'lambda', 'container', 'transport'],
   local: ['wire', 'topology', 'sqs', 'payloads', 'step', 'lambda', 'container', 'transport'],
 };
 /** May import all of them. */
@@ -54,7 +55,7 @@ describe('imports between the folders of src', () => {
       .filter(({ includes }) => includes.includes(`src/${folder}/**`))
       .flatMap(({ linter }) => linter.rules.style?.noRestrictedImports?.options.patterns ?? []);
     const order =
-      'wire <- topology <- sqs <- payloads <- step <- { lambda <- { workflow, client }, container <- transport <- opentelemetry } <- local <- serverless';
+      'wire <- topology <- sqs <- payloads <- step <- { lambda <- { workflow, client }, container <- transport <- opentelemetry } <- { engine-function, local } <- serverless';
     expect(found).toEqual([
       {
         group: [...forbidden.map((other) => `**/${other}/**`), '**/src/index.ts', '../index.ts'],

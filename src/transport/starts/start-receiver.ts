@@ -3,12 +3,12 @@ import type { PayloadStore } from '../../payloads/payload-store.ts';
 import type { InFlightMessages } from '../../sqs/in-flight-messages.ts';
 import { PendingCount } from '../../sqs/pending-count.ts';
 import { Poller } from '../../sqs/poller.ts';
-import { backoffMs } from '../../sqs/retry.ts';
 import type { ReceivedMessage, SqsApi } from '../../sqs/sqs-api.ts';
 import type { Timing } from '../../time.ts';
 import { SERVICE_QUEUES } from '../../topology/queue-kinds.ts';
 import { StoreOutage } from '../results/store-outage.ts';
-import { MessageStarts, type StartHandler, type StartOutcome } from './message-starts.ts';
+import { MessageStarts, type StartHandler } from './message-starts.ts';
+import { settleStart } from './settle-start.ts';
 
 export interface StartReceiverOptions {
   readonly api: SqsApi;
@@ -26,8 +26,6 @@ export interface StartReceiverOptions {
 const MAX_RECEIVERS = 2;
 /** Runs that are being created at the same time: the engine's store sets the pace, not SQS. */
 const MAX_UNDER_WAY = 100;
-/** Twenty receives take an hour: see the start queue's `maxReceiveCount`. */
-const REFUSED_BACKOFF = { firstMs: 1_000, maxMs: 5 * 60_000 };
 
 /**
  * Receives starts for one engine. The life of a start:
@@ -105,24 +103,14 @@ export class StartReceiver {
   async #take(message: ReceivedMessage, inFlight: InFlightMessages): Promise<void> {
     this.#underWay.begin();
     try {
-      await this.#settle(await this.#starts.take(message), message, inFlight);
+      const outcome = await this.#starts.take(message);
+      if (outcome === 'started') this.#outage.end();
+      if (outcome === 'refused') void this.#outage.rejected();
+      await settleStart(outcome, message, inFlight, this.#options.timing.random);
     } finally {
       const wasFull = this.#underWay.size >= MAX_UNDER_WAY;
       this.#underWay.end();
       if (wasFull) this.#poller.wake();
-    }
-  }
-
-  async #settle(outcome: StartOutcome, { receiptHandle, receiveCount }: ReceivedMessage, inFlight: InFlightMessages): Promise<void> {
-    switch (outcome) {
-      case 'started':
-        this.#outage.end();
-        return inFlight.delete(receiptHandle);
-      case 'unreadable':
-        return inFlight.letExpire(receiptHandle);
-      case 'refused':
-        void this.#outage.rejected();
-        return inFlight.release(receiptHandle, Math.ceil(backoffMs(receiveCount, REFUSED_BACKOFF, this.#options.timing.random) / 1000));
     }
   }
 }

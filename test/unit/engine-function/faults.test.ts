@@ -64,7 +64,7 @@ describe('environments that die', () => {
 });
 
 describe('a wake-up that is lost', () => {
-  it('is made good by the tick', async () => {
+  it('costs a minute: the tick wakes its run', async () => {
     const { store, fleet, start } = fleetOf();
     fleet.losesWakeUps = true;
     const runId = await start('sleep');
@@ -78,7 +78,7 @@ describe('a wake-up that is lost', () => {
 });
 
 describe('work that outlasts its invocation', () => {
-  it('is given back, ends for good, and holds no other record', async () => {
+  it('goes back, ends for good, and holds no other record', async () => {
     const { store, fleet, start } = fleetOf({ timeoutMs: 600 });
     const [hanging, one] = [await start('hanging'), await start('one')];
     const startedAt = Date.now();

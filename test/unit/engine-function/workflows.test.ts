@@ -89,7 +89,14 @@ describe('an engine function', () => {
     ['sleep', 2],
     ['local', ['local', 1]],
     ['parent', [1, 'done']],
-    ['children', [[1, 2, 3], [1, 2, 3], [1, 2, 3]]],
+    [
+      'children',
+      [
+        [1, 2, 3],
+        [1, 2, 3],
+        [1, 2, 3],
+      ],
+    ],
   ])('completes a run of "%s", which it began by one tick', async (workflow, output) => {
     const { store, fleet, start } = fleetOf({ environments: 3 });
     const runId = await start(workflow);
@@ -106,9 +113,21 @@ describe('an engine function', () => {
     const { store, fleet, start } = fleetOf();
     const runId = await start('signal');
     await fleet.tick();
-    await fleet.starter().signal(`go:${runId}`, 'went').catch(() => undefined);
+    await fleet
+      .starter()
+      .signal(`go:${runId}`, 'went')
+      .catch(() => undefined);
     await fleet.tick();
     await fleet.until(async () => (await store.getRun(runId))?.status === 'completed');
+  });
+
+  it('starts a run by message, once for two deliveries', async () => {
+    const { store, fleet } = fleetOf();
+    const start = { workflow: 'chain', input: {}, runId: 'started' };
+    fleet.put('durable-start-run', start);
+    fleet.put('durable-start-run', start);
+    await fleet.until(async () => (await store.getRun('started'))?.status === 'completed');
+    expect(fleet.tasks).toHaveLength(3);
   });
 
   it('goes on as a new run', async () => {

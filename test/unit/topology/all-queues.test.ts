@@ -181,7 +181,9 @@ describe.each([
 });
 
 it('the table above lists every kind', () => {
-  expect(EXPECTED.map(({ kind }) => kind).sort()).toEqual(Object.keys(QUEUES).sort());
+  // Made for an engine in a function, and for nothing else.
+  const ofEveryService = Object.keys(QUEUES).filter((kind) => kind !== 'wake-ups');
+  expect(EXPECTED.map(({ kind }) => kind).sort()).toEqual(ofEveryService.sort());
 });
 
 it.each(EXPECTED.filter(({ kind }) => !kind.startsWith('start-run')))(

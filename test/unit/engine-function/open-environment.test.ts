@@ -1,0 +1,83 @@
+import { InMemoryStateStore, InMemoryTransport, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+import type { Context } from 'aws-lambda';
+import { describe, expect, it } from 'vitest';
+import { readEngineOptions } from '../../../src/engine-function/engine-options.ts';
+import { engineHandler, sqsEngineHandler } from '../../../src/engine-function/sqs-engine-handler.ts';
+import { lambdaContext } from '../../../src/local/lambda-context.ts';
+import type { ResultSender } from '../../../src/sqs/sqs-api.ts';
+import { capturingLogger } from '../../support/capturing-logger.ts';
+import { eventOf, recordOf } from '../../support/sqs-records.ts';
+
+const API: ResultSender = {
+  sendMessages: async (_, messages) => messages.map(() => ({ ok: true })),
+  changeVisibility: async (_, changes) => changes.map(() => ({ ok: true })),
+  findQueueUrl: async (name) => `https://sqs.us-east-1.amazonaws.com/1/${name}`,
+  region: async () => 'us-east-1',
+};
+const RESULTS = { eventSourceARN: 'arn:aws:sqs:us-east-1:123456789012:durable-results' };
+const EVENT = eventOf(recordOf(JSON.stringify({ runId: 'run', seq: 0, stepId: 'run:0', status: 'completed' }), RESULTS));
+const context = (): Context => lambdaContext({ functionName: 'engine', timeoutMs: 5_000 });
+
+function handlerOf(open: Parameters<typeof sqsEngineHandler>[0]) {
+  const logger = capturingLogger();
+  return { logger, handler: engineHandler(open, readEngineOptions({ logger }, {}), API) };
+}
+
+describe('the engine of an environment', () => {
+  it('opens once', async () => {
+    let opened = 0;
+    const { handler } = handlerOf((transport) => {
+      opened += 1;
+      return new WorkflowEngine({ store: new InMemoryStateStore(), transport });
+    });
+    await Promise.all([handler(EVENT, context()), handler(EVENT, context())]);
+    await handler(EVENT, context());
+    expect(opened).toBe(1);
+  });
+
+  it('opens again in the next invocation where that failed', async () => {
+    let fails = true;
+    const { handler, logger } = handlerOf((transport) => {
+      if (fails) throw new Error('secret: no database');
+      return new WorkflowEngine({ store: new InMemoryStateStore(), transport });
+    });
+    await expect(handler(EVENT, context())).rejects.toThrow('no database');
+    fails = false;
+    expect(await handler(EVENT, context())).toEqual({ batchItemFailures: [] });
+    expect(JSON.stringify(logger.lines)).not.toContain('secret');
+  });
+
+  it.each([
+    ['nothing', () => undefined, /expected the function to give a WorkflowEngine, got nothing/],
+    [
+      'an engine with another transport',
+      () => new WorkflowEngine({ store: new InMemoryStateStore(), transport: new InMemoryTransport() }),
+      /expected an engine made with the transport that the function was given/,
+    ],
+  ])('ends the invocation where it cannot serve: %s', async (_, open, message) => {
+    const { handler } = handlerOf(Object.assign(open));
+    await expect(handler(EVENT, context())).rejects.toThrow(message);
+  });
+});
+
+describe('sqsEngineHandler', () => {
+  it.each([
+    ['no function', ['engine', {}], /expected a function that makes the engine, got a string/],
+    ['an unknown option', [() => undefined, { concurrency: 1 }], /unknown option "concurrency"/],
+    ['a wrong type', [() => undefined, { deadlineReserveMs: 0 }], /deadlineReserveMs/],
+  ])('refuses %s at load', (_, given, message) => {
+    expect(() => Reflect.apply(sqsEngineHandler, undefined, given)).toThrow(message);
+  });
+
+  it('refuses an event that comes from neither a queue nor a schedule', async () => {
+    const { handler } = handlerOf((transport) => new WorkflowEngine({ store: new InMemoryStateStore(), transport }));
+    await expect(Reflect.apply(handler, undefined, [{ source: 'me' }, context()])).rejects.toThrow(/expected an SQS event/);
+  });
+
+  it('leaves what is no StepResult for the dead-letter queue', async () => {
+    const { handler, logger } = handlerOf((transport) => new WorkflowEngine({ store: new InMemoryStateStore(), transport }));
+    const answer = await handler(eventOf(recordOf('{"secret":1}', { ...RESULTS, messageId: 'poison' })), context());
+    expect(answer).toEqual({ batchItemFailures: [{ itemIdentifier: 'poison' }] });
+    expect(JSON.stringify(logger.lines)).not.toContain('secret');
+  });
+});
