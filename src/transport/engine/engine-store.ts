@@ -114,10 +114,13 @@ export class EngineStore {
       listCheckpoints: (runId) => this.#counted(runId, () => store.listCheckpoints(runId)),
       saveCheckpoint: (checkpoint) => this.#counted(checkpoint.runId, () => store.saveCheckpoint(checkpoint)),
     };
+    const outlasting = (call: () => Promise<unknown>) => this.#counted(NO_RUN, call);
     const others = new Proxy(store, {
       get(target, property) {
         const member: unknown = Reflect.get(target, property);
-        return typeof member === 'function' ? member.bind(target) : member;
+        if (typeof member !== 'function') return member;
+        if (!IN_TURNS.has(property)) return member.bind(target);
+        return (...args: unknown[]) => outlasting(async () => Reflect.apply(member, target, args));
       },
     });
     return Object.assign(Object.create(others), own);
@@ -178,6 +181,19 @@ function quiet(calls: OpenCalls): Promise<void> {
     calls.onQuiet.push(resolve);
   });
 }
+
+/** What else a turn asks the store for, of methods that some stores lack. */
+const IN_TURNS: ReadonlySet<string | symbol> = new Set<keyof StateStore>([
+  'takeBufferedSignal',
+  'listSignalWaiters',
+  'removeSignalWaiter',
+  'bufferEvent',
+  'listBufferedEvents',
+  'removeBufferedEvent',
+  'listRuns',
+  'getLatestCheckpointByName',
+  'listCheckpointsByNamePrefix',
+]);
 
 const ASKED_FOR = [
   'createRun',

@@ -1,4 +1,4 @@
-import { InMemoryStateStore, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+import { InMemoryStateStore, type WorkflowCtx, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EngineStore } from '../../../../src/transport/engine/engine-store.ts';
 import { deferred, stateOf } from '../../../support/deferred.ts';
@@ -124,6 +124,34 @@ describe('EngineStore', () => {
   });
 });
 
+describe('a turn', () => {
+  it.each([
+    ['takeBufferedSignal', (ctx: WorkflowCtx) => ctx.waitForSignal('go')],
+    ['listBufferedEvents', (ctx: WorkflowCtx) => ctx.waitForEvent('go')],
+  ] as const)('outlasts a store that is away at its %s', async (method, wait) => {
+    const store = new InMemoryStateStore();
+    let failures = 0;
+    const away = viewOf(store, {
+      async [method](...args: never[]) {
+        failures += 1;
+        if (failures === 1) throw new Error('connect ECONNREFUSED');
+        return Reflect.apply(store[method], store, args);
+      },
+    });
+    const { engine } = new EngineInstance(away, 'one');
+    engine.register('waits', '1', async (ctx) => {
+      await ctx.step('first', {});
+      return wait(ctx);
+    });
+    await engine.start('waits', {}, 'run');
+    await vi.waitFor(async () => expect((await store.getRun('run'))?.status).toBe('suspended'));
+    await store.saveCheckpoint({ ...nonNull(await store.getCheckpoint('run', 0)), status: 'completed', output: 1 });
+    await engine.resume('run');
+    expect(failures).toBeGreaterThan(1);
+    expect((await store.getRun('run'))?.status).toBe('suspended');
+  });
+});
+
 describe('a pass of the engine', () => {
   it.each([
     ['runPending', 'listPendingRuns', { status: 'pending' }],
@@ -202,3 +230,8 @@ describe('the lease of a lock', () => {
     expect(await lockedUntil()).toBe(lease);
   });
 });
+
+function nonNull<T>(value: T | null): T {
+  if (value === null) throw new Error('expected a value, got null');
+  return value;
+}
