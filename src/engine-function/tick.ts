@@ -1,9 +1,9 @@
 import type { Context } from 'aws-lambda';
 import { Deadline } from '../lambda/deadline.ts';
 import type { Logger } from '../logger.ts';
+import { tellChildEnds } from '../transport/engine/child-ends.ts';
 import { runPasses } from '../transport/engine/engine-passes.ts';
 import { isRecord } from '../wire/shape.ts';
-import { tellChildEnds } from './child-ends.ts';
 import type { EngineEnvironment } from './engine-environment.ts';
 import { abandon } from './handle-records.ts';
 import { OpenWork } from './open-work.ts';

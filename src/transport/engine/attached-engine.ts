@@ -4,6 +4,7 @@ import type { Logger } from '../../logger.ts';
 import { steadyNow, systemTiming, within } from '../../time.ts';
 import { type AttachableEngine, checkEngine, ExpectedEvents, isPollable } from './attachable-engine.ts';
 import { clockOf, withBegunSleeps } from './begun-sleeps.ts';
+import { tellChildEnds } from './child-ends.ts';
 import { childrenStarted } from './child-starts.ts';
 import { continueRun } from './continue-run.ts';
 import { EnginePasses } from './engine-passes.ts';
@@ -89,8 +90,15 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
         'SqsTransport.attach: expected an engine with runPending, recoverIncomplete, resumeDueTimers and sweepTimeouts beside poll: true',
       );
     }
-    const lease = this.#store && new PassLease(this.#store.store, this.#store.namespace);
-    return new EnginePasses({ engine, lease, logger: this.#logger, timing: systemTiming });
+    const [store, namespace] = [this.#store?.store, this.#store?.namespace];
+    const signalled = { signal: async (token: string, payload: unknown) => engine.signal?.(token, payload) };
+    return new EnginePasses({
+      engine,
+      tellChildEnds: store && (() => tellChildEnds(signalled, store)),
+      lease: store && new PassLease(store, namespace),
+      logger: this.#logger,
+      timing: systemTiming,
+    });
   }
 
   /** One transport fewer serves it. The last one ends the subscription. */

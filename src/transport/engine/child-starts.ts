@@ -1,11 +1,11 @@
-import type { RunStatus, WorkflowDecision } from '@dudousxd/nestjs-durable-core';
+import type { WorkflowDecision } from '@dudousxd/nestjs-durable-core';
 import type { Timing } from '../../time.ts';
 import type { AttachableEngine } from './attachable-engine.ts';
+import { childToken, endOf } from './child-ends.ts';
 
 const LOOK_EVERY_MS = 10;
 /** A child that is not there by then never will be: the engine has told its parent why. */
 const STARTED_WITHIN_MS = 1_000;
-const ENDED: ReadonlySet<unknown> = new Set<RunStatus>(['completed', 'failed']);
 
 /**
  * Resolves when the children that a decision starts are in the store.
@@ -21,10 +21,7 @@ export async function childrenStarted({ runId, commands }: WorkflowDecision, eng
     const childId = `${runId}.child.${seq}`;
     let child = await engine.getRun(childId);
     for (; child === null && timing.now() < deadline; child = await engine.getRun(childId)) await timing.sleep(LOOK_EVERY_MS);
-    if (child === null || !ENDED.has(child.status)) continue;
-    const { status, output, error } = child;
-    // As the engine's own.
-    const end = status === 'completed' ? { ok: true, value: output } : { ok: false, error: error?.message };
-    await engine.signal?.(`child:${childId}`, end);
+    const end = child === null ? undefined : endOf(child);
+    if (end !== undefined) await engine.signal?.(childToken(childId), end);
   }
 }

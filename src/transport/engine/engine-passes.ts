@@ -11,6 +11,8 @@ import { type PassLease, RENEW_EVERY_MS } from './pass-lease.ts';
 const PASS_TAKES_MS = 2_000;
 /** Passes that are under way together. Where more would be, they are slow because the store is. */
 const MOST_AT_ONCE = 4;
+/** It reads what all parents wait for, and what it finds was lost when a process died. */
+const TELLS_CHILD_ENDS_EVERY = 10;
 
 /** One pass over pending, incomplete, due and timed-out runs, in the order of Nest's own poller. Takes as long as the turns that it begins. */
 export async function runPasses(engine: PollableEngine): Promise<void> {
@@ -22,6 +24,8 @@ export async function runPasses(engine: PollableEngine): Promise<void> {
 
 export interface EnginePassesOptions {
   readonly engine: PollableEngine;
+  /** Tells parents of children whose end they were not told. Absent where the store is not known. */
+  readonly tellChildEnds?: (() => Promise<void>) | undefined;
   /** Absent where the instances have nothing in common to agree by: then each runs the passes. */
   readonly lease: PassLease | undefined;
   readonly logger: Logger;
@@ -35,6 +39,7 @@ export class EnginePasses {
   readonly #underWay = new PendingCount();
   #loop: Promise<void> = Promise.resolve();
   #isFailing = false;
+  #passes = 0;
 
   constructor(options: EnginePassesOptions) {
     this.#options = options;
@@ -68,10 +73,13 @@ export class EnginePasses {
   }
 
   async #pass(): Promise<void> {
-    const { engine } = this.#options;
+    const { engine, tellChildEnds } = this.#options;
     this.#underWay.begin();
+    this.#passes += 1;
+    const tells = this.#passes % TELLS_CHILD_ENDS_EVERY === 0;
     await this.#survive(async () => {
       await runPasses(engine);
+      if (tells) await tellChildEnds?.();
       this.#isFailing = false;
     });
     this.#underWay.end();

@@ -23,8 +23,10 @@ function instance(timing: FakeTiming, lease?: PassLease, work: () => Promise<voi
     sweepTimeouts: call(ORDER[3]),
   };
   const logger = capturingLogger();
-  const passes = new EnginePasses({ engine, lease, logger, timing });
-  return { passes, calls, logger };
+  const told: string[] = [];
+  const tellChildEnds = async () => void told.push('told');
+  const passes = new EnginePasses({ engine, tellChildEnds, lease, logger, timing });
+  return { passes, calls, told, logger };
 }
 
 describe('EnginePasses', () => {
@@ -41,6 +43,19 @@ describe('EnginePasses', () => {
     await passes.stop();
     await timing.advance(10_000);
     expect(calls).toEqual([]);
+  });
+
+  it("tells parents of their children's ends in every tenth pass", async () => {
+    const timing = new FakeTiming();
+    const { passes, told } = instance(timing);
+    passes.start();
+    await timing.advance(8_000);
+    expect(told).toEqual([]);
+    await timing.advance(1_000);
+    expect(told).toEqual(['told']);
+    await timing.advance(10_000);
+    expect(told).toEqual(['told', 'told']);
+    await passes.stop();
   });
 
   it('goes on after a failure, and tells of it once', async () => {

@@ -1,6 +1,6 @@
 import { InMemoryStateStore, type RunStatus, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { describe, expect, it } from 'vitest';
-import { tellChildEnds } from '../../../src/engine-function/child-ends.ts';
+import { tellChildEnds } from '../../../../src/transport/engine/child-ends.ts';
 
 /** A parent that waits for a child, which has ended so long ago without telling it. */
 async function untold(status: RunStatus, agoMs: number) {
