@@ -11,7 +11,7 @@ const SOURCES = ['src/**/*.ts', 'handlers/**/*.ts', 'examples/*/src/**/*.ts'];
 const LONGEST_LINE = 140;
 const LONGEST_COMMENT = 160;
 /** Documents whose rewrite is under way. Whoever wraps one takes it out; nothing is added. */
-const NOT_YET_WRAPPED: readonly string[] = ['docs/design.md', 'docs/reference.md', 'docs/reliability.md'];
+const NOT_YET_WRAPPED: readonly string[] = ['docs/design.md', 'docs/reliability.md'];
 
 const filesOf = (patterns: readonly string[]) => globSync(patterns, { cwd: root, exclude: ['**/node_modules'] }).toSorted();
 const read = (file: string) => readFileSync(root + file, 'utf8');
