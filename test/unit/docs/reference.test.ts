@@ -2,6 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { runStarter } from '../../../src/client/index.ts';
+import { sqsEngineHandler } from '../../../src/engine-function/index.ts';
 import { sqsDeadLetterHandler, sqsStepHandler } from '../../../src/lambda/index.ts';
 import { s3PayloadStore } from '../../../src/payloads/s3-payload-store.ts';
 import { durableCommands } from '../../../src/serverless/commands/index.ts';
@@ -23,6 +24,8 @@ const REFUSALS: Readonly<Record<string, () => unknown>> = {
   sqsWorkflowHandler: () => sqsWorkflowHandler('a', '1', async () => 1, UNKNOWN),
   // @ts-expect-error: there is no such option
   sqsDeadLetterHandler: () => sqsDeadLetterHandler(UNKNOWN),
+  // @ts-expect-error: there is no such option
+  sqsEngineHandler: () => sqsEngineHandler(() => Promise.reject(new Error('not reached')), UNKNOWN),
   // @ts-expect-error: there is no such option
   SqsTransport: () => new SqsTransport(UNKNOWN),
   // @ts-expect-error: there is no such option
