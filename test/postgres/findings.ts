@@ -101,9 +101,11 @@ function causeAt(at: number | undefined, { disturbances }: Evidence): string | u
   return near ? 'a process was killed, or a server away, at that moment' : undefined;
 }
 
-/** What the engines noted of a run, in the order of their clocks. */
+/** What the engines noted of a run and of its children, in the order of their clocks. */
 export function historyOf(runId: string, trace: string): string[] {
   return readFileSync(trace, 'utf8')
     .split('\n')
-    .filter((line) => line.includes(` ${runId} `) || line.includes(` ${runId}:`) || line.includes(`"${runId}"`));
+    .filter(
+      (line) => line.includes(` ${runId} `) || line.includes(` ${runId}.`) || line.includes(` ${runId}:`) || line.includes(`"${runId}"`),
+    );
 }

@@ -107,8 +107,8 @@ export class EngineStore {
         this.#passes.read(runs);
         return runs;
       },
-      tryLockRun: (runId, owner, leaseUntilMs, nowMs) => this.#lock(runId, owner, leaseUntilMs, nowMs),
-      releaseRunLock: (runId) => this.#release(runId),
+      tryLockRun: (...args) => this.#open(() => this.#lock(...args)),
+      releaseRunLock: (runId) => this.#open(() => this.#release(runId)),
       getRun: (runId) => this.#counted(runId, () => store.getRun(runId)),
       getCheckpoint: (runId, seq) => this.#counted(runId, () => store.getCheckpoint(runId, seq)),
       listCheckpoints: (runId) => this.#counted(runId, () => store.listCheckpoints(runId)),
@@ -132,6 +132,17 @@ export class EngineStore {
     calls.count += 1;
     calls.isEnding ||= isEnding;
     return outlastOutage(call, this.#asked, calls.close);
+  }
+
+  /** Counted for {@link idle} only: a release waits for the calls of its run, and a lock is not asked for twice. */
+  async #open<T>(call: () => Promise<T>): Promise<T> {
+    const calls = this.#calls.get(NO_RUN) ?? this.#opened(NO_RUN);
+    calls.count += 1;
+    try {
+      return await call();
+    } finally {
+      calls.close();
+    }
   }
 
   #opened(runId: string): OpenCalls {

@@ -58,6 +58,27 @@ describe('EngineStore', () => {
     expect(await isLocked()).toBe(false);
   });
 
+  it.each([
+    ['tryLockRun', (seen: InMemoryStateStore) => seen.tryLockRun('run', 'one', Date.now() + 30_000, Date.now())],
+    ['releaseRunLock', (seen: InMemoryStateStore) => seen.releaseRunLock('run')],
+  ] as const)('is not idle while %s is not answered: a process that ends then leaves the run locked', async (method, call) => {
+    const answers = deferred<void>();
+    let isSlow = false;
+    const { seen, idle } = await installed((inner) => ({
+      async [method](...args: never[]) {
+        if (isSlow) await answers.promise;
+        return Reflect.apply(inner[method], inner, args);
+      },
+    }));
+    isSlow = true;
+    const called = call(seen);
+    const quiet = idle();
+    await settle();
+    expect(await stateOf(quiet)).toBe('pending');
+    answers.resolve();
+    await Promise.all([called, quiet]);
+  });
+
   it('tells when the engine asks for nothing more: a child that has ended is still to be told to its parent', async () => {
     const [ends, tokens] = [deferred<void>(), deferred<void>()];
     const { seen, store, idle } = await installed((inner) => ({
