@@ -27,6 +27,15 @@ it('every page of the npm package links to files that are in it, too', () => {
   expect(ofPackage.filter(({ path }) => !isPacked(path)).map(shown)).toEqual([]);
 });
 
+it('every page under docs is reached by links from README', () => {
+  const reached = new Set(['README.md']);
+  // A walk over a set visits what is added on the way, too.
+  for (const page of reached) {
+    for (const link of links) if (link.page === page) reached.add(link.path);
+  }
+  expect(pages.filter((page) => page.startsWith('docs/') && !reached.has(page))).toEqual([]);
+});
+
 interface RelativeLink {
   readonly page: string;
   /** From the root of the repository. */

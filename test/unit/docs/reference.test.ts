@@ -6,6 +6,7 @@ import { sqsEngineHandler } from '../../../src/engine-function/index.ts';
 import { sqsDeadLetterHandler, sqsStepHandler } from '../../../src/lambda/index.ts';
 import { s3PayloadStore } from '../../../src/payloads/s3-payload-store.ts';
 import { durableCommands } from '../../../src/serverless/commands/index.ts';
+import { CONTAINER_STEP_FIELDS, DEAD_LETTER_FIELDS, SERVICE_FIELDS, STEP_FIELDS } from '../../../src/serverless/config/schema.ts';
 import { SqsTransport } from '../../../src/transport/index.ts';
 import { sqsWorkflowHandler } from '../../../src/workflow/index.ts';
 
@@ -14,6 +15,7 @@ const read = (path: string) => readFileSync(root + path, 'utf8');
 const errors = read('docs/reference/errors.md');
 const options = read('docs/reference/options.md');
 const commands = read('docs/reference/commands.md');
+const settings = read('docs/reference/serverless-yml.md');
 
 const UNKNOWN = { nobodyKnows: 1 };
 /** Each refuses an option that it does not know, by a message that lists those that it knows. */
@@ -76,4 +78,17 @@ it('commands.md has each command of sls durable with each of its options', () =>
     return start < 0 ? [name] : absent.map((option) => `${name} --${option}`);
   });
   expect(missing).toEqual([]);
+});
+
+it('commands.md has each finding of doctor', () => {
+  const sources = globSync('src/serverless/commands/doctor/**/*.ts', { cwd: root });
+  const found = sources.flatMap((path) => [...read(path).matchAll(/\bid: '([a-z]+(?:-[a-z]+)+)'/g)].map(([, id = '']) => id));
+  const ids = [...new Set(found)];
+  expect(ids.length).toBeGreaterThan(15);
+  expect(ids.filter((id) => !commands.includes(`| \`${id}\``))).toEqual([]);
+});
+
+it("serverless-yml.md has each key of the plugin's tables", () => {
+  const keys = [STEP_FIELDS, CONTAINER_STEP_FIELDS, DEAD_LETTER_FIELDS, SERVICE_FIELDS].flatMap((fields) => Object.keys(fields));
+  expect(keys.filter((key) => !settings.includes(`| \`${key}\` |`))).toEqual([]);
 });
