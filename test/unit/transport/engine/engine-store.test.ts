@@ -61,7 +61,7 @@ describe('EngineStore', () => {
   it.each([
     ['tryLockRun', (seen: InMemoryStateStore) => seen.tryLockRun('run', 'one', Date.now() + 30_000, Date.now())],
     ['releaseRunLock', (seen: InMemoryStateStore) => seen.releaseRunLock('run')],
-  ] as const)('is not idle while %s is not answered: a process that ends then leaves the run locked', async (method, call) => {
+  ] as const)('waits for %s until it is answered: a process that ends before leaves the run locked', async (method, call) => {
     const answers = deferred<void>();
     let isSlow = false;
     const { seen, idle } = await installed((inner) => ({
