@@ -94,7 +94,7 @@ describe('sls durable event', () => {
       durable('event', '--step', 'pay', '--input-file', 'nowhere.json'),
     ]);
     const said = runs.map(({ stdout, stderr }) => stdout + stderr);
-    expect(said[0]).toContain('--step: no step "nope" in this service; it has pay');
+    expect(said[0]).toContain('--step: no step or workflow "nope" in this service; it has pay');
     expect(said[1]).toContain('--input-file: cannot read');
     for (const text of said) expect(text).not.toMatch(/\n {4}at /);
     expect(runs.map(({ code }) => code)).toEqual([1, 1]);
@@ -102,6 +102,6 @@ describe('sls durable event', () => {
 
   it('leaves stdout empty with --json', async () => {
     const { code, stdout, stderr } = await durable('event', '--step', 'nope', '--input', '{}', '--json');
-    expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: '', stderr: '--step: no step "nope" in this service; it has pay\n' });
+    expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: '', stderr: '--step: no step or workflow "nope" in this service; it has pay\n' });
   });
 });

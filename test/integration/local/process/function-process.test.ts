@@ -86,7 +86,7 @@ describe('a process that loads a handler', () => {
     [
       'a step handler',
       "Symbol.for('durable-sqs-lambda.step-handler')",
-      '{ stepNames: ["pay", "refund"] }',
+      '{ names: ["pay", "refund"] }',
       { kind: 'steps', names: ['pay', 'refund'] },
     ],
     ['a dead-letter handler', "Symbol.for('durable-sqs-lambda.dead-letter-handler')", 'true', { kind: 'dead-letters' }],
