@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { InMemoryStateStore, type WorkflowCtx, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
@@ -9,9 +10,11 @@ import { silentLogger } from '../support/local-cloud.ts';
 import { outline, recordedSpans } from '../support/recorded-spans.ts';
 import { startTestSqs } from '../support/sqs-server.ts';
 
-const TASKS = 'durable-tasks-payments--charge';
-const CONTAINER_TASKS = 'durable-tasks-invoices--render';
-const RESULTS = 'durable-results';
+/** The server may be shared with other tests. */
+const PREFIX = `t${randomUUID().slice(0, 8)}`;
+const TASKS = `${PREFIX}-tasks-payments--charge`;
+const CONTAINER_TASKS = `${PREFIX}-tasks-invoices--render`;
+const RESULTS = `${PREFIX}-results`;
 
 let sqs: LocalSqs;
 let recorded: ReturnType<typeof recordedSpans>;
@@ -31,8 +34,8 @@ async function start(charge: (input: unknown) => unknown) {
   const { tracerProvider } = recorded;
   const { clientConfig } = sqs;
   const steps = ['payments.charge', 'invoices.render'];
-  const { tasksQueueUrls, resultsQueueUrl } = await createQueues({ clientConfig, steps, functionTimeoutSeconds: 10 });
-  const common = { clientConfig, resultsQueueUrl, logger: silentLogger };
+  const { tasksQueueUrls, resultsQueueUrl } = await createQueues({ clientConfig, prefix: PREFIX, steps, functionTimeoutSeconds: 10 });
+  const common = { clientConfig, prefix: PREFIX, resultsQueueUrl, logger: silentLogger };
   const handler = sqsStepHandler('payments.charge', charge, { ...common, around: openTelemetry({ tracerProvider }) });
   const queueUrl = tasksQueueUrls.get('payments.charge') ?? '';
   const mapping = new LocalEventSourceMapping({

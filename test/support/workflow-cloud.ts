@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   InMemoryStateStore,
   InMemoryTransport,
@@ -20,6 +21,8 @@ export type WorkflowFunctions = Readonly<Record<string, (ctx: WorkflowContext, i
 export interface WorkflowCloudOptions {
   readonly workflows: WorkflowFunctions;
   readonly steps: StepFunctions;
+  /** Takes the embedded SQS server where the suite runs on another one, too. */
+  readonly embedded?: boolean;
   /** Of the engine's timers. */
   readonly clock?: () => number;
   /** Of the handlers and the transport. */
@@ -59,22 +62,25 @@ export interface WorkflowCloud {
 const GROUP = 'turns';
 
 /** The real engine, an SQS server, one Lambda handler for every workflow and one for every step, behind local mappings. */
-export async function workflowCloud({ workflows, steps, clock = Date.now, channel = {} }: WorkflowCloudOptions): Promise<WorkflowCloud> {
-  const sqs = await startTestSqs();
+export async function workflowCloud(options: WorkflowCloudOptions): Promise<WorkflowCloud> {
+  const { workflows, steps, embedded = false, clock = Date.now, channel = {} } = options;
+  const sqs = await startTestSqs({ embedded });
   const { clientConfig } = sqs;
+  // The server may be shared with other tests.
+  const prefix = `w${randomUUID().slice(0, 8)}`;
   const names = [GROUP, ...Object.keys(steps)];
-  const { tasksQueueUrls, resultsQueueUrl } = await createQueues({ clientConfig, steps: names, functionTimeoutSeconds: 30 });
-  const options = { clientConfig, resultsQueueUrl, logger: silentLogger, ...channel };
-  const stepHandler = sqsStepHandler(steps, options);
+  const { tasksQueueUrls, resultsQueueUrl } = await createQueues({ clientConfig, prefix, steps: names, functionTimeoutSeconds: 30 });
+  const common = { clientConfig, resultsQueueUrl, logger: silentLogger, ...channel };
+  const stepHandler = sqsStepHandler(steps, common);
   const byVersion = Object.fromEntries(Object.entries(workflows).map(([name, fn]) => [name, { 1: fn }]));
-  const turnHandler = sqsWorkflowHandler<Record<string, never>>(byVersion, options);
+  const turnHandler = sqsWorkflowHandler<Record<string, never>>(byVersion, common);
   const mappings = [...tasksQueueUrls].map(([functionName, queueUrl]) => {
     const handler = functionName === GROUP ? turnHandler : stepHandler;
     return new LocalEventSourceMapping({ clientConfig, queueUrl, handler, functionName, timeoutMs: 30_000, logger: silentLogger });
   });
   for (const mapping of mappings) mapping.start();
 
-  const transport = new SqsTransport({ clientConfig, waitTimeSeconds: 1, logger: silentLogger, ...channel });
+  const transport = new SqsTransport({ clientConfig, prefix, waitTimeSeconds: 1, logger: silentLogger, ...channel });
   const decisions: WorkflowDecision[] = [];
   const onDecision = transport.onDecision.bind(transport);
   transport.onDecision = (handler) =>
