@@ -164,6 +164,7 @@ const CHANGED_ELSEWHERE: Readonly<Record<string, string>> = {
   partition: 'a part of the name',
   fifo: 'life.test.ts: a tasks queue that would go',
   resultsQueue: 'life.test.ts: another results queue',
+  startRuns: 'start-runs.test.ts: a service that has it from the beginning',
 };
 
 describe('a stopped step', () => {
@@ -188,6 +189,7 @@ describe('a stopped step', () => {
         'alarms: { tasksAgeSeconds: 1200, deadLettersAgeSeconds: 600, resultsAgeSeconds: 600, throttles: 5, errors: 5 }',
         'perFunctionRoles: true',
         'payloadBucket: true',
+        'metrics: true',
         'kmsKey: true',
         'loadCheck: false',
         'containerSteps: [reports.render]',

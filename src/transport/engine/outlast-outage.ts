@@ -9,6 +9,11 @@ const UNANSWERED_MS = 15_000;
 /** Counted in ticks of a timer: time in which the process stood still says nothing of the store. */
 const TICK_MS = 1_000;
 const BACKOFF = { firstMs: 50, maxMs: 1_000 };
+/**
+ * Calls in a row that a store refuses which answers others. Fewer say nothing: after a restart a pool still holds dead connections, and a call may
+ * get one after the other while the question gets a new one.
+ */
+const REFUSED_CALLS = 5;
 
 const TURN = new AsyncLocalStorage<true>();
 
@@ -30,7 +35,7 @@ export interface AskedStore {
  * In a turn the engine takes a store that fails for a failure of the workflow: the run is `failed` for good, if the store is back a moment
  * later to take that.
  *
- * Where the store answers and still refuses, a call is made once more: then it is the call that the store refuses.
+ * Where the store answers and refuses {@link REFUSED_CALLS} in a row, it is the call that it refuses.
  * @param onSettled called before the caller hears
  */
 export function outlastOutage<T>(call: () => Promise<T>, store: AskedStore, onSettled: () => void = nothing): Promise<T> {
@@ -43,15 +48,15 @@ export function outlastOutage<T>(call: () => Promise<T>, store: AskedStore, onSe
 async function callAgain<T>(first: unknown, call: () => Promise<T>, store: AskedStore): Promise<T> {
   const { ask, timing } = store;
   const deadline = timing.now() + OUTLAST_MS;
-  let isRefused = false;
+  let refused = 0;
   let error = first;
   for (let failures = 1; ; failures += 1) {
     const answers = await answered(ask, store).then(
       () => true,
       () => false,
     );
-    if ((answers && isRefused) || timing.now() > deadline) throw error;
-    isRefused = answers;
+    refused = answers ? refused + 1 : 0;
+    if (refused === REFUSED_CALLS || timing.now() > deadline) throw error;
     await timing.sleep(backoffMs(failures, BACKOFF, timing.random));
     try {
       return await answered(call, store);

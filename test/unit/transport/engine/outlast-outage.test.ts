@@ -56,11 +56,24 @@ describe('outlastOutage', () => {
     expect(await outcome).toBe('saved');
   });
 
-  it('gives a call up once the store has refused it twice', async () => {
+  it('gives a call up that a store refuses five times which answers others', async () => {
     const { outcome, timing, calls } = storeThatIs({ down: false, refuses: true });
-    await timing.advance(1_000);
+    await timing.advance(3_000);
     await expect(outcome).rejects.toThrow('invalid value');
-    expect(calls()).toBe(2);
+    expect(calls()).toBe(5);
+  });
+
+  it('makes a call again that gets dead connections from a pool, one after the other', async () => {
+    const timing = new FakeTiming();
+    let dead = 4;
+    const call = async () => {
+      dead -= 1;
+      if (dead >= 0) throw new Error('Connection terminated unexpectedly');
+      return 'saved';
+    };
+    const outcome = asTurn(() => outlastOutage(call, { ask: async () => undefined, timing }));
+    await timing.advance(3_000);
+    expect(await outcome).toBe('saved');
   });
 
   it('gives a call up that the store refuses when it is back', async () => {
