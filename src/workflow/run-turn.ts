@@ -29,9 +29,15 @@ export function versionMissing(workflows: Workflows, { workflow, workflowVersion
 export async function runTurn(task: WorkflowTask, inFlight: TurnInFlight, workflows: Workflows): Promise<WorkflowDecision> {
   const fn = workflows.get(task.workflow)?.get(task.workflowVersion);
   if (fn === undefined) return failedDecision(task, notServed(task, workflows));
+  let mismatch: NondeterminismError | undefined;
   const worker = new WorkflowWorker(NO_PARTITION).register(task.workflow, async (ctx, input) => {
+    const mismatched = (error: NondeterminismError) => {
+      mismatch ??= error;
+    };
     try {
-      return await fn(turnContext(ctx, inFlight.signal), input);
+      const output = await fn(turnContext(ctx, inFlight.signal, mismatched), input);
+      mismatch ??= historyLeft(ctx, task);
+      return output;
     } catch (thrown) {
       if (!isWorkflowControlFlowSignal(thrown)) inFlight.thrown = readableError(thrown);
       throw readable(thrown);
@@ -40,6 +46,8 @@ export async function runTurn(task: WorkflowTask, inFlight: TurnInFlight, workfl
   // A turn that was stopped begins no further local step: all that it does is done again.
   const isCancelled = () => inFlight.signal.aborted;
   const decision = await Promise.race([worker.processTask(task, { isCancelled }), stopped(task, inFlight)]);
+  // Whatever the code did with the error: a catch around a step is not meant for it.
+  if (mismatch !== undefined && !inFlight.signal.aborted) return failedDecision(task, nondeterminism(mismatch));
   const caught = decision.status === 'completed' ? decision.commands.find(suspends) : undefined;
   return caught === undefined ? decision : failedDecision(task, suspensionCaught(caught));
 }
@@ -49,6 +57,17 @@ function stopped(task: WorkflowTask, inFlight: TurnInFlight): Promise<WorkflowDe
   return new Promise((resolve) => {
     inFlight.seal = () => resolve(failedDecision(task, { message: 'the turn was stopped before its end' }));
   });
+}
+
+/** Code that is shorter than its history. The peer counts positions in a member that its types hide. */
+function historyLeft(ctx: WorkflowContext, { runId, history }: WorkflowTask): NondeterminismError | undefined {
+  const positions: unknown = Reflect.get(ctx, 'seq');
+  const left = typeof positions === 'number' ? history.find(({ seq }) => seq >= positions) : undefined;
+  return left && new NondeterminismError(runId, left.seq, 'the end of the workflow', `${left.kind}/${JSON.stringify(left.name)}`);
+}
+
+function nondeterminism({ message }: NondeterminismError) {
+  return { message, code: 'nondeterminism', retryable: false };
 }
 
 /** By `code`, what happened to a run can be told apart in the store. */

@@ -1,4 +1,4 @@
-import type { WorkflowContext } from '@dudousxd/durable-worker';
+import { NondeterminismError, type WorkflowContext } from '@dudousxd/durable-worker';
 import {
   type ChildCallOptions,
   FatalError,
@@ -74,14 +74,18 @@ const REFUSED = Object.fromEntries(
   }),
 );
 
+/** Calls that suspend a run, or record what they did. */
+const CALLS = ['step', 'localStep', 'sleep', 'waitForSignal', 'child', 'all', 'gather', 'now', 'sideEffect'] as const;
+
 /**
  * The peer's context of a turn, which refuses what the wire does not carry instead of ignoring it, and retries local steps.
  * @param stopped aborts when the turn is stopped
+ * @param mismatched told of a call that does not fit the history, before the code hears of it
  */
-export function turnContext(ctx: WorkflowContext, stopped: AbortSignal): WorkflowContext {
+export function turnContext(ctx: WorkflowContext, stopped: AbortSignal, mismatched: (error: NondeterminismError) => void): WorkflowContext {
   // The peer's own methods, before they are covered.
-  const { step, localStep, child, waitForSignal } = ctx;
-  return Object.assign(ctx, REFUSED, {
+  const { step, localStep, sleep, child, all, waitForSignal } = ctx;
+  Object.assign(ctx, REFUSED, {
     async step(ref: unknown, input: unknown, options: object | undefined) {
       // A replay of 2,000 steps comes by here 2,000 times.
       if (typeof ref === 'string' && options === undefined) return Reflect.apply(step, ctx, [ref, input]);
@@ -94,6 +98,17 @@ export function turnContext(ctx: WorkflowContext, stopped: AbortSignal): Workflo
       refuseOptions(`ctx.localStep("${name}")`, options, INSTEAD_OF_LOCAL_OPTION);
       return Reflect.apply(localStep, ctx, [name, withRetries(body, options, stopped)]);
     },
+    async sleep(duration: number | string) {
+      // JSON would make null of it, which no engine can read.
+      if (typeof duration === 'number' && !Number.isFinite(duration)) {
+        throw new TypeError(`ctx.sleep: expected a finite number of milliseconds or a text like "2h", got ${duration}`);
+      }
+      return Reflect.apply(sleep, ctx, [duration]);
+    },
+    async all(workflow: string, inputs: unknown[], options: object | undefined) {
+      if (options !== undefined) refuseOptions('ctx.all()', options, { priority: INSTEAD_OF_CHILD_OPTION.priority });
+      return Reflect.apply(all, ctx, [workflow, inputs, options]);
+    },
     async child(workflow: string, input: unknown, options: string | ChildCallOptions | undefined) {
       const given = typeof options === 'string' ? { childId: options } : options;
       if (given !== undefined) refuseOptions('ctx.child()', given, INSTEAD_OF_CHILD_OPTION);
@@ -104,6 +119,19 @@ export function turnContext(ctx: WorkflowContext, stopped: AbortSignal): Workflo
       return Reflect.apply(waitForSignal, ctx, [token]);
     },
   });
+  for (const call of CALLS) {
+    const made: unknown = Reflect.get(ctx, call);
+    if (typeof made !== 'function') continue;
+    Reflect.set(ctx, call, (...args: unknown[]) => {
+      const called: Promise<unknown> = Reflect.apply(made, ctx, args);
+      // Of a call that is not awaited, too: its rejection would end the process, with all the turns of the batch.
+      called.catch((error: unknown) => {
+        if (error instanceof NondeterminismError) mismatched(error);
+      });
+      return called;
+    });
+  }
+  return ctx;
 }
 
 /** @param notCarried with what does the same, where there is something */

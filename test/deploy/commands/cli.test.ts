@@ -102,6 +102,10 @@ describe('sls durable event', () => {
 
   it('leaves stdout empty with --json', async () => {
     const { code, stdout, stderr } = await durable('event', '--step', 'nope', '--input', '{}', '--json');
-    expect({ code, stdout, stderr }).toEqual({ code: 1, stdout: '', stderr: '--step: no step or workflow "nope" in this service; it has pay\n' });
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: '--step: no step or workflow "nope" in this service; it has pay\n',
+    });
   });
 });

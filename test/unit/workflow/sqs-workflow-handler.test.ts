@@ -1,4 +1,4 @@
-import type { WorkflowTask } from '@dudousxd/nestjs-durable-core';
+import { isWorkflowControlFlowSignal, type WorkflowTask } from '@dudousxd/nestjs-durable-core';
 import { describe, expect, it, vi } from 'vitest';
 import { ConfigurationError } from '../../../src/errors.ts';
 import { WORKFLOW_HANDLER } from '../../../src/lambda/handler-marks.ts';
@@ -33,6 +33,49 @@ describe('sqsWorkflowHandler', () => {
     const { decisions } = await turn({ history: [{ seq: 0, kind: 'call', name: 'triple', output: 4 }] }, chain);
     expect(decisions).toMatchObject([{ status: 'failed', error: { code: 'nondeterminism' } }]);
     for (const part of ['run#0', 'call/"double"', 'call/"triple"']) expect(decisions[0]?.error?.message).toContain(part);
+  });
+
+  it('fails a run whose history is longer than the code', async () => {
+    const history: WorkflowTask['history'] = [0, 1, 2].map((seq) => ({ seq, kind: 'call', name: 'double', output: 8 }));
+    const { decisions } = await turn({ history }, chain);
+    expect(decisions).toMatchObject([{ status: 'failed', commands: [], error: { code: 'nondeterminism' } }]);
+    for (const part of ['run#2', 'the end of the workflow', 'call/"double"']) expect(decisions[0]?.error?.message).toContain(part);
+  });
+
+  it.each([
+    ['calls another step', async (ctx: WorkflowContext) => ctx.step('cancel', 1)],
+    ['returns', async () => 'swallowed'],
+  ])('fails a run whose code catches that its history does not fit, and %s', async (_what, instead) => {
+    const { decisions } = await turn({ history: [{ seq: 0, kind: 'call', name: 'triple', output: 4 }] }, async (ctx) => {
+      try {
+        return await ctx.step('double', 1);
+      } catch (error) {
+        if (isWorkflowControlFlowSignal(error)) throw error;
+        return instead(ctx);
+      }
+    });
+    expect(decisions).toMatchObject([{ status: 'failed', commands: [], error: { code: 'nondeterminism', retryable: false } }]);
+    expect(decisions[0]?.error?.message).toContain('run#0');
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])('fails a run that sleeps for %s: no engine could read the decision', async (duration) => {
+    const { decisions } = await turn({}, async (ctx) => ctx.sleep(duration));
+    expect(decisions).toMatchObject([{ status: 'failed', commands: [] }]);
+    expect(decisions[0]?.error?.message).toContain(`got ${duration}`);
+  });
+
+  it('survives a call that is not awaited: the run fails, not the process', async () => {
+    const rejected: unknown[] = [];
+    const listen = (reason: unknown) => rejected.push(reason);
+    process.on('unhandledRejection', listen);
+    const { decisions } = await turn({}, async (ctx) => {
+      void ctx.step('double', 1);
+      return 'done';
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', listen);
+    expect(decisions).toMatchObject([{ status: 'failed', error: { code: 'suspension_caught' } }]);
+    expect(rejected).toEqual([]);
   });
 
   it('leaves the turn of a version that is not served, and says which versions are', async () => {
