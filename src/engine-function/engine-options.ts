@@ -5,8 +5,8 @@ import type { RemoteTask } from '../wire/remote-task.ts';
 /** Options of `sqsEngineHandler`. Each may be left out. */
 export interface EngineHandlerOptions extends Omit<ChannelOptions, 'concurrency' | 'resultsQueueUrl'> {
   /**
-   * How long before the end of an invocation work stops: what is not finished then goes back to its queue. At most half of the time that the
-   * invocation has.
+   * How long before the end of an invocation work stops: what is not finished then goes back to its queue. At most half
+   * of the time that the invocation has.
    * @default 1,000, a tenth of the time at most
    */
   readonly deadlineReserveMs?: number;

@@ -36,8 +36,8 @@ const NOT_MADE_HERE = async (): Promise<never> => {
 };
 
 /**
- * The transport of an engine in a Lambda function. It sends tasks, as `SqsTransport` does, and polls nothing: results, decisions and wake-ups
- * come as records.
+ * The transport of an engine in a Lambda function. It sends tasks, as `SqsTransport` does, and polls nothing: results,
+ * decisions and wake-ups come as records.
  */
 export class FunctionTransport implements Transport {
   /** The engine that dispatches are told to, once it is there. */

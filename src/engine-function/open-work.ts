@@ -16,9 +16,10 @@ const CURRENT = new AsyncLocalStorage<OpenWork>();
  *     open ──▶ idle          nothing that it began is open any more
  *       └────▶ abandoned     its invocation is about to end
  *
- * The process is frozen when its invocation has answered, and thawed by the next one, which may be hours later. What was abandoned must not go
- * on then: another environment has taken the run, and a late write would land on top of what that one has written. So no call of it is
- * made any more, and none is answered. What waits for an answer is forgotten with it.
+ * The process is frozen when its invocation has answered, and thawed by the next one, which may be hours later. What
+ * was abandoned must not go on then: another environment has taken the run, and a late write would land on top of what
+ * that one has written. So no call of it is made any more, and none is answered. What waits for an answer is forgotten
+ * with it.
  */
 export class OpenWork {
   readonly #pending = new PendingCount();

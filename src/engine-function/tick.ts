@@ -16,8 +16,8 @@ export function isTick(event: unknown): boolean {
 }
 
 /**
- * One pass over all that nothing else wakes: pending, incomplete, due and timed-out runs, and parents that were not told of their child's end.
- * It stops at its deadline, and the next one goes on. Rejects as the store does.
+ * One pass over all that nothing else wakes: pending, incomplete, due and timed-out runs, and parents that were not
+ * told of their child's end. It stops at its deadline, and the next one goes on. Rejects as the store does.
  */
 export async function tick(
   environment: EngineEnvironment,

@@ -24,9 +24,10 @@ export interface WakeUpsOptions {
 /**
  * Sends one delayed message for each wait of a run that ends within 15 minutes. What is longer, and what is lost, the tick wakes.
  *
- * The engine records a wait in a checkpoint, once, at its beginning: a sleep, the deadline of a signal, the pause before a retry. A turn that
- * finds it again writes nothing, so it costs no second message. `wakeAt` of the run itself says less: it is written at the end of every
- * turn, and where nothing else wakes a run it is the engine's own `reconcileMs`.
+ * The engine records a wait in a checkpoint, once, at its beginning: a sleep, the deadline of a signal, the pause
+ * before a retry. A turn that finds it again writes nothing, so it costs no second message. `wakeAt` of the run itself
+ * says less: it is written at the end of every turn, and where nothing else wakes a run it is the engine's own
+ * `reconcileMs`.
  */
 export class WakeUps {
   readonly #options: WakeUpsOptions;
@@ -78,8 +79,9 @@ export class WakeUps {
 }
 
 /**
- * How long the message for a checkpoint is delayed. Undefined where none is sent: it records no wait, or one that is over or too long. A remote
- * step waits after a failure. What it keeps in `wakeAt` otherwise is when its task is sent once more (`remoteRedispatchMs`), which is no hurry.
+ * How long the message for a checkpoint is delayed. Undefined where none is sent: it records no wait, or one that is
+ * over or too long. A remote step waits after a failure. What it keeps in `wakeAt` otherwise is when its task is sent
+ * once more (`remoteRedispatchMs`), which is no hurry.
  */
 function delayOf({ kind, status, wakeAt }: StepCheckpoint, now: number): number | undefined {
   if (wakeAt === undefined || (kind === 'remote' && status !== 'failed')) return undefined;

@@ -51,8 +51,8 @@ export function replayEnvironment(
 }
 
 /**
- * The environment of a function that starts runs, where it runs on this machine. The queue is looked up by its name, on AWS or on the SQS that
- * the shell names (`AWS_ENDPOINT_URL_SQS`), unless the shell gives its URL.
+ * The environment of a function that starts runs, where it runs on this machine. The queue is looked up by its name, on
+ * AWS or on the SQS that the shell names (`AWS_ENDPOINT_URL_SQS`), unless the shell gives its URL.
  */
 export function localStarterEnvironment(
   { prefix }: Pick<DurableDeployment, 'prefix'>,

@@ -19,8 +19,8 @@ interface LeanCoreBuild {
 }
 
 /**
- * esbuild plugin: lets the bundler leave out the nine tenths of `@dudousxd/nestjs-durable-core` and `@dudousxd/durable-worker` that a worker does
- * not use.
+ * esbuild plugin: lets the bundler leave out the nine tenths of `@dudousxd/nestjs-durable-core` and
+ * `@dudousxd/durable-worker` that a worker does not use.
  *
  * The core package's build keeps the names of functions and classes by calls that a bundler takes for side effects, so it keeps all that
  * they name. This plugin marks the calls as free of side effects, and makes them do nothing: a minifier changes the names anyway, and the

@@ -162,8 +162,8 @@ export class DurableSqsLambdaPlugin {
   }
 
   /**
-   * Ends the process after an error or a replay, although a timer or connection that the handler left open (Lambda would freeze it) keeps it
-   * alive. The unreferenced timer here does not.
+   * Ends the process after an error or a replay, although a timer or connection that the handler left open (Lambda
+   * would freeze it) keeps it alive. The unreferenced timer here does not.
    */
   async #endSoon(code: number): Promise<void> {
     if (!this.#is(...PACKAGING, ONE_FUNCTION, REPLAY)) return;

@@ -152,7 +152,8 @@ export class SqsTransport implements Transport {
   }
 
   /**
-   * Anybody → engine: starts a run by message. Resolves once SQS has accepted it; the run begins when an engine with `startRuns` receives it.
+   * Anybody → engine: starts a run by message. Resolves once SQS has accepted it; the run begins when an engine with
+   * `startRuns` receives it.
    *
    * A start without a `runId` gets one here. In a function, `startRun` of `durable-sqs-lambda/client` does the same in a few kB.
    * @throws InvalidMessageError, QueueNotFoundError, SqsRequestError, PayloadStoreError

@@ -28,8 +28,8 @@ import type { TransportEvents, TransportTracing } from './observers.ts';
 export type QueueUrlResolver = (token: string) => string | Promise<string>;
 
 /**
- * Options of `SqsTransport`. The first ten are those of `@dudousxd/nestjs-durable-transport-sqs`, with the same meaning; as there, they may be
- * set one by one.
+ * Options of `SqsTransport`. The first ten are those of `@dudousxd/nestjs-durable-transport-sqs`, with the same
+ * meaning; as there, they may be set one by one.
  */
 export interface SqsTransportOptions {
   /** An SQS client to use; it stays yours and is not destroyed by `close()`. */

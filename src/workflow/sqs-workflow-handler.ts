@@ -24,8 +24,9 @@ export interface SqsWorkflowHandler extends SqsBatchHandler {
  *
  * The engine only has to know that it is there: `engine.remote('checkout', { group: 'checkout' })`. Needs `@dudousxd/durable-worker`.
  *
- * A decision is sent to the results queue before the record is consumed. A workflow that throws fails its run; a record whose decision could
- * not be sent, or whose version of the workflow is not served here, is reported to SQS for another delivery.
+ * A decision is sent to the results queue before the record is consumed. A workflow that throws fails its run; a record
+ * whose decision could not be sent, or whose version of the workflow is not served here, is reported to SQS for another
+ * delivery.
  *
  * @throws ConfigurationError at module load, for an option or environment variable that is unknown or of the wrong type.
  */

@@ -23,8 +23,8 @@ export interface JsonSchema {
 const VARIABLE: JsonSchema = { type: 'string', pattern: '\\$\\{.+\\}' };
 
 /**
- * The durable parts of a serverless.yml as a JSON schema, for editors, made of the tables by which the plugin checks them. What belongs to the
- * deploy tool or to other plugins it leaves alone.
+ * The durable parts of a serverless.yml as a JSON schema, for editors, made of the tables by which the plugin checks
+ * them. What belongs to the deploy tool or to other plugins it leaves alone.
  *
  * Stricter than the plugin in two things that an editor had better show: a number or boolean in quotes, and a key without a value.
  */

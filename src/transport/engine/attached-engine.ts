@@ -37,8 +37,9 @@ const ENGINES = new WeakMap<AttachableEngine, AttachedEngine>();
 const SINGLE_TURNS = new WeakMap<AttachableEngine, ReturnType<typeof SingleTurns.install>>();
 
 /**
- * An engine whose events and store are known. It has one turn of a run at a time ({@link SingleTurns}), so results go to it as they come, and
- * a run whose turn never came is continued. Where its store is not found, results go between two turns of their run, as its events tell.
+ * An engine whose events and store are known. It has one turn of a run at a time ({@link SingleTurns}), so results go
+ * to it as they come, and a run whose turn never came is continued. Where its store is not found, results go between
+ * two turns of their run, as its events tell.
  *
  * All transports of the engine share it: a run's steps may go out by one and its results come in by another.
  */
@@ -165,8 +166,9 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
   }
 
   /**
-   * The engine drops a decision while another instance holds the run's lock, and says nothing. It still waits for the decision then, and
-   * would wait for ever. And where it rejected one half-way, or died with it, it no longer waits for the decision, and nothing wakes the run.
+   * The engine drops a decision while another instance holds the run's lock, and says nothing. It still waits for the
+   * decision then, and would wait for ever. And where it rejected one half-way, or died with it, it no longer waits for
+   * the decision, and nothing wakes the run.
    */
   protected override async handleDecision(given: GivenDecision): Promise<void> {
     const { source, decision, receiveCount } = given;
@@ -190,8 +192,8 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
   }
 
   /**
-   * Whether nothing is under way that would wake the run but the engine's `reconcileMs`, minutes later: an engine died after it had taken the
-   * decision. A run that sleeps is left alone, its sleep would begin anew.
+   * Whether nothing is under way that would wake the run but the engine's `reconcileMs`, minutes later: an engine died
+   * after it had taken the decision. A run that sleeps is left alone, its sleep would begin anew.
    */
   async #isForgotten(runId: string, wakeAt: number | undefined): Promise<boolean> {
     if (wakeAt === undefined) return true;

@@ -3,8 +3,9 @@ import type { StateStore, WorkflowCommand, WorkflowDecision } from '@dudousxd/ne
 /**
  * The decision, with each sleep that has begun cut to what is left of it.
  *
- * A workflow that sleeps beside steps (`Promise.all`) asks for the sleep again with every turn: its history does not tell that it has begun.
- * The engine looks up whether a step was dispatched before, but takes a sleep for a new one. Each result of a step would begin it anew.
+ * A workflow that sleeps beside steps (`Promise.all`) asks for the sleep again with every turn: its history does not
+ * tell that it has begun. The engine looks up whether a step was dispatched before, but takes a sleep for a new one.
+ * Each result of a step would begin it anew.
  */
 export async function withBegunSleeps(
   decision: WorkflowDecision,

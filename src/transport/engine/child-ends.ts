@@ -16,8 +16,9 @@ export interface SignallingEngine {
 /**
  * Tells parents of children that have ended without telling them.
  *
- * The engine writes a child's end and then tells its parent. A process that dies in between leaves the parent asleep for ever: a parent that is
- * woken looks for what it was told, never at the child. Nor is a parent told of a child that was cancelled by its `executionTimeout`.
+ * The engine writes a child's end and then tells its parent. A process that dies in between leaves the parent asleep
+ * for ever: a parent that is woken looks for what it was told, never at the child. Nor is a parent told of a child that
+ * was cancelled by its `executionTimeout`.
  */
 export async function tellChildEnds(engine: SignallingEngine, store: StateStore, now = Date.now(), random = Math.random()): Promise<void> {
   const waiters = await store.listSignalWaiters(CHILD);

@@ -33,9 +33,10 @@ const NO_RUN = 'durable-sqs-lambda:no-run';
  * The store of an engine, in which a run's lock is released only when all of the turn is written. And in a turn it outlasts a short outage
  * ({@link outlastOutage}).
  *
- * The engine releases the lock while it is still writing `suspended`: its `runExecution` returns `this.settleRun(…)` without awaiting it, and
- * releases in `finally`. Another instance takes the run in between, and the late `suspended` lands on top of what it has written. So does
- * the checkpoint of a step in a fan-out: the first of its steps to be dispatched ends the turn. `test/postgres/engine-faults.ts` shows it.
+ * The engine releases the lock while it is still writing `suspended`: its `runExecution` returns `this.settleRun(…)`
+ * without awaiting it, and releases in `finally`. Another instance takes the run in between, and the late `suspended`
+ * lands on top of what it has written. So does the checkpoint of a step in a fan-out: the first of its steps to be
+ * dispatched ends the turn. `test/postgres/engine-faults.ts` shows it.
  *
  * The engine has no public way to its store, so the field is replaced. Where there is none, nothing is.
  */
@@ -67,8 +68,8 @@ export class EngineStore {
   }
 
   /**
-   * Resolves when the engine asks for nothing more. It does some of its work without waiting for it: it tells a parent of its child's end when
-   * that is written, and a process that ends before leaves the parent asleep.
+   * Resolves when the engine asks for nothing more. It does some of its work without waiting for it: it tells a parent
+   * of its child's end when that is written, and a process that ends before leaves the parent asleep.
    */
   async idle(): Promise<void> {
     if (this.#calls.size === 0) return;

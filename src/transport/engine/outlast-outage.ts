@@ -10,8 +10,8 @@ const UNANSWERED_MS = 15_000;
 const TICK_MS = 1_000;
 const BACKOFF = { firstMs: 50, maxMs: 1_000 };
 /**
- * Calls in a row that a store refuses which answers others. Fewer say nothing: after a restart a pool still holds dead connections, and a call may
- * get one after the other while the question gets a new one.
+ * Calls in a row that a store refuses which answers others. Fewer say nothing: after a restart a pool still holds dead
+ * connections, and a call may get one after the other while the question gets a new one.
  */
 const REFUSED_CALLS = 5;
 

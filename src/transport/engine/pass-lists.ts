@@ -15,8 +15,8 @@ const REMEMBERED_MS = 300_000;
 const TOLERANCE_MS = 1_000;
 
 /**
- * Runs that passes of the engine work off. A pass reads them once, at its beginning, and awaits their turns one after the other, for seconds
- * where the list is long. It takes each run's lock by the state and the time of its beginning.
+ * Runs that passes of the engine work off. A pass reads them once, at its beginning, and awaits their turns one after
+ * the other, for seconds where the list is long. It takes each run's lock by the state and the time of its beginning.
  */
 export class PassLists {
   /** Oldest first. */

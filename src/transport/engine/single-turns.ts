@@ -106,8 +106,8 @@ export class SingleTurns implements StoreListener {
   }
 
   /**
-   * Forgets the turn of a run that will never end: its invocation is over, and the store answers it no more. The next one begins beside what
-   * is left of it.
+   * Forgets the turn of a run that will never end: its invocation is over, and the store answers it no more. The next
+   * one begins beside what is left of it.
    */
   forget(runId: string): void {
     this.#active.delete(runId);

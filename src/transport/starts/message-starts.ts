@@ -7,8 +7,8 @@ import { MessageGroups } from '../../sqs/message-groups.ts';
 import { DEFAULT_TENANT, decodeStartRun, type StartRun } from '../../wire/start-run.ts';
 
 /**
- * The handler that an engine gives to `onStartRun`: creates the run, or finds that there is one of its id. It gets no `tenant` where the run
- * belongs to the engine's own namespace.
+ * The handler that an engine gives to `onStartRun`: creates the run, or finds that there is one of its id. It gets no
+ * `tenant` where the run belongs to the engine's own namespace.
  */
 export type StartHandler = (start: StartRunMessage) => Promise<void>;
 
@@ -97,8 +97,8 @@ export class MessageStarts {
 }
 
 /**
- * The engine takes an absent tenant for its own namespace. `default` is no other one: it is what a sender writes who knows of none, while the
- * queue it sends to may be that of a namespace.
+ * The engine takes an absent tenant for its own namespace. `default` is no other one: it is what a sender writes who
+ * knows of none, while the queue it sends to may be that of a namespace.
  */
 function inOwnNamespace(start: StartRun): StartRun {
   const { tenant, ...rest } = start;

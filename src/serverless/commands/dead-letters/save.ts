@@ -9,8 +9,8 @@ import { idNotFound, reportUnfinished, type Selection, visitSelected } from './s
 import { replayRecord } from './task-again.ts';
 
 /**
- * Writes the messages as event files for `sls invoke local`, one per function, and leaves them in their queues. The messages of a step that a
- * container serves have a file of their own, which no command reads.
+ * Writes the messages as event files for `sls invoke local`, one per function, and leaves them in their queues. The
+ * messages of a step that a container serves have a file of their own, which no command reads.
  */
 export async function saveDeadLetters(context: CommandContext, sqs: AdminSqs, selection: Selection, file: string): Promise<void> {
   const { options, serviceDir, region } = context;

@@ -27,8 +27,8 @@ type Ids = { readonly runId: string; readonly stepId: string };
 const REMEMBERED = 10_000;
 
 /**
- * Knows what became of steps and turns by the results and decisions that were sent: whatever a function answers, only these let a run go on. They are sent
- * before the function answers, so they are here when the answer is.
+ * Knows what became of steps and turns by the results and decisions that were sent: whatever a function answers, only
+ * these let a run go on. They are sent before the function answers, so they are here when the answer is.
  */
 export class StepOutcomes {
   readonly #readStored: ReadStored;
