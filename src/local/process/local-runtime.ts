@@ -1,7 +1,7 @@
 // The entry of a function's process: what Lambda's runtime is on AWS. It loads a handler and invokes it, one event at a time.
 import { url as inspectorUrl } from 'node:inspector';
 import { pathToFileURL } from 'node:url';
-import { DEAD_LETTER_HANDLER, STEP_HANDLER, WORKFLOW_HANDLER } from '../../lambda/handler-marks.ts';
+import { DEAD_LETTER_HANDLER, ENGINE_HANDLER, STEP_HANDLER, WORKFLOW_HANDLER } from '../../lambda/handler-marks.ts';
 import { isRecord } from '../../wire/shape.ts';
 import { lambdaContext } from '../lambda-context.ts';
 import type { SqsLambdaHandler } from '../lambda-runtime.ts';
@@ -59,6 +59,7 @@ function kindOfHandler(found: SqsLambdaHandler): HandlerKind {
   if (steps !== undefined) return { kind: 'steps', names: steps };
   const workflows = namesOf(Reflect.get(found, WORKFLOW_HANDLER));
   if (workflows !== undefined) return { kind: 'workflows', names: workflows };
+  if (Reflect.get(found, ENGINE_HANDLER) !== undefined) return { kind: 'engine' };
   return Reflect.get(found, DEAD_LETTER_HANDLER) === undefined ? { kind: 'other' } : { kind: 'dead-letters' };
 }
 

@@ -20,4 +20,5 @@ export type FromProcess =
 export type HandlerKind =
   | { readonly kind: 'steps' | 'workflows'; readonly names: readonly string[] }
   | { readonly kind: 'dead-letters' }
+  | { readonly kind: 'engine' }
   | { readonly kind: 'other' };

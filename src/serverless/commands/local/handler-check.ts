@@ -9,13 +9,21 @@ import type { DurableStep } from '../../durable-service.ts';
 export function handlerProblems(
   handler: HandlerKind,
   functionKey: string,
-  { steps, deadLetters }: Pick<DurableDeployment, 'steps' | 'deadLetters'>,
+  { steps, deadLetters, engine }: Pick<DurableDeployment, 'steps' | 'deadLetters' | 'engine'>,
 ): string[] {
+  const isEngine = engine?.function.functionKey === functionKey;
+  if (isEngine) return engineProblems(handler);
   const mapped = steps.filter((step) => step.function.functionKey === functionKey);
   switch (handler.kind) {
     case 'other': {
-      const expected = mapped.length > 0 ? handlersOf(mapped).join(' and ') : 'sqsDeadLetterHandler()';
-      return [`its handler is not that of ${expected}, or is wrapped: whether it answers the engine shows with its first invocation`];
+      return [
+        `its handler is not that of ${expectedHandlers(mapped)}, or is wrapped: whether it answers the engine shows with its first invocation`,
+      ];
+    }
+    case 'engine': {
+      const mistaken =
+        mapped.length > 0 ? `serverless.yml maps ${quoted(namesOf(mapped))} to it` : 'serverless.yml maps dead-letter queues to it';
+      return [`${mistaken}, and its handler is an engine; use ${expectedHandlers(mapped)}, or durableEngine in serverless.yml`];
     }
     case 'dead-letters': {
       const makers = [...new Set(mapped.map(({ kind }) => KINDS[kind].maker))].join(' and ');
@@ -37,6 +45,20 @@ export function handlerProblems(
       ];
     }
   }
+}
+
+function engineProblems({ kind }: HandlerKind): string[] {
+  if (kind === 'engine') return [];
+  if (kind === 'other')
+    return ['its handler is not that of sqsEngineHandler(), or is wrapped: whether it is an engine shows with its first invocation'];
+  const found = kind === 'dead-letters' ? 'dead letters' : kind;
+  return [
+    `serverless.yml makes it the engine (durableEngine), and its handler is one for ${found}: it would understand no result; use sqsEngineHandler`,
+  ];
+}
+
+function expectedHandlers(mapped: readonly DurableStep[]): string {
+  return mapped.length > 0 ? handlersOf(mapped).join(' and ') : 'sqsDeadLetterHandler()';
 }
 
 /** By the kind of what a queue brings. */

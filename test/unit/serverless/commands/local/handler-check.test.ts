@@ -83,6 +83,31 @@ describe('handlerProblems', () => {
     ]);
   });
 
+  it('knows the handler of an engine', () => {
+    const withEngine = serviceOf(
+      { pay: 'payments.charge' },
+      { functions: { ...dead, engine: { handler: 'engine.handler', events: [{ durableEngine: true }] } } },
+    );
+    const engine: HandlerKind = { kind: 'engine' };
+    expect(handlerProblems(engine, 'engine', withEngine)).toEqual([]);
+    expect(handlerProblems({ kind: 'other' }, 'engine', withEngine)).toEqual([
+      'its handler is not that of sqsEngineHandler(), or is wrapped: whether it is an engine shows with its first invocation',
+    ]);
+    expect(handlerProblems(steps('payments.charge'), 'engine', withEngine)).toEqual([
+      'serverless.yml makes it the engine (durableEngine), and its handler is one for steps: it would understand no result; use sqsEngineHandler',
+    ]);
+    expect(handlerProblems({ kind: 'dead-letters' }, 'engine', withEngine)).toEqual([
+      expect.stringContaining('its handler is one for dead letters'),
+    ]);
+    expect(handlerProblems(engine, 'pay', withEngine)).toEqual([
+      'serverless.yml maps "payments.charge" to it, and its handler is an engine; ' +
+        "use sqsStepHandler('payments.charge', …), or durableEngine in serverless.yml",
+    ]);
+    expect(handlerProblems(engine, 'dead', withEngine)).toEqual([
+      'serverless.yml maps dead-letter queues to it, and its handler is an engine; use sqsDeadLetterHandler(), or durableEngine in serverless.yml',
+    ]);
+  });
+
   it('accepts one name for a step with several partitions', () => {
     const partitions = serviceOf({ pay: { name: 'pay', partition: 'a' } });
     expect(handlerProblems(steps('pay'), 'pay', partitions)).toEqual([]);
