@@ -4,8 +4,9 @@ import { allSteps } from './durable-service.ts';
 import type { FrameworkService, Template, TemplateResource } from './framework.ts';
 import { durableFunctions, functionsWithRights } from './read-service.ts';
 import type { Value } from './resources/cloudformation.ts';
+import { isLoop, TICK_INVOCATION, tickEvents } from './resources/engine.ts';
 import { nodeOptions, starterEnvironment, workerEnvironment } from './resources/environment.ts';
-import { functionLogicalId } from './resources/logical-ids.ts';
+import { functionLogicalId, lambdaLogicalId } from './resources/logical-ids.ts';
 import { type Mapping, mappings } from './resources/mappings.ts';
 import { policySizeProblem } from './resources/policy-size.ts';
 import { roleOf, serviceRoleStatements } from './resources/roles.ts';
@@ -20,11 +21,19 @@ export function extendFunctions(service: FrameworkService, deployment: DurableDe
     const fn = service.functions[functionKey];
     if (fn !== undefined) fn.events = [...fn.events, { sqs }];
   }
+  scheduleTick(service, deployment);
   setEnvironment(service, deployment, workerEnvironment(deployment), starterEnvironment(deployment));
   for (const fn of functionsWithRights(deployment)) {
     const entry = service.functions[fn.functionKey];
     if (entry !== undefined && roleOf(deployment, fn).kind === 'made') entry.role = functionLogicalId(fn.functionKey, 'Role');
   }
+}
+
+function scheduleTick({ functions }: FrameworkService, deployment: DurableDeployment): void {
+  const fn = functions[deployment.engine?.function.functionKey ?? ''];
+  if (fn === undefined) return;
+  fn.events = [...fn.events, ...tickEvents(deployment)];
+  for (const [setting, ours] of Object.entries(TICK_INVOCATION)) fn[setting] ??= ours;
 }
 
 /**
@@ -65,11 +74,19 @@ export function patchEvents(deployment: DurableDeployment, template: Template): 
   for (const mapping of all) {
     for (const resource of mappingResources(template, mapping)) patchMapping(resource, mapping);
   }
+  if (isLoop(deployment)) allowLoop(deployment, template);
   const statements = serviceRoleList(template);
   if (statements === undefined) return;
   const foreign = all.filter(({ dependsOn }) => dependsOn !== undefined).map(({ queueId }) => queueId);
   withdraw(statements, new Set(foreign));
   statements.push(...serviceRoleStatements(deployment));
+}
+
+/** On each function of the circle: Lambda looks at the setting of whichever it is about to invoke. */
+function allowLoop(deployment: DurableDeployment, template: Template): void {
+  for (const { functionKey } of durableFunctions(deployment)) {
+    Object.assign(template.Resources[lambdaLogicalId(functionKey)]?.Properties ?? {}, { RecursiveLoop: 'Allow' });
+  }
 }
 
 /** The problem with the finished template; undefined where there is none. */

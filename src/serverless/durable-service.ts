@@ -11,12 +11,33 @@ export interface DurableService {
   readonly containerSteps: readonly ServiceStep[];
   /** The function behind every dead-letter queue, where there is one. */
   readonly deadLetters: DurableFunction | undefined;
+  /** The function that is the engine; undefined where the engine is a process of the user's own, or a function of another service. */
+  readonly engine: EngineFunction | undefined;
+}
+
+/** One `durableEngine` event. */
+export interface EngineFunction {
+  /** Its path in serverless.yml. */
+  readonly path: string;
+  readonly function: DurableFunction;
+  /** Of each of its queues, as the next two. */
+  readonly batchSize: number;
+  readonly maximumConcurrency: number;
+  readonly enabled: boolean;
+  /** How often it passes over what nothing else wakes. */
+  readonly tickMinutes: number;
 }
 
 /** One results queue per engine store; several services share it, and only one may own it. */
 export type ResultsQueue = { readonly name: string; readonly fifo: boolean } & (
   | { readonly owned: true }
-  | { readonly owned: false; readonly url: string; readonly arn: string }
+  | {
+      readonly owned: false;
+      readonly url: string;
+      readonly arn: string;
+      /** Whether a function of the service that owns it is the engine. */
+      readonly engineFunction: boolean;
+    }
 );
 
 /** The queue for starts of runs by message. As with results, several services share one, and only one may own it. */

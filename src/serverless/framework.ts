@@ -27,7 +27,7 @@ export interface FrameworkProvider {
 }
 
 export interface FrameworkFunction {
-  readonly [key: string]: unknown;
+  [setting: string]: unknown;
   readonly name: string;
   readonly handler?: string;
   events: unknown[];

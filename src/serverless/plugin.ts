@@ -26,7 +26,7 @@ const REPLAY = 'invoke local';
 /** How long the deploy tool gets to print an error before the process is ended. */
 const GRACE_MS = 2_000;
 
-/** Plugin of the deploy tool: `durableStep`, `durableWorkflow` and `durableDeadLetters` events become queues, mappings, rights and alarms. */
+/** Plugin of the deploy tool: `durableStep`, `durableWorkflow`, `durableDeadLetters` and `durableEngine` events become queues, mappings, rights and alarms. */
 export class DurableSqsLambdaPlugin {
   readonly commands = {
     invoke: {

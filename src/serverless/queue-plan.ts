@@ -1,9 +1,14 @@
-import { type PlannedQueue, type QueueChain, serviceQueues, stepQueues } from '../topology/planned-queues.ts';
+import { type PlannedQueue, type QueueChain, type ServiceQueueOptions, serviceQueues, stepQueues } from '../topology/planned-queues.ts';
 import { allSteps, type DurableService, type ServiceStep } from './durable-service.ts';
 
 /** All queues of a service, in the order of their creation: each after the one it redrives to. */
 export function queuePlan(service: DurableService): readonly PlannedQueue[] {
-  const chains = [resultsChain(service), ...startRunChain(service), ...allSteps(service).map((step) => stepChain(step, service))];
+  const chains = [
+    resultsChain(service),
+    ...startRunChain(service),
+    ...wakeUpsChain(service),
+    ...allSteps(service).map((step) => stepChain(step, service)),
+  ];
   return chains.flatMap(({ targets, queue }) => [...targets, queue]);
 }
 
@@ -13,12 +18,22 @@ export function ownQueuePlan(service: DurableService): readonly PlannedQueue[] {
   return queuePlan(service).filter(({ kind }) => !shared.includes(kind));
 }
 
-function resultsChain({ resultsQueue: { name, fifo, owned }, prefix }: DurableService): QueueChain {
-  return ownChain(serviceQueues('results', { prefix, fifo }), { name, owned });
+function resultsChain(service: DurableService): QueueChain {
+  const { name, fifo, owned } = service.resultsQueue;
+  return ownChain(serviceQueues('results', serviceOptions(service, fifo)), { name, owned });
 }
 
-function startRunChain({ startRuns, prefix }: DurableService): readonly QueueChain[] {
-  return startRuns === undefined ? [] : [ownChain(serviceQueues('start-run', { prefix, fifo: false }), startRuns)];
+function startRunChain(service: DurableService): readonly QueueChain[] {
+  const { startRuns } = service;
+  return startRuns === undefined ? [] : [ownChain(serviceQueues('start-run', serviceOptions(service, false)), startRuns)];
+}
+
+function wakeUpsChain(service: DurableService): readonly QueueChain[] {
+  return service.engine === undefined ? [] : [serviceQueues('wake-ups', serviceOptions(service, false))];
+}
+
+function serviceOptions({ prefix, engine }: DurableService, fifo: boolean): ServiceQueueOptions {
+  return { prefix, fifo, engineTimeoutSeconds: engine?.function.timeoutSeconds };
 }
 
 /** What stands behind a shared queue is its owner's, and its name is not known here. */

@@ -1,6 +1,7 @@
 import { ConfigurationError } from '../errors.ts';
 import { checkPlainEvents } from './config/check-filters.ts';
 import { checkConcurrency, checkPartitions, checkRetention, checkStep, checkTogether } from './config/check-steps.ts';
+import { checkEngine, readEngine } from './config/read-engine.ts';
 import { checkEnvironment, checkFunction, type Defaults, type FunctionEntry, readFunctions, readRole } from './config/read-functions.ts';
 import { readSettings, type Settings } from './config/read-settings.ts';
 import { checkSenders } from './config/read-start-runs.ts';
@@ -8,7 +9,7 @@ import { readDeadLetters, readStep } from './config/read-steps.ts';
 import { entriesOf, Problems } from './config/section.ts';
 import { DURABLE_EVENTS } from './config/unread-settings.ts';
 import type { DeadLetterMapping, DurableDeployment, FunctionRole } from './deployment.ts';
-import { allSteps, type DurableFunction, type DurableStep } from './durable-service.ts';
+import { allSteps, type DurableFunction, type DurableStep, type EngineFunction } from './durable-service.ts';
 import { readTags } from './resources/tags.ts';
 
 /**
@@ -34,6 +35,7 @@ export function readDurableService(config: unknown): DurableDeployment {
   if (settings.namespaced) checkPartitions(all, problems);
   checkRetention(payloadBucket, all, problems);
   checkConcurrency(events.steps, all.length, events.deadLetters, problems);
+  if (events.engine !== undefined) checkEngine(events.engine, { resultsQueue, startRuns, otherEvents: events.besideEngine() }, problems);
   checkPlainEvents(entries, all, problems);
   checkSenders(
     startRuns,
@@ -49,6 +51,7 @@ export function readDurableService(config: unknown): DurableDeployment {
     containerSteps,
     deadLetters: events.deadLetters?.function,
     deadLetterMapping: events.deadLetters?.mapping,
+    engine: events.engine,
     kmsKey,
     payloadBucket,
     alarms,
@@ -61,13 +64,13 @@ export function readDurableService(config: unknown): DurableDeployment {
 }
 
 /** The functions that have a durable event: these get an environment and rights. */
-export function durableFunctions(service: Pick<DurableDeployment, 'steps' | 'deadLetters'>): DurableFunction[] {
-  const all = [...service.steps.map((step) => step.function), ...(service.deadLetters === undefined ? [] : [service.deadLetters])];
+export function durableFunctions({ steps, deadLetters, engine }: Pick<DurableDeployment, 'steps' | 'deadLetters' | 'engine'>) {
+  const all = [...steps.map((step) => step.function), deadLetters, engine?.function].filter((fn) => fn !== undefined);
   return [...new Map(all.map((fn) => [fn.functionKey, fn])).values()];
 }
 
 /** All functions that get rights: those with a durable event, and those that may start runs. */
-export function functionsWithRights(service: Pick<DurableDeployment, 'steps' | 'deadLetters' | 'startRuns'>) {
+export function functionsWithRights(service: Pick<DurableDeployment, 'steps' | 'deadLetters' | 'engine' | 'startRuns'>) {
   const keys = [...durableFunctions(service).map(({ functionKey }) => functionKey), ...(service.startRuns?.functions ?? [])];
   return [...new Set(keys)].map((functionKey) => ({ functionKey }));
 }
@@ -76,6 +79,7 @@ class EventReader {
   readonly steps: DurableStep[] = [];
   readonly roles = new Map<string, FunctionRole>();
   deadLetters: { function: DurableFunction; mapping: DeadLetterMapping } | undefined;
+  engine: EngineFunction | undefined;
   readonly #functions: Readonly<Record<string, unknown>>;
   readonly #defaults: Defaults;
   readonly #settings: Settings;
@@ -97,7 +101,9 @@ class EventReader {
     for (const { path, event } of durable) {
       if ('durableStep' in event) this.#readStep(entry.function, `${path}.durableStep`, event['durableStep']);
       else if ('durableWorkflow' in event) this.#readStep(entry.function, `${path}.durableWorkflow`, event['durableWorkflow']);
-      else this.#readDeadLetters(entry.function, `${path}.durableDeadLetters`, event['durableDeadLetters']);
+      else if ('durableDeadLetters' in event)
+        this.#readDeadLetters(entry.function, `${path}.durableDeadLetters`, event['durableDeadLetters']);
+      else this.#readEngine(entry.function, `${path}.durableEngine`, event['durableEngine']);
     }
   }
 
@@ -112,6 +118,24 @@ class EventReader {
   #readStep(fn: DurableFunction, path: string, value: unknown): void {
     const step = readStep(value, path, fn, this.#settings.prefix, this.#problems);
     if (step !== undefined) this.steps.push(step);
+  }
+
+  /** Paths of the other durable events of the function that is the engine. */
+  besideEngine(): string[] {
+    const key = this.engine?.function.functionKey;
+    const others = [
+      ...this.steps,
+      ...(this.deadLetters === undefined ? [] : [{ ...this.deadLetters, path: this.deadLetters.mapping.path }]),
+    ];
+    return others.filter((other) => other.function.functionKey === key).map(({ path }) => path);
+  }
+
+  #readEngine(fn: DurableFunction, path: string, value: unknown): void {
+    const engine = readEngine(value, path, fn, this.#problems);
+    if (this.engine !== undefined) {
+      this.#problems.add(path, `expected one function as the engine, got ${this.engine.path} too; remove one`);
+    }
+    this.engine ??= engine;
   }
 
   #readDeadLetters(fn: DurableFunction, path: string, value: unknown): void {

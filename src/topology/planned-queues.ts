@@ -1,6 +1,7 @@
 import {
   type QueueFigures,
   type QueueKind,
+  READ_BY_NO_FUNCTION_SECONDS,
   SERVICE_QUEUES,
   type ServiceQueueFigures,
   type ServiceQueueKind,
@@ -46,6 +47,11 @@ export interface StepQueueOptions extends QueueOptions {
   readonly maxReceiveCount?: number | undefined;
 }
 
+export interface ServiceQueueOptions extends QueueOptions {
+  /** Timeout of the function that is the engine. @default none: the engine is a process, and says itself for how long it hides what it receives */
+  readonly engineTimeoutSeconds?: number | undefined;
+}
+
 /** The tasks queue of one step, and the dead-letter and parked queue behind it. */
 export function stepQueues(token: string, options: StepQueueOptions): QueueChain {
   const { prefix, fifo, visibilityTimeoutSeconds: step, deadLetterTimeoutSeconds } = options;
@@ -62,11 +68,13 @@ export function stepQueues(token: string, options: StepQueueOptions): QueueChain
 }
 
 /** A queue that a service has once, and the queues behind it. */
-export function serviceQueues(kind: ServiceQueueKind, { prefix, fifo }: QueueOptions): QueueChain {
+export function serviceQueues(kind: ServiceQueueKind, { prefix, fifo, engineTimeoutSeconds }: ServiceQueueOptions): QueueChain {
   const figures: Readonly<Record<ServiceQueueKind, ServiceQueueFigures>> = SERVICE_QUEUES;
+  const engine = engineTimeoutSeconds === undefined ? READ_BY_NO_FUNCTION_SECONDS : advisedVisibilitySeconds(engineTimeoutSeconds);
   return chain(kind, figures, (of) => {
     const { name, visibility } = figures[of];
-    return { name: name(prefix, { fifo }), token: undefined, fifo, visibilityTimeoutSeconds: visibility };
+    const visibilityTimeoutSeconds = visibility === 'engine' ? engine : visibility;
+    return { name: name(prefix, { fifo }), token: undefined, fifo, visibilityTimeoutSeconds };
   });
 }
 

@@ -42,8 +42,8 @@ export interface StepQueueFigures extends QueueFigures<StepQueueKind> {
 
 export interface ServiceQueueFigures extends QueueFigures<ServiceQueueKind> {
   readonly name: (prefix: string, options: QueueNameOptions) => string;
-  /** Visibility timeout in seconds. */
-  readonly visibility: number;
+  /** Visibility timeout in seconds, or what decides it: whether the engine is a function, and its timeout. */
+  readonly visibility: number | 'engine';
 }
 
 const DAY_SECONDS = 24 * 60 * 60;
@@ -51,8 +51,11 @@ const DAY_SECONDS = 24 * 60 * 60;
 export const MAX_RETENTION_SECONDS = 14 * DAY_SECONDS;
 /** AWS's advice for a queue that Lambda reads: throttled invocations and neighbours of a poison message use up receives too. */
 const LEAST_RECEIVES_BY_LAMBDA = 5;
-/** For queues that no function reads. The engine receives results with the same 30 s, and extends them while it processes one. */
-const READ_BY_NO_FUNCTION_SECONDS = 30;
+/**
+ * For queues that no function reads. An engine in a process receives with the same 30 s, and extends them while it processes a message: what
+ * the queue itself says is then of no account.
+ */
+export const READ_BY_NO_FUNCTION_SECONDS = 30;
 
 /**
  * The queues of a step; those of a service follow below. `autoCreate`, CloudFormation, `sls durable local` and doctor all render these two
@@ -87,9 +90,11 @@ export const SERVICE_QUEUES = {
   results: {
     name: resultsQueueName,
     retentionSeconds: 10 * DAY_SECONDS,
-    visibility: READ_BY_NO_FUNCTION_SECONDS,
+    visibility: 'engine',
     // The engine gives results back while its store is down, and an outage must not turn them into dead letters: a lone result is received
-    // 50 times in two hours.
+    // 50 times in two hours. An engine in a function gives them back at the same pace. What its pollers use up beside that, while it is
+    // throttled, takes a visibility timeout each: all 100 of them an hour at a timeout of 6 s, and six days at one of 15 minutes, which is
+    // less than the retention.
     redrive: { to: 'results-dead-letters', maxReceiveCount: 100, leastReceiveCount: 50 },
     outlivesStack: true,
   },
@@ -102,7 +107,7 @@ export const SERVICE_QUEUES = {
   'start-run': {
     name: startRunQueueName,
     retentionSeconds: 10 * DAY_SECONDS,
-    visibility: READ_BY_NO_FUNCTION_SECONDS,
+    visibility: 'engine',
     // An engine that refuses a start (its workflow is not registered, its input does not fit) gives it back later each time, for an hour in
     // all: a deployment of all engines takes less. While the store is down, no start is received.
     redrive: { to: 'start-run-dead-letters', maxReceiveCount: 20, leastReceiveCount: LEAST_RECEIVES_BY_LAMBDA },
@@ -116,9 +121,10 @@ export const SERVICE_QUEUES = {
   },
   'wake-ups': {
     name: wakeUpsQueueName,
-    // Long past its time, a wake-up is of no use: the tick has woken the run.
+    // Long past its time, a wake-up is of no use: the tick has woken the run. So there is no dead-letter queue behind it either: what would
+    // lie there asks nothing of anybody, and an outage of the store would fill it.
     retentionSeconds: 60 * 60,
-    visibility: READ_BY_NO_FUNCTION_SECONDS,
+    visibility: 'engine',
     outlivesStack: false,
   },
 } as const satisfies Readonly<Record<ServiceQueueKind, ServiceQueueFigures>>;

@@ -52,6 +52,7 @@ const EVENT_DESCRIPTIONS: Readonly<Record<string, string>> = {
   durableStep: 'The function is the worker of this step: its queue, dead letters, mapping, rights and alarms are made.',
   durableWorkflow: 'The function runs the code of this workflow: its queue, dead letters, mapping, rights and alarms are made.',
   durableDeadLetters: 'The function handles the dead letters of all steps and workflows of the service.',
+  durableEngine: 'The function is the engine: its mappings of results, starts and wake-ups, its schedule, rights and alarms are made.',
 };
 
 function objectSchema(fields: Fields, description?: string): JsonSchema {

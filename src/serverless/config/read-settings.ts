@@ -72,12 +72,19 @@ function isNamespaced(namespace: string | undefined): boolean {
 function readResultsQueue(section: Section | undefined, prefix: string, problems: Problems): ResultsQueue {
   const given = section?.flag('fifo');
   const shared = readSharedQueue(section, problems);
-  if (shared === undefined) return { owned: true, name: resultsQueueName(prefix, { fifo: given ?? false }), fifo: given ?? false };
+  const engineFunction = section?.flag('engineFunction');
+  if (shared === undefined) {
+    if (engineFunction !== undefined) {
+      const remedy = 'remove it; the event durableEngine says it of a queue that this service makes';
+      problems.add(`${section?.path}.engineFunction`, `expected nothing without url and arn, got ${engineFunction}; ${remedy}`);
+    }
+    return { owned: true, name: resultsQueueName(prefix, { fifo: given ?? false }), fifo: given ?? false };
+  }
   const fifo = isFifoQueue(shared.url);
   if (given !== undefined && given !== fifo) {
     problems.add(`${section?.path}.fifo`, `expected ${fifo} for that queue, got ${given}; its name tells, so remove fifo`);
   }
-  return { owned: false, ...shared, fifo };
+  return { owned: false, ...shared, fifo, engineFunction: engineFunction ?? false };
 }
 
 function readKmsKey(section: Section): KmsKey | undefined {

@@ -5,7 +5,7 @@ import { advisedVisibilitySeconds } from '../../topology/visibility.ts';
 import type { DeadLetterMapping } from '../deployment.ts';
 import type { DurableFunction, DurableStep, ServiceStep } from '../durable-service.ts';
 import { CONTAINER_STEP_FIELDS, DEAD_LETTER_FIELDS, DEFAULT_CONTAINER_VISIBILITY_SECONDS, type Fields, STEP_FIELDS } from './schema.ts';
-import { type Problems, Section, shown } from './section.ts';
+import { type Problems, Section, shown, switchSection } from './section.ts';
 
 type Hints = Readonly<Record<string, string>>;
 
@@ -86,10 +86,7 @@ function readNamedStep(section: Section, prefix: string): Omit<ServiceStep, 'fun
 
 /** Reads one `durableDeadLetters` event. */
 export function readDeadLetters(value: unknown, path: string, problems: Problems): DeadLetterMapping {
-  if (value !== true && (typeof value !== 'object' || value === null || Array.isArray(value))) {
-    problems.add(path, `expected true, or an object of ${Object.keys(DEAD_LETTER_FIELDS).join(', ')}, got ${shown(value)}`);
-  }
-  const section = new Section(value, path, DEAD_LETTER_FIELDS, problems);
+  const section = switchSection(value, path, DEAD_LETTER_FIELDS, problems);
   return {
     path,
     batchSize: section.integer('batchSize') ?? 10,

@@ -108,6 +108,25 @@ export const DEAD_LETTER_FIELDS = fields({
   enabled: { description: 'false stops the mappings. Default true.', accepts: [BOOLEAN] },
 });
 
+/**
+ * Each environment of the engine has connections of its own to the database. A PostgreSQL allows 100 unless it is told otherwise: three queues
+ * with ten environments each, and the one of a tick, leave each a pool of three.
+ */
+export const DEFAULT_ENGINE_CONCURRENCY = 10;
+
+export const ENGINE_FIELDS = fields({
+  batchSize: { description: 'Records of one invocation. Default 10.', accepts: [integer(1, 10)] },
+  maximumConcurrency: {
+    description: `Invocations per queue at the same time at most, each with its own connections to the database. Default ${DEFAULT_ENGINE_CONCURRENCY}.`,
+    accepts: [CONCURRENCY],
+  },
+  tickMinutes: {
+    description: 'How often the engine looks for what nothing else wakes: waits beyond 15 minutes, lost messages. Default 1.',
+    accepts: [integer(1, 60)],
+  },
+  enabled: { description: 'false stops the mappings and the schedule; runs wait. Default true.', accepts: [BOOLEAN] },
+});
+
 const ALARM_FIELDS = fields({
   snsTopicArn: { description: 'Topic that alarms are sent to. Without it they only show in the console.', accepts: [arn('sns')] },
   tasksAgeSeconds: {
@@ -156,6 +175,11 @@ export const SERVICE_FIELDS = fields({
         },
         arn: { description: 'ARN of that queue.', accepts: [arn('sqs')] },
         fifo: { description: 'Makes a FIFO results queue. All workers must then send a message group.', accepts: [BOOLEAN] },
+        engineFunction: {
+          description:
+            'With url and arn: whether the engine is a function of the service that owns the queue (durableEngine). Default false.',
+          accepts: [BOOLEAN],
+        },
       }),
     ],
   },

@@ -84,6 +84,14 @@ export class Section {
   }
 }
 
+/** The settings of an event that may also be just `true`. */
+export function switchSection(value: unknown, path: string, fields: Fields, problems: Problems): Section {
+  if (value !== true && !isObject(value)) {
+    problems.add(path, `expected true, or an object of ${Object.keys(fields).join(', ')}, got ${shown(value)}`);
+  }
+  return new Section(value, path, fields, problems);
+}
+
 /** The own entries of an object of the file; none where it is not an object. */
 export function entriesOf(value: unknown): Readonly<Record<string, unknown>> {
   return isObject(value) ? Object.fromEntries(Object.entries(value)) : {};

@@ -5,7 +5,7 @@ export const BUNDLER = 'serverless-esbuild';
 const OWN = 'durable-sqs-lambda';
 const SETTINGS = 'durable';
 /** The events of this plugin. */
-export const DURABLE_EVENTS = ['durableStep', 'durableWorkflow', 'durableDeadLetters'] as const;
+export const DURABLE_EVENTS = ['durableStep', 'durableWorkflow', 'durableDeadLetters', 'durableEngine'] as const;
 export type DurableEvent = (typeof DURABLE_EVENTS)[number];
 
 const EMPTY: Readonly<Record<DurableEvent, string>> = {
@@ -13,6 +13,7 @@ const EMPTY: Readonly<Record<DurableEvent, string>> = {
   durableWorkflow:
     'expected the name of a workflow, or an object with its name, got nothing; write "- durableWorkflow: <name of the workflow>"',
   durableDeadLetters: 'expected true, or an object of settings, got nothing; write "- durableDeadLetters: true"',
+  durableEngine: 'expected true, or an object of settings, got nothing; write "- durableEngine: true"',
 };
 
 /** A serverless.yml as the deploy tool has it before it validates the file. */

@@ -13,6 +13,7 @@ import {
   type Value,
 } from './cloudformation.ts';
 import { keyStatements } from './encryption.ts';
+import { engineFunctionStatements, engineQueueIds } from './engine.ts';
 import { ENGINE_POLICY, RESULTS_QUEUE, START_RUN_QUEUE, type StepResource, stepLogicalId, WORKER_POLICY } from './logical-ids.ts';
 import { payloadStatements, READ_AND_WRITE, READ_ONLY, WRITE_ONLY } from './payload-bucket.ts';
 
@@ -22,7 +23,7 @@ const POLL = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes
 /** What a process of the user's own needs of a queue that it receives from. */
 const RECEIVE = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'];
 
-/** Every right of one function, and no other: it reads its own tasks queues, sends results, and starts runs where it may. */
+/** Every right of one function, and no other: a worker reads its own tasks queues and sends results, and starts runs where it may. */
 export function functionStatements(
   deployment: DurableDeployment,
   { functionKey }: Pick<DurableFunction, 'functionKey'>,
@@ -33,12 +34,15 @@ export function functionStatements(
   const withDeadLetters = isDeadLetterFunction ? allSteps(deployment) : [];
   const answers = tasks.length > 0 || isDeadLetterFunction ? [resultsQueueArn(deployment)] : [];
   const starts = deployment.startRuns?.functions.includes(functionKey) === true ? startRunQueueArns(deployment) : [];
-  const polled = [...queueArns(tasks, 'TasksQueue'), ...queueArns(withDeadLetters, 'DeadLetterQueue')];
+  const isEngine = deployment.engine?.function.functionKey === functionKey;
+  const engineQueues = isEngine ? engineQueueIds(deployment).map(arnOf) : [];
+  const polled = [...queueArns(tasks, 'TasksQueue'), ...queueArns(withDeadLetters, 'DeadLetterQueue'), ...engineQueues];
   return mergeStatements([
     ...(poll ? allow(POLL, polled) : []),
     ...allow(['sqs:ChangeMessageVisibility'], queueArns(tasks, 'TasksQueue')),
     ...allow(['sqs:SendMessage'], [...answers, ...starts]),
     ...allow(['sqs:SendMessage', 'sqs:GetQueueUrl'], queueArns(withDeadLetters, 'ParkedQueue')),
+    ...(isEngine ? engineFunctionStatements(deployment) : []),
     ...payloadStatements(
       deployment,
       tasks.length > 0 ? READ_AND_WRITE : [...(isDeadLetterFunction ? READ_ONLY : []), ...(starts.length > 0 ? WRITE_ONLY : [])],

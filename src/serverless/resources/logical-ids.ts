@@ -32,6 +32,7 @@ export const START_RUN_QUEUE = 'DurableStartRunQueue';
 export const START_RUN_DEAD_LETTER_QUEUE = 'DurableStartRunDeadLetterQueue';
 export const START_RUN_AGE_ALARM = 'DurableStartRunAgeAlarm';
 export const START_RUN_DEAD_LETTERS_ALARM = 'DurableStartRunDeadLettersAlarm';
+export const WAKE_UPS_QUEUE = 'DurableWakeUpsQueue';
 export const KMS_KEY = 'DurableKey';
 export const PAYLOAD_BUCKET = 'DurablePayloadBucket';
 export const PAYLOAD_BUCKET_POLICY = 'DurablePayloadBucketPolicy';

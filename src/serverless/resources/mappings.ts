@@ -1,6 +1,7 @@
 import type { DurableDeployment } from '../deployment.ts';
 import { allSteps, type DurableFunction } from '../durable-service.ts';
 import type { Value } from './cloudformation.ts';
+import { engineQueueIds } from './engine.ts';
 import { stepLogicalId } from './logical-ids.ts';
 import { mappingDependency } from './roles.ts';
 
@@ -14,7 +15,7 @@ export interface Mapping {
   readonly dependsOn: string | undefined;
 }
 
-/** The mappings of all steps that functions serve, and of the dead-letter function to every dead-letter queue. */
+/** The mappings of all steps that functions serve, of the dead-letter function to every dead-letter queue, and of the engine to its queues. */
 export function mappings(deployment: DurableDeployment): Mapping[] {
   const ofSteps = deployment.steps.map((step) => {
     const pollers = step.provisionedPollers;
@@ -28,7 +29,7 @@ export function mappings(deployment: DurableDeployment): Mapping[] {
       pollers === undefined ? {} : { ProvisionedPollerConfig: { MinimumPollers: pollers.minimum, MaximumPollers: pollers.maximum } };
     return mapping(deployment, step.function, stepLogicalId(step.token, 'TasksQueue'), sqs, extra);
   });
-  return [...ofSteps, ...deadLetterMappings(deployment)];
+  return [...ofSteps, ...deadLetterMappings(deployment), ...engineMappings(deployment)];
 }
 
 function deadLetterMappings(deployment: DurableDeployment): Mapping[] {
@@ -37,6 +38,14 @@ function deadLetterMappings(deployment: DurableDeployment): Mapping[] {
   const { batchSize, maximumConcurrency, enabled } = settings;
   const sqs = { batchSize, maximumConcurrency, enabled };
   return allSteps(deployment).map((step) => mapping(deployment, deadLetters, stepLogicalId(step.token, 'DeadLetterQueue'), sqs, {}));
+}
+
+function engineMappings(deployment: DurableDeployment): Mapping[] {
+  const { engine } = deployment;
+  if (engine === undefined) return [];
+  const { batchSize, maximumConcurrency, enabled } = engine;
+  const sqs = { batchSize, maximumConcurrency, enabled };
+  return engineQueueIds(deployment).map((queueId) => mapping(deployment, engine.function, queueId, sqs, {}));
 }
 
 function mapping(

@@ -5,7 +5,7 @@ import { PendingCount } from '../../sqs/pending-count.ts';
 import { Poller } from '../../sqs/poller.ts';
 import type { ReceivedMessage, SqsApi } from '../../sqs/sqs-api.ts';
 import type { Timing } from '../../time.ts';
-import { SERVICE_QUEUES } from '../../topology/queue-kinds.ts';
+import { READ_BY_NO_FUNCTION_SECONDS } from '../../topology/queue-kinds.ts';
 import { StoreOutage } from '../results/store-outage.ts';
 import { MessageStarts, type StartHandler } from './message-starts.ts';
 import { settleStart } from './settle-start.ts';
@@ -61,7 +61,7 @@ export class StartReceiver {
     this.#poller = new Poller({
       api,
       queueUrl,
-      receive: { waitTimeSeconds, visibilityTimeoutSeconds: SERVICE_QUEUES['start-run'].visibility },
+      receive: { waitTimeSeconds, visibilityTimeoutSeconds: READ_BY_NO_FUNCTION_SECONDS },
       maxReceivers: MAX_RECEIVERS,
       room: () => (this.#outage.isDown ? 0 : MAX_UNDER_WAY - this.#underWay.size),
       onMessages: (messages, inFlight) => {

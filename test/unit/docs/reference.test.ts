@@ -6,7 +6,13 @@ import { sqsEngineHandler } from '../../../src/engine-function/index.ts';
 import { sqsDeadLetterHandler, sqsStepHandler } from '../../../src/lambda/index.ts';
 import { s3PayloadStore } from '../../../src/payloads/s3-payload-store.ts';
 import { durableCommands } from '../../../src/serverless/commands/index.ts';
-import { CONTAINER_STEP_FIELDS, DEAD_LETTER_FIELDS, SERVICE_FIELDS, STEP_FIELDS } from '../../../src/serverless/config/schema.ts';
+import {
+  CONTAINER_STEP_FIELDS,
+  DEAD_LETTER_FIELDS,
+  ENGINE_FIELDS,
+  SERVICE_FIELDS,
+  STEP_FIELDS,
+} from '../../../src/serverless/config/schema.ts';
 import { SqsTransport } from '../../../src/transport/index.ts';
 import { sqsWorkflowHandler } from '../../../src/workflow/index.ts';
 
@@ -89,6 +95,7 @@ it('commands.md has each finding of doctor', () => {
 });
 
 it("serverless-yml.md has each key of the plugin's tables", () => {
-  const keys = [STEP_FIELDS, CONTAINER_STEP_FIELDS, DEAD_LETTER_FIELDS, SERVICE_FIELDS].flatMap((fields) => Object.keys(fields));
+  const tables = [STEP_FIELDS, CONTAINER_STEP_FIELDS, DEAD_LETTER_FIELDS, ENGINE_FIELDS, SERVICE_FIELDS];
+  const keys = tables.flatMap((fields) => Object.keys(fields));
   expect(keys.filter((key) => !settings.includes(`| \`${key}\` |`))).toEqual([]);
 });

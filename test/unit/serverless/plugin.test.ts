@@ -57,6 +57,7 @@ describe('the plugin', () => {
       ['aws', 'durableStep'],
       ['aws', 'durableWorkflow'],
       ['aws', 'durableDeadLetters'],
+      ['aws', 'durableEngine'],
     ]);
   });
 

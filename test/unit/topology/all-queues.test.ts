@@ -186,6 +186,29 @@ it('the table above lists every kind', () => {
   expect(EXPECTED.map(({ kind }) => kind).sort()).toEqual(ofEveryService.sort());
 });
 
+describe('an engine in a function that times out after 20 s', () => {
+  const functions = { engine: { handler: 'engine.handler', timeout: 20, events: [{ durableEngine: true }] } };
+  const seen = (deployment: ReturnType<typeof readDurableService>) =>
+    Object.values(queueResources(deployment))
+      .filter(({ Type }) => Type === 'AWS::SQS::Queue')
+      .map(({ Properties }) => [Properties['QueueName'], Properties['VisibilityTimeout'], Properties['MessageRetentionPeriod']]);
+
+  it('has a queue of wake-ups for an hour without a dead-letter queue, and hides what it reads for six timeouts', () => {
+    const queues = seen(deploymentOf(false, { functions }));
+    expect(queues.slice(0, 5)).toEqual([
+      ['shop-results-dead-letters', 30, 14 * DAY_SECONDS],
+      ['shop-results', 120, 10 * DAY_SECONDS],
+      ['shop-start-run-dead-letters', 30, 14 * DAY_SECONDS],
+      ['shop-start-run', 120, 10 * DAY_SECONDS],
+      ['shop-wake-ups', 120, 3_600],
+    ]);
+  });
+
+  it('has the queues of the steps as they are with any engine', () => {
+    expect(seen(deploymentOf(false, { functions })).slice(5)).toEqual(seen(deploymentOf(false)).slice(4));
+  });
+});
+
 it.each(EXPECTED.filter(({ kind }) => !kind.startsWith('start-run')))(
   '$kind: no prefix holds the kind, so a name has one kind only',
   ({ kind }) => {

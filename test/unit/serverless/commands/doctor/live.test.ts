@@ -61,6 +61,7 @@ describe('doctor on AWS', () => {
       url: 'https://sqs.eu-west-1.amazonaws.com/2/all-results',
       arn: 'arn:aws:sqs:eu-west-1:2:all-results',
       fifo: false,
+      engineFunction: false,
     } as const;
     const { findings } = await readLiveService({ ...service, resultsQueue }, sqsWith({}), { lambda: lambdaOf(...WELL) });
     expect(findings.map(({ severity, id, where }) => `${severity} ${id} ${where}`)).toEqual(['warning queue-missing live: all-results']);

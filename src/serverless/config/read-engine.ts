@@ -1,0 +1,56 @@
+import type { DurableFunction, EngineFunction, ResultsQueue, StartRuns } from '../durable-service.ts';
+import { DEFAULT_ENGINE_CONCURRENCY, ENGINE_FIELDS } from './schema.ts';
+import { type Problems, switchSection } from './section.ts';
+
+/** Reads one `durableEngine` event. */
+export function readEngine(value: unknown, path: string, fn: DurableFunction, problems: Problems): EngineFunction {
+  const section = switchSection(value, path, ENGINE_FIELDS, problems);
+  return {
+    path,
+    function: fn,
+    batchSize: section.integer('batchSize') ?? 10,
+    maximumConcurrency: section.integer('maximumConcurrency') ?? DEFAULT_ENGINE_CONCURRENCY,
+    enabled: section.flag('enabled') ?? true,
+    tickMinutes: section.integer('tickMinutes') ?? 1,
+  };
+}
+
+interface Around {
+  readonly resultsQueue: ResultsQueue;
+  readonly startRuns: StartRuns | undefined;
+  /** Paths of the other durable events of its function. */
+  readonly otherEvents: readonly string[];
+}
+
+/** What AWS would refuse of the engine's mappings, or lose. */
+export function checkEngine(
+  { path, function: fn, maximumConcurrency }: EngineFunction,
+  { resultsQueue, startRuns, otherEvents }: Around,
+  problems: Problems,
+): void {
+  for (const other of otherEvents) {
+    problems.add(other, `expected a function of its own for the engine, got the one of ${path}; move one of the two to another function`);
+  }
+  // Its visibility timeout, which AWS compares with the function's timeout, is its owner's.
+  if (!resultsQueue.owned) {
+    const remedy = 'move the engine to the service that owns the queue, and set resultsQueue.engineFunction: true here';
+    problems.add(path, `expected a results queue that this service makes, got ${resultsQueue.name} of another service; ${remedy}`);
+  }
+  if (startRuns?.owned === false) {
+    const remedy = 'make it here (startRuns: true) and share it with the other service';
+    problems.add(path, `expected a start queue that this service makes, got ${startRuns.name} of another service; ${remedy}`);
+  }
+  const needed = engineConcurrency(maximumConcurrency, startRuns);
+  if (fn.reservedConcurrency !== undefined && fn.reservedConcurrency < needed) {
+    problems.add(
+      `functions.${fn.functionKey}.reservedConcurrency`,
+      `expected at least ${needed}, the maximumConcurrency of the engine's mappings together and one for its tick, got ${fn.reservedConcurrency}; ` +
+        'throttled invocations use up receives; raise it, or lower maximumConcurrency',
+    );
+  }
+}
+
+/** Invocations at the same time at most: of results, wake-ups and starts, and of a tick. */
+function engineConcurrency(maximumConcurrency: number, startRuns: StartRuns | undefined): number {
+  return maximumConcurrency * (startRuns === undefined ? 2 : 3) + 1;
+}
