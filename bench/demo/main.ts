@@ -1,24 +1,25 @@
 /**
  * `npm start`: checkouts of the real engine, through a real SQS server in this process, to the functions in `handlers/`, invoked as
- * Lambda invokes them. Exits 1 if one run is not in the state it should be.
+ * Lambda invokes them. With `--serverless` the engine is such a function, too. Exits 1 if one run is not in the state it should be.
  */
 import { parseArgs } from 'node:util';
-import { GetQueueAttributesCommand, SetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { InMemoryStateStore, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
-import { SqsTransport } from 'durable-sqs-lambda/engine';
-import { createQueues, LocalEventSourceMapping, startLocalSqs } from 'durable-sqs-lambda/local';
-import { checkout, expectedStatus, makeOrders, type Order, STEPS } from './checkout.ts';
-import { withKills } from './faults.ts';
+import { expectedStatus, makeOrders, type Order } from './checkout.ts';
+import type { EngineHost } from './engine-host.ts';
+import { engineInProcess } from './engine-in-process.ts';
+import { LaptopCloud } from './laptop-cloud.ts';
+import { StepTimes } from './step-times.ts';
 import { percentile, progress, table } from './terminal.ts';
 
-const USAGE =
-  'npm start [-- --orders N] [--verbose]\n\n  --orders N   checkouts to run, 1 to 100000 (default 50)\n  --verbose    show the log lines of the functions';
-/** Seconds a message stays hidden after its function was killed. Short, so that the demo is. */
-const VISIBILITY_SECONDS = 2;
+const USAGE = `npm start [-- --serverless] [--orders N] [--verbose]
+
+  --serverless   run the engine as a Lambda function, too, with PostgreSQL: that of DATABASE_URL, else one in this process (PGlite)
+  --orders N     checkouts to run, 1 to 100000 (default 50)
+  --verbose      show the log lines of the functions`;
 
 function readArguments() {
   const { values } = parseArgs({
     options: {
+      serverless: { type: 'boolean', default: false },
       orders: { type: 'string', default: '50' },
       verbose: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -31,82 +32,17 @@ function readArguments() {
 }
 
 async function main(): Promise<number> {
-  const { orders: count, verbose, help } = readArguments();
+  const { orders: count, serverless, verbose, help } = readArguments();
   if (help) {
     console.log(USAGE);
     return 0;
   }
-  const sqs = await startLocalSqs();
-  const { resultsQueueUrl, tasksQueueUrls } = await createQueues({
-    clientConfig: sqs.clientConfig,
-    steps: STEPS,
-    functionTimeoutSeconds: 1,
-  });
-  const client = new SQSClient(sqs.clientConfig);
-  for (const QueueUrl of tasksQueueUrls.values()) {
-    await client.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { VisibilityTimeout: String(VISIBILITY_SECONDS) } }));
-  }
-
-  // What Lambda's environment would hold. The handlers read it when they are loaded, so they are loaded after this.
-  Object.assign(process.env, {
-    AWS_REGION: sqs.region,
-    AWS_ACCESS_KEY_ID: 'local',
-    AWS_SECRET_ACCESS_KEY: 'local',
-    AWS_ENDPOINT_URL_SQS: sqs.endpoint,
-    DURABLE_RESULTS_QUEUE_URL: resultsQueueUrl,
-    AWS_LAMBDA_LOG_LEVEL: verbose ? 'INFO' : 'FATAL',
-  });
-  const [charge, reserve, notifications] = await Promise.all([
-    import('../../handlers/charge-card.ts'),
-    import('../../handlers/reserve-stock.ts'),
-    import('../../handlers/notifications.ts'),
-  ]);
-  const functions = {
-    'payments.charge-card': charge.handler,
-    'stock.reserve': reserve.handler,
-    'notifications.send-receipt': notifications.handler,
-    'notifications.send-decline-notice': notifications.handler,
-  };
-
-  const deliveries = { records: 0, redelivered: 0 };
-  const mappings = STEPS.map(
-    (step) =>
-      new LocalEventSourceMapping({
-        clientConfig: sqs.clientConfig,
-        queueUrl: tasksQueueUrls.get(step) ?? '',
-        handler: withKills(functions[step], deliveries, 4),
-        functionName: step,
-        timeoutMs: 1_000,
-      }),
-  );
-
-  const transport = new SqsTransport({ clientConfig: sqs.clientConfig, waitTimeSeconds: 1 });
-  const store = new InMemoryStateStore();
-  const engine = new WorkflowEngine({ store, transport });
-  transport.attach(engine);
-  engine.register('checkout', '1', (ctx, input) => checkout(ctx, input as Order));
-  // A retry with a backoff is a timer; a bare engine has nobody who looks at timers. (NestJS: `timerPollMs`.)
-  const timers = setInterval(() => void engine.resumeDueTimers(), 50);
-
-  const latencies: number[] = [];
-  const dispatchedAt = new Map<string, number>();
-  let dispatches = 0;
-  engine.subscribe(({ type, runId, seq, kind, at }) => {
-    if (kind !== 'remote') return;
-    const step = `${runId}:${seq}`;
-    if (type === 'step.started') {
-      dispatches += 1;
-      dispatchedAt.set(step, at.getTime());
-    } else if (type === 'step.completed' || type === 'step.failed') {
-      latencies.push(at.getTime() - (dispatchedAt.get(step) ?? at.getTime()));
-    }
-  });
-
+  const cloud = await LaptopCloud.open({ verbose });
+  const times = new StepTimes();
+  const host = await openHost(serverless, cloud, times);
   const close = async () => {
-    clearInterval(timers);
-    await Promise.all([transport.close(), ...mappings.map((mapping) => mapping.stop())]);
-    client.destroy();
-    await sqs.stop();
+    await host.close();
+    await cloud.close();
   };
   let interrupted = false;
   process.once('SIGINT', () => {
@@ -115,56 +51,49 @@ async function main(): Promise<number> {
     void close().then(() => process.exit(130));
   });
 
-  console.log(`${count} checkouts: real engine → SQS on ${sqs.endpoint} → the functions in handlers/\n`);
-  for (const mapping of mappings) mapping.start();
+  console.log(
+    `${count} checkouts: ${serverless ? 'the engine in a function' : 'real engine'} → SQS on ${cloud.sqs.endpoint} → the functions in handlers/\n`,
+  );
+  cloud.start();
   const orders = makeOrders(count);
   const bar = progress(count);
   const startedAt = performance.now();
-  const requestsBefore = total(sqs.requests());
+  const requestsBefore = cloud.requests();
   let done = 0;
   await Promise.all(
     orders.map(async (order) => {
-      await engine.start('checkout', order, order.orderId);
-      await engine.waitForRun(order.orderId, { until: 'terminal', timeoutMs: 10 * 60_000 });
+      await host.run(order);
       done += 1;
       if (!interrupted) bar.show(done);
     }),
   );
   bar.end();
   const seconds = (performance.now() - startedAt) / 1000;
-  const requests = total(sqs.requests()) - requestsBefore;
+  const requests = cloud.requests() - requestsBefore;
 
-  const allQueues = [...tasksQueueUrls.values(), resultsQueueUrl];
-  await untilEmpty(client, allQueues);
-  await engine.drain();
+  const queueUrls = [...cloud.taskQueueUrls, cloud.resultsQueueUrl, ...host.queueUrls];
+  await cloud.untilEmpty(queueUrls);
+  await host.drain();
 
-  const wrong: string[] = [];
-  const outcomes = { completed: 0, declined: 0 };
-  for (const order of orders) {
-    const run = await store.getRun(order.orderId);
-    if (run?.status !== expectedStatus(order)) wrong.push(`${order.orderId} is ${run?.status}, expected ${expectedStatus(order)}`);
-    else if (run.status === 'completed') outcomes.completed += 1;
-    else outcomes.declined += 1;
-  }
-  const steps = new Set(dispatchedAt.keys()).size;
-  latencies.sort((a, b) => a - b);
-
+  const { wrong, completed, declined } = await outcomes(orders, host);
+  const latencies = times.sorted();
   console.log(
     `\n${table([
-      ['orders completed', outcomes.completed],
-      ['orders declined', outcomes.declined],
+      ['orders completed', completed],
+      ['orders declined', declined],
       ['orders in a wrong state', wrong.length],
-      ['steps', steps],
-      ['engine retries', dispatches - steps],
-      ['redelivered messages', deliveries.redelivered],
+      ['steps', times.steps],
+      ['engine retries', times.dispatches - times.steps],
+      ['redelivered messages', cloud.deliveries.redelivered],
       ['dispatch to result p50', `${percentile(latencies, 0.5)} ms`],
       ['dispatch to result p95', `${percentile(latencies, 0.95)} ms`],
-      ['SQS requests per step', (requests / dispatches).toFixed(2)],
+      ['SQS requests per step', (requests / times.dispatches).toFixed(2)],
       ['time', `${seconds.toFixed(1)} s`],
+      ...host.figures(),
     ])}\n`,
   );
   console.log('queues');
-  for (const url of allQueues) console.log(`  ${url.split('/').at(-1)}`);
+  for (const url of queueUrls) console.log(`  ${url.split('/').at(-1)}`);
   console.log(
     wrong.length === 0
       ? `\nall ${count} runs are in the state they should be`
@@ -175,25 +104,24 @@ async function main(): Promise<number> {
   return wrong.length === 0 ? 0 : 1;
 }
 
-function total(counts: Readonly<Record<string, number>>): number {
-  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+/** The database of an engine on Lambda takes a while to load. */
+async function openHost(serverless: boolean, cloud: LaptopCloud, times: StepTimes): Promise<EngineHost> {
+  if (!serverless) return engineInProcess(cloud, times);
+  const { engineOnLambda } = await import('./engine-on-lambda.ts');
+  return engineOnLambda(cloud, times);
 }
 
-/** Waits until the messages of killed functions have come back and are done with. */
-async function untilEmpty(client: SQSClient, queueUrls: readonly string[]): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  for (const QueueUrl of queueUrls) {
-    while (Date.now() < deadline) {
-      const { Attributes } = await client.send(
-        new GetQueueAttributesCommand({
-          QueueUrl,
-          AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
-        }),
-      );
-      if (Object.values(Attributes ?? {}).every((number) => number === '0')) break;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+async function outcomes(orders: readonly Order[], host: EngineHost) {
+  const wrong: string[] = [];
+  let completed = 0;
+  let declined = 0;
+  for (const order of orders) {
+    const run = await host.getRun(order.orderId);
+    if (run?.status !== expectedStatus(order)) wrong.push(`${order.orderId} is ${run?.status}, expected ${expectedStatus(order)}`);
+    else if (run.status === 'completed') completed += 1;
+    else declined += 1;
   }
+  return { wrong, completed, declined };
 }
 
 main().then(

@@ -1,4 +1,4 @@
-import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import type { Context, ScheduledEvent, SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { ConfigurationError } from '../errors.ts';
 import { batchHandler, type SqsBatchHandler, type StepMiddleware } from '../lambda/batch-handler.ts';
 import { ENGINE_HANDLER } from '../lambda/handler-marks.ts';
@@ -13,7 +13,7 @@ import { isTick, tick } from './tick.ts';
 
 /** A Lambda handler that is an engine. Middlewares plug in with `use`; a tick goes past them. */
 export interface SqsEngineHandler extends Omit<SqsBatchHandler, 'use' | 'before' | 'after' | 'onError'> {
-  (event: SQSEvent, context: Context): Promise<SQSBatchResponse>;
+  (event: SQSEvent | ScheduledEvent, context: Context): Promise<SQSBatchResponse>;
   use(middlewares: StepMiddleware | StepMiddleware[]): this;
   /** For tests and commands. */
   readonly [ENGINE_HANDLER]: true;
@@ -79,7 +79,7 @@ export function engineHandler(open: OpenEngine, options: ReturnType<typeof readE
     () => undefined,
   );
 
-  async function invoke(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
+  async function invoke(event: SQSEvent | ScheduledEvent, context: Context): Promise<SQSBatchResponse> {
     if (!isTick(event)) return records(event, context);
     await tick(await opened(), context, reserve, logger);
     return { batchItemFailures: [] };

@@ -1,4 +1,4 @@
-import type { Context } from 'aws-lambda';
+import type { Context, ScheduledEvent } from 'aws-lambda';
 import { Deadline } from '../lambda/deadline.ts';
 import type { Logger } from '../logger.ts';
 import { tellChildEnds } from '../transport/engine/child-ends.ts';
@@ -11,7 +11,7 @@ import { OpenWork } from './open-work.ts';
 const SCHEDULES: ReadonlySet<unknown> = new Set(['aws.events', 'aws.scheduler']);
 
 /** Whether an event comes from a schedule of EventBridge, and not from a queue. */
-export function isTick(event: unknown): boolean {
+export function isTick(event: unknown): event is ScheduledEvent {
   return isRecord(event) && SCHEDULES.has(event['source']);
 }
 
