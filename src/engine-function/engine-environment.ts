@@ -9,6 +9,7 @@ import { AttachedEngine } from '../transport/engine/attached-engine.ts';
 import { isStore } from '../transport/engine/engine-store.ts';
 import { MessageStarts } from '../transport/starts/message-starts.ts';
 import { kindOf } from '../wire/json.ts';
+import { isRecord } from '../wire/shape.ts';
 import { countedStore, replaceStore } from './counted-store.ts';
 import { type ReadEngineOptions, WHERE } from './engine-options.ts';
 import { FunctionTransport } from './function-transport.ts';
@@ -19,11 +20,19 @@ import { WakeUps } from './wake-ups.ts';
 /** What a function needs of an engine; a `WorkflowEngine` has it. */
 export interface FunctionEngine extends AttachableEngine, PollableEngine {
   signal(token: string, payload: unknown): Promise<unknown>;
+  runOne(runId: string): Promise<unknown>;
   cancel(runId: string, options?: { readonly compensate?: boolean }): Promise<unknown>;
 }
 
+/** An engine, and what a tick does besides: schedules, steps whose task was lost, old runs. */
+export interface EngineWithTick {
+  readonly engine: FunctionEngine;
+  /** Called in every tick after the engine's passes, as part of its work. Rejects: the tick has failed, and the next one tries again. */
+  readonly onTick: () => Promise<unknown>;
+}
+
 /** Makes the engine of an environment, with the transport that it is given. */
-export type OpenEngine = (transport: FunctionTransport) => FunctionEngine | Promise<FunctionEngine>;
+export type OpenEngine = (transport: FunctionTransport) => FunctionEngine | EngineWithTick | Promise<FunctionEngine | EngineWithTick>;
 
 export interface EnvironmentOptions extends ReadEngineOptions {
   readonly api: ResultSender;
@@ -37,6 +46,7 @@ export interface EngineEnvironment {
   readonly attached: AttachedEngine;
   /** The engine's own store: calls of it are part of no work. */
   readonly store: StateStore;
+  readonly onTick: () => Promise<unknown>;
   readonly intake: RecordIntake;
   /** One for each invocation: in one that was abandoned, a start may hang, and later ones of its run would wait for it. */
   readonly newStarts: () => MessageStarts;
@@ -49,7 +59,8 @@ export interface EngineEnvironment {
 export async function openEnvironment(open: OpenEngine, options: EnvironmentOptions): Promise<EngineEnvironment> {
   const { api, prefix, marker, payloadStore, onFailure, logger } = options;
   const transport = new FunctionTransport(options);
-  const engine = checkedEngine(await open(transport));
+  const opened = await open(transport);
+  const engine = checkedEngine(isWithTick(opened) ? opened.engine : opened);
   const { resultHandler } = transport;
   if (resultHandler === undefined) {
     throw new ConfigurationError(`${WHERE}: expected an engine made with the transport that the function was given, got one with another`);
@@ -60,6 +71,7 @@ export async function openEnvironment(open: OpenEngine, options: EnvironmentOpti
   replaceStore(engine, store, countedStore(store, wakeUps.saved));
   const attached = AttachedEngine.attach(engine, logger);
   countTurns(engine, attached);
+  beginAtOnce(engine);
   transport.engine = attached;
   const intake = new RecordIntake({
     marker,
@@ -74,17 +86,32 @@ export async function openEnvironment(open: OpenEngine, options: EnvironmentOpti
   });
   const handler = transport.startHandler ?? noStarts;
   const newStarts = () => new MessageStarts({ handler, payloadStore, logger, onError: (error) => onFailure(error, undefined) });
-  return { engine, attached, store, intake, newStarts };
+  const onTick = isWithTick(opened) ? opened.onTick : async () => undefined;
+  return { engine, attached, store, onTick, intake, newStarts };
 }
 
 async function noStarts(): Promise<never> {
   throw new ConfigurationError(`${WHERE}: this engine takes no starts by message`);
 }
 
+function isWithTick(opened: FunctionEngine | EngineWithTick): opened is EngineWithTick {
+  return isRecord(opened) && 'engine' in opened && typeof opened.onTick === 'function';
+}
+
 function checkedEngine(engine: FunctionEngine): FunctionEngine {
   const given: unknown = engine;
-  if (typeof given === 'object' && given !== null && isPollable(engine) && typeof engine.signal === 'function') return engine;
-  throw new ConfigurationError(`${WHERE}: expected the function to give a WorkflowEngine, got ${kindOf(given)}`);
+  const isOne = typeof given === 'object' && given !== null && isPollable(engine) && typeof engine.signal === 'function';
+  if (!isOne) throw new ConfigurationError(`${WHERE}: expected the function to give a WorkflowEngine, got ${kindOf(given)}`);
+  // A module that polls has listened since its start, and has begun a pass then. Its timer would fire in the midst of an invocation of other
+  // runs, and what it begins would be frozen with the end of that.
+  const listeners: unknown = Reflect.get(engine, 'enqueuedListeners');
+  if (listeners instanceof Set && listeners.size > 0) {
+    throw new ConfigurationError(
+      `${WHERE}: expected an engine that nothing drives but this function, got one whose module polls. ` +
+        'With NestJS give DurableModule.forRoot the option drive: false',
+    );
+  }
+  return engine;
 }
 
 /** The engine, with each result and decision noted as the beginning of a turn. */
@@ -120,4 +147,13 @@ function countTurns(engine: FunctionEngine, attached: AttachedEngine): void {
   };
   const { cancel } = engine;
   engine.cancel = (runId, given) => OpenWork.counted(() => cancel.call(engine, runId, given));
+}
+
+/** A run that is started begins at once, also where the engine was told to leave that to a poller (`drive: false` of the NestJS module). */
+function beginAtOnce(engine: FunctionEngine): void {
+  const dispatch = (runId: string) => {
+    // What fails here is begun by the tick: the run is pending.
+    queueMicrotask(() => void engine.runOne(runId).catch(() => undefined));
+  };
+  Reflect.set(engine, 'runDispatcher', { dispatch });
 }

@@ -25,13 +25,14 @@ export async function tick(
   reserveOf: (availableMs: number) => number,
   logger: Logger,
 ): Promise<void> {
-  const { engine, store } = environment;
+  const { engine, store, onTick } = environment;
   const remainingMs = () => lambda.getRemainingTimeInMillis();
   const deadline = new Deadline(remainingMs, reserveOf(remainingMs()));
   const work = new OpenWork();
   const passes = async () => {
     await runPasses(engine);
     await tellChildEnds(engine, store);
+    await onTick();
   };
   try {
     const isFinished = await Promise.race([

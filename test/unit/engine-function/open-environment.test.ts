@@ -1,4 +1,4 @@
-import { InMemoryStateStore, InMemoryTransport, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+import { InMemoryStateStore, InMemoryTransport, type Transport, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import type { Context } from 'aws-lambda';
 import { describe, expect, it } from 'vitest';
 import { readEngineOptions } from '../../../src/engine-function/engine-options.ts';
@@ -54,9 +54,53 @@ describe('the engine of an environment', () => {
       () => new WorkflowEngine({ store: new InMemoryStateStore(), transport: new InMemoryTransport() }),
       /expected an engine made with the transport that the function was given/,
     ],
+    [
+      'an engine whose module polls',
+      (transport: Transport) => {
+        const engine = new WorkflowEngine({ store: new InMemoryStateStore(), transport });
+        engine.onEnqueued(() => undefined);
+        return engine;
+      },
+      /got one whose module polls\. With NestJS give DurableModule\.forRoot the option drive: false/,
+    ],
   ])('ends the invocation where it cannot serve: %s', async (_, open, message) => {
     const { handler } = handlerOf(Object.assign(open));
     await expect(handler(EVENT, context())).rejects.toThrow(message);
+  });
+});
+
+describe('a tick', () => {
+  const tickOf = (handler: object) => Reflect.apply(Object.assign(handler), undefined, [{ source: 'aws.events' }, context()]);
+
+  it('calls onTick after the passes of the engine, and waits for what that begins', async () => {
+    const order: string[] = [];
+    const { handler } = handlerOf((transport) => {
+      const store = new InMemoryStateStore();
+      const engine = new WorkflowEngine({ store, transport });
+      engine.register('none', '1', async () => void order.push('run'));
+      const sweep = engine.sweepTimeouts.bind(engine);
+      engine.sweepTimeouts = (now) => {
+        order.push('passes');
+        return sweep(now);
+      };
+      return {
+        engine,
+        async onTick() {
+          order.push('onTick');
+          await engine.start('none', {}, 'scheduled');
+        },
+      };
+    });
+    await tickOf(handler);
+    expect(order).toEqual(['passes', 'onTick', 'run']);
+  });
+
+  it('fails where onTick does', async () => {
+    const { handler } = handlerOf((transport) => ({
+      engine: new WorkflowEngine({ store: new InMemoryStateStore(), transport }),
+      onTick: () => Promise.reject(new Error('no schedule')),
+    }));
+    await expect(tickOf(handler)).rejects.toThrow('no schedule');
   });
 });
 

@@ -130,6 +130,13 @@ describe('an engine function', () => {
     expect(fleet.tasks).toHaveLength(3);
   });
 
+  it('begins runs and children at once where its runDispatcher would leave them to a poller', async () => {
+    const { store, fleet } = fleetOf({ engine: { runDispatcher: { dispatch: () => undefined } } });
+    fleet.put('durable-start-run', { workflow: 'parent', input: {}, runId: 'begun' });
+    await fleet.ended(['begun']);
+    expect(await store.getRun('begun')).toMatchObject({ status: 'completed', output: [1, 'done'] });
+  });
+
   it('goes on as a new run', async () => {
     const { store, fleet, start } = fleetOf();
     await start('again', { left: 2 });
