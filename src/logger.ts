@@ -109,6 +109,10 @@ function plain(value: string | number | boolean): string {
 }
 
 function textLine(level: Level, message: string, fields: LogFields): string {
-  const pairs = Object.entries(fields).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${plain(value)}`]));
-  return [`[durable-sqs-lambda] ${level} ${message}`, ...pairs].join(' ').replace(HIDDEN, unicodeEscape);
+  return [`[durable-sqs-lambda] ${level} ${message}`, ...fieldTexts(fields)].join(' ').replace(HIDDEN, unicodeEscape);
+}
+
+/** `runId=order-1` for each field. */
+export function fieldTexts(fields: LogFields): string[] {
+  return Object.entries(fields).flatMap(([key, value]) => (value === undefined ? [] : [`${key}=${plain(value)}`]));
 }

@@ -1,5 +1,5 @@
 import { InvokeCommand } from '@aws-sdk/client-lambda';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { createUser, outputsOf, required, sendTo, untilDepth } from './account.ts';
 import { layOut } from './deploy.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
@@ -53,6 +53,25 @@ describe('a deployed function that starts runs', () => {
     const right = { holder: { kind: 'role' as const, name }, action: 'sqs:SendMessage', resource };
     expect(wasAsked(right, aws, 'allowed')).toBe(true);
     expect(refusals(aws, [...roles.values(), 'starts-engine'])).toEqual([]);
+  });
+
+  it('runs what "sls durable send" starts, and what it sends to a step shows in "sls durable logs"', async () => {
+    const input = { orderId: 'sent' };
+    const durable = (...args: readonly string[]) => service.done(['durable', ...args, '--stage', 'dev']);
+    await durable('send', '--start', 'one-step', '--input', JSON.stringify({ step: 'orders.place', input }), '--run-id', 'sent-start');
+    expect(await engine.ends(['sent-start'])).toMatchObject([{ status: 'completed', output: { placed: 'sent' } }]);
+
+    const { stdout } = await durable('send', '--step', 'orders.place', '--input', JSON.stringify(input), '--run-id', 'sent-task');
+    expect(stdout).toContain('starts-dev-tasks-orders--place: 1 message sent, run sent-task');
+    await vi.waitFor(
+      async () => {
+        const { stdout: lines } = await durable('logs', '--step', 'orders.place', '--run-id', 'sent-task', '--json');
+        expect(JSON.parse(lines)).toMatchObject({ function: 'place', level: 'info', message: 'step completed', stepId: 'sent-task:0' });
+      },
+      { timeout: 60_000, interval: 1_000 },
+    );
+    const { stdout: all } = await durable('logs');
+    expect(all).toContain('place  info  step completed  runId=sent-start');
   });
 
   it('leaves no trace of a start that is none, but its message and a line in the log of the engine', async () => {

@@ -11,4 +11,6 @@ export interface Command {
 export interface CommandOption {
   readonly usage: string;
   readonly type: 'string' | 'boolean';
+  /** One letter: `f` for `-f`. */
+  readonly shortcut?: string;
 }

@@ -1,6 +1,7 @@
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import type { DurableDeployment } from '../deployment.ts';
 import type { AdminLambda, LambdaSettings } from './aws/admin-lambda.ts';
+import type { AdminLogs } from './aws/admin-logs.ts';
 import type { AdminSqs } from './aws/admin-sqs.ts';
 import type { AdminStack, StackSettings } from './aws/admin-stack.ts';
 
@@ -10,6 +11,8 @@ export interface CommandContext {
   service(): DurableDeployment;
   /** What a function has besides its mappings. */
   functionSettings(functionKey: string): FunctionSettings;
+  /** Where each function of the service logs, by function key: names of log groups in CloudWatch Logs. */
+  logGroups(): ReadonlyMap<string, string>;
   /** `custom.esbuild`, as it stands there. */
   bundlerSettings(): unknown;
   readonly region: string;
@@ -32,6 +35,8 @@ export interface CommandContext {
   openSqs(config: SQSClientConfig): AdminSqs;
   /** Undefined where the SDK's Lambda client is not installed. */
   openLambda(settings: LambdaSettings): AdminLambda | undefined;
+  /** Undefined where the SDK's CloudWatch Logs client is not installed. */
+  openLogs(settings: LambdaSettings): AdminLogs | undefined;
   /** Undefined where the SDK's CloudFormation client is not installed. */
   openStack(settings: StackSettings): AdminStack | undefined;
   /** Credentials that the deploy tool found (`--aws-profile` included); undefined: the SDK's own default chain. */

@@ -7,13 +7,17 @@ import { doctorCommand } from './doctor/command.ts';
 import { eventCommand } from './event/command.ts';
 import { initCommand } from './init/command.ts';
 import { localCommand } from './local/command.ts';
+import { logsCommand } from './logs/command.ts';
 import { flagOption } from './options.ts';
 import { queuesCommand } from './queues/command.ts';
+import { sendCommand } from './send/command.ts';
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   init: initCommand,
   local: localCommand,
   event: eventCommand,
+  send: sendCommand,
+  logs: logsCommand,
   'dead-letters': deadLettersCommand,
   doctor: doctorCommand,
   queues: queuesCommand,
@@ -25,7 +29,7 @@ const JSON_OPTION: CommandOption = { usage: 'Print JSON, and nothing else, to st
 /** The commands in the deploy tool's own terms: `serverless durable …`. */
 export const durableCommands = {
   durable: {
-    usage: 'Begin a service, run it on this machine, make events, look at queues and dead letters, adopt kept queues',
+    usage: 'Begin a service, run it on this machine, make events, send tasks, read logs, look at queues and dead letters',
     type: 'container',
     commands: Object.fromEntries(
       Object.entries(COMMANDS).map(([name, { usage, options }]) => [

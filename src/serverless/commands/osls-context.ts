@@ -5,6 +5,7 @@ import { esbuildSettings } from '../bundles/esbuild-settings.ts';
 import { DEFAULT_MEMORY_MB } from '../bundles/packaged-functions.ts';
 import type { DurableDeployment } from '../deployment.ts';
 import { loadLambdaSdk, sdkAdminLambda } from './aws/admin-lambda.ts';
+import { loadLogsSdk, sdkAdminLogs } from './aws/admin-logs.ts';
 import { sdkAdminSqs } from './aws/admin-sqs.ts';
 import { loadCloudFormationSdk, sdkAdminStack } from './aws/admin-stack.ts';
 import { loadS3Sdk } from './aws/template-source.ts';
@@ -39,6 +40,7 @@ export function oslsContext(
   return {
     service,
     functionSettings: (functionKey) => functionSettings(host, functionKey),
+    logGroups: () => logGroups(host),
     bundlerSettings: () => esbuildSettings(isRecord(host.service.custom) ? host.service.custom['esbuild'] : undefined, serviceDir, host),
     get region() {
       return provider().getRegion();
@@ -64,6 +66,10 @@ export function oslsContext(
       const sdk = loadLambdaSdk(serviceDir, process.argv[1]);
       return sdk === undefined ? undefined : sdkAdminLambda(sdk, settings);
     },
+    openLogs: (settings) => {
+      const sdk = loadLogsSdk(serviceDir, process.argv[1]);
+      return sdk === undefined ? undefined : sdkAdminLogs(sdk, settings);
+    },
     openStack: (settings) => {
       const sdk = loadCloudFormationSdk(serviceDir, process.argv[1]);
       return sdk === undefined ? undefined : sdkAdminStack(sdk, loadS3Sdk(serviceDir, process.argv[1]), settings);
@@ -82,6 +88,22 @@ function functionSettings({ service }: CommandHost, functionKey: string) {
     environment: { ...plainStrings(provider['environment']), ...plainStrings(fn['environment']) },
     memorySizeMb: Number(fn['memorySize'] ?? provider['memorySize'] ?? DEFAULT_MEMORY_MB),
   };
+}
+
+function logGroups(host: CommandHost): ReadonlyMap<string, string> {
+  const shared = logGroupIn(recordIn(recordIn(host.service.provider, 'logs'), 'lambda'));
+  const groupOf = (key: string, fn: unknown) =>
+    logGroupIn(recordIn(fn, 'logs')) ?? shared ?? `/aws/lambda/${functionSettings(host, key).name}`;
+  return new Map(Object.entries(host.service.functions).map(([key, fn]) => [key, groupOf(key, fn)]));
+}
+
+function logGroupIn(logs: unknown): string | undefined {
+  const group = isRecord(logs) ? logs['logGroup'] : undefined;
+  return typeof group === 'string' ? group : undefined;
+}
+
+function recordIn(value: unknown, key: string): unknown {
+  return isRecord(value) ? value[key] : undefined;
 }
 
 /** Numbers and booleans become text, as when deployed. References to resources have no value on this machine. */

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { taskEvent } from '../commands/event/task-event.ts';
+import { sqsEvent } from '../commands/event/sqs-event.ts';
+import { taskMessages } from '../commands/messages/queue-messages.ts';
 import { readDurableService } from '../read-service.ts';
 
 /** One file of the quick start, and whether it was written: a file that is there is never touched. */
@@ -67,15 +68,7 @@ function quickStartEvent() {
     functions: { chargeCard: { handler: 'handlers/charge-card.handler', events: [{ durableStep: 'payments.charge-card' }] } },
   }).steps;
   if (step === undefined) throw new Error('expected one step, got none');
-  return taskEvent(step, {
-    input: INPUT,
-    runId: 'order-1',
-    stepId: undefined,
-    attempt: 1,
-    count: 1,
-    region: 'eu-central-1',
-    now: Date.now(),
-  });
+  return sqsEvent(taskMessages(step, { input: INPUT, runId: 'order-1', attempt: 1, count: 1 }), 'eu-central-1', Date.now());
 }
 
 /** Whether the file was not there yet. */

@@ -8,6 +8,7 @@ import type { CommandContext } from '../context.ts';
 import { localEndpoint } from '../local/endpoint-file.ts';
 import { flagOption, textOption } from '../options.ts';
 import type { AdminLambda } from './admin-lambda.ts';
+import type { AdminLogs } from './admin-logs.ts';
 import type { AdminSqs } from './admin-sqs.ts';
 import type { AdminStack } from './admin-stack.ts';
 
@@ -53,6 +54,15 @@ export function openLambda(context: CommandContext): LambdaConnection {
   }
   const lambda = context.openLambda(clientSettings(context, endpoint));
   return lambda === undefined ? { none: 'the package "@aws-sdk/client-lambda" is not installed' } : { lambda };
+}
+
+/** Connects to the CloudWatch Logs of the account. The caller destroys it. */
+export function openLogs(context: CommandContext): AdminLogs {
+  const { env } = context;
+  const endpoint = env['AWS_ENDPOINT_URL_CLOUDWATCH_LOGS'] || env['AWS_ENDPOINT_URL'] || undefined;
+  const logs = context.openLogs(clientSettings(context, endpoint));
+  if (logs === undefined) throw new CommandError('the package "@aws-sdk/client-cloudwatch-logs" is not installed');
+  return logs;
 }
 
 /** The stack of the service, or the reason why it cannot be asked. */

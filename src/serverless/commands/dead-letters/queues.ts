@@ -1,8 +1,8 @@
 import { startRunDeadLetterQueueName } from '../../../topology/queue-names.ts';
 import type { DurableService, ServiceStep } from '../../durable-service.ts';
 import type { AdminSqs } from '../aws/admin-sqs.ts';
+import { missingQueue } from '../aws/missing-queue.ts';
 import { findQueue, type QueueDepth } from '../aws/queue-depth.ts';
-import { CommandError } from '../command-error.ts';
 
 /** Whose dead letters they are: those of a step, or starts of runs. */
 export type DeadLetterSource = Pick<ServiceStep, 'name' | 'partition' | 'function'>;
@@ -55,7 +55,7 @@ export async function findStartDeadLetters(sqs: AdminSqs, { startRuns, prefix }:
 
 async function find(sqs: AdminSqs, kind: DeadLetterQueue['kind'], name: string): Promise<DeadLetterQueue> {
   const found = await findQueue(sqs, name);
-  if (found === undefined) throw missing(name);
+  if (found === undefined) throw missingQueue(name);
   return { kind, name, ...found };
 }
 
@@ -66,9 +66,5 @@ function source(tasksQueue: string, url: string | undefined, { url: parkedUrl, n
 
 /** @throws CommandError where a step has no tasks queue that its dead letters could go back to */
 export function requireTasksQueues(steps: readonly DeadLetterQueues[]): void {
-  for (const { tasksQueue, tasksQueueExists } of steps) if (!tasksQueueExists) throw missing(tasksQueue);
-}
-
-function missing(name: string): CommandError {
-  return new CommandError(`queue "${name}" does not exist: deploy the service first (or is it another --stage or --region?)`);
+  for (const { tasksQueue, tasksQueueExists } of steps) if (!tasksQueueExists) throw missingQueue(tasksQueue);
 }

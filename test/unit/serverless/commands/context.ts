@@ -23,6 +23,9 @@ export interface TestWorld {
   readonly openSqs?: CommandContext['openSqs'];
   readonly openLambda?: (settings: LambdaSettings) => AdminLambda | undefined;
   readonly openStack?: CommandContext['openStack'];
+  readonly openLogs?: CommandContext['openLogs'];
+  /** Log groups by function key. */
+  readonly logGroups?: Readonly<Record<string, string>>;
   readonly columns?: number;
 }
 
@@ -32,6 +35,7 @@ export function testContext(world: TestWorld): { readonly context: CommandContex
   const context: CommandContext = {
     service: () => world.service,
     functionSettings: notCalled,
+    logGroups: () => new Map(Object.entries(world.logGroups ?? {})),
     bundlerSettings: notCalled,
     region: world.region ?? 'eu-central-1',
     stage: 'dev',
@@ -55,6 +59,7 @@ export function testContext(world: TestWorld): { readonly context: CommandContex
     },
     openSqs: world.openSqs ?? notCalled,
     openLambda: world.openLambda ?? notCalled,
+    openLogs: world.openLogs ?? notCalled,
     openStack: world.openStack ?? (() => undefined),
     credentials: () => undefined,
     now: () => 61_000,
@@ -74,13 +79,14 @@ export function workflowService(name: string): DurableDeployment {
 /** A service of steps, one function each, which all time out after 30 s. */
 export function serviceOf(
   steps: Readonly<Record<string, object | string>>,
-  more: { prefix?: string; functions?: object } = {},
+  more: { prefix?: string; functions?: object; startRuns?: true; containerSteps?: readonly string[] } = {},
 ): DurableDeployment {
+  const { prefix = 'shop', functions: others, ...settings } = more;
   const functions = Object.entries(steps).map(([key, durableStep]) => [key, { handler: `${key}.handler`, events: [{ durableStep }] }]);
   return readDurableService({
-    custom: { durable: { prefix: more.prefix ?? 'shop' } },
+    custom: { durable: { prefix, ...settings } },
     provider: { runtime: 'nodejs24.x', timeout: 30 },
-    functions: { ...Object.fromEntries(functions), ...more.functions },
+    functions: { ...Object.fromEntries(functions), ...others },
   });
 }
 

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { eventCommand } from '../../../../../src/serverless/commands/event/command.ts';
-import { taskEvent } from '../../../../../src/serverless/commands/event/task-event.ts';
+import { sqsEvent } from '../../../../../src/serverless/commands/event/sqs-event.ts';
+import { taskMessages } from '../../../../../src/serverless/commands/messages/queue-messages.ts';
 import type { DurableStep } from '../../../../../src/serverless/durable-service.ts';
 import { decodeRemoteTask } from '../../../../../src/wire/remote-task.ts';
+import { decodeStartRun } from '../../../../../src/wire/start-run.ts';
 import { decodeWorkflowTask } from '../../../../../src/wire/workflow-task.ts';
 import { serviceOf, testContext, workflowService } from '../context.ts';
 
@@ -27,11 +29,12 @@ const step = (fifo: boolean): DurableStep => ({
   fifo,
   enabled: true,
 });
-const options = { input: { amount: 1 }, runId: 'run', stepId: undefined, attempt: 2, count: 1, region: 'eu-central-1', now: 5 };
+const taskEvent = (served: DurableStep, count = 1) =>
+  sqsEvent(taskMessages(served, { input: { amount: 1 }, runId: 'run', attempt: 2, count }), 'eu-central-1', 5);
 
-describe('taskEvent', () => {
+describe('sqsEvent', () => {
   it('makes a record of the task that the engine would send, from the queue of its step', () => {
-    const [record] = taskEvent(step(false), options).Records;
+    const [record] = taskEvent(step(false)).Records;
     expect(decodeRemoteTask(record?.body ?? '')).toEqual({
       runId: 'run',
       seq: 0,
@@ -51,7 +54,7 @@ describe('taskEvent', () => {
   });
 
   it('gives each record a run of its own, and on FIFO the message group of its run', () => {
-    const { Records } = taskEvent(step(true), { ...options, count: 3 });
+    const { Records } = taskEvent(step(true), 3);
     expect(Records.map(({ attributes }) => attributes.MessageGroupId)).toEqual(['run-1', 'run-2', 'run-3']);
     expect(new Set(Records.map(({ messageId }) => messageId)).size).toBe(3);
     expect(Records.map(({ body }) => decodeRemoteTask(body).runId)).toEqual(['run-1', 'run-2', 'run-3']);
@@ -136,5 +139,39 @@ describe('sls durable event of a workflow', () => {
     await expect(turnOf({ attempt: '2' })).rejects.toThrow('--attempt: "checkout" is a workflow, and a workflow has none');
     const { context } = testContext({ service: serviceOf({ pay: 'pay' }), options: { input: '{}', step: 'pay', 'workflow-version': '1' } });
     await expect(eventCommand.run(context)).rejects.toThrow('--workflow-version: "pay" is a step, and a step has none');
+  });
+});
+
+describe('sls durable event of a start', () => {
+  const starts = serviceOf({ pay: 'pay' }, { startRuns: true });
+  const eventOf = async (options: Record<string, string>, service = starts) => {
+    const { context, terminal } = testContext({ service, options: { start: 'checkout', ...options } });
+    await eventCommand.run(context);
+    return JSON.parse(terminal.out).Records;
+  };
+
+  it('makes a record of the start queue, as startRun sends it', async () => {
+    const [record] = await eventOf({ 'run-id': 'order-1', input: '{"orderId":"o-1"}' });
+    expect(decodeStartRun(record.body)).toEqual({
+      tenant: 'default',
+      workflow: 'checkout',
+      runId: 'order-1',
+      input: { orderId: 'o-1' },
+    });
+    expect(record.eventSourceARN).toBe('arn:aws:sqs:eu-central-1:000000000000:shop-start-run');
+  });
+
+  it('needs no input', async () => {
+    expect(decodeStartRun((await eventOf({}))[0].body)).not.toHaveProperty('input');
+  });
+
+  it.each(['step', 'attempt', 'history-file'])('refuses --%s', async (option) => {
+    await expect(eventOf({ [option]: 'pay' })).rejects.toThrow(`expected --start or --${option}, got both`);
+  });
+
+  it('says which setting makes the queue for starts', async () => {
+    await expect(eventOf({}, serviceOf({ pay: 'pay' }))).rejects.toThrow(
+      '--start: this service has no queue for starts of runs; add "startRuns',
+    );
   });
 });
