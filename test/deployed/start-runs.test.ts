@@ -71,7 +71,7 @@ describe('a deployed function that starts runs', () => {
       { timeout: 60_000, interval: 1_000 },
     );
     const { stdout: all } = await durable('logs');
-    expect(all).toContain('place  info  step completed  runId=sent-start');
+    expect(all).toContain('place  info  step completed  step=orders.place  runId=sent-start');
   });
 
   it('leaves no trace of a start that is none, but its message and a line in the log of the engine', async () => {

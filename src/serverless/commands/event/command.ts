@@ -38,7 +38,7 @@ export const eventCommand: Command = {
   },
 };
 
-/** @param functionKey undefined for a start: the function whose engine receives it is the user's to name */
+/** @param functionKey undefined for a start whose engine is no function of this service */
 function writeEvent(
   { options, serviceDir, write, writeError }: CommandContext,
   functionKey: string | undefined,
@@ -53,5 +53,9 @@ function writeEvent(
     return;
   }
   write(`${file}: ${counted(event.Records.length, 'record')}\n`);
-  writeError(`try it: serverless invoke local -f ${functionKey ?? '<function of the engine>'} -p ${file}\n`);
+  writeError(
+    functionKey === undefined
+      ? 'no function of this service receives starts: its engine is a process of your own\n'
+      : `try it: serverless invoke local -f ${functionKey} -p ${file}\n`,
+  );
 }

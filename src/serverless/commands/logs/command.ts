@@ -13,12 +13,12 @@ import { startTime } from './start-time.ts';
 const TAIL_MS = 1_000;
 const DEFAULT_START = '10m';
 
-/** `sls durable logs`: what the functions of steps wrote to CloudWatch Logs, of all of them or of one run or step. */
+/** `sls durable logs`: what the durable functions wrote to CloudWatch Logs, about everything or about one run or step. */
 export const logsCommand: Command = {
-  usage: 'Show what the functions of steps wrote to CloudWatch Logs, of one run or step too',
+  usage: 'Show what the functions of the service wrote to CloudWatch Logs about a run, a step or everything',
   options: {
     ...STEP_OPTIONS,
-    function: { usage: 'Only this function (default: each that serves a step, and that of dead letters)', type: 'string', shortcut: 'f' },
+    function: { usage: 'Only this function (default: all of steps, of dead letters and of the engine)', type: 'string', shortcut: 'f' },
     'run-id': { usage: 'Only lines about this run', type: 'string' },
     'step-id': { usage: 'Only lines about this step of a run', type: 'string' },
     tail: { usage: 'Go on with what is written from now on, until Ctrl-C', type: 'boolean', shortcut: 't' },
@@ -58,8 +58,9 @@ function selectedGroups(context: CommandContext): ReadonlyMap<string, string> {
   const wanted = textOption(context.options, 'function');
   if (wanted === undefined) {
     const served = selectedSteps(context).map((step) => step.function?.functionKey);
-    const ofOneStep = textOption(context.options, 'step') !== undefined;
-    const keys = new Set([...served, ...(ofOneStep ? [] : [context.service().deadLetters?.functionKey])]);
+    const { deadLetters, engine } = context.service();
+    const ofAllSteps = [deadLetters?.functionKey, engine?.function.functionKey];
+    const keys = new Set([...served, ...(textOption(context.options, 'step') === undefined ? ofAllSteps : [])]);
     const groups = [...all].filter(([key]) => keys.has(key));
     if (groups.length > 0) return new Map(groups);
     throw new CommandError('no function serves it, so nothing is on CloudWatch Logs: a worker in a container logs where it runs');

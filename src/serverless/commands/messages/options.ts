@@ -41,7 +41,8 @@ export function requestedMessages(context: CommandContext, newRunId: () => strin
   const workflow = textOption(options, 'start');
   if (workflow !== undefined) {
     refuse(options, OF_TASKS, (option) => `expected --start or --${option}, got both`);
-    return startMessages(startQueue(context), workflow, { ...run, input: givenInput(context) });
+    const { startRuns, engine } = context.service();
+    return startMessages(startQueue(startRuns), workflow, { ...run, input: givenInput(context) }, engine?.function.functionKey);
   }
   const step = selectedStep(context);
   refuse(
@@ -61,8 +62,7 @@ export function requestedMessages(context: CommandContext, newRunId: () => strin
   });
 }
 
-function startQueue(context: CommandContext): StartRuns {
-  const { startRuns } = context.service();
+function startQueue(startRuns: StartRuns | undefined): StartRuns {
   if (startRuns !== undefined) return startRuns;
   throw new CommandError('--start: this service has no queue for starts of runs; add "startRuns: true" to custom.durable');
 }

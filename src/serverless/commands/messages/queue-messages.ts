@@ -10,7 +10,7 @@ import { CommandError } from '../command-error.ts';
 export interface QueueMessages {
   readonly queueName: string;
   readonly fifo: boolean;
-  /** Key of the function that receives from the queue; undefined: no step's function does. */
+  /** Key of the function that receives from the queue; undefined: no function of the service does. */
   readonly functionKey: string | undefined;
   readonly messages: readonly QueueMessage[];
 }
@@ -57,14 +57,17 @@ export function taskMessages(step: ServiceStep, options: TaskOptions): QueueMess
   };
 }
 
-/** Starts of runs, as `startRun` sends them. */
-export function startMessages({ name }: StartRuns, workflow: string, options: RunOptions): QueueMessages {
+/**
+ * Starts of runs, as `startRun` sends them.
+ * @param functionKey of the engine; undefined where it is no function of this service
+ */
+export function startMessages({ name }: StartRuns, workflow: string, options: RunOptions, functionKey: string | undefined): QueueMessages {
   const messages = runIds(options).map((runId) => ({
     runId,
     body: encodeStartRun({ tenant: DEFAULT_TENANT, workflow, input: options.input, runId }),
     groupId: undefined,
   }));
-  return { queueName: name, fifo: false, functionKey: undefined, messages };
+  return { queueName: name, fifo: false, functionKey, messages };
 }
 
 function runIds({ runId, count }: RunOptions): string[] {

@@ -165,6 +165,16 @@ describe('sls durable event of a start', () => {
     expect(decodeStartRun((await eventOf({}))[0].body)).not.toHaveProperty('input');
   });
 
+  it('names the function that is the engine', async () => {
+    const serviceDir = mkdtempSync(join(tmpdir(), 'event-'));
+    const engine = { handler: 'engine.handler', events: [{ durableEngine: true }] };
+    const service = serviceOf({ pay: 'pay' }, { startRuns: true, functions: { engine } });
+    const { context, terminal } = testContext({ service, serviceDir, options: { start: 'checkout', out: 'start.json' } });
+    await eventCommand.run(context);
+    rmSync(serviceDir, { recursive: true });
+    expect(terminal.err).toBe('try it: serverless invoke local -f engine -p start.json\n');
+  });
+
   it.each(['step', 'attempt', 'history-file'])('refuses --%s', async (option) => {
     await expect(eventOf({ [option]: 'pay' })).rejects.toThrow(`expected --start or --${option}, got both`);
   });
