@@ -1,4 +1,11 @@
-import { type InMemoryStateStore, type RemoteTask, type StepResult, type Transport, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+import {
+  type InMemoryStateStore,
+  type RemoteTask,
+  type StepResult,
+  type Transport,
+  WorkflowEngine,
+  type WorkflowEngineDeps,
+} from '@dudousxd/nestjs-durable-core';
 import { AttachedEngine } from '../../src/transport/engine/attached-engine.ts';
 import { capturingLogger } from './capturing-logger.ts';
 
@@ -11,8 +18,8 @@ export class EngineInstance implements Transport {
   onDispatch: (task: RemoteTask) => void = () => {};
   #handler: (result: StepResult) => Promise<void> = async () => {};
 
-  constructor(store: InMemoryStateStore, instanceId: string) {
-    this.engine = new WorkflowEngine({ store, transport: this, instanceId });
+  constructor(store: InMemoryStateStore, instanceId: string, deps: Partial<WorkflowEngineDeps> = {}) {
+    this.engine = new WorkflowEngine({ store, transport: this, instanceId, ...deps });
     this.attached = AttachedEngine.attach(this.engine, this.logger);
   }
 

@@ -3,6 +3,7 @@ import { nextTurn, systemTiming } from '../../time.ts';
 import { isRecord } from '../../wire/shape.ts';
 import { type AskedStore, outlastOutage } from './outlast-outage.ts';
 import { PassLists } from './pass-lists.ts';
+import { withoutStalePause } from './stale-pause.ts';
 
 /** Told of what the engine's store is asked. */
 export interface StoreListener {
@@ -111,8 +112,8 @@ export class EngineStore {
       tryLockRun: (...args) => this.#open(() => this.#lock(...args)),
       releaseRunLock: (runId) => this.#open(() => this.#release(runId)),
       getRun: (runId) => this.#counted(runId, () => store.getRun(runId)),
-      getCheckpoint: (runId, seq) => this.#counted(runId, () => store.getCheckpoint(runId, seq)),
-      listCheckpoints: (runId) => this.#counted(runId, () => store.listCheckpoints(runId)),
+      getCheckpoint: (runId, seq) => this.#counted(runId, () => store.getCheckpoint(runId, seq).then(withoutStalePause)),
+      listCheckpoints: (runId) => this.#counted(runId, () => store.listCheckpoints(runId).then((all) => all.map(withoutStalePause))),
       saveCheckpoint: (checkpoint) => this.#counted(checkpoint.runId, () => store.saveCheckpoint(checkpoint)),
     };
     const outlasting = (call: () => Promise<unknown>) => this.#counted(NO_RUN, call);
