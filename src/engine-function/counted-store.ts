@@ -10,7 +10,7 @@ export function countedStore(store: StateStore, onSaved: (checkpoint: StepCheckp
   const members = new Map<string | symbol, unknown>();
   const own: Partial<StateStore> = {
     async saveCheckpoint(checkpoint) {
-      await OpenWork.counted(() => store.saveCheckpoint(checkpoint));
+      await OpenWork.ofStore(() => store.saveCheckpoint(checkpoint));
       onSaved(checkpoint);
     },
   };
@@ -20,7 +20,7 @@ export function countedStore(store: StateStore, onSaved: (checkpoint: StepCheckp
       if (ours !== undefined) return ours;
       const member: unknown = Reflect.get(target, property);
       if (typeof member !== 'function') return member;
-      const counted = (...given: unknown[]) => OpenWork.counted(async () => Reflect.apply(member, target, given));
+      const counted = (...given: unknown[]) => OpenWork.ofStore(async () => Reflect.apply(member, target, given));
       members.set(property, counted);
       return counted;
     },

@@ -2,14 +2,13 @@ import type { SQSRecord } from 'aws-lambda';
 import { StoreUnavailableError } from '../errors.ts';
 import type { Invocation } from '../lambda/batch-handler.ts';
 import { byMessageGroup, type RecordGroup } from '../lambda/records.ts';
-import type { Logger } from '../logger.ts';
 import type { ResultSender } from '../sqs/sqs-api.ts';
 import { systemTiming } from '../time.ts';
 import { queueOfArn } from '../topology/queue-address.ts';
 import { kindOfQueueName } from '../topology/queue-kinds.ts';
 import type { MessageStarts } from '../transport/starts/message-starts.ts';
 import { settleStart } from '../transport/starts/settle-start.ts';
-import type { EngineEnvironment } from './engine-environment.ts';
+import { type AbandoningHost, abandon } from './abandon.ts';
 import { HeldRecords, receivedMessage } from './held-records.ts';
 import { OpenWork } from './open-work.ts';
 import { wakeRun } from './wake-run.ts';
@@ -19,10 +18,8 @@ const LEASE_SECONDS = 30;
 const MOST_DELAY_SECONDS = 900;
 
 /** What the records of an invocation are handled with. */
-export interface RecordsHost {
-  readonly environment: EngineEnvironment;
+export interface RecordsHost extends AbandoningHost {
   readonly api: Pick<ResultSender, 'changeVisibility'>;
-  readonly logger: Logger;
 }
 
 interface InvocationHost extends RecordsHost {
@@ -58,7 +55,7 @@ async function handleGroup(
   { batch, deadline, lambda }: Invocation,
   host: InvocationHost,
 ): Promise<void> {
-  const { environment, logger } = host;
+  const { logger } = host;
   const work = new OpenWork();
   const take = () => takeGroup(group, held, host);
   const isFinished = await Promise.race([
@@ -69,12 +66,12 @@ async function handleGroup(
     for (const record of group) if (held.isDeleted(record.receiptHandle)) batch.settle(record);
     return;
   }
-  abandon(work, environment);
   logger.warn('out of time: what a record has begun is not finished, and it goes back', {
     requestId: lambda.awsRequestId,
     runIds: [...work.runIds].join(' '),
     records: group.length,
   });
+  await abandon(work, deadline, host);
   for (const record of group.map(receivedMessage)) {
     const delaySeconds = Math.min(LEASE_SECONDS * 2 ** Math.min(record.receiveCount - 1, 10), MOST_DELAY_SECONDS);
     await held.release(record.receiptHandle, delaySeconds);
@@ -97,10 +94,4 @@ async function takeGroup(group: RecordGroup, held: HeldRecords, { environment, s
     default:
       return environment.intake.take(messages, held);
   }
-}
-
-/** Ends what is left of some work for good, so that the next delivery of its record begins anew. */
-export function abandon(work: OpenWork, { attached }: EngineEnvironment): void {
-  work.abandon();
-  for (const runId of work.runIds) attached.forget(runId);
 }

@@ -23,6 +23,8 @@ const CURRENT = new AsyncLocalStorage<OpenWork>();
  */
 export class OpenWork {
   readonly #pending = new PendingCount();
+  /** Calls of the store, those of abandoned turns among them. */
+  readonly #storeCalls = new PendingCount();
   readonly #runIds = new Set<string>();
   #isAbandoned = false;
 
@@ -69,6 +71,11 @@ export class OpenWork {
     this.#isAbandoned = true;
   }
 
+  /** Resolves when the store has answered all that it was asked, whoever still hears of it. */
+  storeIdle(): Promise<void> {
+    return this.#storeCalls.idle();
+  }
+
   /** Makes a call, unless the work was abandoned; gives its answer, unless it was abandoned meanwhile. */
   async #count<T>(call: () => Promise<T>): Promise<T> {
     if (this.#isAbandoned) return never();
@@ -79,6 +86,20 @@ export class OpenWork {
       this.#pending.end();
       if (this.#isAbandoned) await never();
     }
+  }
+
+  /** Makes a call of the store as part of the current work. Outside of any it is only made. */
+  static ofStore<T>(call: () => Promise<T>): Promise<T> {
+    const work = CURRENT.getStore();
+    if (work === undefined) return call();
+    return work.#count(async () => {
+      work.#storeCalls.begin();
+      try {
+        return await call();
+      } finally {
+        work.#storeCalls.end();
+      }
+    });
   }
 
   /** Makes a call as part of the current work. Outside of any it is only made. */

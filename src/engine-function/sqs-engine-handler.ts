@@ -6,6 +6,7 @@ import { openSender, prepareSender } from '../lambda/open-sender.ts';
 import { defaultLogger, errorFields, safeLogger } from '../logger.ts';
 import type { ResultSender } from '../sqs/sqs-api.ts';
 import { kindOf } from '../wire/json.ts';
+import { endLambdaProcess } from './abandon.ts';
 import { type EngineEnvironment, type OpenEngine, openEnvironment } from './engine-environment.ts';
 import { type EngineHandlerOptions, readEngineOptions, reserveMs, WHERE } from './engine-options.ts';
 import { handleRecords } from './handle-records.ts';
@@ -49,8 +50,13 @@ export function sqsEngineHandler(open: OpenEngine, options: EngineHandlerOptions
   );
 }
 
-/** The handler over any SQS. */
-export function engineHandler(open: OpenEngine, options: ReturnType<typeof readEngineOptions>, api: ResultSender): SqsEngineHandler {
+/** The handler over any SQS, in any process. */
+export function engineHandler(
+  open: OpenEngine,
+  options: ReturnType<typeof readEngineOptions>,
+  api: ResultSender,
+  endProcess = endLambdaProcess,
+): SqsEngineHandler {
   const logger = safeLogger(options.logger ?? defaultLogger());
   const onFailure = (error: unknown) => {
     try {
@@ -74,14 +80,14 @@ export function engineHandler(open: OpenEngine, options: ReturnType<typeof readE
       logger,
       rejectsFailures: false,
       reserveMs: reserve,
-      run: async (of, invocation) => handleRecords(of, invocation, { environment: await opened(), api, logger }),
+      run: async (of, invocation) => handleRecords(of, invocation, { environment: await opened(), api, endProcess, logger }),
     },
     () => undefined,
   );
 
   async function invoke(event: SQSEvent | ScheduledEvent, context: Context): Promise<SQSBatchResponse> {
     if (!isTick(event)) return records(event, context);
-    await tick(await opened(), context, reserve, logger);
+    await tick(context, reserve, { environment: await opened(), endProcess, logger });
     return { batchItemFailures: [] };
   }
   const handler: SqsEngineHandler = Object.assign(invoke, {

@@ -1,11 +1,9 @@
 import type { Context, ScheduledEvent } from 'aws-lambda';
 import { Deadline } from '../lambda/deadline.ts';
-import type { Logger } from '../logger.ts';
 import { tellChildEnds } from '../transport/engine/child-ends.ts';
 import { runPasses } from '../transport/engine/engine-passes.ts';
 import { isRecord } from '../wire/shape.ts';
-import type { EngineEnvironment } from './engine-environment.ts';
-import { abandon } from './handle-records.ts';
+import { type AbandoningHost, abandon } from './abandon.ts';
 import { OpenWork } from './open-work.ts';
 
 const SCHEDULES: ReadonlySet<unknown> = new Set(['aws.events', 'aws.scheduler']);
@@ -19,12 +17,8 @@ export function isTick(event: unknown): event is ScheduledEvent {
  * One pass over all that nothing else wakes: pending, incomplete, due and timed-out runs, and parents that were not
  * told of their child's end. It stops at its deadline, and the next one goes on. Rejects as the store does.
  */
-export async function tick(
-  environment: EngineEnvironment,
-  lambda: Context,
-  reserveOf: (availableMs: number) => number,
-  logger: Logger,
-): Promise<void> {
+export async function tick(lambda: Context, reserveOf: (availableMs: number) => number, host: AbandoningHost): Promise<void> {
+  const { environment, logger } = host;
   const { engine, store, onTick } = environment;
   const remainingMs = () => lambda.getRemainingTimeInMillis();
   const deadline = new Deadline(remainingMs, reserveOf(remainingMs()));
@@ -40,11 +34,11 @@ export async function tick(
       new Promise<false>((resolve) => deadline.onReached(() => resolve(false))),
     ]);
     if (isFinished) return;
-    abandon(work, environment);
     logger.warn('out of time: a tick is not finished, and the next one goes on', {
       requestId: lambda.awsRequestId,
       runIds: [...work.runIds].slice(0, 20).join(' '),
     });
+    await abandon(work, deadline, host);
   } finally {
     deadline.end();
   }

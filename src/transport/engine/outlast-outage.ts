@@ -69,6 +69,7 @@ async function callAgain<T>(first: unknown, call: () => Promise<T>, store: Asked
 /** A call that the store has not answered. */
 interface OpenCall {
   ticks: number;
+  // Both as part of their turn, not of the one that began to tick: it may have been abandoned (`src/engine-function/open-work.ts`).
   /** Makes it once more. The first answer counts. */
   readonly make: () => void;
   readonly ask: () => Promise<unknown>;
@@ -99,7 +100,8 @@ function answered<T>(call: () => Promise<T>, store: AskedStore, onSettled = noth
         },
       );
     };
-    const open: OpenCall = { ticks: 0, make, ask: store.ask };
+    const inTurn = AsyncLocalStorage.snapshot();
+    const open: OpenCall = { ticks: 0, make: () => inTurn(make), ask: () => inTurn(store.ask) };
     OPEN.add(open);
     ticking ??= setInterval(tick, TICK_MS).unref();
     make();
