@@ -60,7 +60,7 @@ export async function handleTask<Task, Result extends AnyResult>(inFlight: InFli
       inFlight.log('warn', `${format.noun} stopped before its end; its task will be redelivered`, { reason });
       return 'stopped';
     }
-    inFlight.answer = answerWith(result, inFlight);
+    inFlight.answer = answerWith(format.resultOf(read.task, result), inFlight);
   }
   try {
     await sendAnswer(inFlight.answer, ids, inFlight);

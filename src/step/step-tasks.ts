@@ -1,7 +1,7 @@
 import { runStepHandler, type StepLogger } from '@dudousxd/nestjs-durable-core';
 import { StepFailedError } from '../errors.ts';
 import { decodeRemoteTask, type RemoteTask } from '../wire/remote-task.ts';
-import type { StepResult } from '../wire/step-result.ts';
+import { failureOf, type StepResult } from '../wire/step-result.ts';
 import { encodeResult } from './encode-result.ts';
 import type { InFlightTask } from './in-flight-task.ts';
 import { readableError } from './readable-error.ts';
@@ -21,6 +21,7 @@ export const STEP_FORMAT: TaskFormat<RemoteTask, StepResult> = {
   fieldsOf: ({ name: step, runId, stepId, attempt }) => ({ step, runId, stepId, attempt }),
   encode: encodeResult,
   reread: (body) => JSON.parse(body),
+  resultOf: ({ attempt }, result) => failureOf(attempt, result),
   failed({ runId, seq, stepId }, { message, code, retryable }) {
     return { runId, seq, stepId, status: 'failed', error: { message, code, retryable } };
   },

@@ -49,6 +49,8 @@ export interface TaskFormat<Task, Result extends AnyResult> {
   encode(result: Result, attributes: MessageAttributes | undefined, limitBytes: number): EncodedResult<Result>;
   /** The result in a body that {@link encode} has made: it is not checked again. */
   reread(body: string): Result;
+  /** The result with what it has to say of its task. */
+  resultOf(task: Task, result: Result): Result;
   /** The result of a task that cannot run, or whose own result cannot be stored. */
   failed(ids: TaskIds, error: StepFailedError): Result;
 }

@@ -22,6 +22,7 @@ export const TURN_FORMAT: TaskFormat<WorkflowTask, WorkflowDecision> = {
   fieldsOf: ({ workflow, workflowVersion, runId, taskId }) => ({ workflow, workflowVersion, runId, taskId }),
   encode: encodeDecision,
   reread: decodeWorkflowDecision,
+  resultOf: (_task, decision) => decision,
   failed: ({ runId, stepId: taskId }, { message, code, retryable }) => failedDecision({ runId, taskId }, { message, code, retryable }),
 };
 

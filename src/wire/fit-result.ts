@@ -1,5 +1,5 @@
 import { fitsInBytes, MAX_MESSAGE_BYTES, type MessageAttributes, messageBytes } from './limits.ts';
-import { encodeStepResult, type StepError, type StepResult } from './step-result.ts';
+import { encodeStepResult, failedAttemptOf, failureOf, type StepError, type StepResult } from './step-result.ts';
 
 /** What a result can lose. `fields`: what is no part of the documented result; `message`: its end. */
 export type DroppedPart = 'output' | 'events' | 'stack' | 'fields' | 'code' | 'message';
@@ -97,7 +97,12 @@ function limitWords(limitBytes: number): string {
 /** The result of a failed step without output, events, stack and whatever else it was given. */
 function documentedFields(result: StepResult): StepResult {
   const { status, error } = result;
-  return { ...head(result), status, error: error && { message: error.message, code: error.code, retryable: error.retryable } };
+  const bare: StepResult = {
+    ...head(result),
+    status,
+    error: error && { message: error.message, code: error.code, retryable: error.retryable },
+  };
+  return failureOf(failedAttemptOf(result), bare);
 }
 
 function head({ runId, seq, stepId, startedAt }: StepResult): Pick<StepResult, 'runId' | 'seq' | 'stepId' | 'startedAt'> {

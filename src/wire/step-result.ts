@@ -108,6 +108,17 @@ export function encodeStepResult(result: StepResult): string {
   return encodeJson(result);
 }
 
+/** The failure of an attempt, with its number, which is ours: core's `StepResult` does not say whose it is. */
+export function failureOf(attempt: number | undefined, result: StepResult): StepResult {
+  return result.status === 'failed' && attempt !== undefined ? Object.assign(result, { attempt }) : result;
+}
+
+/** Undefined for what has completed, and for what a worker of another make has sent. */
+export function failedAttemptOf(result: StepResult): number | undefined {
+  const attempt: unknown = Reflect.get(result, 'attempt');
+  return result.status === 'failed' && typeof attempt === 'number' ? attempt : undefined;
+}
+
 function checkedError(error: StepError): StepError {
   return checkedFields('StepResult', { ...error }, ERROR_RULES, 'error.');
 }

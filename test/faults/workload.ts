@@ -88,14 +88,6 @@ export async function judge(run: Run<Kind>, store: InMemoryStateStore, evidence:
       ? { outcome: 'right' }
       : wrong('it was compensated with the values of another step');
   }
-  if (
-    status === 'failed' &&
-    run.kind === 'retried' &&
-    error?.message.startsWith('busy ') === true &&
-    evidence.copiesOfFailure(`${run.runId}:0`) >= FLAKY_RETRIES - 1
-  ) {
-    return { outcome: 'limit', limit: 'copies of a failure were taken for the next attempts' };
-  }
   if (status !== 'completed' && status !== 'failed') return wrong(`it is stuck: ${status}, ${await whereItIs(run.runId, store)}`);
   if (status !== 'completed')
     return wrong(`expected it to be completed, it is ${status}${error === undefined ? '' : ` (${error.message})`}`);

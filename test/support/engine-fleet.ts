@@ -6,7 +6,7 @@ import { engineHandler, type SqsEngineHandler } from '../../src/engine-function/
 import { lambdaContext } from '../../src/local/lambda-context.ts';
 import type { EntryOutcome, OutgoingMessage, ResultSender, VisibilityChange } from '../../src/sqs/sqs-api.ts';
 import { decodeRemoteTask, encodeRemoteTask, type RemoteTask } from '../../src/wire/remote-task.ts';
-import type { StepResult } from '../../src/wire/step-result.ts';
+import { failureOf, type StepResult } from '../../src/wire/step-result.ts';
 import { capturingLogger } from './capturing-logger.ts';
 
 export interface FleetOptions {
@@ -200,7 +200,7 @@ export class EngineFleet {
 
   #newEnvironment(): Environment {
     const { store, register, engine: deps } = this.#options;
-    const environment = { isDead: false, isFrozen: false, thaw: [], die: () => {} };
+    const environment: Life & Pick<Environment, 'die'> = { isDead: false, isFrozen: false, thaw: [], die: () => {} };
     const seen = <T extends object>(target: T) => viewFrom(environment, target, (call) => this.lateCalls.push(call));
     const handler = engineHandler(
       (transport) => {
@@ -210,6 +210,7 @@ export class EngineFleet {
       },
       readEngineOptions({ logger: this.logger }, {}),
       seen(this.#api()),
+      () => environment.die(),
     );
     return Object.assign(environment, { handler });
   }
@@ -234,8 +235,8 @@ export class EngineFleet {
     const { runId, seq, stepId } = task;
     const result = this.#options.work === undefined ? {} : this.#options.work(task);
     if (result !== undefined) {
-      const answer = { runId, seq, stepId, status: 'completed', output: task.input, ...result };
-      setTimeout(() => this.put('durable-results', answer), 1);
+      const answer: StepResult = { runId, seq, stepId, status: 'completed', output: task.input, ...result };
+      setTimeout(() => this.put('durable-results', failureOf(task.attempt, answer)), 1);
     }
     return { ok: true };
   }

@@ -7,6 +7,7 @@ import { clockOf, withBegunSleeps } from './begun-sleeps.ts';
 import { tellChildEnds } from './child-ends.ts';
 import { childrenStarted } from './child-starts.ts';
 import { continueRun } from './continue-run.ts';
+import { EarlierFailures } from './earlier-failures.ts';
 import { EnginePasses } from './engine-passes.ts';
 import type { EngineStore } from './engine-store.ts';
 import { EventTurns } from './event-turns.ts';
@@ -48,6 +49,7 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
   readonly #turns: SingleTurns | undefined;
   readonly #store: EngineStore | undefined;
   readonly #foreignResults: ForeignResults | undefined;
+  readonly #earlierFailures: EarlierFailures | undefined;
   readonly #refused = new RefusedResults(steadyNow);
   readonly #foreignNamespaces: ForeignNamespaces;
   readonly #expectedEvents = new ExpectedEvents();
@@ -64,6 +66,7 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     this.#turns = installed?.turns;
     this.#store = installed?.store;
     this.#foreignResults = installed && new ForeignResults(installed.store);
+    this.#earlierFailures = installed && new EarlierFailures(installed.store);
     this.#foreignNamespaces = new ForeignNamespaces(engine);
     this.#unsubscribe = engine.subscribe(this.#heard);
   }
@@ -146,6 +149,7 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
   protected override async handle(given: GivenResult): Promise<void> {
     const { source, result, receiveCount, own } = given;
     const { runId } = result;
+    if (await this.#earlierFailures?.includes(result)) return;
     let refused: ResultRefusedError | undefined;
     try {
       await source.handler(result);

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { RemoteTask } from '../../../src/wire/remote-task.ts';
 import type { StepResult } from '../../../src/wire/step-result.ts';
 import { EngineFleet, type FleetOptions } from '../../support/engine-fleet.ts';
+import { viewOf } from '../../support/engine-instances.ts';
 import { seededRandom, slowStore } from '../../support/slow-store.ts';
 
 const fleets: EngineFleet[] = [];
@@ -16,8 +17,7 @@ function register(engine: WorkflowEngine): void {
   engine.register('one', '1', (ctx) => ctx.step('a', 1));
   engine.register('chain', '1', async (ctx) => [await ctx.step('a', 1), await ctx.step('b', 2), await ctx.step('c', 3)]);
   engine.register('fan-out', '1', (ctx) => Promise.all(Array.from({ length: 10 }, (_, n) => ctx.step('a', n))));
-  // A failure that is redelivered may count against the next attempt too: a result does not say whose it is.
-  engine.register('retry', '1', (ctx) => ctx.step('flaky', 7, { retries: 20, backoffMs: 100 }));
+  engine.register('retry', '1', (ctx) => ctx.step('flaky', 7, { retries: 3, backoffMs: 100 }));
   engine.register('sleep', '1', async (ctx) => {
     await ctx.sleep(300);
     return ctx.step('b', 2);
@@ -88,6 +88,43 @@ describe('work that outlasts its invocation', () => {
     expect((await store.getRun(hanging))?.status).toBe('running');
     await fleet.tick();
     await fleet.ended([one]);
+  });
+});
+
+describe('a call of the store at the end of an invocation', () => {
+  /** The write of `running` is answered when the test says so. */
+  function heldStore() {
+    const memory = new InMemoryStateStore();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const store = viewOf(memory, {
+      async updateRun(runId, patch) {
+        if (patch.status === 'running') await promise;
+        return memory.updateRun(runId, patch);
+      },
+    });
+    return { store, answer: resolve };
+  }
+
+  it('gets its answer before the process is frozen: it may be in the midst of a transaction, which holds locks', async () => {
+    const { store, answer } = heldStore();
+    const { fleet, start } = fleetOf({ store, timeoutMs: 2_000 });
+    await start('one');
+    const tick = fleet.tick();
+    await fleet.until(async () => fleet.logger.lines.length === 1, { everyMs: 1 });
+    expect(fleet.invocations.ended).toBe(0);
+    answer();
+    await tick;
+    expect(fleet.invocations.killed).toBe(0);
+    expect(fleet.logger.lines.map(({ message }) => message)).toEqual([expect.stringContaining('out of time')]);
+  });
+
+  it('ends the process where it gets none', async () => {
+    const { store } = heldStore();
+    const { fleet, start } = fleetOf({ store, timeoutMs: 600 });
+    await start('one');
+    await fleet.tick();
+    expect(fleet.invocations.killed).toBe(1);
+    expect(fleet.logger.lines.at(-1)?.message).toContain('the store has not answered by the end of the invocation');
   });
 });
 

@@ -7,7 +7,7 @@ describe('a call that the store does not answer', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] }));
   afterEach(() => void vi.useRealTimers());
 
-  it('is made again, but not for a turn that was abandoned: it would write what another environment has gone past', async () => {
+  it('goes out again, but not for a turn that was abandoned: it would write what another environment has gone past', async () => {
     const store = { ask: async () => undefined, timing: systemTiming };
     const calls: string[] = [];
     const call = (name: string) => () =>
