@@ -33,7 +33,7 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
 }
 
 describe('the failure of a first attempt, while the second is out', () => {
-  it('does not count: the second attempt completes the step', async () => {
+  it('leaves the second attempt to complete the step', async () => {
     const { instance, fails, ends } = await secondAttempt();
     await fails(1);
     await instance.answer(STEP, { output: 'second' });
