@@ -36,9 +36,17 @@ export interface AttachOptions {
   readonly poll?: boolean;
 }
 
+/** Receives results. */
+export interface ResultConsumer extends Consumer, ResultSource {
+  /** From now on what comes is redelivered, but what a turn that goes on awaits in memory. */
+  takeOnlyAwaited(): void;
+}
+
 const RESULTS = 'results';
 const STARTS = 'starts';
 const PASSES = 'passes';
+/** Of the time of `close()`, turns that go on get so much. */
+const TURNS_SHARE = 2 / 3;
 /** A NestJS app boots in less. */
 const START_EXPECTED_WITHIN_MS = 10_000;
 const SECOND_ENGINE =
@@ -55,8 +63,8 @@ const NOT_STARTED =
  *
  *     waiting ──▶ receiving ──▶ closed
  *
- * It receives from `start()` on, or from one macrotask after its first consumer (`autoStart`). A transport that is used again after it was
- * closed has another session.
+ * It receives from `start()` on, or from one macrotask after its first consumer (`autoStart`). Closed, it begins nothing; until the turns
+ * that go on are over, it still receives what they await in memory. A transport that is used again has another session.
  */
 export class Session {
   phase: 'waiting' | 'receiving' | 'closed' = 'waiting';
@@ -66,7 +74,7 @@ export class Session {
   readonly steps = new Map<string, ServedStep>();
   readonly #options: SessionOptions;
   readonly #consumers = new Map<string, Consumer>();
-  #results: ResultSource | undefined;
+  #results: ResultConsumer | undefined;
   #warnedOfFifo = false;
   #closing: Promise<void> | undefined;
   #startSoon: NodeJS.Immediate | undefined;
@@ -89,7 +97,7 @@ export class Session {
    * Receives results for an engine. Until that is attached, its handler is all that is known of it.
    * @throws ConfigurationError for a second engine.
    */
-  serve(receiver: Consumer & ResultSource): void {
+  serve(receiver: ResultConsumer): void {
     if (this.#consumers.has(RESULTS)) throw new ConfigurationError(SECOND_ENGINE);
     if (!this.#isAttached) this.engine = UnattachedEngine.of(receiver.handler, this.#options.holdMs);
     this.#results = receiver;
@@ -144,11 +152,19 @@ export class Session {
   }
 
   async #close(timeoutMs: number, sent: () => Promise<void>): Promise<boolean> {
+    const wasReceiving = this.phase === 'receiving';
     this.phase = 'closed';
     clearImmediate(this.#startSoon);
     clearTimeout(this.#startExpected);
     const consumers = [...this.#consumers.values()];
-    const inTime = await within(timeoutMs, finish(consumers, this.engine, sent));
+    const finish = async () => {
+      const beginnersStopped = Promise.all([PASSES, STARTS].map((name) => this.#consumers.get(name)?.stop()));
+      this.#results?.takeOnlyAwaited();
+      // One that awaits a step in memory needs the step's result, and a worker of it.
+      if (wasReceiving) await within(timeoutMs * TURNS_SHARE, this.engine.turnsOver());
+      await Promise.all([beginnersStopped, stopped(consumers, this.engine, sent)]);
+    };
+    const inTime = await within(timeoutMs, finish());
     if (!inTime) for (const consumer of consumers) consumer.abandon();
     this.engine.detach();
     return inTime;
@@ -166,7 +182,11 @@ export class Session {
   }
 }
 
-async function finish(consumers: readonly Consumer[], engine: UnattachedEngine | AttachedEngine, sent: () => Promise<void>): Promise<void> {
+async function stopped(
+  consumers: readonly Consumer[],
+  engine: UnattachedEngine | AttachedEngine,
+  sent: () => Promise<void>,
+): Promise<void> {
   await Promise.all(consumers.map((consumer) => consumer.stop()));
   await Promise.all(consumers.map((consumer) => consumer.settled()));
   await engine.idle();

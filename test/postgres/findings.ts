@@ -21,8 +21,6 @@ export interface Evidence {
   readonly executions: string;
   /** When processes were killed, and the database or SQS was out of reach, epoch milliseconds. */
   readonly disturbances: readonly number[];
-  /** When an engine was told to stop, epoch milliseconds. */
-  readonly terminations: readonly number[];
 }
 
 /** A process that dies leaves what it was doing at that moment: so long before and after it a loose end may have begun. */
@@ -91,10 +89,8 @@ function twice(executions: Map<string, Execution[]>, evidence: Evidence): Findin
   const findings: Finding[] = [];
   for (const [id, [first, second]] of executions) {
     if (first === undefined || second === undefined) continue;
-    const isBetween = (at: number) => at > first.beganAt - DISTURBED_MS && at < second.beganAt;
-    const stopped = id.includes('-patient-') && evidence.terminations.some(isBetween);
-    const disturbed = evidence.disturbances.some(isBetween) ? 'a process was killed, or a server away, between the two' : undefined;
-    const cause = stopped ? 'its process was told to stop while it awaited the step in memory' : disturbed;
+    const disturbedAt = evidence.disturbances.find((at) => at > first.beganAt - DISTURBED_MS && at < second.beganAt);
+    const cause = disturbedAt === undefined ? undefined : 'a process was killed, or a server away, between the two';
     findings.push({ wrong: 'twice', id, what: `after ${second.beganAt - first.beganAt} ms`, ...(cause === undefined ? {} : { cause }) });
   }
   return findings;

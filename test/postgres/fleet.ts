@@ -30,8 +30,6 @@ export class Fleet {
   readonly #retry = setInterval(() => this.#giveAgain(), 500);
   /** When a process was killed or told to stop, epoch milliseconds. */
   readonly disturbances: number[] = [];
-  /** When an engine was told to stop, epoch milliseconds. */
-  readonly terminations: number[] = [];
   /** How long each engine took from SIGTERM to its end, milliseconds; `Infinity` where it had to be killed. */
   readonly shutdowns: number[] = [];
   /** Processes that ended and were not told to. */
@@ -98,7 +96,6 @@ export class Fleet {
   async #terminate(member: Member): Promise<void> {
     this.#members.delete(member);
     const startedAt = Date.now();
-    if (member.role === 'engine') this.terminations.push(startedAt);
     const exited = once(member.child, 'exit');
     member.child.kill('SIGTERM');
     let killed = false;

@@ -84,11 +84,7 @@ export async function runScenario(options: ScenarioOptions, postgres: PostgresSe
     }
     const disturbances = await ends;
     const open = await observer.untilQuiet(runs.length, ASLEEP_AFTER_MS + LONGEST_REST_MS, () => fleet.openOrders > 0);
-    const findings = await findingsOf(runs, open, opened.store, {
-      executions,
-      disturbances: [...fleet.disturbances, ...disturbances],
-      terminations: fleet.terminations,
-    });
+    const findings = await findingsOf(runs, open, opened.store, { executions, disturbances: [...fleet.disturbances, ...disturbances] });
     await fleet.stop();
     const histories = new Map(findings.map(({ id }) => [id, historyOf(id.split(':')[0] ?? id, trace)] as const));
     const slowestShutdownMs = Math.max(0, ...fleet.shutdowns);

@@ -113,6 +113,16 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     this.#unsubscribe();
   }
 
+  /**
+   * Resolves when no turn goes on here, and none begins: a run that is being locked has none yet, so the engine's own `drain` does not
+   * wait for it.
+   */
+  override async turnsOver(): Promise<void> {
+    if (this.#store === undefined || this.#turns === undefined) return;
+    do await within(ENGINE_QUIET_MS, this.#store.idle());
+    while (await this.#turns.over());
+  }
+
   /** Resolves when no turn is due that the engine itself would not begin, and the engine has done what it began. */
   override async idle(): Promise<void> {
     await this.#turns?.idle();

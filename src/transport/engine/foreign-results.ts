@@ -4,8 +4,9 @@ import type { StepResult } from '../../wire/step-result.ts';
 import type { EngineStore } from './engine-store.ts';
 
 /** A result that was given back comes again at once, until it has reached the right instance. So long the store is not asked anew. */
-const REMEMBERED_MS = 1_000;
+const ASKED_EVERY_MS = 1_000;
 const REMEMBERED = 10_000;
+const NEVER = Number.NEGATIVE_INFINITY;
 
 /**
  * Tells the results that another instance awaits in memory.
@@ -16,7 +17,7 @@ const REMEMBERED = 10_000;
  */
 export class ForeignResults {
   readonly #store: EngineStore;
-  /** By step, when it was found to be awaited elsewhere. Oldest first. */
+  /** Steps that another instance may await, by when it was last asked who holds their run. Oldest first. */
   readonly #awaited = new Map<string, number>();
 
   constructor(store: EngineStore) {
@@ -24,20 +25,31 @@ export class ForeignResults {
   }
 
   /**
-   * One read of the store for the result of a durable step, which this instance has not dispatched; one more for what is awaited in memory.
-   * @throws AwaitedElsewhereError where another instance waits for it.
+   * Reads the store once, at most. A result without a checkpoint is given back first; only where it comes again it is asked whether anybody
+   * holds its run.
+   * @throws AwaitedElsewhereError where another instance may wait for it.
    */
   async check({ runId, seq, stepId }: StepResult): Promise<void> {
-    const now = steadyNow();
-    if ((this.#awaited.get(stepId) ?? Number.NEGATIVE_INFINITY) > now - REMEMBERED_MS) throw new AwaitedElsewhereError(stepId);
-    const { store } = this.#store;
-    if ((await store.getCheckpoint(runId, seq)) !== null) return;
-    // Nobody holds the run: its instance is gone, or the step was given up.
-    if (((await store.getRun(runId))?.lockedUntil ?? 0) <= Date.now()) return;
-    this.#awaited.delete(stepId);
-    this.#awaited.set(stepId, steadyNow());
+    const askedAt = this.#awaited.get(stepId);
+    if (askedAt === undefined) {
+      if ((await this.#store.store.getCheckpoint(runId, seq)) !== null) return;
+      this.#remember(stepId, NEVER);
+    } else if (askedAt <= steadyNow() - ASKED_EVERY_MS) {
+      this.#awaited.delete(stepId);
+      if (!(await this.#isHeld(runId))) return;
+      this.#remember(stepId, steadyNow());
+    }
+    throw new AwaitedElsewhereError(stepId);
+  }
+
+  /** Where nobody holds it, its instance is gone, or the step was given up. */
+  async #isHeld(runId: string): Promise<boolean> {
+    return ((await this.#store.store.getRun(runId))?.lockedUntil ?? 0) > Date.now();
+  }
+
+  #remember(stepId: string, askedAt: number): void {
+    this.#awaited.set(stepId, askedAt);
     const [oldest] = this.#awaited.size > REMEMBERED ? this.#awaited.keys() : [];
     if (oldest !== undefined) this.#awaited.delete(oldest);
-    throw new AwaitedElsewhereError(stepId);
   }
 }

@@ -124,6 +124,9 @@ export class ResultOrder<T extends Turns> {
   /** A transport that serves the engine is closed. */
   detach(): void {}
 
+  /** Resolves when no turn is known to go on. */
+  async turnsOver(): Promise<void> {}
+
   /** Resolves when nothing is left to be done for runs whose results are with the engine no more. */
   async idle(): Promise<void> {}
 

@@ -113,6 +113,13 @@ export class SingleTurns implements StoreListener {
     this.#active.delete(runId);
   }
 
+  /** Resolves when the turns that go on or are due now are over, with whether there were any. */
+  async over(): Promise<boolean> {
+    const active = [...this.#active.values()];
+    await Promise.all(active.map(({ over }) => over));
+    return active.length > 0;
+  }
+
   /** Resolves when no turn is due. */
   async idle(): Promise<void> {
     while (this.#due.length > 0) await Promise.race(this.#due.map(({ over }) => over));

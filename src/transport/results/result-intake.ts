@@ -92,9 +92,14 @@ export class ResultIntake implements ResultSource {
     }
   }
 
+  /** From now on what comes is redelivered, but what a turn that goes on awaits in memory. */
+  takeOnlyAwaited(): void {
+    this.closed = true;
+  }
+
   /** Has what is held back redelivered. What is with the engine goes on. */
   giveBack(): void {
-    this.closed = true;
+    this.takeOnlyAwaited();
     this.#options.session.engine.withdraw(this);
   }
 

@@ -1,4 +1,4 @@
-import { AwaitedElsewhereError, DurableSqsError } from '../../errors.ts';
+import { AwaitedElsewhereError, DurableSqsError, TransportClosedError } from '../../errors.ts';
 import { errorFields } from '../../logger.ts';
 import type { InFlightMessages } from '../../sqs/in-flight-messages.ts';
 import { byMessageGroup } from '../../sqs/message-groups.ts';
@@ -95,6 +95,8 @@ export class ResultReceiver extends ResultIntake {
 
   protected override onRejected(error: unknown, receiveCount: number): void {
     if (error instanceof AwaitedElsewhereError) this.#standBack.received(receiveCount);
+    // For another instance, or for this one when it is there again.
+    else if (error instanceof TransportClosedError) this.#standBack.begin(receiveCount);
     // Our own errors say nothing of the store.
     else if (!(error instanceof DurableSqsError)) void this.#outage.rejected();
   }

@@ -18,6 +18,7 @@ export class StandBack {
   isOn = false;
   readonly #options: StandBackOptions;
   #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
 
   constructor(options: StandBackOptions) {
     this.#options = options;
@@ -25,13 +26,19 @@ export class StandBack {
 
   /** A result came that another instance awaits. */
   received(receiveCount: number): void {
-    if (this.isOn || receiveCount < 2) return;
+    if (receiveCount >= 2) this.begin(receiveCount - 1);
+  }
+
+  /** Begins no receive for a moment: the longer, the more often it is so. */
+  begin(times: number): void {
+    if (this.isOn || this.#stopped) return;
     this.isOn = true;
-    this.#timer = setTimeout(() => this.#end(), backoffMs(receiveCount - 1, BACKOFF, this.#options.random));
+    this.#timer = setTimeout(() => this.#end(), backoffMs(times, BACKOFF, this.#options.random));
   }
 
   /** No receive will follow. */
   stop(): void {
+    this.#stopped = true;
     clearTimeout(this.#timer);
     this.isOn = false;
   }

@@ -43,7 +43,7 @@ describe('the engine of an environment', () => {
     });
     await expect(handler(EVENT, context())).rejects.toThrow('no database');
     fails = false;
-    expect(await handler(EVENT, context())).toEqual({ batchItemFailures: [] });
+    expect(await handler(Object.assign({ source: 'aws.events' }, eventOf()), context())).toEqual({ batchItemFailures: [] });
     expect(JSON.stringify(logger.lines)).not.toContain('secret');
   });
 

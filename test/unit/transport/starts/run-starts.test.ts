@@ -123,7 +123,8 @@ describe('an engine with startRuns', () => {
     expect(closed).toBe(false);
     expect(sqs.messages(QUEUE)).toHaveLength(1);
     resolve();
-    await ended(closing);
+    await pass(1_000);
+    await closing;
     expect(sqs.messages(QUEUE)).toEqual([]);
     expect(await engine.getRun('run-1')).not.toBeNull();
   });
