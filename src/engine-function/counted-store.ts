@@ -1,5 +1,4 @@
 import type { StateStore, StepCheckpoint } from '@dudousxd/nestjs-durable-core';
-import { isRecord } from '../wire/shape.ts';
 import { OpenWork } from './open-work.ts';
 
 /**
@@ -25,12 +24,4 @@ export function countedStore(store: StateStore, onSaved: (checkpoint: StepCheckp
       return counted;
     },
   });
-}
-
-/** Puts a store in the place of an engine's, also where a part of the engine has kept it from its construction. */
-export function replaceStore(engine: object, store: StateStore, counted: StateStore): void {
-  const gate: unknown = Reflect.get(engine, 'singletons');
-  const kept: unknown = isRecord(gate) ? gate['deps'] : undefined;
-  if (isRecord(kept) && kept['store'] === store) kept['store'] = counted;
-  Reflect.set(engine, 'store', counted);
 }

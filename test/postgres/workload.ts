@@ -3,7 +3,7 @@ import type { WorkflowContext } from '../../src/workflow/index.ts';
 import { FLAKY_FAILURES, type StepName, stampOf } from './steps.ts';
 
 /** Kinds whose workflow runs in the engine's process. */
-const LOCAL_KINDS = ['one', 'chain', 'fan', 'flaky', 'sleeper', 'child', 'children', 'signal', 'compensated', 'patient'] as const;
+const LOCAL_KINDS = ['one', 'chain', 'fan', 'flaky', 'sleeper', 'child', 'children', 'signal', 'compensated', 'patient', 'single'] as const;
 type LocalKind = (typeof LOCAL_KINDS)[number];
 /** The last one's turns run in a worker's process, as on Lambda. */
 export const KINDS = [...LOCAL_KINDS, 'turns'] as const;
@@ -67,6 +67,7 @@ const WORKFLOWS: Readonly<Record<LocalKind, (ctx: WorkflowCtx, step: Step, runId
     const first = await step('postgres.work', 'a', { timeoutMs: PATIENCE_MS });
     return [first, await step('postgres.work', 'b', { timeoutMs: PATIENCE_MS })];
   },
+  single: async (_ctx, step) => [await step('postgres.work', 'a')],
 };
 
 /** A step, a fan-out, a sleep, a signal and a child, which runs in the engine's process. */
@@ -78,6 +79,8 @@ export async function turns(ctx: WorkflowContext, input: unknown): Promise<unkno
   const signalled = await ctx.waitForSignal(signalOf(runId));
   return [...outputs, signalled, await ctx.child('one', { runId: `${runId}.child.5` })];
 }
+
+const ONE_AT_A_TIME = { singleton: { key: () => 'all' } };
 
 /** What a run of a kind gives; a compensated one fails with this message. */
 const EXPECTED: Readonly<Record<Kind, (runId: string) => unknown>> = {
@@ -91,17 +94,23 @@ const EXPECTED: Readonly<Record<Kind, (runId: string) => unknown>> = {
   signal: (runId) => [work(runId, 'a'), { for: runId }, work(runId, 'b')],
   compensated: (runId) => `declined ${stampOf('postgres.decline', { runId, label: 'b' })}`,
   patient: (runId) => [work(runId, 'a'), work(runId, 'b')],
+  single: (runId) => [work(runId, 'a')],
   turns: (runId) => [...[...'abc'].map((label) => work(runId, label)), { for: runId }, [work(`${runId}.child.5`, 'a')]],
 };
 
 export function register(engine: WorkflowEngine): void {
   engine.remote('turns', { group: 'turns' });
   for (const kind of LOCAL_KINDS) {
-    engine.register(kind, '1', (ctx, input) => {
-      const runId = runIdOf(input);
-      const step: Step = (name, label, options = {}) => ctx.step(name, { runId, label }, options);
-      return WORKFLOWS[kind](ctx, step, runId);
-    });
+    engine.register(
+      kind,
+      '1',
+      (ctx, input) => {
+        const runId = runIdOf(input);
+        const step: Step = (name, label, options = {}) => ctx.step(name, { runId, label }, options);
+        return WORKFLOWS[kind](ctx, step, runId);
+      },
+      kind === 'single' ? ONE_AT_A_TIME : {},
+    );
   }
 }
 

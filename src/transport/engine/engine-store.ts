@@ -1,8 +1,10 @@
 import type { RunStatus, StateStore } from '@dudousxd/nestjs-durable-core';
 import { nextTurn, systemTiming } from '../../time.ts';
 import { isRecord } from '../../wire/shape.ts';
+import { withTimerKept } from './gated-runs.ts';
 import { type AskedStore, outlastOutage } from './outlast-outage.ts';
 import { PassLists } from './pass-lists.ts';
+import { replaceStore } from './replace-store.ts';
 import { withoutStalePause } from './stale-pause.ts';
 
 /** Told of what the engine's store is asked. */
@@ -39,7 +41,7 @@ const NO_RUN = 'durable-sqs-lambda:no-run';
  * lands on top of what it has written. So does the checkpoint of a step in a fan-out: the first of its steps to be
  * dispatched ends the turn. `test/postgres/engine-faults.ts` shows it.
  *
- * The engine has no public way to its store, so the field is replaced. Where there is none, nothing is.
+ * Where the engine keeps no store, nothing is replaced.
  */
 export class EngineStore {
   /** The store itself. */
@@ -64,7 +66,7 @@ export class EngineStore {
     if (!isStore(store)) return undefined;
     const namespace: unknown = Reflect.get(engine, 'namespace');
     const installed = new EngineStore(store, typeof namespace === 'string' ? namespace : undefined, listener);
-    Reflect.set(engine, 'store', installed.#proxy());
+    replaceStore(engine, store, installed.#proxy());
     return installed;
   }
 
@@ -88,7 +90,7 @@ export class EngineStore {
     const own: Partial<StateStore> = {
       updateRun: (runId, patch) => {
         if (patch.status !== undefined) this.#listener.statusWritten(runId);
-        return this.#counted(runId, () => store.updateRun(runId, patch), TERMINAL.has(patch.status));
+        return this.#counted(runId, () => store.updateRun(runId, withTimerKept(patch)), TERMINAL.has(patch.status));
       },
       createRun: (run) => this.#counted(run.id, () => store.createRun(run)),
       putSignalWaiter: (waiter) => this.#counted(waiter.runId, () => store.putSignalWaiter(waiter)),
