@@ -10,8 +10,8 @@ const ChargeInput = v.object({
 });
 
 /**
- * Charges a card. SQS may deliver a task twice, so the payment provider gets an idempotency key: `stepId` is the same for every
- * delivery and every attempt of this step, so the card is charged once.
+ * Charges a card. SQS may deliver a task twice, so the payment provider gets an idempotency key: `stepId` is the same
+ * for every delivery and every attempt of this step, so the card is charged once.
  */
 export const handler = sqsStepHandler(
   'payments.charge-card',

@@ -9,7 +9,9 @@ interface DeclineNoticeInput {
   readonly orderId: string;
 }
 
-/** One function for two steps: both mail, both are quick, and one of them is rare. Each still has its own tasks queue. */
+/**
+ * One function for two steps: both mail, both are quick, and one of them is rare. Each still has its own tasks queue.
+ */
 export const handler = sqsStepHandler({
   'notifications.send-receipt': async ({ orderId, chargeId }: ReceiptInput, step) => {
     step.info('sending the receipt', { orderId });

@@ -5,7 +5,10 @@ export interface ReserveInput {
   readonly items: readonly { readonly sku: string; readonly quantity: number }[];
 }
 
-/** The warehouse could not be asked; the engine tries again, with the backoff and the number of `retries` the workflow gave. */
+/**
+ * The warehouse could not be asked; the engine tries again, with the backoff and the number of `retries` the workflow
+ * gave.
+ */
 class WarehouseBusyError extends Error {
   readonly code = 'warehouse_busy';
   readonly retryable = true;

@@ -1,4 +1,7 @@
-/** Letters to add, leave out, replace or swap with their neighbour until one word is the other (optimal string alignment). */
+/**
+ * Letters to add, leave out, replace or swap with their neighbour until one word is the other (optimal string
+ * alignment).
+ */
 export function distance(one: string, other: string): number {
   const rows: number[][] = [Array.from({ length: other.length + 1 }, (_, column) => column)];
   const at = (row: number, column: number) => rows[row]?.[column] ?? Number.POSITIVE_INFINITY;

@@ -1,9 +1,9 @@
 /**
  * Every error this package throws, in one place.
  *
- * Each has a `code` to branch on, and a literal `name`: minifiers rename classes, so `constructor.name` does not survive a bundle.
- * Messages carry identifiers (queue, message id, run id, step id) and never a body, an input or an output: a payload may hold a card
- * number.
+ * Each has a `code` to branch on, and a literal `name`: minifiers rename classes, so `constructor.name` does not
+ * survive a bundle. Messages carry identifiers (queue, message id, run id, step id) and never a body, an input or an
+ * output: a payload may hold a card number.
  */
 
 /** Base of the taxonomy: `error instanceof DurableSqsError` tells ours from everybody else's. */
@@ -13,7 +13,9 @@ export abstract class DurableSqsError extends Error {
   abstract readonly code: string;
 }
 
-/** An option, environment variable or name is wrong. Thrown at construction or module load, never while messages flow. */
+/**
+ * An option, environment variable or name is wrong. Thrown at construction or module load, never while messages flow.
+ */
 export class ConfigurationError extends DurableSqsError {
   override readonly name = 'ConfigurationError';
   readonly code = 'configuration';
@@ -91,7 +93,10 @@ export class SqsRequestError extends DurableSqsError {
   }
 }
 
-/** `dispatch` failed for transient reasons until its time was up. A send without an answer is ambiguous: SQS may have the task. */
+/**
+ * `dispatch` failed for transient reasons until its time was up. A send without an answer is ambiguous: SQS may have
+ * the task.
+ */
 export class DispatchTimeoutError extends DurableSqsError {
   override readonly name = 'DispatchTimeoutError';
   readonly code = 'dispatch_timeout';
@@ -135,7 +140,10 @@ export class NamespaceMismatchError extends DurableSqsError {
   }
 }
 
-/** Another engine instance waits in memory for a result (its step has a `timeoutMs`); it is redelivered until it reaches that instance. */
+/**
+ * Another engine instance waits in memory for a result (its step has a `timeoutMs`); it is redelivered until it reaches
+ * that instance.
+ */
 export class AwaitedElsewhereError extends DurableSqsError {
   override readonly name = 'AwaitedElsewhereError';
   readonly code = 'awaited_elsewhere';
@@ -147,7 +155,9 @@ export class AwaitedElsewhereError extends DurableSqsError {
   }
 }
 
-/** The engine's store refuses the value of a result. Its step has been failed, so that the run does not wait for ever. */
+/**
+ * The engine's store refuses the value of a result. Its step has been failed, so that the run does not wait for ever.
+ */
 export class ResultRefusedError extends DurableSqsError {
   override readonly name = 'ResultRefusedError';
   readonly code = 'result_refused';
@@ -183,7 +193,10 @@ export class StepTimeoutUnsupportedError extends DurableSqsError {
   }
 }
 
-/** The engine's store did not answer. An engine function throws it, because Lambda's pollers slow down for a failed invocation. */
+/**
+ * The engine's store did not answer. An engine function throws it, because Lambda's pollers slow down for a failed
+ * invocation.
+ */
 export class StoreUnavailableError extends DurableSqsError {
   override readonly name = 'StoreUnavailableError';
   readonly code = 'store_unavailable';
@@ -193,7 +206,10 @@ export class StoreUnavailableError extends DurableSqsError {
   }
 }
 
-/** SQS accepted no result of a whole batch. The Lambda handler throws it, because Lambda's pollers slow down for a failed invocation. */
+/**
+ * SQS accepted no result of a whole batch. The Lambda handler throws it, because Lambda's pollers slow down for a
+ * failed invocation.
+ */
 export class ResultsNotAcceptedError extends DurableSqsError {
   override readonly name = 'ResultsNotAcceptedError';
   readonly code = 'results_not_accepted';
@@ -208,8 +224,8 @@ export class PayloadStoreError extends DurableSqsError {
   override readonly name = 'PayloadStoreError';
   readonly code = 'payload_store';
   /**
-   * `missing`: no such object. `denied`: these credentials lack the right. `unavailable`: no answer, or a transient failure.
-   * `not_configured`: no `payloadStore`. `too_large`: the object is larger than a stored body may be.
+   * `missing`: no such object. `denied`: these credentials lack the right. `unavailable`: no answer, or a transient
+   * failure. `not_configured`: no `payloadStore`. `too_large`: the object is larger than a stored body may be.
    */
   readonly reason: 'missing' | 'denied' | 'unavailable' | 'not_configured' | 'too_large';
   /** True where the same request may succeed later. */
@@ -228,7 +244,10 @@ export class InvalidEventError extends DurableSqsError {
   readonly code = 'invalid_event';
 }
 
-/** A replay by hand (`DURABLE_REPLAY=print`) in which a record would be redelivered. Thrown so that the command exits with 1. */
+/**
+ * A replay by hand (`DURABLE_REPLAY=print`) in which a record would be redelivered. Thrown so that the command exits
+ * with 1.
+ */
 export class ReplayFailedError extends DurableSqsError {
   override readonly name = 'ReplayFailedError';
   readonly code = 'replay_failed';
@@ -255,7 +274,10 @@ export class StepFailedError extends DurableSqsError {
   }
 }
 
-/** A workflow on Lambda asked for something that the wire to the engine does not carry. Thrown at the call, so that it is never ignored. */
+/**
+ * A workflow on Lambda asked for something that the wire to the engine does not carry. Thrown at the call, so that it
+ * is never ignored.
+ */
 export class UnsupportedInWorkflowError extends DurableSqsError {
   override readonly name = 'UnsupportedInWorkflowError';
   readonly code = 'unsupported_in_workflow';

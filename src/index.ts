@@ -1,7 +1,8 @@
 export * from './errors.ts';
 export * from './lambda/index.ts';
 export type { LogFields, Logger } from './logger.ts';
-// Types for a `serverless.ts`. Not from the plugin's entry: a CommonJS module with one default export can hold no types beside it.
+// Types for a `serverless.ts`. Not from the plugin's entry: a CommonJS module with one default export can hold no types
+// beside it.
 export type { DurableFunctionEvent, DurableSettings } from './serverless/config/settings-types.ts';
 export {
   DEFAULT_PREFIX,

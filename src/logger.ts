@@ -5,8 +5,8 @@ import { unicodeEscape } from './wire/json.ts';
 /**
  * Where log lines go: Powertools' `Logger`, `console`, or pino behind a two-line adapter.
  *
- * One line per event. Its fields hold `runId` and `stepId` if it is about a step, and never a body, an input, an output or the
- * message of a step's error.
+ * One line per event. Its fields hold `runId` and `stepId` if it is about a step, and never a body, an input, an output
+ * or the message of a step's error.
  */
 export interface Logger {
   debug(message: string, fields: LogFields): void;
@@ -51,8 +51,8 @@ export function writes(logger: Logger, level: Level): boolean {
 }
 
 /**
- * The way of every log line to a logger. A logger that throws must not cost a record its result or a run its dispatch, and long
- * fields are cut.
+ * The way of every log line to a logger. A logger that throws must not cost a record its result or a run its dispatch,
+ * and long fields are cut.
  */
 export function safeLogger(logger: Logger): Logger {
   return perLevel((level) => {
@@ -80,8 +80,9 @@ function shortened(fields: LogFields): LogFields {
 }
 
 /**
- * The fields of an error that are safe to log: its name and code, and `reason`, the message of our own errors, which holds ids only.
- * The message of any other error may quote the input. That of a step failure may too: a schema library wrote part of it.
+ * The fields of an error that are safe to log: its name and code, and `reason`, the message of our own errors, which
+ * holds ids only. The message of any other error may quote the input. That of a step failure may too: a schema library
+ * wrote part of it.
  */
 export function errorFields(error: unknown): LogFields {
   if (!(error instanceof Error)) return { errorName: typeof error };
@@ -90,7 +91,9 @@ export function errorFields(error: unknown): LogFields {
   return { errorName: error.name, ...(code === undefined ? {} : { errorCode: code }), ...(reason === undefined ? {} : { reason }) };
 }
 
-/** Position in {@link LEVELS} of the lowest level that is written. Lambda's TRACE is below all of ours, its FATAL above. */
+/**
+ * Position in {@link LEVELS} of the lowest level that is written. Lambda's TRACE is below all of ours, its FATAL above.
+ */
 function minimumOf(lambdaLevel: string | undefined, fallback: Level): number {
   if (lambdaLevel === 'TRACE') return 0;
   if (lambdaLevel === 'FATAL') return LEVELS.length;

@@ -40,7 +40,8 @@ export function anInteger(minimum: number, maximum?: number): OptionRule {
 }
 
 /**
- * Checks options where they come in, so that a typo or a wrong type stops the process at its start, not a message later.
+ * Checks options where they come in, so that a typo or a wrong type stops the process at its start, not a message
+ * later.
  * @throws ConfigurationError naming the option, what was expected and what was got.
  */
 export function checkOptions(where: string, options: unknown, rules: Readonly<Record<string, OptionRule>>): asserts options is object {
@@ -72,7 +73,10 @@ export function mismatch(where: string, name: string, expected: string, value: u
   return new ConfigurationError(`${where}: expected ${name} to be ${expected}, got ${shown(value)}`);
 }
 
-/** A value as an error message may show it: numbers, booleans and short strings as they are, everything else by its kind. */
+/**
+ * A value as an error message may show it: numbers, booleans and short strings as they are, everything else by its
+ * kind.
+ */
 function shown(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   if (typeof value === 'string' && value !== '' && value.length <= 80) return JSON.stringify(value);

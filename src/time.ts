@@ -4,7 +4,8 @@ import { namedError } from './named-error.ts';
 /**
  * Milliseconds of a clock that never jumps, from a moment of its own choice.
  *
- * Not `performance.now()`: its first use loads all of Node's `perf_hooks`, in the middle of a cold start's first invocation.
+ * Not `performance.now()`: its first use loads all of Node's `perf_hooks`, in the middle of a cold start's first
+ * invocation.
  */
 export function monotonicMs(): number {
   const [seconds, nanoseconds] = process.hrtime();
@@ -14,8 +15,9 @@ export function monotonicMs(): number {
 const LOADED_AT = Math.round(Date.now() - monotonicMs());
 
 /**
- * Whole milliseconds of a clock that nobody sets: near the epoch's, and to be compared with each other only. The clock on the wall is
- * corrected by an hour now and then, and what is waited for until a moment on it would come an hour too late, or at once.
+ * Whole milliseconds of a clock that nobody sets: near the epoch's, and to be compared with each other only. The clock
+ * on the wall is corrected by an hour now and then, and what is waited for until a moment on it would come an hour too
+ * late, or at once.
  */
 export function steadyNow(): number {
   return Math.floor(LOADED_AT + monotonicMs());
@@ -48,8 +50,8 @@ export const systemTiming: Timing = {
 };
 
 /**
- * Resolves once everything that is ready to run has run. A request costs a tenth of a millisecond of this process's only thread: who
- * begins one that nobody waits for lets those go first that somebody does.
+ * Resolves once everything that is ready to run has run. A request costs a tenth of a millisecond of this process's
+ * only thread: who begins one that nobody waits for lets those go first that somebody does.
  */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
@@ -72,8 +74,8 @@ export async function within(timeoutMs: number, work: Promise<void>): Promise<bo
 const GRACE_MS = 1_000;
 
 /**
- * Runs one call, tells it to end when its time is up or `signal` aborts, and then waits for it no longer: a call that is still getting
- * credentials, say, hears nothing of its signal. Time in which the process stood still does not count.
+ * Runs one call, tells it to end when its time is up or `signal` aborts, and then waits for it no longer: a call that
+ * is still getting credentials, say, hears nothing of its signal. Time in which the process stood still does not count.
  * @param timedOut what is thrown where the time was up, for what the call threw then
  */
 export async function withinTime<T>(
@@ -120,8 +122,8 @@ const STOOD_STILL_MS = 500;
 /**
  * Calls `over` after `ms` in which the process was running.
  *
- * A process that was frozen, or busy, wakes with its timers overdue before it has read what arrived in the meantime: such a timer says
- * nothing of the other side, which is given the time once more.
+ * A process that was frozen, or busy, wakes with its timers overdue before it has read what arrived in the meantime:
+ * such a timer says nothing of the other side, which is given the time once more.
  */
 export function runningLimit(ms: number, over: () => void): RunningLimit {
   let due = Date.now() + ms;

@@ -14,7 +14,8 @@ export interface RunToStart<Input = unknown> {
   /** JSON. */
   readonly input?: Input;
   /**
-   * Id of the run: starts of one id are one run. Give one where the caller itself may be called again (an id of the order, say).
+   * Id of the run: starts of one id are one run. Give one where the caller itself may be called again (an id of the
+   * order, say).
    * @default a random UUID
    */
   readonly runId?: string | undefined;
@@ -87,11 +88,11 @@ let byEnvironment: StartRunFunction | undefined;
  * const { runId } = await startRun({ workflow: 'checkout', input: order });
  * ```
  *
- * The environment says where the start goes: `DURABLE_START_RUN_QUEUE_URL`, which the plugin sets (`custom.durable.startRuns`), else
- * `DURABLE_PREFIX` and `DURABLE_NAMESPACE`. For options, see {@link runStarter}.
+ * The environment says where the start goes: `DURABLE_START_RUN_QUEUE_URL`, which the plugin sets
+ * (`custom.durable.startRuns`), else `DURABLE_PREFIX` and `DURABLE_NAMESPACE`. For options, see {@link runStarter}.
  *
- * @throws ConfigurationError for what is no run, QueueNotFoundError, SqsRequestError, PayloadStoreError (an input that is too large). After
- * an error SQS may have the start all the same: start it again with the same `runId`.
+ * @throws ConfigurationError for what is no run, QueueNotFoundError, SqsRequestError, PayloadStoreError (an input that
+ * is too large). After an error SQS may have the start all the same: start it again with the same `runId`.
  */
 export function startRun<Input>(run: RunToStart<Input>): Promise<StartedRun> {
   byEnvironment ??= runStarter();

@@ -6,17 +6,26 @@ import { prefixOf } from '../topology/prefix-setting.ts';
 
 /** Options of `runStarter`. Each may be left out. */
 export interface RunStarterOptions {
-  /** URL of the start queue. @default `DURABLE_START_RUN_QUEUE_URL`, else the queue `<prefix>-start-run` is looked up once */
+  /**
+   * URL of the start queue.
+   * @default `DURABLE_START_RUN_QUEUE_URL`, else the queue `<prefix>-start-run` is looked up once
+   */
   readonly queueUrl?: string | undefined;
   /** First part of the queue's name. @default `DURABLE_PREFIX`, else `durable` */
   readonly prefix?: string | undefined;
-  /** Folded into the prefix, as in the engine's transport: `<prefix>-<namespace>`. @default `DURABLE_NAMESPACE`, else none */
+  /**
+   * Folded into the prefix, as in the engine's transport: `<prefix>-<namespace>`.
+   * @default `DURABLE_NAMESPACE`, else none
+   */
   readonly namespace?: string | undefined;
   /** An SQS client to send with. */
   readonly client?: SQSClient;
   /** Configuration of the SQS client that is made where no `client` is given. */
   readonly clientConfig?: SQSClientConfig;
-  /** Where inputs go that are too large for a message; the same store as the engine's. @default none: a large start is refused */
+  /**
+   * Where inputs go that are too large for a message; the same store as the engine's.
+   * @default none: a large start is refused
+   */
   readonly payloadStore?: PayloadStore;
 }
 

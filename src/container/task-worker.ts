@@ -38,12 +38,15 @@ const MAX_RECEIVERS = 4;
 const UNAVAILABLE_BACKOFF = { firstMs: 1_000, maxMs: 15 * 60_000 };
 /** Nothing ends this process by the clock. */
 const unlimited = () => Number.POSITIVE_INFINITY;
-/** The message is visible again when its timeout ends. What is behind it in its group, at once: SQS keeps the group shut. */
+/**
+ * The message is visible again when its timeout ends. What is behind it in its group, at once: SQS keeps the group
+ * shut.
+ */
 const LEFT_TO_EXPIRE: Disposition = { redeliveredInSeconds: 0 };
 
 /**
- * A worker in a container: long-polls one tasks queue, keeps each message hidden while its task is handled, and deletes it once SQS has
- * accepted the result.
+ * A worker in a container: long-polls one tasks queue, keeps each message hidden while its task is handled, and deletes
+ * it once SQS has accepted the result.
  */
 export class TaskWorker implements TaskHost<RemoteTask, StepResult> {
   readonly format = STEP_FORMAT;
@@ -99,8 +102,8 @@ export class TaskWorker implements TaskHost<RemoteTask, StepResult> {
   }
 
   /**
-   * Aborts the signals of the steps that run, gives up results that SQS does not accept, and keeps no task hidden: SQS delivers again what
-   * is in flight.
+   * Aborts the signals of the steps that run, gives up results that SQS does not accept, and keeps no task hidden: SQS
+   * delivers again what is in flight.
    */
   abandon(): void {
     for (const inFlight of this.#atWork) inFlight.stop(new Error('the worker is closing'));
@@ -186,9 +189,9 @@ export class TaskWorker implements TaskHost<RemoteTask, StepResult> {
   }
 
   /**
-   * Until SQS accepts or the worker closes: the step has run, and giving up would run it again. That holds for a results queue that is
-   * missing too (it is looked up anew, and with `autoCreate` made anew), and for a right that is. Not for what SQS refuses for itself,
-   * which it always will.
+   * Until SQS accepts or the worker closes: the step has run, and giving up would run it again. That holds for a
+   * results queue that is missing too (it is looked up anew, and with `autoCreate` made anew), and for a right that is.
+   * Not for what SQS refuses for itself, which it always will.
    */
   sendRetries(): RetryOptions {
     return {

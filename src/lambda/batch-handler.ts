@@ -12,8 +12,8 @@ import { Deadline } from './deadline.ts';
 import { outliveStrayErrors } from './stray-errors.ts';
 
 /**
- * What a middleware is given: middy's request. Written out here, because middy's own types import a package that few have
- * (`@aws/durable-execution-sdk-js`): in our `.d.ts` they would be an error to whoever checks libraries.
+ * What a middleware is given: middy's request. Written out here, because middy's own types import a package that few
+ * have (`@aws/durable-execution-sdk-js`): in our `.d.ts` they would be an error to whoever checks libraries.
  */
 export interface StepMiddlewareRequest {
   event: SQSEvent;
@@ -24,7 +24,10 @@ export interface StepMiddlewareRequest {
   internal: Record<string, unknown>;
 }
 
-/** A middy middleware. Methods, so that one written for more than we promise (its own `internal`, a wider event) still fits. */
+/**
+ * A middy middleware. Methods, so that one written for more than we promise (its own `internal`, a wider event) still
+ * fits.
+ */
 export interface StepMiddleware {
   before?(request: StepMiddlewareRequest): unknown;
   after?(request: StepMiddlewareRequest): unknown;
@@ -77,8 +80,8 @@ type Outcome = { readonly answer: unknown } | { readonly error: unknown };
  */
 export function batchHandler<Queues>(program: BatchProgram<Queues>, queuesOf: (context: Context) => Queues) {
   const { logger } = program;
-  // Which invocation it is: not by module state (some runtimes run invocations at once), and not by the event or context,
-  // which a middleware may replace.
+  // Which invocation it is: not by module state (some runtimes run invocations at once), and not by the event or
+  // context, which a middleware may replace.
   const invocations = new AsyncLocalStorage<Running<Queues>>();
 
   const chain: Middy = middy<SQSEvent, unknown>(
@@ -143,7 +146,8 @@ export function batchHandler<Queues>(program: BatchProgram<Queues>, queuesOf: (c
       logger.error('out of time; records that are not settled will be redelivered', { ...counts(), settled: batch.settled });
     if (outcome !== undefined && 'error' in outcome) {
       logger.error('a middleware failed', { ...errorFields(readableError(outcome.error)), ...counts() });
-      // Nothing ran: the cause is common to all records. A failed invocation makes Lambda's pollers slow down, a list of failures does not.
+      // Nothing ran: the cause is common to all records. A failed invocation makes Lambda's pollers slow down, a list
+      // of failures does not.
       if (batch.started === 0) throw outcome.error;
     }
     const response = batch.response();
@@ -169,7 +173,9 @@ export function batchHandler<Queues>(program: BatchProgram<Queues>, queuesOf: (c
   return { handler, invoke };
 }
 
-/** The answer to an event without records: a middleware's, which knows what it is (a warm-up, say), or there is none. */
+/**
+ * The answer to an event without records: a middleware's, which knows what it is (a warm-up, say), or there is none.
+ */
 function answerOf(event: unknown, { outcome }: Running<unknown>): SQSBatchResponse;
 function answerOf(event: unknown, { outcome }: Running<unknown>): unknown {
   if (outcome === undefined) throw noSqsEvent(event);

@@ -13,7 +13,9 @@ export class Batch {
   #sendFailure: { readonly error: unknown } | undefined;
   #started = 0;
 
-  /** What the event held, or, where it held no records, what a middleware has made of it. Only the first call counts. */
+  /**
+   * What the event held, or, where it held no records, what a middleware has made of it. Only the first call counts.
+   */
   holds(records: readonly SQSRecord[]): void {
     this.#messageIds ??= records.map(({ messageId }) => messageId);
   }
@@ -57,8 +59,8 @@ export class Batch {
 
   /**
    * What Lambda is told: every record that is not settled is to be delivered again.
-   * @throws ResultsNotAcceptedError when nothing was settled because results could not be sent: Lambda's pollers slow down only for
-   * an invocation that fails, not for one that reports every record.
+   * @throws ResultsNotAcceptedError when nothing was settled because results could not be sent: Lambda's pollers slow
+   * down only for an invocation that fails, not for one that reports every record.
    */
   response(): SQSBatchResponse {
     const unsettled = [...new Set(this.#messageIds)].filter((messageId) => !this.#settled.has(messageId));

@@ -22,11 +22,12 @@ const WHERE = 'sqsDeadLetterHandler';
  * export const handler = sqsDeadLetterHandler();
  * ```
  *
- * A task whose receive count is used up is first parked, in `<prefix>-parked-<step>`, with all its attributes and a note
- * (`durable-parked`); then the engine is told by a failed result, `dead_letter`, retryable, since nobody knows whether the step ran. What
- * is no task is parked too, and nobody is told.
+ * A task whose receive count is used up is first parked, in `<prefix>-parked-<step>`, with all its attributes and a
+ * note (`durable-parked`); then the engine is told by a failed result, `dead_letter`, retryable, since nobody knows
+ * whether the step ran. What is no task is parked too, and nobody is told.
  *
- * @throws ConfigurationError at module load, for an option or environment variable that is unknown or of the wrong type.
+ * @throws ConfigurationError at module load, for an option or environment variable that is unknown or of the wrong
+ * type.
  */
 export function sqsDeadLetterHandler(options: DeadLetterHandlerOptions = {}): SqsDeadLetterHandler {
   checkOptions(WHERE, options, CHANNEL_RULES);

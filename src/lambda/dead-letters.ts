@@ -41,7 +41,10 @@ interface Letter {
 /** Ids remembered by one process: more than the letters it can meet again before they are parked for good. */
 const REMEMBERED = 10_000;
 
-/** Parks dead letters, then tells the engine. A process that comes upon a letter again does only what is still to be done. */
+/**
+ * Parks dead letters, then tells the engine. A process that comes upon a letter again does only what is still to be
+ * done.
+ */
 export class DeadLetters {
   readonly #options: DeadLettersOptions;
   readonly #sendTimes = new SendTimes();
@@ -120,8 +123,8 @@ export class DeadLetters {
   }
 
   /**
-   * Gives whether the letter is parked. Where it never will be by us (no such queue, no right), the redrive policy of the dead-letter
-   * queue parks it as it is, after some more deliveries: the engine need not wait for that.
+   * Gives whether the letter is parked. Where it never will be by us (no such queue, no right), the redrive policy of
+   * the dead-letter queue parks it as it is, after some more deliveries: the engine need not wait for that.
    */
   async #park(record: SQSRecord, { reason, ids, token }: Letter, fields: LogFields, queues: SqsQueues, leftMs: number): Promise<boolean> {
     if (this.#parked.has(record.messageId)) return true;

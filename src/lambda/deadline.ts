@@ -1,4 +1,7 @@
-/** Between the last moment to answer and the kill: the answer's way to Lambda. A part of the reserve where that is short. */
+/**
+ * Between the last moment to answer and the kill: the answer's way to Lambda. A part of the reserve where that is
+ * short.
+ */
 const ANSWER_MS = 100;
 const ANSWER_SHARE = 0.25;
 /** Longer than a timer can run is longer than Lambda can. */
@@ -7,8 +10,9 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /**
  * The end of one invocation, in two steps.
  *
- * It is *reached* when only the reserve is left: running steps are stopped, no further one starts, and the results that there are get sent.
- * It is *closed* a moment before Lambda kills the process: then the invocation answers with what is settled, whatever still runs.
+ * It is *reached* when only the reserve is left: running steps are stopped, no further one starts, and the results that
+ * there are get sent. It is *closed* a moment before Lambda kills the process: then the invocation answers with what is
+ * settled, whatever still runs.
  *
  * One timer at a time for all steps of an invocation, and none where nothing ends it.
  */
@@ -47,8 +51,9 @@ export class Deadline {
   }
 
   /**
-   * Whether a step that usually takes `typicalMs` is worth starting: what is left before the reserve covers that, or half of the time
-   * that the invocation had. So one that takes longer than any invocation still starts where it has the most time to get.
+   * Whether a step that usually takes `typicalMs` is worth starting: what is left before the reserve covers that, or
+   * half of the time that the invocation had. So one that takes longer than any invocation still starts where it has
+   * the most time to get.
    */
   worthStarting(typicalMs = 0): boolean {
     if (this.#state !== 'open') return false;

@@ -1,4 +1,7 @@
-/** What this process has measured: how long sends and steps take here. A function beside its queue sends in 10 ms, one behind a NAT in 300. */
+/**
+ * What this process has measured: how long sends and steps take here. A function beside its queue sends in 10 ms, one
+ * behind a NAT in 300.
+ */
 
 /** Sends remembered. Enough that one slow send is not forgotten at once, few enough that an outage is after a while. */
 const SENDS_REMEMBERED = 16;
@@ -10,12 +13,17 @@ const FLOOR_MS = 250;
 const CEILING_MS = 5_000;
 /** Of the time an invocation has, at most this part is kept back: a short timeout must still leave time to work. */
 const LARGEST_SHARE = 0.25;
-/** The slowest of the last sends may be exceeded: twice it, and once it for each request that has to wait for others. */
+/**
+ * The slowest of the last sends may be exceeded: twice it, and once it for each request that has to wait for others.
+ */
 const SLACK = 2;
 /** Results that leave at the same time: ten in a request, two requests in flight. */
 const SENDS_AT_ONCE = 20;
 
-/** How long sending a result takes, and so how long before its end an invocation must stop working to send and answer what is left. */
+/**
+ * How long sending a result takes, and so how long before its end an invocation must stop working to send and answer
+ * what is left.
+ */
 export class SendTimes {
   readonly #recentMs: number[] = [];
   #next = 0;

@@ -20,11 +20,11 @@ interface Counts {
 }
 
 /**
- * The metrics of one invocation, as lines in CloudWatch's embedded metric format. Each step (or workflow) has a line; one with more than a
- * hundred runs in the invocation has more.
+ * The metrics of one invocation, as lines in CloudWatch's embedded metric format. Each step (or workflow) has a line;
+ * one with more than a hundred runs in the invocation has more.
  *
- * A file of its own, loaded where metrics are asked for, and without an import that others share: a bundler makes it a chunk that no cold
- * start without metrics loads.
+ * A file of its own, loaded where metrics are asked for, and without an import that others share: a bundler makes it a
+ * chunk that no cold start without metrics loads.
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
 export class InvocationMetrics {
@@ -34,7 +34,8 @@ export class InvocationMetrics {
   readonly #counts = new Map<string, Counts>();
 
   /**
-   * @param names of the steps that the function serves: whoever can send to its queue chooses the others, and each costs money
+   * @param names of the steps that the function serves: whoever can send to its queue chooses the others, and each
+   * costs money
    * @param now of the clock by which tasks are measured
    */
   constructor(lambda: Context, names: readonly string[], now: number) {

@@ -31,21 +31,23 @@ export interface SignedSettings {
 }
 
 /**
- * Shorter than a function's default timeout, and generous for a request that takes some ten milliseconds: a connection that died silently
- * must leave time for the next try.
+ * Shorter than a function's default timeout, and generous for a request that takes some ten milliseconds: a connection
+ * that died silently must leave time for the next try.
  */
 const CONNECT_MS = 1_500;
 const ANSWER_MS = 3_000;
 
-/** Opens SQS for a worker: by signed requests of our own, or over the AWS SDK where only that can do what was asked for. */
+/**
+ * Opens SQS for a worker: by signed requests of our own, or over the AWS SDK where only that can do what was asked for.
+ */
 export async function openSender(choice: SenderChoice, env: NodeJS.ProcessEnv = process.env): Promise<ResultSender> {
   const settings = signedSettings(choice, env);
   return resultSender(settings === undefined ? await openSdk(choice, env) : openSigned(settings, env));
 }
 
 /**
- * Inside a Lambda runtime, loads what the first request needs while the function initialises: that time has a whole processor, an
- * invocation the share that its memory buys.
+ * Inside a Lambda runtime, loads what the first request needs while the function initialises: that time has a whole
+ * processor, an invocation the share that its memory buys.
  */
 export function prepareSender(
   choice: SenderChoice & { readonly resultsQueueUrl?: string | undefined },
@@ -57,8 +59,9 @@ export function prepareSender(
 }
 
 /**
- * What signed requests need, or undefined where the SDK is needed: for a client, for a configuration of more than region, endpoint and
- * fixed credentials, for credentials that are not in the environment, and for what else the environment asks of it.
+ * What signed requests need, or undefined where the SDK is needed: for a client, for a configuration of more than
+ * region, endpoint and fixed credentials, for credentials that are not in the environment, and for what else the
+ * environment asks of it.
  */
 export function signedSettings({ client, clientConfig = {} }: SenderChoice, env: NodeJS.ProcessEnv): SignedSettings | undefined {
   const { region, endpoint, credentials, ...rest } = clientConfig;
@@ -105,8 +108,8 @@ function regionOf({ region }: SignedSettings, env: NodeJS.ProcessEnv): string {
 }
 
 /**
- * The SDK is loaded here, and by its own name: a bundle that leaves it out (`external`) would otherwise load it at its start, since
- * bundlers move the static imports of a lazy module to the top of the file.
+ * The SDK is loaded here, and by its own name: a bundle that leaves it out (`external`) would otherwise load it at its
+ * start, since bundlers move the static imports of a lazy module to the top of the file.
  */
 async function openSdk({ client, clientConfig }: SenderChoice, env: NodeJS.ProcessEnv): Promise<SqsOperations<WorkerOperation>> {
   try {
@@ -140,7 +143,9 @@ function isTextOrNothing(value: unknown): value is string | undefined {
   return value === undefined || typeof value === 'string';
 }
 
-/** Whether these are the credentials themselves, for as long as the process lives, and not a function that gets them. */
+/**
+ * Whether these are the credentials themselves, for as long as the process lives, and not a function that gets them.
+ */
 function isFixed(credentials: unknown): credentials is Credentials {
   if (!isRecord(credentials)) return false;
   const { accessKeyId, secretAccessKey, sessionToken, expiration } = credentials;

@@ -27,8 +27,8 @@ export interface ParkedNote {
 }
 
 /**
- * A dead letter as it is parked: body, attributes and message group as they were, and the note. Without the note where there is no room
- * for it, which is how the redrive policy of the dead-letter queue would park it.
+ * A dead letter as it is parked: body, attributes and message group as they were, and the note. Without the note where
+ * there is no room for it, which is how the redrive policy of the dead-letter queue would park it.
  */
 export function parkedMessage(record: SQSRecord, note: Pick<ParkedNote, 'reason' | 'resultSent'>): OutgoingMessage {
   const own = attributesOf(record);
@@ -48,8 +48,8 @@ export function parkedMessage(record: SQSRecord, note: Pick<ParkedNote, 'reason'
 }
 
 /**
- * Names that the parked queue of a dead-letter queue may have, best first. Both are made of the step's token; where that is too long
- * for a name, each is cut to its own length, and only the token tells how.
+ * Names that the parked queue of a dead-letter queue may have, best first. Both are made of the step's token; where
+ * that is too long for a name, each is cut to its own length, and only the token tells how.
  * @param token routing token of the task, where it can be read
  * @throws ConfigurationError if the name of the queue is not of this package's making
  */
@@ -70,7 +70,10 @@ function parkedNote(record: SQSRecord, { reason, resultSent }: Pick<ParkedNote, 
   return { reason, firstSeen, receiveCount: receiveCountOf(record), resultSent };
 }
 
-/** All message attributes, of every type. The system's own (`AWSTraceHeader`, …) are not among them, and must not be sent on. */
+/**
+ * All message attributes, of every type. The system's own (`AWSTraceHeader`, …) are not among them, and must not be
+ * sent on.
+ */
 function attributesOf({ messageAttributes }: SQSRecord): MessageAttributes {
   return Object.fromEntries(Object.entries(messageAttributes ?? {}).flatMap(([name, attribute]) => entryOf(name, attribute)));
 }

@@ -13,11 +13,12 @@ export function taskMessage(record: SQSRecord, marker: string | undefined): Task
 export type RecordGroup = readonly SQSRecord[];
 
 /**
- * The records of a batch, by message group of a FIFO queue and in order; on a standard queue each for itself. A message that came twice in
- * one batch stands in it once.
+ * The records of a batch, by message group of a FIFO queue and in order; on a standard queue each for itself. A message
+ * that came twice in one batch stands in it once.
  *
- * What was received most often comes first: where not all of a batch can be started in its time, the rest goes back and has used up a
- * receive. By chance alone some tasks would be among the rest again and again, and become dead letters that never ran.
+ * What was received most often comes first: where not all of a batch can be started in its time, the rest goes back and
+ * has used up a receive. By chance alone some tasks would be among the rest again and again, and become dead letters
+ * that never ran.
  *
  * Not by `Map.groupBy`, with each record of a standard queue as its own key: that costs 2 % of a record.
  */
@@ -42,7 +43,10 @@ export function byMessageGroup(records: readonly SQSRecord[]): RecordGroup[] {
   return groups.sort(([one], [other]) => receiveCountOf(other) - receiveCountOf(one));
 }
 
-/** The message group that orders a record; on a standard queue a group is only the tenant of fair queues and orders nothing. */
+/**
+ * The message group that orders a record; on a standard queue a group is only the tenant of fair queues and orders
+ * nothing.
+ */
 export function messageGroupOf({ eventSourceARN = '', attributes }: SQSRecord): string | undefined {
   return isFifoQueue(eventSourceARN) ? (attributes?.MessageGroupId ?? '') : undefined;
 }

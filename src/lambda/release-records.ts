@@ -8,8 +8,8 @@ import type { WorkerQueues } from './worker-queues.ts';
 const REQUESTS_IN_FLIGHT = 8;
 
 /**
- * Releases records that were not started, so that another invocation gets them at once. What fails is only logged: the records are
- * reported all the same, and redelivered after their visibility timeout.
+ * Releases records that were not started, so that another invocation gets them at once. What fails is only logged: the
+ * records are reported all the same, and redelivered after their visibility timeout.
  * @param over whether to stop: the invocation is about to end
  */
 export async function releaseRecords(

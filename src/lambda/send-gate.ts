@@ -1,8 +1,9 @@
 /**
- * Holds further steps back while results are not being accepted: a step whose result cannot be sent would only run again.
+ * Holds further steps back while results are not being accepted: a step whose result cannot be sent would only run
+ * again.
  *
- * Counts steps from their start to the end of their send. It opens with the next send that succeeds; with no step at work nothing
- * can open it, and the rest of the batch goes back to its queue.
+ * Counts steps from their start to the end of their send. It opens with the next send that succeeds; with no step at
+ * work nothing can open it, and the rest of the batch goes back to its queue.
  */
 export class SendGate {
   #failing = false;

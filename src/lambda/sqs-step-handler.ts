@@ -28,10 +28,12 @@ export interface SqsStepHandler extends SqsBatchHandler {
  * });
  * ```
  *
- * The result is sent to the results queue before the record is consumed. A step that throws is a failed result (the engine decides on a
- * retry); only a record whose result could not be sent, or that is no task at all, is reported to SQS for another delivery.
+ * The result is sent to the results queue before the record is consumed. A step that throws is a failed result (the
+ * engine decides on a retry); only a record whose result could not be sent, or that is no task at all, is reported to
+ * SQS for another delivery.
  *
- * @throws ConfigurationError at module load, for an option or environment variable that is unknown or of the wrong type.
+ * @throws ConfigurationError at module load, for an option or environment variable that is unknown or of the wrong
+ * type.
  */
 export function sqsStepHandler<Input, Output = unknown>(
   name: string,

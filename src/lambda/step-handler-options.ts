@@ -43,14 +43,21 @@ export interface ChannelOptions {
   readonly concurrency?: number;
   /**
    * URL of the results queue.
-   * @default `DURABLE_RESULTS_QUEUE_URL`, else the queue named `<prefix>-results` or `<prefix>-results.fifo` is looked up once
+   * @default `DURABLE_RESULTS_QUEUE_URL`, else the queue named `<prefix>-results` or `<prefix>-results.fifo` is looked
+   * up once
    */
   readonly resultsQueueUrl?: string | undefined;
   /** First part of the queues' names. @default `DURABLE_PREFIX`, else `durable` */
   readonly prefix?: string | undefined;
-  /** Folded into the prefix, as in the engine's transports: `<prefix>-<namespace>`. @default `DURABLE_NAMESPACE`, else none */
+  /**
+   * Folded into the prefix, as in the engine's transports: `<prefix>-<namespace>`.
+   * @default `DURABLE_NAMESPACE`, else none
+   */
   readonly namespace?: string | undefined;
-  /** Message attribute that marks durable messages on a queue shared with another consumer; the same as the engine's `marker`. */
+  /**
+   * Message attribute that marks durable messages on a queue shared with another consumer; the same as the engine's
+   * `marker`.
+   */
   readonly marker?: string | undefined;
   /** An SQS client to send results with. */
   readonly client?: SQSClient;
@@ -65,8 +72,9 @@ export interface ChannelOptions {
 /** Options of `sqsStepHandler` and `sqsWorkflowHandler`. */
 export interface MetricsOption {
   /**
-   * One line in CloudWatch's embedded metric format for each invocation and step: `Started`, `Completed`, `Failed`, `Redelivered`,
-   * `Duration` and `QueueTime` in the namespace `DurableSqsLambda`. CloudWatch bills each as a custom metric.
+   * One line in CloudWatch's embedded metric format for each invocation and step: `Started`, `Completed`, `Failed`,
+   * `Redelivered`, `Duration` and `QueueTime` in the namespace `DurableSqsLambda`. CloudWatch bills each as a custom
+   * metric.
    * @default `DURABLE_METRICS`, which `custom.durable.metrics` of the plugin sets; else false
    */
   readonly metrics?: boolean;
@@ -75,18 +83,21 @@ export interface MetricsOption {
 /** Options of `sqsStepHandler`. Each may be left out. */
 export interface StepHandlerOptions extends ChannelOptions, MetricsOption {
   /**
-   * How long before the end of an invocation work stops, so that what there is can still be sent. At most half of the time that the
-   * invocation has.
+   * How long before the end of an invocation work stops, so that what there is can still be sent. At most half of the
+   * time that the invocation has.
    * @default measured: a few times what sending results has been costing, 250 to 5,000, a quarter of the time at most
    */
   readonly deadlineReserveMs?: number;
   /**
-   * What becomes of a step that has not ended by then. `fail`: the engine is told `lambda_timeout`, retryable, and counts an attempt.
-   * `redeliver`: nothing is told, and SQS delivers the task again after its visibility timeout.
+   * What becomes of a step that has not ended by then. `fail`: the engine is told `lambda_timeout`, retryable, and
+   * counts an attempt. `redeliver`: nothing is told, and SQS delivers the task again after its visibility timeout.
    * @default 'fail'
    */
   readonly onDeadline?: 'fail' | 'redeliver';
-  /** Wraps every step: spans, context, transactions. `step.task` holds `traceparent` and `context`. Return what `next()` gives. */
+  /**
+   * Wraps every step: spans, context, transactions. `step.task` holds `traceparent` and `context`. Return what `next()`
+   * gives.
+   */
   readonly around?: Around<LambdaStepContext>;
 }
 
@@ -111,8 +122,8 @@ export type StepsByInput<Inputs> = {
 };
 
 /**
- * What the steps must be beyond that: each returns what its output schema takes, and has no field that is none. Apart, since
- * inference goes backwards through a mapped type for one type parameter only.
+ * What the steps must be beyond that: each returns what its output schema takes, and has no field that is none. Apart,
+ * since inference goes backwards through a mapped type for one type parameter only.
  */
 export type CheckedSteps<Steps> = {
   readonly [Name in keyof Steps]: ReturnsItsOutput<Steps[Name]> & {
@@ -156,7 +167,10 @@ const STEP_RULES: Readonly<Record<string, OptionRule>> = { run: aFunction, ...SC
 
 type Steps = ReadonlyMap<string, ServedStep<LambdaStepContext>>;
 
-/** Both forms of arguments, checked: `(name, fn, { input, output, ...options })` and `({ name: fn | { run, input, output } }, options)`. */
+/**
+ * Both forms of arguments, checked: `(name, fn, { input, output, ...options })` and `({ name: fn | { run, input, output
+ * } }, options)`.
+ */
 export function readArguments(nameOrSteps: unknown, second: unknown, third: unknown, env: NodeJS.ProcessEnv) {
   if (typeof nameOrSteps !== 'string') return { steps: readSteps(nameOrSteps), options: readOptions(second, OPTION_RULES, env) };
   checkName(nameOrSteps);

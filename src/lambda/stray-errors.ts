@@ -11,13 +11,14 @@ const ending = new Set<(message: string, error: unknown) => void>();
 let setAside: readonly { readonly event: string; readonly listener: unknown }[] = [];
 
 /**
- * Keeps the process alive when a promise is rejected that nobody awaits, or something is thrown that nobody catches; it is logged
- * instead. Gives what ends that.
+ * Keeps the process alive when a promise is rejected that nobody awaits, or something is thrown that nobody catches; it
+ * is logged instead. Gives what ends that.
  *
- * For the time between the abort of the steps' signal and the invocation's answer. A step that has begun two things under that signal and
- * awaits the first leaves the second alone when both are aborted; a child process or stream that was given the signal emits an `error`,
- * and where the step does not listen Node throws it. Node ends a process for either: with it the answer, so that every record of the batch
- * would run again, and those that ran out of time would do the same again until their receives are used up.
+ * For the time between the abort of the steps' signal and the invocation's answer. A step that has begun two things
+ * under that signal and awaits the first leaves the second alone when both are aborted; a child process or stream that
+ * was given the signal emits an `error`, and where the step does not listen Node throws it. Node ends a process for
+ * either: with it the answer, so that every record of the batch would run again, and those that ran out of time would
+ * do the same again until their receives are used up.
  */
 export function outliveStrayErrors(logger: Logger, fields: LogFields): () => void {
   const log = (message: string, error: unknown) => logger.error(message, { ...fields, ...errorFields(readableError(error)) });

@@ -46,8 +46,8 @@ export interface BatchWorker<Task, Result extends AnyResult> {
 }
 
 /**
- * The records of one invocation: holds them while they are handled, `concurrency` at a time, and settles each whose result SQS has
- * accepted. No record's trouble touches another's, but for those behind it in its FIFO message group.
+ * The records of one invocation: holds them while they are handled, `concurrency` at a time, and settles each whose
+ * result SQS has accepted. No record's trouble touches another's, but for those behind it in its FIFO message group.
  */
 export class TaskBatch<Task, Result extends AnyResult> implements TaskHost<Task, Result> {
   readonly format: TaskFormat<Task, Result>;
@@ -195,7 +195,10 @@ export class TaskBatch<Task, Result extends AnyResult> implements TaskHost<Task,
     return this.#groups.splice(this.#next).flat();
   }
 
-  /** Only the reserve is left: running steps are stopped, and while their results are sent, what nobody has begun is released. */
+  /**
+   * Only the reserve is left: running steps are stopped, and while their results are sent, what nobody has begun is
+   * released.
+   */
   #stop(): void {
     this.#releasing.push(this.#release(this.#takeRest()));
     for (const inFlight of this.#atWork) inFlight.stop(new Error('the Lambda deadline nears'));
@@ -226,8 +229,8 @@ export class TaskBatch<Task, Result extends AnyResult> implements TaskHost<Task,
   async #release(records: readonly SQSRecord[]): Promise<void> {
     if (records.length === 0) return;
     this.logger.warn('records not started: too little time is left', { ...this.fields, records: records.length });
-    // Where nothing was started, the cause is the invocation's (a slow middleware, a slow store), and the next one's too: made visible at
-    // once and again, the records' receives would be used up in no time.
+    // Where nothing was started, the cause is the invocation's (a slow middleware, a slow store), and the next one's
+    // too: made visible at once and again, the records' receives would be used up in no time.
     if (this.#batch.started === 0) return;
     await releaseRecords(records, this.results, this.logger, this.fields, () => this.#deadline.closed);
   }

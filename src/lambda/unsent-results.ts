@@ -13,8 +13,8 @@ interface Kept {
 }
 
 /**
- * Results of this process that were computed and not accepted. Their records are delivered again, and one that comes back to the same
- * process is answered from here: its step has done its work.
+ * Results of this process that were computed and not accepted. Their records are delivered again, and one that comes
+ * back to the same process is answered from here: its step has done its work.
  *
  * Kept by the task's key and only for the very same task, oldest dropped first.
  */

@@ -21,8 +21,8 @@ export class BatchGatherer {
   }
 
   /**
-   * One long poll. Where it brings messages and there is a window, further polls follow until the batch is full, its payload is full, or
-   * the window ends. Throws where the first poll fails; a later failure only ends the window.
+   * One long poll. Where it brings messages and there is a window, further polls follow until the batch is full, its
+   * payload is full, or the window ends. Throws where the first poll fails; a later failure only ends the window.
    * @param signal ends the window early
    */
   async gather(signal: AbortSignal): Promise<ReceivedRecord[]> {

@@ -29,8 +29,8 @@ export interface LocalSqs {
   readonly region: string;
   readonly port: number;
   /**
-   * Configuration for SQS clients. A queue URL alone is not enough: the host in this server's queue URLs does not resolve, and the SDK
-   * prefers it to everything but an explicit endpoint.
+   * Configuration for SQS clients. A queue URL alone is not enough: the host in this server's queue URLs does not
+   * resolve, and the SDK prefers it to everything but an explicit endpoint.
    */
   readonly clientConfig: SQSClientConfig & { readonly endpoint: string; readonly region: string };
   /** A copy of the number of SQS requests since the start, by action (`SendMessageBatch`, …): what AWS would bill. */
@@ -45,12 +45,13 @@ export const LOCAL_CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local
 const OWNER = 'startLocalSqs';
 
 /**
- * Starts an SQS server inside this process, on 127.0.0.1 only. It stores nothing on disk and checks no credentials, so it refuses every
- * request that comes from a web page or is addressed to a name which is not this machine's.
+ * Starts an SQS server inside this process, on 127.0.0.1 only. It stores nothing on disk and checks no credentials, so
+ * it refuses every request that comes from a web page or is addressed to a name which is not this machine's.
  *
- * It is an emulator (npm `fauxqs`) that accepts more than AWS does: any queue name, batch entry id and number of attributes. It is an ES
- * module: Jest's CommonJS loads it where Node runs with `--experimental-vm-modules`.
- * @throws ConfigurationError where `fauxqs` is not installed or an option is wrong; Node's own error where the port is taken.
+ * It is an emulator (npm `fauxqs`) that accepts more than AWS does: any queue name, batch entry id and number of
+ * attributes. It is an ES module: Jest's CommonJS loads it where Node runs with `--experimental-vm-modules`.
+ * @throws ConfigurationError where `fauxqs` is not installed or an option is wrong; Node's own error where the port is
+ * taken.
  */
 export async function startLocalSqs(options: LocalSqsOptions = {}): Promise<LocalSqs> {
   return startServer(options, () => undefined);
@@ -87,7 +88,8 @@ export async function startServer(options: LocalSqsOptions, onMessage: (message:
       for (const message of sentMessages(request.body)) onMessage(message);
     }
   });
-  // The emulator also answers a long poll whose client has disconnected; those messages would stay in flight until their visibility timeout.
+  // The emulator also answers a long poll whose client has disconnected; those messages would stay in flight until
+  // their visibility timeout.
   app.addHook('onSend', async (request, _reply, payload) => {
     if (!request.raw.socket.destroyed || sqsAction(request.headers['x-amz-target']) !== 'ReceiveMessage') return;
     for (const lost of receipts(request.body, payload)) {

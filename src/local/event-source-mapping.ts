@@ -19,9 +19,9 @@ export function queueMapping(settings: MappingSettings, client: ClientOptions): 
 /**
  * Invokes a handler with the messages of a queue, in this process, as Lambda's event source mapping does on AWS.
  *
- * It receives batches, runs up to `maximumConcurrency` invocations at once, and deletes the messages that the handler's answer does not
- * report; the others become visible again after the queue's visibility timeout. Unlike Lambda it does not slow down after failed
- * invocations, and does not grow its concurrency gradually.
+ * It receives batches, runs up to `maximumConcurrency` invocations at once, and deletes the messages that the handler's
+ * answer does not report; the others become visible again after the queue's visibility timeout. Unlike Lambda it does
+ * not slow down after failed invocations, and does not grow its concurrency gradually.
  */
 export class LocalEventSourceMapping {
   readonly #enabled: boolean;
@@ -36,8 +36,8 @@ export class LocalEventSourceMapping {
   }
 
   /**
-   * Starts to receive; does nothing where it was started, or is not `enabled`. No failure ends it: a queue that is missing is tried
-   * until it exists.
+   * Starts to receive; does nothing where it was started, or is not `enabled`. No failure ends it: a queue that is
+   * missing is tried until it exists.
    * @throws ConfigurationError after `stop()`
    */
   start(): void {
@@ -46,8 +46,8 @@ export class LocalEventSourceMapping {
   }
 
   /**
-   * Receives no more, and resolves when all received messages have been invoked and their deletes are done. Nothing is lost. Takes at
-   * most a long poll, the function's timeout, and 30 s where SQS does not accept a delete.
+   * Receives no more, and resolves when all received messages have been invoked and their deletes are done. Nothing is
+   * lost. Takes at most a long poll, the function's timeout, and 30 s where SQS does not accept a delete.
    */
   stop(): Promise<void> {
     this.#stopped ??= this.#mapping.stop();

@@ -1,7 +1,9 @@
 import type { Context, SQSEvent } from 'aws-lambda';
 import { lambdaContext } from './lambda-context.ts';
 
-/** An async Lambda handler of SQS events. Lambda's nodejs24.x has no callbacks any more, so there is no third parameter. */
+/**
+ * An async Lambda handler of SQS events. Lambda's nodejs24.x has no callbacks any more, so there is no third parameter.
+ */
 export type SqsLambdaHandler = (event: SQSEvent, context: Context) => unknown;
 
 /** What runs the invocations of one function: this process, or processes of its own. */
@@ -27,7 +29,10 @@ export type HandlerOutcome =
   /** The process that ran it ended before the handler did; by `error`, where it was one. */
   | { readonly kind: 'exited'; readonly reason: string; readonly error?: unknown };
 
-/** Runs a handler in this process. Its code cannot be killed: what a handler does after its timeout is ignored. @param now milliseconds */
+/**
+ * Runs a handler in this process. Its code cannot be killed: what a handler does after its timeout is ignored.
+ * @param now milliseconds
+ */
 export function inProcessRuntime(handler: SqsLambdaHandler, now: () => number = Date.now): LambdaRuntime {
   return {
     async invoke(event, settings) {

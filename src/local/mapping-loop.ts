@@ -15,11 +15,11 @@ import type { SourceQueue } from './source-queue.ts';
 const RECEIVE_BACKOFF = { firstMs: 100, maxMs: 5_000 };
 
 /**
- * Receives, invokes and deletes in up to `maximumConcurrency` slots. A slot is opened before its messages are received, so every message
- * that is received can start at once.
+ * Receives, invokes and deletes in up to `maximumConcurrency` slots. A slot is opened before its messages are received,
+ * so every message that is received can start at once.
  *
- * While the queue is empty, one slot polls. A slot that receives messages opens another; a slot that receives none ends, unless it is the
- * last one that polls. So a poll is open at any time, unless every slot has an invocation.
+ * While the queue is empty, one slot polls. A slot that receives messages opens another; a slot that receives none
+ * ends, unless it is the last one that polls. So a poll is open at any time, unless every slot has an invocation.
  */
 export class MappingLoop {
   readonly #settings: MappingSettings;
@@ -130,7 +130,8 @@ export class MappingLoop {
       }
       const groups = [...new Set(batch.flatMap(({ groupId }) => groupId ?? []))];
       const failed = await this.#groups.run(groups, () => this.#invoke(batch));
-      // The rest may hold messages of the group behind the one that failed. They become visible again after it, in order.
+      // The rest may hold messages of the group behind the one that failed. They become visible again after it, in
+      // order.
       if (failed > 0) return;
     }
   }

@@ -38,7 +38,10 @@ export interface InvocationReport {
 }
 
 export interface EventSourceMappingOptions {
-  /** SQS client, which stays the caller's to destroy. Give this or `clientConfig`; with neither, the SDK's defaults reach real AWS. */
+  /**
+   * SQS client, which stays the caller's to destroy. Give this or `clientConfig`; with neither, the SDK's defaults
+   * reach real AWS.
+   */
   readonly client?: SQSClient | undefined;
   /** Configuration of the SQS clients to create. */
   readonly clientConfig?: SQSClientConfig | undefined;
@@ -49,8 +52,8 @@ export interface EventSourceMappingOptions {
   /** The function name in the handler's context and in log lines. */
   readonly functionName: string;
   /**
-   * The function's timeout: 1 to 900,000 milliseconds. AWS refuses a queue whose visibility timeout is shorter; here a warning is logged.
-   * Code in this process cannot be killed: after a timeout the handler may go on in the background.
+   * The function's timeout: 1 to 900,000 milliseconds. AWS refuses a queue whose visibility timeout is shorter; here a
+   * warning is logged. Code in this process cannot be killed: after a timeout the handler may go on in the background.
    * @default 3000, as on Lambda
    */
   readonly timeoutMs?: number | undefined;
@@ -80,8 +83,8 @@ export interface EventSourceMappingOptions {
    */
   readonly enabled?: boolean | undefined;
   /**
-   * Length of a long poll, 1 to 20 seconds, and so how long `stop()` may wait for one. Polls are never aborted: SQS may just have answered
-   * one with messages (the embedded server always does).
+   * Length of a long poll, 1 to 20 seconds, and so how long `stop()` may wait for one. Polls are never aborted: SQS may
+   * just have answered one with messages (the embedded server always does).
    * @default 1
    */
   readonly waitTimeSeconds?: number | undefined;

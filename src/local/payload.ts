@@ -31,7 +31,10 @@ export function sqsEvent(batch: readonly ReceivedRecord[]): SQSEvent {
   return JSON.parse(`{"Records":[${batch.map(({ json }) => json).join(',')}]}`);
 }
 
-/** Splits messages, in order, into batches that fit one invocation. A message that is too large by itself gets a batch of its own. */
+/**
+ * Splits messages, in order, into batches that fit one invocation. A message that is too large by itself gets a batch
+ * of its own.
+ */
 export function payloadBatches(records: readonly ReceivedRecord[], maxBytes: number = MAX_PAYLOAD_BYTES): ReceivedRecord[][] {
   const batches: ReceivedRecord[][] = [];
   let current: ReceivedRecord[] = [];

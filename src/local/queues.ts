@@ -41,7 +41,8 @@ const RULES: Readonly<Record<keyof CreateQueuesOptions, OptionRule>> = {
 };
 
 /**
- * Makes the queues of some steps, with their dead-letter queues and the names and attributes they have on AWS; finds those that exist.
+ * Makes the queues of some steps, with their dead-letter queues and the names and attributes they have on AWS; finds
+ * those that exist.
  * @throws ConfigurationError, SqsRequestError
  */
 export async function createQueues(options: CreateQueuesOptions): Promise<CreatedQueues> {

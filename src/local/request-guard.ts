@@ -8,7 +8,10 @@ export interface GuardedRequest {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** Names that only this machine resolves to itself: `.localhost` is reserved, so no DNS server can claim it. @see https://www.rfc-editor.org/rfc/rfc6761#section-6.3 */
+/**
+ * Names that only this machine resolves to itself: `.localhost` is reserved, so no DNS server can claim it.
+ * @see https://www.rfc-editor.org/rfc/rfc6761#section-6.3
+ */
 const LOOPBACK = /^(?:localhost|(?:[a-z0-9_-]+\.)+localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(?::\d+)?$/i;
 
 /** Pages of the emulator that show every message; they are no part of SQS or S3. */
@@ -17,9 +20,10 @@ const EMULATOR_PAGES = /^\/(?:_fauxqs|health)(?:[/?]|$)/;
 /**
  * Why the local server refuses a request; undefined where it answers.
  *
- * Whoever can send a message can run a developer's handlers. The server listens on the loopback address, which keeps other machines away,
- * but not the web pages in the developer's own browser: these send forms to any port, and reach it by DNS rebinding (a name of theirs that
- * suddenly resolves to 127.0.0.1). A browser says so: it names the page in `Origin` or `Sec-Fetch-Site`, and the name in `Host`.
+ * Whoever can send a message can run a developer's handlers. The server listens on the loopback address, which keeps
+ * other machines away, but not the web pages in the developer's own browser: these send forms to any port, and reach it
+ * by DNS rebinding (a name of theirs that suddenly resolves to 127.0.0.1). A browser says so: it names the page in
+ * `Origin` or `Sec-Fetch-Site`, and the name in `Host`.
  * @param s3 whether S3 is served beside SQS
  */
 export function refusal({ method, url, headers }: GuardedRequest, s3: boolean): string | undefined {

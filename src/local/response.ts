@@ -15,8 +15,8 @@ export interface Verdict {
 /**
  * Judges a handler's response as Lambda's event source mapping does.
  *
- * Without `reportBatchItemFailures` its contents do not matter. In either case it must become JSON of at most 6 MB, or the whole invocation
- * has failed.
+ * Without `reportBatchItemFailures` its contents do not matter. In either case it must become JSON of at most 6 MB, or
+ * the whole invocation has failed.
  * @param messageIds ids of the batch
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting
  */
@@ -51,7 +51,10 @@ export function judgeResponse(messageIds: readonly string[], response: unknown, 
   return { succeeded: messageIds.filter((id) => !reported.has(id)), failed: messageIds.filter((id) => reported.has(id)) };
 }
 
-/** Lambda counts an object without the list as a success. For `{}` that is intended; another object is more likely a mistake. */
+/**
+ * Lambda counts an object without the list as a success. For `{}` that is intended; another object is more likely a
+ * mistake.
+ */
 function doubt(answer: Record<string, unknown>): { reason?: string } {
   if (Object.keys(answer).length === 0) return {};
   return { reason: 'the response has no batchItemFailures, which Lambda counts as a full success' };

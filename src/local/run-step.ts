@@ -29,17 +29,17 @@ export interface RunStepOptions {
 export type StepHandlerLike = (event: SQSEvent, context: Context) => unknown;
 
 /**
- * Runs one step of a handler in a test: no queue, no network. The task passes through everything that it passes through on Lambda
- * (JSON, middlewares, schemas, `around`), and what comes back is the result as the engine would read it.
+ * Runs one step of a handler in a test: no queue, no network. The task passes through everything that it passes through
+ * on Lambda (JSON, middlewares, schemas, `around`), and what comes back is the result as the engine would read it.
  *
  * ```ts
  * const result = await runStep(handler, { orderId: 'o-1', amountCents: 1200 });
  * expect(result).toMatchObject({ status: 'completed', output: { chargeId: expect.any(String) } });
  * ```
- * A handler that is wrapped (by a monitoring library, say) runs as it is, wrapper included; then `name` says which step. The wrapper must
- * hand on the context that it gets.
- * @throws ConfigurationError where the handler is not ours, serves several steps and none is named, or the input cannot become JSON; and
- * what a middleware throws when it keeps the step from running.
+ * A handler that is wrapped (by a monitoring library, say) runs as it is, wrapper included; then `name` says which
+ * step. The wrapper must hand on the context that it gets.
+ * @throws ConfigurationError where the handler is not ours, serves several steps and none is named, or the input cannot
+ * become JSON; and what a middleware throws when it keeps the step from running.
  */
 export async function runStep(handler: StepHandlerLike, input: unknown, options: RunStepOptions = {}): Promise<StepResult> {
   if (typeof handler !== 'function') {

@@ -1,7 +1,8 @@
 import type { Attributes } from '@opentelemetry/api';
 
 /**
- * What every span says, by the semantic conventions for messaging and for SQS; below `durable.`, what they have no word for.
+ * What every span says, by the semantic conventions for messaging and for SQS; below `durable.`, what they have no word
+ * for.
  * @see https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
  * @see https://opentelemetry.io/docs/specs/semconv/messaging/sqs/
  */

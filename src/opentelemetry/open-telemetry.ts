@@ -46,10 +46,11 @@ const REMEMBERED = 20_000;
  *
  * - a step: `process <queue>`, CONSUMER, child of the task's `traceparent`
  * - the send of a task: `send <queue>`, PRODUCER; the task carries its context on
- * - a result that the engine is given, and the turn that it begins: `process <results queue>`, CONSUMER, child of the send of its task
+ * - a result that the engine is given, and the turn that it begins: `process <results queue>`, CONSUMER, child of the
+ *   send of its task
  *
- * What an engine's process no longer knows of a run (it was started by another process, or long ago) begins a trace of its own. No span
- * holds an input, an output, or the message of an error.
+ * What an engine's process no longer knows of a run (it was started by another process, or long ago) begins a trace of
+ * its own. No span holds an input, an output, or the message of an error.
  * @throws ConfigurationError for an unknown option.
  */
 export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
@@ -104,7 +105,10 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
   return Object.assign(aroundStep, { send, receive });
 }
 
-/** A span of another process or moment as the parent. The span that is active here (of an invocation, say) is linked to then. */
+/**
+ * A span of another process or moment as the parent. The span that is active here (of an invocation, say) is linked to
+ * then.
+ */
 function parentOf(remote: ReturnType<typeof fromTraceparent>): { readonly parent: Context; readonly links: Link[] } {
   const here = context.active();
   if (remote === undefined) return { parent: here, links: [] };

@@ -2,7 +2,10 @@ import { isSpanContextValid, type SpanContext, trace } from '@opentelemetry/api'
 
 const TRACEPARENT = /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(?:-|$)/;
 
-/** The trace context of a `traceparent`; undefined where it is none. @see https://www.w3.org/TR/trace-context/#traceparent-header */
+/**
+ * The trace context of a `traceparent`; undefined where it is none.
+ * @see https://www.w3.org/TR/trace-context/#traceparent-header
+ */
 export function fromTraceparent(traceparent: string | undefined): SpanContext | undefined {
   const [, traceId = '', spanId = '', flags = ''] = TRACEPARENT.exec(traceparent ?? '') ?? [];
   const spanContext: SpanContext = { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & 1, isRemote: true };

@@ -31,7 +31,8 @@ export async function storeLargeBody(
 }
 
 /**
- * The body as it was sent, read from the store where the message holds a pointer. Gives an ordinary body back unchanged, and at once.
+ * The body as it was sent, read from the store where the message holds a pointer. Gives an ordinary body back
+ * unchanged, and at once.
  * @throws PayloadStoreError, `not_configured` where there is a pointer and no store
  */
 export function readBody(body: string, store: PayloadStore | undefined): string | Promise<string> {

@@ -24,8 +24,8 @@ export type KnownSubject = Required<PayloadSubject>;
 /**
  * Key of a stored body: `<keyPrefix><kind>/<run id>/<step id>/<seq>/<uuid>`, ids percent-encoded.
  *
- * It carries the ids so that a worker which cannot read the object can still tell the engine whose it was. Ids that do not fit, or have
- * no UTF-8 form, are cut: such a key is a good key that tells nothing.
+ * It carries the ids so that a worker which cannot read the object can still tell the engine whose it was. Ids that do
+ * not fit, or have no UTF-8 form, are cut: such a key is a good key that tells nothing.
  * @param keyPrefix as it is, slash included; what a lifecycle rule goes by
  */
 export function payloadKey({ kind, runId, stepId, seq }: PayloadSubject, uuid: string, keyPrefix = ''): string {
@@ -35,7 +35,10 @@ export function payloadKey({ kind, runId, stepId, seq }: PayloadSubject, uuid: s
   return `${keyPrefix}${kind}/${run}/${step}/${seq ?? NO_SEQ}/${uuid}`;
 }
 
-/** What a key says of its object, or undefined where it does not say all: a key of another program, or one whose ids were cut. */
+/**
+ * What a key says of its object, or undefined where it does not say all: a key of another program, or one whose ids
+ * were cut.
+ */
 export function subjectOfKey(key: string): KnownSubject | undefined {
   const [, found, run, step, digits] = LAYOUT.exec(key) ?? [];
   const kind = KINDS.find((known) => known === found);

@@ -23,7 +23,10 @@ export interface PayloadSubject {
   readonly runId: string;
   /** Of a turn and its decision: the turn's `taskId`. Of a start: the workflow. */
   readonly stepId: string;
-  /** Position of the step in its run, 0 of a turn: with it in the key, a worker that cannot read the object can still fail the step. */
+  /**
+   * Position of the step in its run, 0 of a turn: with it in the key, a worker that cannot read the object can still
+   * fail the step.
+   */
   readonly seq?: number;
 }
 

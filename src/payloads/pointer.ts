@@ -3,8 +3,8 @@ import type { MessageAttributes } from '../wire/limits.ts';
 import type { PayloadPointer } from './payload-store.ts';
 
 /**
- * The message that stands for a stored body, in the format of the Amazon SQS Extended Client Library, which the Java and Python
- * clients read and write.
+ * The message that stands for a stored body, in the format of the Amazon SQS Extended Client Library, which the Java
+ * and Python clients read and write.
  * @see https://github.com/awslabs/amazon-sqs-java-extended-client-lib
  */
 const POINTER_CLASS = 'software.amazon.payloadoffloading.PayloadS3Pointer';
@@ -22,8 +22,8 @@ export function pointerAttributes(storedBytes: number): MessageAttributes {
 }
 
 /**
- * The pointer that a body is, or undefined where it is an ordinary body. The body alone decides: a task or a result is an object,
- * so it is never taken for the array that a pointer is.
+ * The pointer that a body is, or undefined where it is an ordinary body. The body alone decides: a task or a result is
+ * an object, so it is never taken for the array that a pointer is.
  */
 export function decodePointer(body: string): PayloadPointer | undefined {
   if (!body.startsWith('[')) return undefined;

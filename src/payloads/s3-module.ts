@@ -11,11 +11,15 @@ export type S3Module = Pick<
  * @throws ConfigurationError where it is not installed (or not in the bundle)
  */
 export function loadS3(): Promise<S3Module> {
-  // With `.catch()` right behind it, esbuild leaves a package that is not installed alone; else every handler would fail to build.
+  // With `.catch()` right behind it, esbuild leaves a package that is not installed alone; else every handler would
+  // fail to build.
   return import('@aws-sdk/client-s3').catch(explainMissingS3);
 }
 
-/** Throws what the import was rejected with, in better words where that is the package itself: one that it misses is another fault. */
+/**
+ * Throws what the import was rejected with, in better words where that is the package itself: one that it misses is
+ * another fault.
+ */
 export function explainMissingS3(error: unknown): never {
   if (!isMissingS3(error)) throw error;
   throw new ConfigurationError(

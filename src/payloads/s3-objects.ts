@@ -9,7 +9,10 @@ import { MAX_STORED_BYTES } from './message-body.ts';
 import type { PayloadPointer } from './payload-store.ts';
 import type { S3Module } from './s3-module.ts';
 
-/** All of the SDK's own tries together, the transfer included. A connection that died silently would otherwise hold a step for minutes. */
+/**
+ * All of the SDK's own tries together, the transfer included. A connection that died silently would otherwise hold a
+ * step for minutes.
+ */
 export const S3_CALL_TIMEOUT_MS = 30_000;
 
 /** The two calls of S3 that are used. Both reject with PayloadStoreError. */
@@ -62,8 +65,8 @@ function inputOf({ bucket, key, bucketOwner }: S3Object) {
 }
 
 /**
- * The text of an object, which may be no larger than what is written: whoever may send to a queue may point to any object, and all of it
- * would be held in memory.
+ * The text of an object, which may be no larger than what is written: whoever may send to a queue may point to any
+ * object, and all of it would be held in memory.
  */
 async function textOf(object: S3Object, { Body, ContentLength = 0 }: GetObjectCommandOutput, signal: AbortSignal): Promise<string> {
   if (Body === undefined) return '';
@@ -92,7 +95,10 @@ async function textOf(object: S3Object, { Body, ContentLength = 0 }: GetObjectCo
 }
 
 const MISSING: ReadonlySet<string> = new Set(['NoSuchKey', 'NoSuchBucket', 'NoSuchVersion']);
-/** Refusals by their HTTP status that are transient all the same: renewed credentials, clocks, throttling, a write beside another. */
+/**
+ * Refusals by their HTTP status that are transient all the same: renewed credentials, clocks, throttling, a write
+ * beside another.
+ */
 const TRANSIENT: ReadonlySet<string> = new Set([
   'ExpiredToken',
   'ExpiredTokenException',
@@ -108,8 +114,9 @@ const TRANSIENT: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * An error of the SDK as ours. Only S3 itself can refuse a request for good, and its answer has a code. The SDK makes an exception of S3 of
- * every answer with an error status, a proxy's too, and passes on what the providers of credentials throw.
+ * An error of the SDK as ours. Only S3 itself can refuse a request for good, and its answer has a code. The SDK makes
+ * an exception of S3 of every answer with an error status, a proxy's too, and passes on what the providers of
+ * credentials throw.
  *
  * No text of AWS is kept, in the cause either: that of a wrong signature quotes the session token.
  */
@@ -143,7 +150,10 @@ function reasonOf(code: string, status: number): 'missing' | 'denied' | 'unavail
   return status >= 500 || status === 429 || status === 408 || TRANSIENT.has(code) ? 'unavailable' : 'denied';
 }
 
-/** What an error says of the answer that it comes from. Status 0: there was none, but a network fault, say, or our own time limit. */
+/**
+ * What an error says of the answer that it comes from. Status 0: there was none, but a network fault, say, or our own
+ * time limit.
+ */
 function answerOf(error: unknown, exception: S3Module['S3ServiceException']) {
   const { name, $metadata, $response, Code } = isRecord(error) ? error : {};
   const { httpStatusCode, requestId } = isRecord($metadata) ? $metadata : {};

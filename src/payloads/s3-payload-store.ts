@@ -24,7 +24,8 @@ export interface S3PayloadStoreOptions {
   readonly keyPrefix?: string | undefined;
   /**
    * Bodies above so many bytes (attributes counted in) are stored: 1 to 1,048,576.
-   * @default 262,144, as in the extended clients for Java and Python: it fits queues that were made before SQS took 1 MiB
+   * @default 262,144, as in the extended clients for Java and Python: it fits queues that were made before SQS took 1
+   * MiB
    */
   readonly thresholdBytes?: number | undefined;
   /** An `S3Client` of `@aws-sdk/client-s3`; stays the caller's. */
@@ -39,7 +40,10 @@ export interface S3ClientLike {
   send(...args: never[]): unknown;
 }
 
-/** Settings that the SDK's clients have in common, and the one that S3 servers other than AWS need. For all others, give a `client`. */
+/**
+ * Settings that the SDK's clients have in common, and the one that S3 servers other than AWS need. For all others, give
+ * a `client`.
+ */
 export interface S3ClientSettings
   extends Pick<SQSClientConfig, 'region' | 'credentials' | 'endpoint' | 'maxAttempts' | 'requestHandler' | 'useFipsEndpoint'> {
   /** The bucket in the path of the URL, not in its host. @default false */
@@ -52,7 +56,10 @@ const BUCKET_OWNER_VARIABLE = 'DURABLE_PAYLOAD_BUCKET_OWNER';
 const KEY_PREFIX_VARIABLE = 'DURABLE_PAYLOAD_KEY_PREFIX';
 const DEFAULT_THRESHOLD_BYTES = 262_144;
 
-/** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html; an ARN of an access point is taken too */
+/**
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html; an ARN of an access point is taken
+ * too
+ */
 const BUCKET_NAME = /^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|arn:[a-z0-9-]+:s3[A-Za-z0-9:/._-]*)$/;
 
 const RULES: Readonly<Record<keyof S3PayloadStoreOptions, OptionRule>> = {
@@ -71,9 +78,10 @@ const RULES: Readonly<Record<keyof S3PayloadStoreOptions, OptionRule>> = {
 /**
  * Keeps bodies that are too large for a message in S3, in the format of the Amazon SQS Extended Client Library.
  *
- * Needs the package `@aws-sdk/client-s3`, which is loaded when the first body is stored or read and not before. Nothing is ever deleted:
- * leave that to a lifecycle rule of the bucket, at 29 days or more (a message can be 14 days old when it is parked, and stay parked for 14).
- * With FIFO tasks queues, at 33: there a dead letter is kept for 14 days from when it became one.
+ * Needs the package `@aws-sdk/client-s3`, which is loaded when the first body is stored or read and not before. Nothing
+ * is ever deleted: leave that to a lifecycle rule of the bucket, at 29 days or more (a message can be 14 days old when
+ * it is parked, and stay parked for 14). With FIFO tasks queues, at 33: there a dead letter is kept for 14 days from
+ * when it became one.
  * @throws ConfigurationError
  */
 export function s3PayloadStore(options: S3PayloadStoreOptions = {}): PayloadStore {

@@ -86,7 +86,10 @@ interface Limits {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** One call on a queue, ended when its time is up; what it rejects with is an error of ours. @param queue its URL or name, for errors */
+/**
+ * One call on a queue, ended when its time is up; what it rejects with is an error of ours.
+ * @param queue its URL or name, for errors
+ */
 export async function call<Name extends Operation>(
   operations: SqsOperations<Name>,
   operation: Name,
@@ -140,7 +143,9 @@ function attributeFields(attributes: MessageAttributes): SendMessageBatchRequest
   );
 }
 
-/** Outcomes by position. What SQS names neither as successful nor as failed counts as failed: better twice than never. */
+/**
+ * Outcomes by position. What SQS names neither as successful nor as failed counts as failed: better twice than never.
+ */
 function entryOutcomes(count: number, { Successful, Failed }: Answer): EntryOutcome[] {
   const outcomes = new Array<EntryOutcome>(count).fill({ ok: false, sqsCode: 'NoOutcome', transient: true });
   const each = (entries: unknown, outcomeOf: (entry: Answer) => EntryOutcome) => {

@@ -4,14 +4,18 @@ import { SqsRequestError } from '../errors.ts';
 import { isRecord } from '../wire/shape.ts';
 import type { Answer } from './sqs-operations.ts';
 
-/** MD5 checksums, by which both sides notice a message that was changed on its way. A build of Node without MD5 (FIPS) compares nothing. */
+/**
+ * MD5 checksums, by which both sides notice a message that was changed on its way. A build of Node without MD5 (FIPS)
+ * compares nothing.
+ */
 
 const STRING_VALUE = 1;
 const BINARY_VALUE = 2;
 
 /**
- * The answer to a `SendMessageBatch`, with those entries as failed whose checksums are not those of their messages: such a message is in
- * the queue, and the whole one is sent after it. What an answer does not mention, as an emulator may, says nothing against a message.
+ * The answer to a `SendMessageBatch`, with those entries as failed whose checksums are not those of their messages:
+ * such a message is in the queue, and the whole one is sent after it. What an answer does not mention, as an emulator
+ * may, says nothing against a message.
  */
 export function checkSent({ Entries = [] }: SendMessageBatchRequest, answer: Answer): Answer {
   const { Successful, Failed } = answer;
@@ -29,8 +33,8 @@ export function checkSent({ Entries = [] }: SendMessageBatchRequest, answer: Ans
 }
 
 /**
- * Refuses the whole answer to a `ReceiveMessage` where one message of it is not the one that was sent, as the SDK does: what came with it
- * is delivered again.
+ * Refuses the whole answer to a `ReceiveMessage` where one message of it is not the one that was sent, as the SDK does:
+ * what came with it is delivered again.
  * @throws SqsRequestError
  */
 export function checkReceived(_input: object, answer: Answer): Answer {
@@ -55,7 +59,8 @@ function isMd5(checksum: string, of: string | Attributes): boolean {
 }
 
 /**
- * Names in the order of their bytes; of each its name, its type, a byte for the kind of its value and the value, each with its length.
+ * Names in the order of their bytes; of each its name, its type, a byte for the kind of its value and the value, each
+ * with its length.
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html#sqs-attributes-md5-message-digest-calculation
  */
 function attributesInto(md5: Hash, attributes: Attributes): Hash {

@@ -18,8 +18,9 @@ export interface EndpointChoice {
 }
 
 /**
- * The address of one request: the endpoint that was asked for, else the host of the queue URL, which also covers FIPS, China and
- * private endpoints, else SQS's own in the region. A host that names its region is signed for that one: SQS takes no other.
+ * The address of one request: the endpoint that was asked for, else the host of the queue URL, which also covers FIPS,
+ * China and private endpoints, else SQS's own in the region. A host that names its region is signed for that one: SQS
+ * takes no other.
  */
 export function endpointOf(queueUrl: string | undefined, { endpoint, region }: EndpointChoice): SqsEndpoint {
   const url = endpoint !== undefined ? new URL(endpoint) : queueUrl !== undefined ? new URL('/', queueUrl) : new URL(sqsUrl(region));

@@ -17,8 +17,8 @@ export function environmentEndpoint(env: NodeJS.ProcessEnv): string | undefined 
 }
 
 /**
- * The same as a part of a configuration of the SDK, which reads these variables too, but then sends to the host of the queue URL all the
- * same; for an emulator that may not resolve.
+ * The same as a part of a configuration of the SDK, which reads these variables too, but then sends to the host of the
+ * queue URL all the same; for an emulator that may not resolve.
  * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
  */
 export function endpointOfEnvironment(env: NodeJS.ProcessEnv): { readonly endpoint?: string } {

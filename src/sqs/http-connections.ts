@@ -23,23 +23,26 @@ export interface HttpLimits {
 
 /** The network, as {@link HttpConnections} has it; tests need none. */
 export interface Connections {
-  /** Sends one request and gives its answer, whatever its status. Rejects with Node's own error where there is none, or a limit ends it. */
+  /**
+   * Sends one request and gives its answer, whatever its status. Rejects with Node's own error where there is none, or
+   * a limit ends it.
+   */
   post(request: HttpPost, limits: HttpLimits): Promise<HttpAnswer>;
   /** Closes the connections that are idle. */
   destroy(): void;
 }
 
 /**
- * How long a kept connection may have been idle, by the clock on the wall: it goes on while Lambda freezes the process, and what is
- * between here and SQS forgets connections without a word.
+ * How long a kept connection may have been idle, by the clock on the wall: it goes on while Lambda freezes the process,
+ * and what is between here and SQS forgets connections without a word.
  */
 const IDLE_FOR_MS = 20_000;
 /** Ten messages of 1 MiB, each character of them escaped in six, are the longest answer that SQS can give. */
 const MAX_ANSWER_CHARACTERS = 64 * 1_048_576;
 
 /**
- * A fault after which the same request has every chance at once: the connection had been idle, and the other side had closed it; or the
- * answer did not come within {@link HttpLimits.answerMs}.
+ * A fault after which the same request has every chance at once: the connection had been idle, and the other side had
+ * closed it; or the answer did not come within {@link HttpLimits.answerMs}.
  */
 type Fault = 'idle connection' | 'no answer';
 
@@ -137,8 +140,8 @@ export class HttpConnections implements Connections {
 }
 
 /**
- * Loads ahead what the first request to this URL would load: the module and, for TLS, the certificates that Node trusts. Opens no
- * connection.
+ * Loads ahead what the first request to this URL would load: the module and, for TLS, the certificates that Node
+ * trusts. Opens no connection.
  */
 export function prepareConnections({ protocol }: URL): void {
   httpModule(protocol);
@@ -146,8 +149,8 @@ export function prepareConnections({ protocol }: URL): void {
 }
 
 /**
- * Not imported above: whoever sends over one of the two does not pay for the other, and an import of `node:http` loads what it merely
- * exports too (WebSocket, from undici: some 20 ms).
+ * Not imported above: whoever sends over one of the two does not pay for the other, and an import of `node:http` loads
+ * what it merely exports too (WebSocket, from undici: some 20 ms).
  */
 function httpModule(protocol: string) {
   return protocol === 'http:' ? process.getBuiltinModule('node:http') : process.getBuiltinModule('node:https');

@@ -16,7 +16,8 @@ export interface InFlightOptions {
   readonly onGivenUp: (error: unknown) => void;
   readonly timing: Timing;
   /**
-   * How long a delete may wait for others to share its request. Not on a FIFO queue, where the next message of the group waits for it.
+   * How long a delete may wait for others to share its request. Not on a FIFO queue, where the next message of the
+   * group waits for it.
    * @default 0
    */
   readonly deleteLingerMs?: number | undefined;
@@ -38,7 +39,10 @@ export class InFlightMessages {
   readonly #changes: Batcher<VisibilityChange, EntryOutcome>;
   /** Receipt handle → when its visibility is to be extended next, by `timing`. */
   readonly #hidden = new Map<string, number>();
-  /** Deletes and releases that have not settled, those between two tries included, and requests of any kind that wait or are in flight. */
+  /**
+   * Deletes and releases that have not settled, those between two tries included, and requests of any kind that wait or
+   * are in flight.
+   */
   readonly #settling = new PendingCount();
   #timer: NodeJS.Timeout | undefined;
   /** Deletes that wait for each other. */
@@ -132,7 +136,11 @@ export class InFlightMessages {
     }
   }
 
-  /** Never rejects: what is given up goes to `onGivenUp`. @param wanted whether it is still to be done @default it is */
+  /**
+   * Never rejects: what is given up goes to `onGivenUp`.
+   * @param wanted whether it is still to be done
+   * @default it is
+   */
   async #settle<Entry>(operation: string, batcher: Batcher<Entry, EntryOutcome>, entry: Entry, wanted?: () => boolean): Promise<void> {
     const { timing, onGivenUp } = this.#options;
     const attempt = async () => {

@@ -7,8 +7,8 @@ import type { ClientOptions } from './open-sqs.ts';
 const ANSWER_MS = 2_000;
 
 /**
- * Names of all queues of an SQS outside AWS, such as that of `sls durable local`. Undefined on AWS, where an engine has no right to list
- * queues, and where the SQS does not answer.
+ * Names of all queues of an SQS outside AWS, such as that of `sls durable local`. Undefined on AWS, where an engine has
+ * no right to list queues, and where the SQS does not answer.
  */
 export async function localQueueNames({ client, clientConfig }: ClientOptions): Promise<readonly string[] | undefined> {
   const asked = client ?? new SQSClient({ ...endpointOfEnvironment(process.env), ...clientConfig });

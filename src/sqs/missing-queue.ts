@@ -18,7 +18,10 @@ export interface MissingQueue {
 /** Names of a list that a message shows. */
 const MOST_SHOWN = 10;
 
-/** Why a queue is probably missing: the likeliest cause on the first line, behind it the others, and the queues that are there. */
+/**
+ * Why a queue is probably missing: the likeliest cause on the first line, behind it the others, and the queues that are
+ * there.
+ */
 export function whyMissing(missing: MissingQueue): string {
   return [likeliestCause(missing), otherCauses(missing), queuesThere(missing)].filter((line) => line !== '').join('\n');
 }

@@ -37,16 +37,22 @@ const COMMANDS: SdkCommands<Operation> = {
   GetQueueAttributes: (client, input, options) => client.send(new GetQueueAttributesCommand(input), options),
 };
 
-/** A long poll keeps its connection for up to 20 s: with the SDK's 50, the polls of whoever serves more queues would wait for each other. */
+/**
+ * A long poll keeps its connection for up to 20 s: with the SDK's 50, the polls of whoever serves more queues would
+ * wait for each other.
+ */
 const UNLIMITED = { httpAgent: { maxSockets: Number.POSITIVE_INFINITY }, httpsAgent: { maxSockets: Number.POSITIVE_INFINITY } };
 const CONNECT_MS = 5_000;
-/** Configuration under which signed requests of our own come out as the SDK's do: it says whom to ask and who asks, not how. */
+/**
+ * Configuration under which signed requests of our own come out as the SDK's do: it says whom to ask and who asks, not
+ * how.
+ */
 const HANDLED_HERE: ReadonlySet<string> = new Set(['region', 'endpoint', 'credentials']);
 
 /**
- * Opens SQS for an engine: through the SDK where a client was given, or configured in more than whom to ask and as whom. Else by signed
- * requests, with the region and credentials that a client of the SDK finds; only a queue without a URL is asked for through the SDK, which
- * knows all the places where the address of SQS may be configured.
+ * Opens SQS for an engine: through the SDK where a client was given, or configured in more than whom to ask and as
+ * whom. Else by signed requests, with the region and credentials that a client of the SDK finds; only a queue without a
+ * URL is asked for through the SDK, which knows all the places where the address of SQS may be configured.
  * @param connections the network of signed requests; a parameter so that tests need none
  * @throws ConfigurationError for an endpoint without a scheme.
  */
@@ -61,7 +67,8 @@ export function openSqs(
   const pollClient = () => new SQSClient({ ...config, requestHandler: config.requestHandler ?? UNLIMITED });
   const sdk = clientOperations(own, pollClient, () => own.destroy());
   if (!isPlain(clientConfig)) return sdk;
-  // Now, as the SDK does: later it puts there what the environment or a profile says, which does not win over the host of a queue URL.
+  // Now, as the SDK does: later it puts there what the environment or a profile says, which does not win over the host
+  // of a queue URL.
   const { credentials, region, endpoint } = own.config;
   const signed = signedOperations({
     credentials,
@@ -136,14 +143,15 @@ function textOf(endpoint: Endpoint | undefined): string | undefined {
 /**
  * `client` itself, its middlewares, retries and all, but on a connection pool of its own.
  *
- * The SDK's default pool has 50 sockets; long polls that fill it would stall every send. A request handler that is not the
- * SDK's default, or that was given its own agents (a proxy, say), knows better than we do, and so does whoever
- * gave the client another `send`: then the client itself is used. An agent for plain HTTP is not seen before its first request: it is
- * used for all calls but long polls.
+ * The SDK's default pool has 50 sockets; long polls that fill it would stall every send. A request handler that is not
+ * the SDK's default, or that was given its own agents (a proxy, say), knows better than we do, and so does whoever gave
+ * the client another `send`: then the client itself is used. An agent for plain HTTP is not seen before its first
+ * request: it is used for all calls but long polls.
  */
 export function separateConnections(client: SQSClient): SQSClient {
   if (!hasDefaultConnections(client) || client.send !== SQSClient.prototype.send) return client;
-  // The SDK has no copy of a client, and one made of its configuration would do without the middlewares that were added to it.
+  // The SDK has no copy of a client, and one made of its configuration would do without the middlewares that were added
+  // to it.
   const { requestHandler } = new SQSClient({ region: client.config.region, requestHandler: UNLIMITED }).config;
   const separate: SQSClient = Object.create(client, { config: { value: { ...client.config, requestHandler } } });
   return separate;
@@ -152,6 +160,7 @@ export function separateConnections(client: SQSClient): SQSClient {
 function hasDefaultConnections(client: SQSClient): boolean {
   const handler: unknown = client.config?.requestHandler;
   if (typeof handler !== 'object' || handler === null || handler.constructor.name !== 'NodeHttpHandler') return false;
-  // Private to the SDK, true where it was given agents. Where a release lacks it, sharing the client is the safe answer.
+  // Private to the SDK, true where it was given agents. Where a release lacks it, sharing the client is the safe
+  // answer.
   return Reflect.get(handler, 'externalAgent') === false;
 }

@@ -14,11 +14,17 @@ export interface PollerOptions {
   readonly deleteLingerMs?: number | undefined;
   /** Long polls at the same time when there is a backlog. When idle there is one. */
   readonly maxReceivers: number;
-  /** How many more messages may be held now. Receiving waits while it is 0; call {@link Poller.wake} when that changes. */
+  /**
+   * How many more messages may be held now. Receiving waits while it is 0; call {@link Poller.wake} when that changes.
+   */
   readonly room: () => number;
-  /** Called with what one receive brought. The messages stay hidden until each is deleted, released or left to expire. */
+  /**
+   * Called with what one receive brought. The messages stay hidden until each is deleted, released or left to expire.
+   */
   readonly onMessages: (messages: readonly ReceivedMessage[], inFlight: InFlightMessages) => void;
-  /** A receive or look-up failed and is tried again in `retryInMs`. `queueUrl` is undefined where the look-up failed. */
+  /**
+   * A receive or look-up failed and is tried again in `retryInMs`. `queueUrl` is undefined where the look-up failed.
+   */
   readonly onError: (error: unknown, retryInMs: number, queueUrl: string | undefined) => void;
   /** A delete or a visibility change was given up. Nothing is lost: SQS delivers the message again. */
   readonly onGivenUp: (error: unknown, queueUrl: string) => void;
@@ -28,7 +34,8 @@ export interface PollerOptions {
 const STOP_GRACE_MS = 500;
 
 /**
- * Long-polls one queue for as long as it runs. No failure ends it: it backs off and goes on, so it recovers when SQS does.
+ * Long-polls one queue for as long as it runs. No failure ends it: it backs off and goes on, so it recovers when SQS
+ * does.
  *
  * Full receives mean a backlog and add a receiver, an empty one removes it.
  */
@@ -41,8 +48,8 @@ export class Poller {
   readonly #receivers = new Set<Promise<void>>();
   readonly #pace = new PollingPace();
   /**
-   * Receivers that go on. Not the size of the set: a receiver leaves that a microtask after it has decided to end, and two that
-   * decided within the same turn would each take the other for the one that stays.
+   * Receivers that go on. Not the size of the set: a receiver leaves that a microtask after it has decided to end, and
+   * two that decided within the same turn would each take the other for the one that stays.
    */
   #active = 0;
   /** Messages that receives in flight may bring. */
@@ -64,8 +71,9 @@ export class Poller {
   }
 
   /**
-   * Begins no further receive and gives those in flight a moment to end, since SQS may be answering one: what it had handed to a poll
-   * that is cut reappears only after its visibility timeout. Under load polls end by themselves, so a deploy hides nothing.
+   * Begins no further receive and gives those in flight a moment to end, since SQS may be answering one: what it had
+   * handed to a poll that is cut reappears only after its visibility timeout. Under load polls end by themselves, so a
+   * deploy hides nothing.
    */
   async stop(): Promise<void> {
     this.#stopped.abort();

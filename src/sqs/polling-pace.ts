@@ -1,6 +1,9 @@
 import { backoffMs } from './retry.ts';
 
-/** What one more receiver is worth after how many full receives; the bound keeps a returning backlog from waiting long for receivers. */
+/**
+ * What one more receiver is worth after how many full receives; the bound keeps a returning backlog from waiting long
+ * for receivers.
+ */
 const MOST_FULL_RECEIVES = 16;
 /** A queue that answers at once that it is empty is asked once a second at most. A long poll takes longer by itself. */
 const IDLE_INTERVAL = { firstMs: 25, maxMs: 1_000 };
@@ -13,9 +16,9 @@ export class PollingPace {
   #empty = 0;
 
   /**
-   * A receive brought messages. Gives whether one more receiver pays, if there is room for one: at the first full receive, and after
-   * receivers that were added in vain only at the second, fourth, eighth. A queue that is filled as fast as it is emptied brings full
-   * receives too, and another receiver there only asks in vain.
+   * A receive brought messages. Gives whether one more receiver pays, if there is room for one: at the first full
+   * receive, and after receivers that were added in vain only at the second, fourth, eighth. A queue that is filled as
+   * fast as it is emptied brings full receives too, and another receiver there only asks in vain.
    */
   brought(isFull: boolean): boolean {
     this.#empty = 0;
@@ -30,7 +33,8 @@ export class PollingPace {
   }
 
   /**
-   * A receive came back empty. Gives the pause in milliseconds before the next: none after the first, and then ever longer.
+   * A receive came back empty. Gives the pause in milliseconds before the next: none after the first, and then ever
+   * longer.
    * @param isLast whether no other receiver polls, so that the queue is idle
    */
   empty(isLast: boolean, tookMs: number): number {

@@ -63,7 +63,10 @@ export class QueueDirectory {
     return this.tasksQueueUrl(token);
   }
 
-  /** Whether a tasks queue that is missing is on its way into being: a queue may be unknown to SQS for a second after its creation. */
+  /**
+   * Whether a tasks queue that is missing is on its way into being: a queue may be unknown to SQS for a second after
+   * its creation.
+   */
   get createsTasksQueues(): boolean {
     return this.#options.autoCreate && this.#options.taskQueueUrl === undefined;
   }
@@ -158,7 +161,10 @@ function tasksKey(token: string): string {
   return `tasks ${token}`;
 }
 
-/** What a resolver gave. Where it is, say, an environment variable that is not set, the call of SQS would fail with other words. */
+/**
+ * What a resolver gave. Where it is, say, an environment variable that is not set, the call of SQS would fail with
+ * other words.
+ */
 function checkedUrl(resolver: string, url: unknown): string {
   if (aUrl.accepts(url)) return String(url);
   const got = typeof url === 'string' && url !== '' ? JSON.stringify(url) : kindOf(url);

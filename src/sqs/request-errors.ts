@@ -2,8 +2,9 @@ import { QueueNotFoundError, SqsRequestError } from '../errors.ts';
 import { namedError } from '../named-error.ts';
 
 /**
- * Codes of transient refusals: throttling in its several spellings, KMS throttling behind an encrypted queue, clock skew and
- * expired credentials (both are renewed by the client), and a queue being created again within a minute of its deletion.
+ * Codes of transient refusals: throttling in its several spellings, KMS throttling behind an encrypted queue, clock
+ * skew and expired credentials (both are renewed by the client), and a queue being created again within a minute of its
+ * deletion.
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
  */
 const TRANSIENT_CODES = new RegExp(
@@ -24,12 +25,15 @@ const HINTS: ReadonlyMap<string, string> = new Map([
 
 const MISSING_QUEUE = /^(QueueDoesNotExist|NonExistentQueue)$/;
 
-/** Header of an answer that has SQS's error code as the older query protocol spells it, e.g. `AWS.SimpleQueueService.NonExistentQueue;Sender`. */
+/**
+ * Header of an answer that has SQS's error code as the older query protocol spells it, e.g.
+ * `AWS.SimpleQueueService.NonExistentQueue;Sender`.
+ */
 export const QUERY_ERROR = 'x-amzn-query-error';
 
 /**
- * SQS's own refusal of a request. AWS's text is left out, here and of every `cause`: that of a wrong signature quotes the request, session
- * token included.
+ * SQS's own refusal of a request. AWS's text is left out, here and of every `cause`: that of a wrong signature quotes
+ * the request, session token included.
  */
 export class SqsRefusal extends Error {
   override readonly name = 'SqsRefusal';
@@ -45,8 +49,8 @@ export class SqsRefusal extends Error {
 }
 
 /**
- * An answer that is not SQS's: of a proxy or gateway on the way, cut off, or of another service, where credentials come from. It says
- * nothing of the request, which is worth another try. Its text is left out: it may quote the request.
+ * An answer that is not SQS's: of a proxy or gateway on the way, cut off, or of another service, where credentials come
+ * from. It says nothing of the request, which is worth another try. Its text is left out: it may quote the request.
  */
 export function unknownAnswer(code: string, status: number): Error {
   return namedError(code, `HTTP status ${status}, not from SQS: from a proxy, or where credentials come from`);
@@ -57,22 +61,29 @@ export function shortCode(code: string): string {
   return code.replace(/^AWS\.SimpleQueueService\./, '').replace(/^.*#/, '');
 }
 
-/** Whether a failed entry of a batch is worth another try, by its {@link shortCode}. `senderFault` false means that SQS itself failed. */
+/**
+ * Whether a failed entry of a batch is worth another try, by its {@link shortCode}. `senderFault` false means that SQS
+ * itself failed.
+ */
 export function isTransientEntry(sqsCode: string, senderFault: boolean): boolean {
   return !senderFault || TRANSIENT_CODES.test(sqsCode);
 }
 
-/** Whether the same request may succeed later. Only SQS itself, or what is found before anything is sent, can say that it never will. */
+/**
+ * Whether the same request may succeed later. Only SQS itself, or what is found before anything is sent, can say that
+ * it never will.
+ */
 export function isTransient(error: unknown): boolean {
   if (error instanceof SqsRequestError) return error.transient;
   if (error instanceof SqsRefusal) return error.status >= 500 || error.status === 429 || TRANSIENT_CODES.test(error.sqsCode);
-  // Missing credentials are transient: the service that hands them out to a container or instance has its bad seconds too.
+  // Missing credentials are transient: the service that hands them out to a container or instance has its bad seconds
+  // too.
   return !(error instanceof Error && (error.name === 'TypeError' || error.message === 'Region is missing'));
 }
 
 /**
- * Whether SQS says that the queue is not there. A look-up that is refused says no more: IAM does not tell whether a queue exists that no
- * policy of the caller covers.
+ * Whether SQS says that the queue is not there. A look-up that is refused says no more: IAM does not tell whether a
+ * queue exists that no policy of the caller covers.
  */
 export function isMissingQueue(error: unknown, operation?: string): boolean {
   if (!(error instanceof SqsRefusal)) return false;
@@ -83,7 +94,8 @@ export function isMissingQueue(error: unknown, operation?: string): boolean {
 export function requestError(operation: string, error: unknown): SqsRequestError {
   if (error instanceof SqsRequestError) return error;
   const code = codeOf(error);
-  // What never reached SQS has a text about hosts, sockets and configuration: it says what to change, and it has seen no body.
+  // What never reached SQS has a text about hosts, sockets and configuration: it says what to change, and it has seen
+  // no body.
   const detail = error instanceof SqsRefusal ? HINTS.get(code) : error instanceof Error ? error.message : undefined;
   return new SqsRequestError(operation, code, isTransient(error), { cause: error, detail });
 }

@@ -5,7 +5,8 @@ import type { Timing } from '../time.ts';
  *
  * | layer | tries again | for |
  * | --- | --- | --- |
- * | `signedOperations` | one request: at once on another connection, with a corrected clock or with more time, else after a pause | 1.5 s |
+ * | `signedOperations` | one request: at once on another connection, with a corrected clock or with more time, else
+ * after a pause | 1.5 s |
  * | `sdkOperations` | one request, as the client is configured: by default three tries | 1 s |
  * | `Sender` | each message alone, once, of a batch that SQS refused as a whole | |
  * | `InFlightMessages` | a delete or a visibility change | 30 s |
@@ -44,8 +45,8 @@ export const WAKE_UP_RETRIES = { backoff: { firstMs: 100, maxMs: 1_000 }, timeou
 export const DISPATCH_BACKOFF: BackoffLimits = { firstMs: 100, maxMs: 5_000 };
 
 /**
- * Exponential with jitter: half of the step at least, the whole of it at most, so that callers that failed together do not come
- * back together.
+ * Exponential with jitter: half of the step at least, the whole of it at most, so that callers that failed together do
+ * not come back together.
  * @param failures how many tries have failed, from 1
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */
@@ -77,8 +78,8 @@ export async function retry<T>(call: () => Promise<T>, options: RetryOptions): P
 
 /**
  * For a loop of one's own, where a promise for each call would cost too much. The first try begins now.
- * @returns a function that is told why a try failed, and resolves when the next may start; it throws the error where there is none.
- * `onTransient` is called where the error is worth another try, be there time for one or not.
+ * @returns a function that is told why a try failed, and resolves when the next may start; it throws the error where
+ * there is none. `onTransient` is called where the error is worth another try, be there time for one or not.
  */
 export function tries(options: RetryOptions): (error: unknown, onTransient?: () => void) => Promise<void> {
   const { backoff, timing, isTransient, isMended, timeoutMs = Number.POSITIVE_INFINITY, signal } = options;

@@ -8,7 +8,10 @@ export interface SendOptions {
   readonly requestTimeout: number;
 }
 
-/** How each operation is sent: by its command of the SDK, which an engine loads at its start and a worker at its first call. */
+/**
+ * How each operation is sent: by its command of the SDK, which an engine loads at its start and a worker at its first
+ * call.
+ */
 export type SdkCommands<Known extends Operation> = {
   readonly [Name in Known]: (client: SQSClient, input: OperationInputs[Name], options: SendOptions) => Promise<object>;
 };
@@ -35,8 +38,8 @@ export function sdkOperations<Known extends Operation>({ commands, exception, cl
 }
 
 /**
- * Closes the idle connections of a client of the SDK, after a call that got no answer in its time. What is on the way may have forgotten
- * them all at once and without a word; each of them would then cost one more call all of its time.
+ * Closes the idle connections of a client of the SDK, after a call that got no answer in its time. What is on the way
+ * may have forgotten them all at once and without a word; each of them would then cost one more call all of its time.
  */
 export function dropIdleConnections({ config }: { readonly config: object }): void {
   const handler: unknown = 'requestHandler' in config ? config.requestHandler : undefined;
@@ -51,9 +54,9 @@ export function dropIdleConnections({ config }: { readonly config: object }): vo
 /**
  * An error of the SDK: SQS's own refusal, an answer that is not SQS's, or, where there was no answer, the error itself.
  *
- * The SDK makes an exception of SQS of every answer with an error status, whoever gave it, and passes on what the providers of credentials
- * throw. What SQS says has an error code, in the answer or in a header as the older protocol spells it. A stand-in for the client throws
- * such exceptions without an answer.
+ * The SDK makes an exception of SQS of every answer with an error status, whoever gave it, and passes on what the
+ * providers of credentials throw. What SQS says has an error code, in the answer or in a header as the older protocol
+ * spells it. A stand-in for the client throws such exceptions without an answer.
  */
 export function sdkFailure(error: unknown, exception: typeof SQSServiceException): unknown {
   if (!isRecord(error) || !isRecord(error['$metadata'])) return error;

@@ -17,8 +17,9 @@ interface Outbox {
 /**
  * Sends messages through one group-committing batcher per queue.
  *
- * On a FIFO queue a message leaves only when SQS has answered for the one before it of its group: together in one request, or in two at
- * once, a later one could be accepted where the earlier was not. Groups do not wait for each other.
+ * On a FIFO queue a message leaves only when SQS has answered for the one before it of its group: together in one
+ * request, or in two at once, a later one could be accepted where the earlier was not. Groups do not wait for each
+ * other.
  */
 export class Sender {
   readonly #api: Pick<ResultSender, 'sendMessages'>;
@@ -58,7 +59,8 @@ export class Sender {
       return await this.#api.sendMessages(queueUrl, messages);
     } catch (error) {
       if (messages.length === 1 || !(error instanceof SqsRequestError) || error.transient) throw error;
-      // A definite refusal of all may be one message's doing (a character that SQS does not take): only that one is to fail.
+      // A definite refusal of all may be one message's doing (a character that SQS does not take): only that one is to
+      // fail.
       return (await Promise.all(messages.map((message) => this.#sendBatch(queueUrl, [message]).catch(outcomesOf)))).flat();
     }
   }

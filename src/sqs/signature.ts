@@ -30,8 +30,9 @@ const ALGORITHM = 'AWS4-HMAC-SHA256';
 /**
  * A request in the JSON protocol of SQS with its Signature Version 4.
  *
- * Not by a package: the small ones are CommonJS, which a bundler cannot turn into an ES module without a banner in everybody's build,
- * and for requests of one shape a signature is a few lines. The tests compare it with the AWS SDK's own signer and with `aws4`.
+ * Not by a package: the small ones are CommonJS, which a bundler cannot turn into an ES module without a banner in
+ * everybody's build, and for requests of one shape a signature is a few lines. The tests compare it with the AWS SDK's
+ * own signer and with `aws4`.
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-json.html
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */

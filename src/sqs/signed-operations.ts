@@ -16,7 +16,10 @@ export interface SignedOptions {
   readonly region: () => Promise<string>;
   /** What is done with answers, by operation: checksums are compared. */
   readonly checks: { readonly [Name in Operation]?: (input: OperationInputs[Name], answer: Answer) => Answer };
-  /** Until the answer to the first try of a call is there; each try after one that got none has twice the time. @default no limit */
+  /**
+   * Until the answer to the first try of a call is there; each try after one that got none has twice the time.
+   * @default no limit
+   */
   readonly answerMs?: number;
   readonly env?: NodeJS.ProcessEnv;
   readonly connections: Connections;
@@ -28,14 +31,18 @@ const SKEW_MS = 4 * 60_000;
 /** The last moment that a signature can name. */
 const LATEST_MS = Date.parse('9999-12-31T00:00:00Z');
 const SIGNATURE_CODES = /^(AuthFailure|InvalidSignatureException|Request(Expired|InTheFuture|TimeTooSkewed)|SignatureDoesNotMatch)$/;
-/** Idle connections can fail one after another, and a clock is corrected once: after so many tries at once the fault is another. */
+/**
+ * Idle connections can fail one after another, and a clock is corrected once: after so many tries at once the fault is
+ * another.
+ */
 const MOST_AT_ONCE = 6;
 
 /**
- * {@link SqsOperations} by signed requests in the JSON protocol of SQS, without the AWS SDK: it is most of a worker's cold start, and a
- * call through it takes four times the processor time of one through here.
+ * {@link SqsOperations} by signed requests in the JSON protocol of SQS, without the AWS SDK: it is most of a worker's
+ * cold start, and a call through it takes four times the processor time of one through here.
  *
- * A request that SQS may have accepted before its connection broke is sent again; readers of the queue see such a message twice.
+ * A request that SQS may have accepted before its connection broke is sent again; readers of the queue see such a
+ * message twice.
  */
 export function signedOperations(options: SignedOptions): SqsOperations {
   const { region, checks, connections, env = process.env, timing = systemTiming } = options;
@@ -122,8 +129,9 @@ function failureOf({ status, headers }: HttpAnswer, fields: Answer = {}): Error 
 /**
  * The trace id of the invocation. SQS hands it to the next function of a chain, which is how Lambda notices a loop.
  *
- * An environment variable holds it where a process has one invocation at a time. Where it has many at once (Managed Instances), the
- * runtime keeps one per asynchronous context; a request that carries messages of several invocations gets the id of one of them.
+ * An environment variable holds it where a process has one invocation at a time. Where it has many at once (Managed
+ * Instances), the runtime keeps one per asynchronous context; a request that carries messages of several invocations
+ * gets the id of one of them.
  * @see https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
  */
 export function invocationTraceId(env: NodeJS.ProcessEnv, runtime: unknown = Reflect.get(globalThis, 'awslambda')): string | undefined {

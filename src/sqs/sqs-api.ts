@@ -4,8 +4,8 @@ import type { MessageAttributes } from '../wire/limits.ts';
 /**
  * The few SQS calls that this package makes: the seam between everything above and the network.
  *
- * A call that fails as a whole rejects with `SqsRequestError` or `QueueNotFoundError`. A batch call resolves with one outcome
- * per entry, in the order given: SQS answers 200 even where some entries failed.
+ * A call that fails as a whole rejects with `SqsRequestError` or `QueueNotFoundError`. A batch call resolves with one
+ * outcome per entry, in the order given: SQS answers 200 even where some entries failed.
  */
 export interface SqsApi extends ResultSender {
   receiveMessages(queueUrl: string, options: ReceiveOptions, signal?: AbortSignal): Promise<ReceivedMessage[]>;
@@ -20,7 +20,10 @@ export interface SqsApi extends ResultSender {
   region(): Promise<string>;
 }
 
-/** What a Lambda worker needs of SQS: to send, to give a record back at once, and to find a queue where only its name is known. */
+/**
+ * What a Lambda worker needs of SQS: to send, to give a record back at once, and to find a queue where only its name is
+ * known.
+ */
 export interface ResultSender {
   /** @param messages at most ten, at most 1 MiB together */
   sendMessages(queueUrl: string, messages: readonly OutgoingMessage[]): Promise<EntryOutcome[]>;
@@ -35,7 +38,10 @@ export interface OutgoingMessage {
   readonly attributes?: MessageAttributes;
   /** FIFO group; on a standard queue, the tenant of fair queues. */
   readonly groupId?: string;
-  /** FIFO only: SQS drops another message with the same id for five minutes. One per send, kept by the retries of that send. */
+  /**
+   * FIFO only: SQS drops another message with the same id for five minutes. One per send, kept by the retries of that
+   * send.
+   */
   readonly deduplicationId?: string;
   /** How long SQS keeps it back, 0 to 900 seconds; standard queues only. */
   readonly delaySeconds?: number;

@@ -28,11 +28,11 @@ export type WorkerOperation = 'SendMessageBatch' | 'ChangeMessageVisibilityBatch
 export type Answer = Readonly<Record<string, unknown>>;
 
 /**
- * Raw calls of SQS, the seam between this package and the network. There are two implementations: {@link sdkOperations}, over the AWS
- * SDK, and {@link signedOperations}, by signed requests of our own.
+ * Raw calls of SQS, the seam between this package and the network. There are two implementations: {@link
+ * sdkOperations}, over the AWS SDK, and {@link signedOperations}, by signed requests of our own.
  *
- * Both retry briefly (see retry.ts) and compare the checksums of what was sent and received. Both reject with `SqsRefusal` where SQS
- * itself refused, and otherwise with whatever stood in the way.
+ * Both retry briefly (see retry.ts) and compare the checksums of what was sent and received. Both reject with
+ * `SqsRefusal` where SQS itself refused, and otherwise with whatever stood in the way.
  */
 export interface SqsOperations<Known extends Operation = Operation> {
   /** @param signal ends the call; its own, see `withinTime` */

@@ -8,9 +8,9 @@ import { lostContents } from './lost-contents.ts';
 /**
  * Encodes a result; always gives a body that SQS accepts and the engine can read.
  *
- * An output that cannot become JSON (BigInt, a cycle, a `toJSON` that throws, nesting without end), or would lose what it holds (a `Map`, a
- * promise), fails the step with `unserializable_output`, not retryable: it would be the same the next time. An event that cannot loses its
- * data: a log line must not fail a step that worked.
+ * An output that cannot become JSON (BigInt, a cycle, a `toJSON` that throws, nesting without end), or would lose what
+ * it holds (a `Map`, a promise), fails the step with `unserializable_output`, not retryable: it would be the same the
+ * next time. An event that cannot loses its data: a log line must not fail a step that worked.
  */
 export function encodeResult(result: StepResult, attributes?: MessageAttributes, limitBytes: number = MAX_MESSAGE_BYTES): FittedResult {
   const fitted: Fitted = (candidate) => fitResult(candidate, limitBytes, attributes);

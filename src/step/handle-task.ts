@@ -23,8 +23,8 @@ export type Outcome = 'answered' | 'unmarked' | 'unreadable' | 'unavailable' | '
 const UNMARKED_WARNING_RECEIVES = 3;
 
 /**
- * Takes a message from its body to the result that SQS has accepted: reads, runs, encodes, stores, sends, and logs each. The same for
- * every host; what becomes of the message by the outcome is up to its host. Never rejects.
+ * Takes a message from its body to the result that SQS has accepted: reads, runs, encodes, stores, sends, and logs
+ * each. The same for every host; what becomes of the message by the outcome is up to its host. Never rejects.
  */
 export async function handleTask<Task, Result extends AnyResult>(inFlight: InFlightTask<Task, Result>): Promise<Outcome> {
   const { host, message } = inFlight;
@@ -110,7 +110,8 @@ function logEnd<Task, Result extends AnyResult>({ status, error }: Result, inFli
   const { format, logger } = inFlight.host;
   const failed = status === 'failed';
   inFlight.failed = failed;
-  // There is such a line for every step, and mostly it is not kept: its fields alone would cost as much as encoding the result.
+  // There is such a line for every step, and mostly it is not kept: its fields alone would cost as much as encoding the
+  // result.
   if (!failed && !writes(logger, 'info')) return;
   const { thrown, ranMs = 0 } = inFlight;
   const fields = { durationMs: Math.round(ranMs) };

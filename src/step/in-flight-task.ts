@@ -7,7 +7,10 @@ import type { AnyResult, TaskFormat, TaskIds } from './task-format.ts';
 
 /** Where results go. */
 export interface ResultsQueue {
-  /** Its URL, at once where it is known: a promise for each result costs 3 % of a record. Looked up anew where it turned out to lead nowhere. */
+  /**
+   * Its URL, at once where it is known: a promise for each result costs 3 % of a record. Looked up anew where it turned
+   * out to lead nowhere.
+   */
   url(): string | Promise<string>;
   /**
    * Resolves once SQS has accepted the message.
@@ -17,8 +20,8 @@ export interface ResultsQueue {
 }
 
 /**
- * What holds messages in flight, and all that their tasks have in common: an invocation with its records, or a poller that keeps messages
- * hidden.
+ * What holds messages in flight, and all that their tasks have in common: an invocation with its records, or a poller
+ * that keeps messages hidden.
  */
 export interface TaskHost<Task, Result extends AnyResult> {
   readonly format: TaskFormat<Task, Result>;
@@ -33,7 +36,10 @@ export interface TaskHost<Task, Result extends AnyResult> {
   onError?(error: unknown, queueUrl?: string): void;
   /** Why this worker is not to run a task that another version of it may run. */
   leaves?(task: Task): string | undefined;
-  /** Whether work on a message may begin now. Asked once it has been read; it has no `task` where it cannot run and is only answered. */
+  /**
+   * Whether work on a message may begin now. Asked once it has been read; it has no `task` where it cannot run and is
+   * only answered.
+   */
   begins(inFlight: InFlightTask<Task, Result>): boolean;
   /** Never rejects: what goes wrong becomes a failed result. */
   run(task: Task, inFlight: InFlightTask<Task, Result>): Promise<Result>;
@@ -57,8 +63,8 @@ export interface TaskMessage {
 }
 
 /**
- * A message in flight: SQS has delivered it to this worker, and it is neither settled nor visible again. Its host holds the message;
- * `handleTask` notes here how far it has come.
+ * A message in flight: SQS has delivered it to this worker, and it is neither settled nor visible again. Its host holds
+ * the message; `handleTask` notes here how far it has come.
  */
 export class InFlightTask<Task, Result extends AnyResult> {
   readonly message: TaskMessage;
@@ -72,8 +78,8 @@ export class InFlightTask<Task, Result extends AnyResult> {
   /** What the task was decoded from. */
   body = '';
   /**
-   * Its result as a message, once there is one; a large body is in it, and not yet in the payload store. Set by a host that has one from
-   * an earlier delivery: then the task does not run again.
+   * Its result as a message, once there is one; a large body is in it, and not yet in the payload store. Set by a host
+   * that has one from an earlier delivery: then the task does not run again.
    */
   answer: OutgoingMessage | undefined;
   /** How long its run took, and when it ended by `monotonicMs()`; undefined where it did not run, or has not ended. */
@@ -117,7 +123,9 @@ export class InFlightTask<Task, Result extends AnyResult> {
     this.seal = undefined;
   }
 
-  /** Aborts the signal of a task that runs and, where it is stoppable, ends its run. Does nothing where it does not run. */
+  /**
+   * Aborts the signal of a task that runs and, where it is stoppable, ends its run. Does nothing where it does not run.
+   */
   stop(reason: Error): void {
     if (this.startedAt === undefined || this.endedAt !== undefined || this.stopReason !== undefined) return;
     this.stopReason = reason;

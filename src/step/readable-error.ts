@@ -8,8 +8,9 @@ export interface ReadableError extends Error {
 }
 
 /**
- * What was thrown, as an error that can be read. Anything can be thrown: a string, null, an error whose `message` is an object, one
- * whose getters throw, a revoked Proxy. The engine's step runner, which reads the message and the code, would itself throw on some.
+ * What was thrown, as an error that can be read. Anything can be thrown: a string, null, an error whose `message` is an
+ * object, one whose getters throw, a revoked Proxy. The engine's step runner, which reads the message and the code,
+ * would itself throw on some.
  *
  * A `FatalError` comes out as not retryable: the engine documents it so, but does not look for it in results.
  */

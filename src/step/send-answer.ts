@@ -11,9 +11,10 @@ import type { InFlightTask, TaskHost } from './in-flight-task.ts';
 import type { AnyResult, EncodedResult, TaskIds } from './task-format.ts';
 
 /**
- * What a queue may accept where it accepts less than SQS does: the default of queues made before August 2025, and the least that a queue
- * can be set to.
- * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html `MaximumMessageSize`
+ * What a queue may accept where it accepts less than SQS does: the default of queues made before August 2025, and the
+ * least that a queue can be set to.
+ * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
+ * `MaximumMessageSize`
  */
 const SMALLER_QUEUES_BYTES = [262_144, 1_024];
 /** Codes of refusals that are about what is in one message, whichever queue, role or time. */
@@ -44,7 +45,10 @@ export function encodeAnswer<Task, Result extends AnyResult>(
   return { message: attributes === undefined ? { body } : { body, attributes }, encoded };
 }
 
-/** The failure of a task whose stored body cannot be read, or whose result cannot be stored. Not retryable: every attempt would meet it. */
+/**
+ * The failure of a task whose stored body cannot be read, or whose result cannot be stored. Not retryable: every
+ * attempt would meet it.
+ */
 export function payloadFailure(
   what: 'the task could not be read' | 'the result could not be stored',
   error: PayloadStoreError,
@@ -53,8 +57,8 @@ export function payloadFailure(
 }
 
 /**
- * A result as a FIFO results queue takes it. To be made once for all tries of one send: by its deduplication id SQS drops a second copy of
- * what it has accepted without our knowing.
+ * A result as a FIFO results queue takes it. To be made once for all tries of one send: by its deduplication id SQS
+ * drops a second copy of what it has accepted without our knowing.
  */
 export function inGroupOfRun(message: OutgoingMessage, runId: string): OutgoingMessage {
   return { ...message, groupId: messageGroupOfRun(runId), deduplicationId: crypto.randomUUID() };
@@ -63,8 +67,8 @@ export function inGroupOfRun(message: OutgoingMessage, runId: string): OutgoingM
 /**
  * Sends an answer, by way of the payload store where it is large. Resolves once SQS has accepted it.
  *
- * Of a result that SQS refuses, most likely for its size, what fits is sent: its queue may accept less than SQS does. How much is not known
- * here; left at the refusal, the step would run as often as its tasks queue allows.
+ * Of a result that SQS refuses, most likely for its size, what fits is sent: its queue may accept less than SQS does.
+ * How much is not known here; left at the refusal, the step would run as often as its tasks queue allows.
  * @throws what the last try met; the first refusal, where SQS accepts nothing smaller either
  */
 export async function sendAnswer<Task, Result extends AnyResult>(
@@ -111,7 +115,10 @@ export async function sendAnswer<Task, Result extends AnyResult>(
   inFlight.log('warn', 'result too large for the results queue; sent without what did not fit', fields);
 }
 
-/** The message with its body in the payload store where it is large; where the store will never take it, a failed result that says so. */
+/**
+ * The message with its body in the payload store where it is large; where the store will never take it, a failed result
+ * that says so.
+ */
 async function storedMessage<Task, Result extends AnyResult>(
   message: OutgoingMessage,
   { runId, stepId, seq }: TaskIds,
@@ -138,7 +145,10 @@ interface SmallerResult {
   readonly bytes: number;
 }
 
-/** What to send instead of a result that was refused, or undefined where nothing is left to give up. @param refused what was refused last */
+/**
+ * What to send instead of a result that was refused, or undefined where nothing is left to give up.
+ * @param refused what was refused last
+ */
 function smallerResult<Task, Result extends AnyResult>(
   { body, attributes }: OutgoingMessage,
   refused: SmallerResult | undefined,

@@ -36,7 +36,10 @@ export interface ServedStep<Context extends StepContext = StepContext> {
   readonly output?: StandardSchemaV1 | undefined;
 }
 
-/** Wraps every step: open a span, set a context, begin a transaction, then `return next()`. What it returns is the output. */
+/**
+ * Wraps every step: open a span, set a context, begin a transaction, then `return next()`. What it returns is the
+ * output.
+ */
 export type Around<Context extends StepContext = StepContext> = (step: Context, next: () => Promise<unknown>) => unknown;
 
 export interface Steps<Context extends StepContext = StepContext> {
@@ -53,8 +56,8 @@ export type Filling<Context> = { -readonly [Field in keyof Context]?: Context[Fi
 /**
  * Runs the step of a task. Never rejects: whatever the step, its schemas or `around` do becomes a result.
  *
- * It runs through the core package's `runStepHandler`, so the engine's own contract (ambient `currentStep()`, events, codes)
- * holds to the letter; on top of that a `FatalError` is not retryable, as the engine documents it.
+ * It runs through the core package's `runStepHandler`, so the engine's own contract (ambient `currentStep()`, events,
+ * codes) holds to the letter; on top of that a `FatalError` is not retryable, as the engine documents it.
  * @param fill adds what only the host knows to the context of the step
  */
 export function runStep<Context extends StepContext>(
@@ -136,8 +139,8 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 /**
- * What a step gives. Where it is stopped before, it fails as `lambda_timeout`, retryable, and is sealed: nothing that it still gives,
- * throws or logs goes anywhere.
+ * What a step gives. Where it is stopped before, it fails as `lambda_timeout`, retryable, and is sealed: nothing that
+ * it still gives, throws or logs goes anywhere.
  *
  * Nobody can end a promise. The step may go on, until its process freezes and beyond; it only must not be heard.
  * @param readable what its error is made into

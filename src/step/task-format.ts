@@ -27,8 +27,8 @@ export interface EncodedResult<Result> {
 }
 
 /**
- * One kind of task on the wire, and its results: steps (`step-tasks.ts`) and turns of workflows (`turn-tasks.ts`). What the core knows of a
- * task it knows from here; what running it means is up to the host.
+ * One kind of task on the wire, and its results: steps (`step-tasks.ts`) and turns of workflows (`turn-tasks.ts`). What
+ * the core knows of a task it knows from here; what running it means is up to the host.
  */
 export interface TaskFormat<Task, Result extends AnyResult> {
   /** For log lines: what its messages are, and what is run for one. */

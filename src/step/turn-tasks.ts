@@ -41,8 +41,8 @@ export function failedDecision({ runId, taskId }: TurnIds, error: NonNullable<Wo
 /**
  * Encodes a decision; always gives a body that SQS accepts and the engine can read.
  *
- * What cannot become JSON, would lose what it holds, or is too large fails the run: the next turn would come to the same. Only the log lines
- * of local steps are given up to make a decision fit.
+ * What cannot become JSON, would lose what it holds, or is too large fails the run: the next turn would come to the
+ * same. Only the log lines of local steps are given up to make a decision fit.
  */
 function encodeDecision(
   decision: WorkflowDecision,

@@ -24,7 +24,10 @@ export interface PlannedQueue {
   readonly redrive: { readonly to: string; readonly maxReceiveCount: number } | undefined;
 }
 
-/** A queue and the queues behind it: a message that is received too often moves to the last target, and from there to the one before. */
+/**
+ * A queue and the queues behind it: a message that is received too often moves to the last target, and from there to
+ * the one before.
+ */
 export interface QueueChain {
   readonly queue: PlannedQueue;
   /** In the order in which they must be created: each after the one it redrives to. */
@@ -34,21 +37,29 @@ export interface QueueChain {
 export interface QueueOptions {
   /** With the namespace folded in. */
   readonly prefix: string;
-  /** A queue and all that it redrives to are FIFO or standard together: SQS moves no message from the one to the other. */
+  /**
+   * A queue and all that it redrives to are FIFO or standard together: SQS moves no message from the one to the other.
+   */
   readonly fifo: boolean;
 }
 
 export interface StepQueueOptions extends QueueOptions {
   /** Visibility timeout of the tasks queue. */
   readonly visibilityTimeoutSeconds: number;
-  /** Timeout of the function that reads dead letters. @default unknown: dead letters stay hidden for as long as tasks */
+  /**
+   * Timeout of the function that reads dead letters.
+   * @default unknown: dead letters stay hidden for as long as tasks
+   */
   readonly deadLetterTimeoutSeconds?: number | undefined;
   /** Receives before a task becomes a dead letter. @default the table's */
   readonly maxReceiveCount?: number | undefined;
 }
 
 export interface ServiceQueueOptions extends QueueOptions {
-  /** Timeout of the function that is the engine. @default none: the engine is a process, and says itself for how long it hides what it receives */
+  /**
+   * Timeout of the function that is the engine.
+   * @default none: the engine is a process, and says itself for how long it hides what it receives
+   */
   readonly engineTimeoutSeconds?: number | undefined;
 }
 

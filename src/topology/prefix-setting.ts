@@ -7,8 +7,8 @@ export interface PrefixOptions {
 }
 
 /**
- * The prefix of all queue names, by options, else by the environment: engine, worker and local programs that share an environment agree on
- * it. A variable that is empty is one that is not set.
+ * The prefix of all queue names, by options, else by the environment: engine, worker and local programs that share an
+ * environment agree on it. A variable that is empty is one that is not set.
  */
 export function prefixOf({ prefix, namespace }: PrefixOptions, env: NodeJS.ProcessEnv): string {
   return effectivePrefix(prefix ?? (env['DURABLE_PREFIX'] || undefined), namespace ?? env['DURABLE_NAMESPACE']);

@@ -9,8 +9,9 @@ export interface QueueAddress {
 }
 
 /**
- * A region as one label of a host name. Whatever is more (`x@host/`, `x.host`) would choose the host of a signed request, and with it who
- * is shown the session token. Not narrower: an SQS on a laptop has regions such as `elasticmq`, and the AWS SDK draws the same line.
+ * A region as one label of a host name. Whatever is more (`x@host/`, `x.host`) would choose the host of a signed
+ * request, and with it who is shown the session token. Not narrower: an SQS on a laptop has regions such as
+ * `elasticmq`, and the AWS SDK draws the same line.
  */
 const LABEL = '[A-Za-z0-9-]{1,63}';
 const REGION_LABEL = new RegExp(`^${LABEL}$`);
@@ -22,8 +23,9 @@ const QUEUE_ARN = new RegExp(`^arn:aws[a-z-]*:sqs:(${LABEL}):([\\w-]+):([\\w.-]+
 const REGION = '([a-z]{2,4}(?:-[a-z]+)+-\\d{1,2})';
 
 /**
- * Hosts of SQS that name their region: today's (`sqs.eu-west-1.amazonaws.com`, with `sqs-fips`, in other partitions, behind a private
- * endpoint as `vpce-….sqs.eu-west-1.vpce.amazonaws.com`) and the one before it (`eu-west-1.queue.amazonaws.com`).
+ * Hosts of SQS that name their region: today's (`sqs.eu-west-1.amazonaws.com`, with `sqs-fips`, in other partitions,
+ * behind a private endpoint as `vpce-….sqs.eu-west-1.vpce.amazonaws.com`) and the one before it
+ * (`eu-west-1.queue.amazonaws.com`).
  * @see https://docs.aws.amazon.com/general/latest/gr/sqs-service.html
  */
 const HOST_WITH_REGION = new RegExp(`^(?:[^.]+\\.)?sqs(?:-fips)?\\.${REGION}\\.|^${REGION}\\.queue\\.`);

@@ -4,8 +4,8 @@ import type { PlannedQueue } from './planned-queues.ts';
 const LONG_POLL_SECONDS = 20;
 
 /**
- * High throughput per group, and no deduplication by content: two attempts of a step have the same body but for a number, and results
- * may be alike byte for byte.
+ * High throughput per group, and no deduplication by content: two attempts of a step have the same body but for a
+ * number, and results may be alike byte for byte.
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html
  */
 const FIFO = {
@@ -15,7 +15,10 @@ const FIFO = {
   FifoThroughputLimit: 'perMessageGroupId',
 } as const;
 
-/** The attributes that need no other resource, under names that `CreateQueue` and CloudFormation share. CloudFormation expects these types. */
+/**
+ * The attributes that need no other resource, under names that `CreateQueue` and CloudFormation share. CloudFormation
+ * expects these types.
+ */
 export function plainAttributes({ fifo, retentionSeconds, visibilityTimeoutSeconds }: PlannedQueue) {
   return {
     ...(fifo ? FIFO : {}),

@@ -10,7 +10,9 @@ import {
   wakeUpsQueueName,
 } from './queue-names.ts';
 
-/** Kinds of which each routing token (a step and its partition) has a queue of its own, named `<prefix>-<kind>-<token>`. */
+/**
+ * Kinds of which each routing token (a step and its partition) has a queue of its own, named `<prefix>-<kind>-<token>`.
+ */
 export type StepQueueKind = 'tasks' | 'dead-letters' | 'parked';
 
 /** Kinds of which a service has one queue, named `<prefix>-<kind>`. */
@@ -36,7 +38,10 @@ export interface RedriveFigures<Kind extends QueueKind = QueueKind> {
 
 export interface StepQueueFigures extends QueueFigures<StepQueueKind> {
   readonly name: (token: string, prefix: string, options: QueueNameOptions) => string;
-  /** Visibility timeout in seconds, or what decides it: the step's own timeout, or that of the function that reads dead letters. */
+  /**
+   * Visibility timeout in seconds, or what decides it: the step's own timeout, or that of the function that reads dead
+   * letters.
+   */
   readonly visibility: number | 'step' | 'dead-letter function';
 }
 
@@ -47,19 +52,25 @@ export interface ServiceQueueFigures extends QueueFigures<ServiceQueueKind> {
 }
 
 const DAY_SECONDS = 24 * 60 * 60;
-/** The longest that SQS allows. A dead letter keeps its first enqueue time, so its retention must exceed that of its source queue. */
+/**
+ * The longest that SQS allows. A dead letter keeps its first enqueue time, so its retention must exceed that of its
+ * source queue.
+ */
 export const MAX_RETENTION_SECONDS = 14 * DAY_SECONDS;
-/** AWS's advice for a queue that Lambda reads: throttled invocations and neighbours of a poison message use up receives too. */
+/**
+ * AWS's advice for a queue that Lambda reads: throttled invocations and neighbours of a poison message use up receives
+ * too.
+ */
 const LEAST_RECEIVES_BY_LAMBDA = 5;
 /**
- * For queues that no function reads. An engine in a process receives with the same 30 s, and extends them while it processes a message: what
- * the queue itself says is then of no account.
+ * For queues that no function reads. An engine in a process receives with the same 30 s, and extends them while it
+ * processes a message: what the queue itself says is then of no account.
  */
 export const READ_BY_NO_FUNCTION_SECONDS = 30;
 
 /**
- * The queues of a step; those of a service follow below. `autoCreate`, CloudFormation, `sls durable local` and doctor all render these two
- * tables. Every number stands here with its reason, and nowhere else.
+ * The queues of a step; those of a service follow below. `autoCreate`, CloudFormation, `sls durable local` and doctor
+ * all render these two tables. Every number stands here with its reason, and nowhere else.
  */
 export const STEP_QUEUES = {
   tasks: {
@@ -91,10 +102,10 @@ export const SERVICE_QUEUES = {
     name: resultsQueueName,
     retentionSeconds: 10 * DAY_SECONDS,
     visibility: 'engine',
-    // The engine gives results back while its store is down, and an outage must not turn them into dead letters: a lone result is received
-    // 50 times in two hours. An engine in a function gives them back at the same pace. What its pollers use up beside that, while it is
-    // throttled, takes a visibility timeout each: all 100 of them an hour at a timeout of 6 s, and six days at one of 15 minutes, which is
-    // less than the retention.
+    // The engine gives results back while its store is down, and an outage must not turn them into dead letters: a lone
+    // result is received 50 times in two hours. An engine in a function gives them back at the same pace. What its
+    // pollers use up beside that, while it is throttled, takes a visibility timeout each: all 100 of them an hour at a
+    // timeout of 6 s, and six days at one of 15 minutes, which is less than the retention.
     redrive: { to: 'results-dead-letters', maxReceiveCount: 100, leastReceiveCount: 50 },
     outlivesStack: true,
   },
@@ -108,8 +119,8 @@ export const SERVICE_QUEUES = {
     name: startRunQueueName,
     retentionSeconds: 10 * DAY_SECONDS,
     visibility: 'engine',
-    // An engine that refuses a start (its workflow is not registered, its input does not fit) gives it back later each time, for an hour in
-    // all: a deployment of all engines takes less. While the store is down, no start is received.
+    // An engine that refuses a start (its workflow is not registered, its input does not fit) gives it back later each
+    // time, for an hour in all: a deployment of all engines takes less. While the store is down, no start is received.
     redrive: { to: 'start-run-dead-letters', maxReceiveCount: 20, leastReceiveCount: LEAST_RECEIVES_BY_LAMBDA },
     outlivesStack: true,
   },
@@ -121,8 +132,8 @@ export const SERVICE_QUEUES = {
   },
   'wake-ups': {
     name: wakeUpsQueueName,
-    // Long past its time, a wake-up is of no use: the tick has woken the run. So there is no dead-letter queue behind it either: what would
-    // lie there asks nothing of anybody, and an outage of the store would fill it.
+    // Long past its time, a wake-up is of no use: the tick has woken the run. So there is no dead-letter queue behind
+    // it either: what would lie there asks nothing of anybody, and an outage of the store would fill it.
     retentionSeconds: 60 * 60,
     visibility: 'engine',
     outlivesStack: false,
@@ -130,8 +141,8 @@ export const SERVICE_QUEUES = {
 } as const satisfies Readonly<Record<ServiceQueueKind, ServiceQueueFigures>>;
 
 /**
- * Days that a task can stay in the queues of its step, and its stored body must exist. Parking makes a new message, which is kept anew; on
- * FIFO queues the move to the dead-letter queue has the same effect.
+ * Days that a task can stay in the queues of its step, and its stored body must exist. Parking makes a new message,
+ * which is kept anew; on FIFO queues the move to the dead-letter queue has the same effect.
  * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/setting-up-dead-letter-queue-retention.html
  */
 export function longestLifeDays({ fifo }: { readonly fifo: boolean }): number {

@@ -27,7 +27,8 @@ const MAX_PREFIX_LENGTH = MAX_QUEUE_NAME_LENGTH - '-dead-letters-'.length - FALL
 
 /**
  * `<prefix>-tasks-<encoded token>`: where the tasks of one step (and partition) go.
- * @throws ConfigurationError, like its siblings, for a prefix that AWS or another queue's name leaves no room for, and an empty token.
+ * @throws ConfigurationError, like its siblings, for a prefix that AWS or another queue's name leaves no room for, and
+ * an empty token.
  */
 export function tasksQueueName(token: string, prefix: string = DEFAULT_PREFIX, options: QueueNameOptions = {}): string {
   return tokenQueueName('-tasks-', token, prefix, options);
@@ -53,7 +54,9 @@ export function resultsDeadLetterQueueName(prefix: string = DEFAULT_PREFIX, opti
   return `${checkedPrefix(prefix)}-results-dead-letters${options.fifo ? FIFO_SUFFIX : ''}`;
 }
 
-/** `<prefix>-start-run`: starts of runs, for the engine. Always a standard queue: one start does not wait for another. */
+/**
+ * `<prefix>-start-run`: starts of runs, for the engine. Always a standard queue: one start does not wait for another.
+ */
 export function startRunQueueName(prefix: string = DEFAULT_PREFIX): string {
   return `${checkedPrefix(prefix)}-start-run`;
 }
@@ -63,14 +66,17 @@ export function startRunDeadLetterQueueName(prefix: string = DEFAULT_PREFIX): st
   return `${checkedPrefix(prefix)}-start-run-dead-letters`;
 }
 
-/** `<prefix>-wake-ups`: delayed messages for an engine in a function. Always a standard queue: a FIFO queue delays no single message. */
+/**
+ * `<prefix>-wake-ups`: delayed messages for an engine in a function. Always a standard queue: a FIFO queue delays no
+ * single message.
+ */
 export function wakeUpsQueueName(prefix: string = DEFAULT_PREFIX): string {
   return `${checkedPrefix(prefix)}-wake-ups`;
 }
 
 /**
- * The prefix with a namespace folded in, as the other nestjs-durable transports do: `<prefix>-<namespace>`, and the bare prefix
- * for none or `default`.
+ * The prefix with a namespace folded in, as the other nestjs-durable transports do: `<prefix>-<namespace>`, and the
+ * bare prefix for none or `default`.
  */
 export function effectivePrefix(prefix: string = DEFAULT_PREFIX, namespace?: string): string {
   const bare = checkedPrefix(prefix);

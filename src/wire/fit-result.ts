@@ -14,10 +14,10 @@ export interface FittedResult {
 /**
  * Makes a result small enough to send.
  *
- * A completed result keeps its output: only its events are given up, and if the output alone is too large the step fails with
- * `result_too_large`, not retryable (the same output would be as large again). A failed result loses its events, then its
- * stack, then the end of its message: what is left still tells the engine that the step failed, and how. Its ids and status are
- * never touched, so a limit smaller than those is not met.
+ * A completed result keeps its output: only its events are given up, and if the output alone is too large the step
+ * fails with `result_too_large`, not retryable (the same output would be as large again). A failed result loses its
+ * events, then its stack, then the end of its message: what is left still tells the engine that the step failed, and
+ * how. Its ids and status are never touched, so a limit smaller than those is not met.
  */
 export function fitResult(result: StepResult, limitBytes: number, attributes?: MessageAttributes): FittedResult {
   const body = encodeStepResult(result);
@@ -52,7 +52,10 @@ interface Room {
   readonly fits: (candidate: StepResult) => boolean;
 }
 
-/** What a result loses, in this order until it fits: each gives the result without, or undefined where there is nothing to lose. */
+/**
+ * What a result loses, in this order until it fits: each gives the result without, or undefined where there is nothing
+ * to lose.
+ */
 const LOSSES: readonly (readonly [DroppedPart, (result: StepResult, room: Room) => StepResult | undefined])[] = [
   ['events', ({ events, ...rest }) => events && rest],
   [

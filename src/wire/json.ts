@@ -1,13 +1,16 @@
 /**
  * Characters that a message body must not hold as they are.
  *
- * SQS refuses U+FFFE and U+FFFF, which `JSON.stringify` does not escape. Surrogate pairs (emoji) are legal on AWS, but SQS
- * emulators refuse them if they check a body one UTF-16 unit at a time. A JSON escape means the same to every reader, and outside
- * of string literals JSON has none of these characters.
+ * SQS refuses U+FFFE and U+FFFF, which `JSON.stringify` does not escape. Surrogate pairs (emoji) are legal on AWS, but
+ * SQS emulators refuse them if they check a body one UTF-16 unit at a time. A JSON escape means the same to every
+ * reader, and outside of string literals JSON has none of these characters.
  */
 const NOT_SENT_RAW = /[\uD800-\uDFFF\uFFFE\uFFFF]/g;
 
-/** JSON text of an object that SQS accepts as a body. Throws what `JSON.stringify` throws (BigInt, cycles, a throwing `toJSON`). */
+/**
+ * JSON text of an object that SQS accepts as a body. Throws what `JSON.stringify` throws (BigInt, cycles, a throwing
+ * `toJSON`).
+ */
 export function encodeJson(value: object): string {
   return JSON.stringify(value).replace(NOT_SENT_RAW, unicodeEscape);
 }

@@ -12,7 +12,9 @@ export const MAX_BATCH_ENTRIES = 10;
 /** One message attribute as SQS has it; a bare string stands for data type `String`. */
 export type MessageAttribute = string | TypedAttribute;
 
-/** An attribute of any data type: `String`, `Number`, `Binary`, or one of them with a label behind a dot (`Number.int`). */
+/**
+ * An attribute of any data type: `String`, `Number`, `Binary`, or one of them with a label behind a dot (`Number.int`).
+ */
 export interface TypedAttribute {
   readonly dataType: string;
   readonly value: string | Uint8Array;

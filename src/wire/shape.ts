@@ -1,7 +1,9 @@
 import { InvalidMessageError, type MessageKind } from '../errors.ts';
 import { kindOf } from './json.ts';
 
-/** What one field of a message must be. An `optional` field may be absent or null: Python writes null for an absent one. */
+/**
+ * What one field of a message must be. An `optional` field may be absent or null: Python writes null for an absent one.
+ */
 export interface FieldRule {
   readonly expected: string;
   readonly matches: (value: unknown) => boolean;
@@ -44,8 +46,9 @@ export const optionalArray: FieldRule = { expected: 'an array', matches: (value)
 /**
  * Parses a body and checks the fields of the object it holds.
  *
- * Gives the parsed object itself, so unknown fields are kept. Optional fields that are null are left out. Keys such as `__proto__`
- * are plain own properties for `JSON.parse`, and stay so: a spread defines properties, it does not set them.
+ * Gives the parsed object itself, so unknown fields are kept. Optional fields that are null are left out. Keys such as
+ * `__proto__` are plain own properties for `JSON.parse`, and stay so: a spread defines properties, it does not set
+ * them.
  */
 export function parseShape<T extends object>(kind: MessageKind, body: string, rules: Rules<T>): T {
   return checkedFields(kind, parseObject(kind, body), rules, '');

@@ -3,8 +3,8 @@ import { encodeJson } from './json.ts';
 import { anything, checkedFields, type FieldRule, isRecord, optionalText, parseShape, type Rules, text } from './shape.ts';
 
 /**
- * Anybody → engine: start a run. The payload that nestjs-durable documents for every transport, but that `tenant` may be absent: the queue
- * already belongs to one prefix and namespace.
+ * Anybody → engine: start a run. The payload that nestjs-durable documents for every transport, but that `tenant` may
+ * be absent: the queue already belongs to one prefix and namespace.
  * @see {@link https://www.npmjs.com/package/@dudousxd/nestjs-durable-core} `StartRunMessage`
  */
 export interface StartRun extends Omit<StartRunMessage, 'tenant'> {
@@ -15,7 +15,9 @@ export interface StartRun extends Omit<StartRunMessage, 'tenant'> {
 /** What the other SDKs write where there is no namespace. */
 export const DEFAULT_TENANT = 'default';
 
-/** Also the two fields of a request that a caller fills in, so that it learns of a mistake before the message is sent. */
+/**
+ * Also the two fields of a request that a caller fills in, so that it learns of a mistake before the message is sent.
+ */
 export const TAGS: FieldRule = {
   expected: 'an array of strings',
   matches: (value) => Array.isArray(value) && value.every((tag) => typeof tag === 'string'),

@@ -54,8 +54,8 @@ const COMMAND_RULES: { readonly [Kind in CommandKind]: Rules<Command<Kind>> } = 
 const RULES_BY_KIND: ReadonlyMap<unknown, Readonly<Record<string, FieldRule>>> = new Map(Object.entries(COMMAND_RULES));
 
 /**
- * Reads a decision from a message body: worker → engine, what one turn of a workflow came to. The payload that nestjs-durable documents for
- * every transport. Keeps fields that it does not know.
+ * Reads a decision from a message body: worker → engine, what one turn of a workflow came to. The payload that
+ * nestjs-durable documents for every transport. Keeps fields that it does not know.
  * @throws InvalidMessageError naming the field, what was expected and the kind that was found.
  */
 export function decodeWorkflowDecision(body: string): WorkflowDecision {

@@ -42,8 +42,8 @@ const EVENT_RULES: Rules<HistoryEvent> = {
 };
 
 /**
- * Reads a turn from a message body: engine → worker, one pass of a workflow's code over what its run has done so far. The payload that
- * nestjs-durable documents for every transport. Keeps fields that it does not know.
+ * Reads a turn from a message body: engine → worker, one pass of a workflow's code over what its run has done so far.
+ * The payload that nestjs-durable documents for every transport. Keeps fields that it does not know.
  * @throws InvalidMessageError naming the field, what was expected and the kind that was found.
  */
 export function decodeWorkflowTask(body: string): WorkflowTask {

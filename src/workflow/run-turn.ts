@@ -4,7 +4,10 @@ import { readableError } from '../step/readable-error.ts';
 import { failedDecision, type TurnInFlight } from '../step/turn-tasks.ts';
 import { turnContext } from './turn-context.ts';
 
-/** A workflow's code. Runs once for each turn, over what its run has done so far: it must do the same for the same history. */
+/**
+ * A workflow's code. Runs once for each turn, over what its run has done so far: it must do the same for the same
+ * history.
+ */
 export type WorkflowFunction = (ctx: WorkflowContext, input: unknown) => unknown;
 
 /** By name and version. */
@@ -23,8 +26,9 @@ export function versionMissing(workflows: Workflows, { workflow, workflowVersion
 /**
  * Runs one turn. Never rejects: whatever the workflow does becomes a decision.
  *
- * The replay is that of the peer's own worker (`@dudousxd/durable-worker`), so its contract holds to the letter. On top of that, a call or
- * an option that the wire does not carry is an error, and so is a workflow that goes on after the signal that suspends it.
+ * The replay is that of the peer's own worker (`@dudousxd/durable-worker`), so its contract holds to the letter. On top
+ * of that, a call or an option that the wire does not carry is an error, and so is a workflow that goes on after the
+ * signal that suspends it.
  */
 export async function runTurn(task: WorkflowTask, inFlight: TurnInFlight, workflows: Workflows): Promise<WorkflowDecision> {
   const fn = workflows.get(task.workflow)?.get(task.workflowVersion);

@@ -7,12 +7,16 @@ import { readWorkflowArguments, type TypedWorkflow, type WorkflowHandlerOptions,
 
 /** A Lambda handler for the tasks queue of a workflow, and a middy: middlewares plug in with `use`. */
 export interface SqsWorkflowHandler extends SqsBatchHandler {
-  /** For tests and commands: which workflows this handler serves, and an invocation whose decisions go somewhere else than to SQS. */
+  /**
+   * For tests and commands: which workflows this handler serves, and an invocation whose decisions go somewhere else
+   * than to SQS.
+   */
   readonly [WORKFLOW_HANDLER]: TaskHandlerInternals;
 }
 
 /**
- * A Lambda function as the worker of one workflow: its code runs here, turn by turn, and the engine keeps what it has done.
+ * A Lambda function as the worker of one workflow: its code runs here, turn by turn, and the engine keeps what it has
+ * done.
  *
  * ```ts
  * export const handler = sqsWorkflowHandler('checkout', '1', async (ctx, order: Order) => {
@@ -22,13 +26,15 @@ export interface SqsWorkflowHandler extends SqsBatchHandler {
  * });
  * ```
  *
- * The engine only has to know that it is there: `engine.remote('checkout', { group: 'checkout' })`. Needs `@dudousxd/durable-worker`.
+ * The engine only has to know that it is there: `engine.remote('checkout', { group: 'checkout' })`. Needs
+ * `@dudousxd/durable-worker`.
  *
  * A decision is sent to the results queue before the record is consumed. A workflow that throws fails its run; a record
  * whose decision could not be sent, or whose version of the workflow is not served here, is reported to SQS for another
  * delivery.
  *
- * @throws ConfigurationError at module load, for an option or environment variable that is unknown or of the wrong type.
+ * @throws ConfigurationError at module load, for an option or environment variable that is unknown or of the wrong
+ * type.
  */
 export function sqsWorkflowHandler<Input, Output>(
   name: string,

@@ -15,7 +15,10 @@ import { systemTiming } from '../time.ts';
 /** What a worker can ask of the engine: the commands of a decision, and what it records itself. */
 type Carried = 'runId' | 'step' | 'localStep' | 'sleep' | 'waitForSignal' | 'child' | 'all' | 'now' | 'sideEffect';
 
-/** The other calls of `ctx`, each with the call that does the same. A call that a new engine adds does not compile until it stands here. */
+/**
+ * The other calls of `ctx`, each with the call that does the same. A call that a new engine adds does not compile until
+ * it stands here.
+ */
 const INSTEAD_OF_CALL: Readonly<Record<Exclude<keyof WorkflowCtx, Carried>, string | undefined>> = {
   transaction: 'Write in a step of its own, idempotent by its stepId',
   callEntity: 'Call a step that asks the entity',
@@ -52,7 +55,10 @@ const INSTEAD_OF_STEP_OPTION: Readonly<Record<keyof StepDispatchOpts | 'compensa
   requires: undefined,
 };
 
-/** Options of `ctx.localStep` that the worker cannot keep. It keeps `retries` and the options of their backoff by itself. */
+/**
+ * Options of `ctx.localStep` that the worker cannot keep. It keeps `retries` and the options of their backoff by
+ * itself.
+ */
 const INSTEAD_OF_LOCAL_OPTION: Readonly<Record<'compensate' | 'timeoutMs' | 'requires', string | undefined>> = {
   compensate: 'Catch the failure of what follows and undo this step there',
   timeoutMs: 'End the work yourself when its time is over',
@@ -78,7 +84,8 @@ const REFUSED = Object.fromEntries(
 const CALLS = ['step', 'localStep', 'sleep', 'waitForSignal', 'child', 'all', 'gather', 'now', 'sideEffect'] as const;
 
 /**
- * The peer's context of a turn, which refuses what the wire does not carry instead of ignoring it, and retries local steps.
+ * The peer's context of a turn, which refuses what the wire does not carry instead of ignoring it, and retries local
+ * steps.
  * @param stopped aborts when the turn is stopped
  * @param mismatched told of a call that does not fit the history, before the code hears of it
  */
@@ -146,8 +153,8 @@ type LocalBody = (log: StepLogger) => unknown;
 type Retries = Pick<StepOptions, 'retries' | 'backoff' | 'backoffMs' | 'backoffMaxMs' | 'jitter'>;
 
 /**
- * A local step with the retries that the engine gives one in its own process: within the turn, and none after a `FatalError`. The turn
- * waits for them, so its function is billed for the backoff.
+ * A local step with the retries that the engine gives one in its own process: within the turn, and none after a
+ * `FatalError`. The turn waits for them, so its function is billed for the backoff.
  */
 function withRetries(body: LocalBody, options: Retries, stopped: AbortSignal): LocalBody {
   return async (log) => {

@@ -8,8 +8,8 @@ import type { WorkflowFunction, Workflows } from './run-turn.ts';
 /** Options of `sqsWorkflowHandler`. Each may be left out. */
 export interface WorkflowHandlerOptions extends ChannelOptions, MetricsOption {
   /**
-   * How long before the end of an invocation work stops, so that what there is can still be sent. At most half of the time that the
-   * invocation has.
+   * How long before the end of an invocation work stops, so that what there is can still be sent. At most half of the
+   * time that the invocation has.
    * @default measured: a few times what sending decisions has been costing, 250 to 5,000, a quarter of the time at most
    */
   readonly deadlineReserveMs?: number;

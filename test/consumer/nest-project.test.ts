@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fileIn, guideBlocks, readmeBlocks, userProject } from '../support/user-project.ts';
 
-/** An ordinary Nest 11 project as `nest new` makes it, `module: commonjs`, with the files of README and the guides, and handlers beside `src`. */
+/**
+ * An ordinary Nest 11 project as `nest new` makes it, `module: commonjs`, with the files of README and the guides, and
+ * handlers beside `src`.
+ */
 const project = userProject('nest');
 const { write, shell, run, remove } = project;
 const nestPage = guideBlocks('nestjs.md');

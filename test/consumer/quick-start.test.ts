@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commandsIn, readmeBlocks, root, userProject } from '../support/user-project.ts';
 
 /**
- * What a stranger does: an empty project, the packed tarball in place of the published package, and the README's section "In your
- * project" copied word by word: its files (a block whose first line names one) and its commands, in their order.
+ * What a stranger does: an empty project, the packed tarball in place of the published package, and the README's
+ * section "In your project" copied word by word: its files (a block whose first line names one) and its commands, in
+ * their order.
  */
 const { folder: project, tarball, write, shell, remove } = userProject('consumer');
 const blocks = readmeBlocks('## In your project');

@@ -38,7 +38,10 @@ afterAll(async () => {
   service.remove();
 });
 
-/** The service of this repository, as it stands, from its first deployment to what is left of it: each test goes on where the one before stopped. */
+/**
+ * The service of this repository, as it stands, from its first deployment to what is left of it: each test goes on
+ * where the one before stopped.
+ */
 describe("this repository's service", () => {
   it('completes 100 checkouts of all outcomes, with an engine that holds DurableEnginePolicy and nothing else', async () => {
     const orders = makeOrders(100);
@@ -158,7 +161,10 @@ describe('a message that is no task', () => {
   });
 });
 
-/** Settings that make other queues; `prefix`, `name` and `enabled` are in the file already, and change in life.test.ts too. */
+/**
+ * Settings that make other queues; `prefix`, `name` and `enabled` are in the file already, and change in life.test.ts
+ * too.
+ */
 const CHANGED_ELSEWHERE: Readonly<Record<string, string>> = {
   namespace: 'a part of the prefix',
   partition: 'a part of the name',

@@ -86,7 +86,10 @@ async function expectAllCompleted(engine: WorkflowEngine, store: InMemoryStateSt
   expect(statuses.filter((status) => status !== 'completed')).toEqual([]);
 }
 
-/** Engine A starts all runs and is closed; then the workers of their first step answer, so that all results wait in the queue. */
+/**
+ * Engine A starts all runs and is closed; then the workers of their first step answer, so that all results wait in the
+ * queue.
+ */
 async function resultsWaiting(store: InMemoryStateStore): Promise<void> {
   const { engine, transport } = boot(store);
   register(engine);
@@ -170,8 +173,9 @@ it.each([
 });
 
 /**
- * Runs that nothing will ever continue, although all their results came. Not counted are those that died before a task of theirs was
- * sent: no transport knows of these, the engine itself recovers them in its time (`recoverIncomplete`, `remoteRedispatchMs`).
+ * Runs that nothing will ever continue, although all their results came. Not counted are those that died before a task
+ * of theirs was sent: no transport knows of these, the engine itself recovers them in its time (`recoverIncomplete`,
+ * `remoteRedispatchMs`).
  */
 async function waitingForNothing(store: InMemoryStateStore): Promise<string[]> {
   const lost = await Promise.all(

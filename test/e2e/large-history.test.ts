@@ -27,8 +27,8 @@ const counting = async (ctx: WorkflowContext) => {
 };
 
 /*
- * 25 s of processor time, half of them for what grows with the square of the steps: the history is read from the store, written as JSON,
- * read again and replayed with each turn. The last turn has 358 kB, all turns together 358 MB.
+ * 25 s of processor time, half of them for what grows with the square of the steps: the history is read from the store,
+ * written as JSON, read again and replayed with each turn. The last turn has 358 kB, all turns together 358 MB.
  */
 it('a workflow of 2,000 steps, one after another, runs to its end through the payload store', async (test) => {
   const payloadStore = new RecentPayloads();

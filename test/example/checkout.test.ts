@@ -12,8 +12,8 @@ import { commandIn, copyExample, versions } from './project.ts';
 import { Shop } from './shop.ts';
 
 /**
- * The project of examples/checkout as a reader runs it: a copy of it, with the packed package, on a PostgreSQL server, with every process
- * that its README names.
+ * The project of examples/checkout as a reader runs it: a copy of it, with the packed package, on a PostgreSQL server,
+ * with every process that its README names.
  */
 const PYTHON = fileURLToPath(new URL('../../.venv/bin/python', import.meta.url));
 const PATIENCE_MS = 120_000;
@@ -103,8 +103,8 @@ it('completes every checkout, and charges no card twice, though the engine is ki
   expect(sorted(charged.map((charge) => [charge.order_id, charge.amount_cents]))).toEqual(
     sorted(paid.map(({ body, totalCents }) => [body.orderId, totalCents])),
   );
-  // Each task ran once: a second request comes from a second task. The engine dispatches a step again where its own passes and a result
-  // meet (docs/reliability.md), and where LostTasks took the first task for lost.
+  // Each task ran once: a second request comes from a second task. The engine dispatches a step again where its own
+  // passes and a result meet (docs/reliability.md), and where LostTasks took the first task for lost.
   const tasks = chargeTasks(local.output());
   expect(new Set(tasks.map(({ messageId }) => messageId)).size).toBe(tasks.length);
   const tasksOf = (key: string) => tasks.filter(({ stepId }) => stepId === key).length;

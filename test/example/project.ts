@@ -37,7 +37,11 @@ export async function copyExample(): Promise<string> {
   return folder;
 }
 
-/** Runs a line of a reader's shell to its end. @returns its stdout @throws Error with all that it printed, where it fails */
+/**
+ * Runs a line of a reader's shell to its end.
+ * @returns its stdout
+ * @throws Error with all that it printed, where it fails
+ */
 export async function commandIn(folder: string, line: string, own: Readonly<Record<string, string>> = {}): Promise<string> {
   try {
     const { stdout } = await run('bash', ['-c', line], {

@@ -13,8 +13,8 @@ const worker = fileURLToPath(new URL('../../dist/cjs/worker.cjs', import.meta.ur
 const native = createRequire(import.meta.url);
 
 /**
- * Loads a file of the CommonJS build as Jest does: compiled here, with a `require` of our own and no way to `import()`. What belongs to other
- * packages is loaded by Node.
+ * Loads a file of the CommonJS build as Jest does: compiled here, with a `require` of our own and no way to `import()`.
+ * What belongs to other packages is loaded by Node.
  */
 function withoutImport(file: string, loaded = new Map<string, { exports: object }>()): object {
   const known = loaded.get(file);

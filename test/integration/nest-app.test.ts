@@ -52,7 +52,9 @@ async function install(): Promise<void> {
   await cp(at('package.json'), `${PACKAGE}/package.json`);
 }
 
-/** The app's lock knows the package's dependencies as they were: a new one would be missing in the app, and only there. */
+/**
+ * The app's lock knows the package's dependencies as they were: a new one would be missing in the app, and only there.
+ */
 async function expectSameDependencies(): Promise<void> {
   const lock: unknown = JSON.parse(await readFile(`${APP}/package-lock.json`, 'utf8'));
   const own: { dependencies: object; peerDependencies: object } = JSON.parse(await readFile(at('package.json'), 'utf8'));

@@ -39,7 +39,10 @@ const publishedTasksQueueName = (token: string, prefix: string) => `${prefix}-ta
 /** A name that AWS takes as it is: both sides build the same queue name from it. */
 const ECHO = 'py_echo';
 
-/** Makes what one test needs, and closes it when the test is over. Tests here run at the same time: hence its own context. */
+/**
+ * Makes what one test needs, and closes it when the test is over. Tests here run at the same time: hence its own
+ * context.
+ */
 function neighbourhood({ onTestFinished }: TestContext, marker?: string, server = client) {
   // Every test has queues of its own: an aborted long poll of the emulator takes the next message with it.
   const prefix = `neighbour-${randomUUID().slice(0, 8)}`;
@@ -48,7 +51,9 @@ function neighbourhood({ onTestFinished }: TestContext, marker?: string, server 
   return {
     prefix,
 
-    /** Queues of one step, made before anybody asks: the published worker ends its process where its queue is missing. */
+    /**
+     * Queues of one step, made before anybody asks: the published worker ends its process where its queue is missing.
+     */
     async queues(tasksQueue = tasksQueueName(ECHO, prefix)) {
       const [tasksQueueUrl, resultsQueueUrl] = await Promise.all([
         createQueue(server, { name: tasksQueue }),
@@ -101,8 +106,8 @@ interface Engine {
   /** Runs one step to its run's end; the output is the step's, or its error. */
   run(runId: string, step: string, input?: unknown, options?: StepDispatchOpts): ReturnType<WorkflowEngine['waitForRun']>;
   /**
-   * Resolves when the turn that dispatched the attempt has ended. A published engine takes a result whenever it comes, and where
-   * that is too early the run sleeps for minutes: so workers that answer it wait for this.
+   * Resolves when the turn that dispatched the attempt has ended. A published engine takes a result whenever it comes,
+   * and where that is too early the run sleeps for minutes: so workers that answer it wait for this.
    */
   turnEnded(runId: string, attempt: number): Promise<void>;
 }
@@ -145,7 +150,10 @@ class StepError extends Error {
   }
 }
 
-/** An emulator as lax as those on which queues with a dot in their names exist: AWS, and every server of `startTestSqs`, has none. */
+/**
+ * An emulator as lax as those on which queues with a dot in their names exist: AWS, and every server of `startTestSqs`,
+ * has none.
+ */
 async function laxServer({ onTestFinished }: TestContext): Promise<SQSClient> {
   const lax = await startLocalSqs();
   const laxClient = new SQSClient(lax.clientConfig);

@@ -10,7 +10,8 @@ import { queuePlan } from '../../src/serverless/queue-plan.ts';
 import { serviceOf, testContext } from '../unit/serverless/commands/context.ts';
 import { type Moto, startMoto } from './moto.ts';
 
-// moto keeps functions and mappings; nothing is invoked, which would need Docker: no message comes to a queue that is mapped already.
+// moto keeps functions and mappings; nothing is invoked, which would need Docker: no message comes to a queue that is
+// mapped already.
 let moto: Moto;
 let sqs: SQSClient;
 let lambda: lambdaSdk.LambdaClient;

@@ -9,7 +9,10 @@ export interface Moto {
   stop(): Promise<void>;
 }
 
-/** moto: SQS and S3 in one server. The extended client for Python cannot delete on fauxqs, whose receipt handles hold a `-`; AWS's do not. */
+/**
+ * moto: SQS and S3 in one server. The extended client for Python cannot delete on fauxqs, whose receipt handles hold a
+ * `-`; AWS's do not.
+ */
 export async function startMoto(): Promise<Moto> {
   requirePython();
   const port = await freePort();

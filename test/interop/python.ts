@@ -7,7 +7,10 @@ const path = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 const PYTHON = path('../../.venv/bin/python');
 
-/** Asked for once per file, before any test: these tests fail where Python is not there, and never pass by being left out. */
+/**
+ * Asked for once per file, before any test: these tests fail where Python is not there, and never pass by being left
+ * out.
+ */
 export function requirePython(): void {
   if (!existsSync(path('../../.venv/installed-requirements.txt'))) {
     throw new Error('the Python packages of .ci/python-requirements.txt are not installed in .venv: run .ci/install-python');

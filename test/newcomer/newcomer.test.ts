@@ -3,8 +3,8 @@ import { commandsIn, fileIn, guideBlocks, readmeBlocks, userProject } from '../s
 import { type LocalService, startLocalService } from './local-service.ts';
 
 /**
- * A newcomer: from an empty folder, by the words of README alone, to a run that completes on a laptop; then the mistakes that newcomers make,
- * each with the message that it must give.
+ * A newcomer: from an empty folder, by the words of README alone, to a run that completes on a laptop; then the
+ * mistakes that newcomers make, each with the message that it must give.
  */
 const project = userProject('newcomer');
 const { tarball, write, read, run, shell, remove } = project;

@@ -2,8 +2,8 @@ const name = { type: 'string', minLength: 1, maxLength: 1_024 };
 const UNITS = ['Seconds', 'Microseconds', 'Milliseconds', 'Bytes', 'Kilobytes', 'Megabytes', 'Percent', 'Count', 'None'];
 
 /**
- * CloudWatch's embedded metric format as a JSON schema, by the rules of its specification. The units are those without rates, which nobody here
- * uses.
+ * CloudWatch's embedded metric format as a JSON schema, by the rules of its specification. The units are those without
+ * rates, which nobody here uses.
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
 export const EMF_SCHEMA = {

@@ -48,8 +48,9 @@ interface Life {
 }
 
 /**
- * An engine function on a Lambda and an SQS in memory: environments that take one invocation at a time, are kept for the next, and may die
- * in the middle of one; queues with receive counts, delays and redelivery; workers that answer at once.
+ * An engine function on a Lambda and an SQS in memory: environments that take one invocation at a time, are kept for
+ * the next, and may die in the middle of one; queues with receive counts, delays and redelivery; workers that answer at
+ * once.
  */
 export class EngineFleet {
   readonly logger = capturingLogger();
@@ -248,7 +249,9 @@ export class EngineFleet {
   }
 }
 
-/** A process that has died asks for nothing more, and hears nothing more; one that is frozen does so when it is thawed. */
+/**
+ * A process that has died asks for nothing more, and hears nothing more; one that is frozen does so when it is thawed.
+ */
 function viewFrom<T extends object>(life: Life, target: T, onLate: (call: string) => void): T {
   const running = () => {
     if (life.isDead) return new Promise<void>(() => {});

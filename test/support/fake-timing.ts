@@ -7,8 +7,8 @@ interface Sleeper {
 }
 
 /**
- * Lets everything that needs no time happen: promise reactions, and what they start in turn, also on the next turn of the event loop.
- * Works under vitest's fake timers.
+ * Lets everything that needs no time happen: promise reactions, and what they start in turn, also on the next turn of
+ * the event loop. Works under vitest's fake timers.
  */
 export async function settle(): Promise<void> {
   await setImmediate();

@@ -15,8 +15,9 @@ export const anyText = fc.string({ unit: utf16Unit });
 /**
  * Any value that JSON can hold, in any text that JavaScript can hold; keys such as `__proto__` included.
  *
- * No key is a lone backslash: V8 13.6 (Node 24) then takes the next key of one escaped character, after the same keys, for a backslash
- * too. `JSON.parse('{"a":1,"\\\\":2}'); JSON.parse('{"a":1,"\\n":2}')` gives a key `\`; Node 20 gives a line feed.
+ * No key is a lone backslash: V8 13.6 (Node 24) then takes the next key of one escaped character, after the same keys,
+ * for a backslash too. `JSON.parse('{"a":1,"\\\\":2}'); JSON.parse('{"a":1,"\\n":2}')` gives a key `\`; Node 20 gives a
+ * line feed.
  */
 export const anyJson = fc.jsonValue({ stringUnit: utf16Unit }).filter((value) => !/[{,]"\\\\":/.test(JSON.stringify(value)));
 

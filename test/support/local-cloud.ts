@@ -72,7 +72,9 @@ export async function localCloud(options: LocalCloudOptions = {}): Promise<Local
   };
 }
 
-/** A workflow of some steps in a row; with `timeoutMs` they are awaited in memory, as the engine does for such steps. */
+/**
+ * A workflow of some steps in a row; with `timeoutMs` they are awaited in memory, as the engine does for such steps.
+ */
 export function stepsInARow(steps: readonly string[], timeoutMs?: number) {
   return async (ctx: WorkflowCtx, input: unknown) => {
     const outputs: unknown[] = [];

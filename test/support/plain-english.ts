@@ -4,7 +4,10 @@ export interface RefusedWord {
   readonly say: string;
 }
 
-/** The table of CONTRIBUTING.md with the heads "not" and "but". A word is refused in any form, a phrase also with a hyphen. */
+/**
+ * The table of CONTRIBUTING.md with the heads "not" and "but". A word is refused in any form, a phrase also with a
+ * hyphen.
+ */
 export function refusedWords(contributing: string): RefusedWord[] {
   const table = /^\| not \| but \|\n\| --- \| --- \|\n((?:\|.*\|\n)+)/m.exec(contributing)?.[1] ?? '';
   return [...table.matchAll(/^\| (.+?) \| (.+?) \|$/gm)].flatMap(([, not = '', say = '']) =>
@@ -16,7 +19,10 @@ export function refusedWords(contributing: string): RefusedWord[] {
   );
 }
 
-/** Numbers of the lines of a document that are too long to read. Code, tables and headings may be long, and so may lines with a link. */
+/**
+ * Numbers of the lines of a document that are too long to read. Code, tables and headings may be long, and so may lines
+ * with a link.
+ */
 export function longLines(page: string, limit: number): number[] {
   let inCode = false;
   return page.split('\n').flatMap((line, index) => {

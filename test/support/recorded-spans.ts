@@ -2,7 +2,10 @@ import { context } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { BasicTracerProvider, InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 
-/** The real SDK, with an exporter that keeps the spans. The context manager is the process's only one: `close` takes it away. */
+/**
+ * The real SDK, with an exporter that keeps the spans. The context manager is the process's only one: `close` takes it
+ * away.
+ */
 export function recordedSpans() {
   const exporter = new InMemorySpanExporter();
   const tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });

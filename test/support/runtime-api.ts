@@ -44,7 +44,10 @@ export interface LambdaTimes {
   responded?: number;
 }
 
-/** AWS's own runtime loop for Node.js with one function in it, in a process of its own, and the Runtime API that it talks to. */
+/**
+ * AWS's own runtime loop for Node.js with one function in it, in a process of its own, and the Runtime API that it
+ * talks to.
+ */
 export interface LambdaProcess {
   readonly child: ChildProcess;
   /** `performance.now()` at its spawn. */

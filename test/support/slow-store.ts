@@ -1,6 +1,9 @@
 import { InMemoryStateStore } from '@dudousxd/nestjs-durable-core';
 
-/** A store as a database is: most calls take 0 to 5 ms, 2 % take 60. A uniform delay would hide the races that this shows. */
+/**
+ * A store as a database is: most calls take 0 to 5 ms, 2 % take 60. A uniform delay would hide the races that this
+ * shows.
+ */
 export function slowStore(seed: number): InMemoryStateStore {
   const random = seededRandom(seed);
   const delay = () => (random() < 0.02 ? 60 : random() * 5);

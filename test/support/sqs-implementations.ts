@@ -16,7 +16,10 @@ export interface Stand {
   readonly requests: readonly SdkRequest[];
 }
 
-/** Each implementation of `SqsOperations`, by name: its requests end in `respond` instead of the network. Neither tries again. */
+/**
+ * Each implementation of `SqsOperations`, by name: its requests end in `respond` instead of the network. Neither tries
+ * again.
+ */
 export const IMPLEMENTATIONS: readonly [name: string, open: (respond: Respond) => Stand][] = [
   ['over the AWS SDK', overSdk],
   ['by signed requests', bySignedRequests],

@@ -8,15 +8,18 @@ export type TestSqs = LocalSqs;
 /** The server that the suite runs against where it is not the embedded one. */
 export const SQS_ENDPOINT: string | undefined = process.env['SQS_ENDPOINT'] || undefined;
 
-/** The server by name, as `.ci/with-moto` and `.ci/with-elasticmq` give it: each has a defect or two that a test must look past. */
+/**
+ * The server by name, as `.ci/with-moto` and `.ci/with-elasticmq` give it: each has a defect or two that a test must
+ * look past.
+ */
 export const ON_MOTO: boolean = process.env['SQS_SERVER'] === 'moto';
 export const ON_ELASTICMQ: boolean = process.env['SQS_SERVER'] === 'elasticmq';
 
 /**
  * Opens the SQS server that the suite runs against, behind the strict layer, with a request count of its own.
  *
- * Another server than the embedded one is shared by all tests and keeps its queues: so every test has queue names of its own. `embedded`
- * takes the embedded one all the same: for a test that rests on what it alone does, and says so.
+ * Another server than the embedded one is shared by all tests and keeps its queues: so every test has queue names of
+ * its own. `embedded` takes the embedded one all the same: for a test that rests on what it alone does, and says so.
  */
 export async function startTestSqs({ embedded = false } = {}): Promise<TestSqs> {
   const inner = SQS_ENDPOINT === undefined || embedded ? await startLocalSqs() : elsewhere(SQS_ENDPOINT);

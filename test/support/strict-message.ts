@@ -1,6 +1,9 @@
 import { type Fields, fieldsOf, invalid, MAX_BYTES, type Refusal } from './strict-values.ts';
 
-/** XML's characters: what a body, and a text attribute, may hold. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html */
+/**
+ * XML's characters: what a body, and a text attribute, may hold.
+ * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+ */
 const LEGAL_TEXT = /^[\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]*$/u;
 const ATTRIBUTE_NAME = /^(?!(aws|amazon)\.)(?!\.)(?!.*\.\.)(?!.*\.$)[A-Za-z0-9_.-]{1,256}$/i;
 const DATA_TYPE = /^(String|Number|Binary)(\.[\x21-\x7e]+)?$/;
@@ -60,7 +63,8 @@ function refusedIds(
   if (!fifo) return id === undefined ? undefined : invalid('MessageDeduplicationId on a standard queue');
   if (group === undefined) return { code: 'MissingParameter', message: 'a message to a FIFO queue without MessageGroupId' };
   if (delay !== undefined) return invalid('DelaySeconds of a message to a FIFO queue');
-  // AWS does without on a queue with ContentBasedDeduplication, which would take two equal results for one: none of ours is such a queue.
+  // AWS does without on a queue with ContentBasedDeduplication, which would take two equal results for one: none of
+  // ours is such a queue.
   return id === undefined ? invalid('a message to a FIFO queue without MessageDeduplicationId') : undefined;
 }
 

@@ -17,8 +17,9 @@ export interface StrictProxy {
 }
 
 /**
- * Stands before an SQS server and refuses what AWS would refuse. A server and no client middleware: so it sees every client, that of a
- * child process and of another language included. What is not SQS's JSON protocol goes through as it is.
+ * Stands before an SQS server and refuses what AWS would refuse. A server and no client middleware: so it sees every
+ * client, that of a child process and of another language included. What is not SQS's JSON protocol goes through as it
+ * is.
  */
 export async function startStrictProxy(upstream: string): Promise<StrictProxy> {
   const counts = new Map<string, number>();

@@ -13,9 +13,11 @@ import {
 } from './strict-values.ts';
 
 /**
- * What AWS refuses of a request to SQS, and leaves out of an answer, where emulators are friendlier. Pure: bodies of SQS's JSON protocol.
+ * What AWS refuses of a request to SQS, and leaves out of an answer, where emulators are friendlier. Pure: bodies of
+ * SQS's JSON protocol.
  *
- * One bad entry refuses its whole batch. AWS is sometimes milder and fails the entry alone, but nothing of ours may ever send one.
+ * One bad entry refuses its whole batch. AWS is sometimes milder and fails the entry alone, but nothing of ours may
+ * ever send one.
  */
 
 const ENTRY_ID = /^[A-Za-z0-9_-]{1,80}$/;

@@ -7,7 +7,10 @@ export interface Refusal {
 /** A JSON object of SQS's protocol. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** Bytes of a message, and of all messages of a batch. @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
+/**
+ * Bytes of a message, and of all messages of a batch.
+ * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+ */
 export const MAX_BYTES = 1_048_576;
 /** Twelve hours. */
 export const MAX_VISIBILITY_SECONDS = 43_200;

@@ -24,8 +24,8 @@ export interface SdkAnswer {
 export type Respond = (request: SdkRequest) => SdkAnswer | Error | Promise<SdkAnswer | Error>;
 
 /**
- * A real SQS client of the AWS SDK whose requests end in `respond` instead of the network: serialisation, signing, error
- * translation and MD5 checks are the SDK's own. It keeps nothing of what it was asked.
+ * A real SQS client of the AWS SDK whose requests end in `respond` instead of the network: serialisation, signing,
+ * error translation and MD5 checks are the SDK's own. It keeps nothing of what it was asked.
  */
 export function answeringClient(respond: Respond, config: SQSClientConfig = {}): SQSClient {
   const requestHandler = {

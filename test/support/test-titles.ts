@@ -4,7 +4,10 @@ export interface TestTitle {
   readonly title: string;
 }
 
-/** `it('…'`, `it.concurrent('…'`, and the title behind the rows of `it.each(…)`, which stands alone in its call with a function. */
+/**
+ * `it('…'`, `it.concurrent('…'`, and the title behind the rows of `it.each(…)`, which stands alone in its call with a
+ * function.
+ */
 const TITLE =
   /(?:\b(?:it|test)(?:\.(?:concurrent|sequential))?|\))\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1,\s*(?:\{[^}]*\},\s*)?(?:async\b|\(|\w+ =>)/g;
 
@@ -24,7 +27,10 @@ const NO_BEGINNING = new Set(
   ].flatMap((words) => words.split(' ')),
 );
 
-/** Says of a title that its first word names neither the thing nor what it does, so that alone it says nothing in a list of failures. */
+/**
+ * Says of a title that its first word names neither the thing nor what it does, so that alone it says nothing in a list
+ * of failures.
+ */
 export function beginsInMidSentence(title: string): boolean {
   return NO_BEGINNING.has(title.split(/[^a-z]/i, 1)[0]?.toLowerCase() ?? '');
 }

@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** No credentials and no endpoint: all of this works on a laptop that has never seen AWS. What npm tells its scripts is not the user's either. */
+/**
+ * No credentials and no endpoint: all of this works on a laptop that has never seen AWS. What npm tells its scripts is
+ * not the user's either.
+ */
 const OURS = /^(AWS_|DURABLE_|npm_(package|lifecycle|command|config_local_prefix|config_prefix)|INIT_CWD|NODE_PATH|VITEST|NODE_ENV)/;
 const nodeFolder = dirname(process.execPath);
 

@@ -61,7 +61,9 @@ export interface WorkflowCloud {
 /** One queue for the turns of all workflows. */
 const GROUP = 'turns';
 
-/** The real engine, an SQS server, one Lambda handler for every workflow and one for every step, behind local mappings. */
+/**
+ * The real engine, an SQS server, one Lambda handler for every workflow and one for every step, behind local mappings.
+ */
 export async function workflowCloud(options: WorkflowCloudOptions): Promise<WorkflowCloud> {
   const { workflows, steps, embedded = false, clock = Date.now, channel = {} } = options;
   const sqs = await startTestSqs({ embedded });

@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 
-/** The folders of src, and those that each may import. biome.json says the same by what each may not: JSON has no lists to share. */
+/**
+ * The folders of src, and those that each may import. biome.json says the same by what each may not: JSON has no lists
+ * to share.
+ */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   topology: ['wire'],

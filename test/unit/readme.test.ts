@@ -16,7 +16,9 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 const reference = readFileSync(join(root, 'docs/reference/names.md'), 'utf8');
 
-/** Pages with TypeScript, but for the recipe, which an integration test runs. README's user has a project of CommonJS. */
+/**
+ * Pages with TypeScript, but for the recipe, which an integration test runs. README's user has a project of CommonJS.
+ */
 const pagesWithCode = ['README.md', ...globSync('docs/{*,guide/*,reference/*,concepts/*}.md', { cwd: root })]
   .map((path) => ({ path, code: codeIn(readFileSync(join(root, path), 'utf8')) }))
   .filter(({ code }) => code.length > 0);

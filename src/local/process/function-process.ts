@@ -9,7 +9,10 @@ import type { FromProcess, HandlerKind, ToProcess } from './protocol.ts';
 /** The built file of a handler. */
 export interface HandlerCode {
   readonly file: string;
-  /** What to write where the file is missing: `serverless package` empties the folder that the files of `sls durable local` lie in. */
+  /**
+   * What to write where the file is missing: `serverless package` empties the folder that the files of `sls durable
+   * local` lie in.
+   */
   readonly text?: string;
   readonly exportName: string;
   /** Whether the export may be one of the default's: the `module.exports` of CommonJS code. */

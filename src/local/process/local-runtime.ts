@@ -1,4 +1,5 @@
-// The entry of a function's process: what Lambda's runtime is on AWS. It loads a handler and invokes it, one event at a time.
+// The entry of a function's process: what Lambda's runtime is on AWS. It loads a handler and invokes it, one event at a
+// time.
 import { url as inspectorUrl } from 'node:inspector';
 import { pathToFileURL } from 'node:url';
 import { DEAD_LETTER_HANDLER, ENGINE_HANDLER, STEP_HANDLER, WORKFLOW_HANDLER } from '../../lambda/handler-marks.ts';
@@ -82,7 +83,9 @@ function tell(message: FromProcess): Promise<void> {
   });
 }
 
-/** Lambda's runtime replaces the console, too. An error alone is printed as a developer reads it; all else as always. */
+/**
+ * Lambda's runtime replaces the console, too. An error alone is printed as a developer reads it; all else as always.
+ */
 function showErrorsReadably(): void {
   // biome-ignore lint/suspicious/noConsole: it is what the handler prints with
   const print = console.error.bind(console);

@@ -19,8 +19,8 @@ interface Version {
 }
 
 /**
- * Runs a function in processes of its own, each invocation alone in one, as Lambda does: a process that is free is used again, another is
- * started where none is. One that ended is replaced by the next invocation.
+ * Runs a function in processes of its own, each invocation alone in one, as Lambda does: a process that is free is used
+ * again, another is started where none is. One that ended is replaced by the next invocation.
  */
 export class ProcessRuntime implements LambdaRuntime {
   readonly #options: ProcessRuntimeOptions;
@@ -35,7 +35,10 @@ export class ProcessRuntime implements LambdaRuntime {
     this.#spare = options.start();
   }
 
-  /** Loads code in a new process. Invocations that start from now on use it, where it loads; those in flight end with the old. */
+  /**
+   * Loads code in a new process. Invocations that start from now on use it, where it loads; those in flight end with
+   * the old.
+   */
   async load(code: HandlerCode): Promise<LoadOutcome> {
     const process = this.#spare ?? this.#options.start();
     this.#spare = undefined;

@@ -16,7 +16,10 @@ export type FromProcess =
   /** It is about to end itself. `detail` is the error with its stack. */
   | { readonly kind: 'fatal'; readonly reason: string; readonly detail: string };
 
-/** What a handler is: one of this package, with the names of the steps or workflows that it serves, or any other function. */
+/**
+ * What a handler is: one of this package, with the names of the steps or workflows that it serves, or any other
+ * function.
+ */
 export type HandlerKind =
   | { readonly kind: 'steps' | 'workflows'; readonly names: readonly string[] }
   | { readonly kind: 'dead-letters' }

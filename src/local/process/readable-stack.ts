@@ -8,8 +8,8 @@ const RUNTIME = /[\\/]local-runtime\.[a-z]+:/;
 const FOREIGN = /[\\/]node_modules[\\/]|\(?node:|\(?<anonymous>|\(native\)/;
 
 /**
- * What was thrown, for a developer: its message, and ten frames at most, the user's own first. The causes of an error follow, and share
- * the ten.
+ * What was thrown, for a developer: its message, and ten frames at most, the user's own first. The causes of an error
+ * follow, and share the ten.
  */
 export function readableStack(thrown: unknown): string {
   const lines: string[] = [];

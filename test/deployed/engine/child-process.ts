@@ -15,7 +15,10 @@ export interface Child {
   kill(): Promise<void>;
 }
 
-/** Starts a program of this folder, which holds the given credentials and no others, and waits until it says `{ kind: 'ready' }`. */
+/**
+ * Starts a program of this folder, which holds the given credentials and no others, and waits until it says `{ kind:
+ * 'ready' }`.
+ */
 export async function startChild(
   program: string,
   aws: AwsAddress,

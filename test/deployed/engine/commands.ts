@@ -37,8 +37,8 @@ export interface RunEnd {
 }
 
 /**
- * Parent to engine: start these runs and tell of each how it ended; tell how runs end that are started by message; or tell how many tasks of
- * a step wait.
+ * Parent to engine: start these runs and tell of each how it ended; tell how runs end that are started by message; or
+ * tell how many tasks of a step wait.
  */
 export type EngineCommand =
   | { readonly command: number; readonly kind: 'runs'; readonly runs: readonly RunRequest[]; readonly timeoutMs: number }

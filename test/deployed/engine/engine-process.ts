@@ -1,4 +1,7 @@
-/** An engine in a process of its own, as a user runs it: the built package, the credentials of its environment, no other right. */
+/**
+ * An engine in a process of its own, as a user runs it: the built package, the credentials of its environment, no other
+ * right.
+ */
 import { setTimeout } from 'node:timers/promises';
 import { InMemoryStateStore, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { SqsTransport, s3PayloadStore } from 'durable-sqs-lambda';

@@ -1,4 +1,6 @@
-/** A worker in a container, as a user runs it: the built package, the credentials of its environment, no other right. */
+/**
+ * A worker in a container, as a user runs it: the built package, the credentials of its environment, no other right.
+ */
 import { SqsTransport, s3PayloadStore } from 'durable-sqs-lambda/engine';
 
 const prefix = process.env['WORKER_PREFIX'];

@@ -4,7 +4,10 @@ interface Serverless {
   readonly service: { readonly provider: { readonly compiledCloudFormationTemplate: MutableTemplate } };
 }
 
-/** Plugin of the deploy tool: puts the fault that DEPLOYED_MUTATION names into the template, behind everything that checks it. */
+/**
+ * Plugin of the deploy tool: puts the fault that DEPLOYED_MUTATION names into the template, behind everything that
+ * checks it.
+ */
 // biome-ignore lint/style/noDefaultExport: the deploy tool reads the default export
 export default class MutatingPlugin {
   readonly hooks: Readonly<Record<string, () => void>>;

@@ -79,8 +79,8 @@ const work: Readonly<Record<Holder['is'], (kind: string) => Promise<() => Promis
 };
 
 /**
- * Each right of each role and policy is taken away on AWS, from all who hold it, while its holders work. Somebody must miss it: a right
- * that nobody misses is not needed.
+ * Each right of each role and policy is taken away on AWS, from all who hold it, while its holders work. Somebody must
+ * miss it: a right that nobody misses is not needed.
  */
 describe('a right that is taken away', () => {
   it.each(kinds)('costs somebody a refused call: %s', async (kind) => {

@@ -14,7 +14,10 @@ interface Call extends Right {
   readonly allowed: boolean;
 }
 
-/** Refused for every queue that is not there; and what an engine outside AWS asks then, for a message that names the queues that are. */
+/**
+ * Refused for every queue that is not there; and what an engine outside AWS asks then, for a message that names the
+ * queues that are.
+ */
 const LOOK_UPS = ['sqs:GetQueueUrl', 'sqs:ListQueues'];
 
 /** What roles and users were refused so far, look-ups aside. */

@@ -19,7 +19,10 @@ export interface AtWork {
   readonly worker: Credentials;
 }
 
-/** What the roles of the variants' stack, its engine and its worker may do, and what not. Comes last: it judges what was done before. */
+/**
+ * What the roles of the variants' stack, its engine and its worker may do, and what not. Comes last: it judges what was
+ * done before.
+ */
 export function testRights(stackName: string, atWork: () => AtWork): void {
   it('suffice: nothing that anybody asked for was refused', async () => {
     const roles = [...(await rolesOf(clients, stackName)).values()];

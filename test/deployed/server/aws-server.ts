@@ -122,7 +122,10 @@ export async function startAwsServer(): Promise<AwsServer> {
   return { address, stop };
 }
 
-/** Lambda's runtime holds the AWS SDK: bundles leave it out. Functions run in folders below this one, and find it as Node does. */
+/**
+ * Lambda's runtime holds the AWS SDK: bundles leave it out. Functions run in folders below this one, and find it as
+ * Node does.
+ */
 function layRuntimeModules(folder: string): void {
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(join(root, 'node_modules/@aws-sdk'), join(folder, 'node_modules/@aws-sdk'));

@@ -221,8 +221,8 @@ describe.concurrent('a FIFO queue', () => {
     await empty(queueUrl);
     expect(overlaps).toEqual([]);
     expect(together).toBeGreaterThan(1);
-    // moto does not keep the order: two receives at once both find a group free, and one passes over a message that is visible
-    // again while others of its group are not yet.
+    // moto does not keep the order: two receives at once both find a group free, and one passes over a message that is
+    // visible again while others of its group are not yet.
     if (ON_MOTO) for (const order of Object.values(done)) order.sort();
     expect(done).toEqual(Object.fromEntries(groups.map((group) => [group, bodies(8, group)])));
   });

@@ -11,8 +11,8 @@ import { vi } from 'vitest';
 import { ON_ELASTICMQ } from '../../support/sqs-server.ts';
 
 /**
- * Long enough for a busy machine; every wait ends as soon as its condition holds. ElasticMQ leaves a long poll on a queue that is
- * deleted without an answer for 20 s.
+ * Long enough for a busy machine; every wait ends as soon as its condition holds. ElasticMQ leaves a long poll on a
+ * queue that is deleted without an answer for 20 s.
  */
 const PATIENCE = { timeout: ON_ELASTICMQ ? 50_000 : 15_000, interval: 20 };
 

@@ -96,7 +96,8 @@ describe('handle', () => {
   });
 
   it('stops cleanly: the step that runs is finished and answered, nothing more is received', async () => {
-    // A server that has not noticed yet that a poll was cut may give it the next message, which then comes back after this time.
+    // A server that has not noticed yet that a poll was cut may give it the next message, which then comes back after
+    // this time.
     const { transport, prefix } = local.transport({ visibilityTimeoutSec: 2 });
     const begun = deferred<void>();
     const end = deferred<string>();

@@ -10,7 +10,10 @@ import { PaymentsSteps } from './payments.steps.ts';
 const steps = [PaymentsSteps];
 const workflows = [CheckoutWorkflow, DepositWorkflow];
 
-/** The app. A function only because this program boots it several times; an app of your own has this once, without the function. */
+/**
+ * The app. A function only because this program boots it several times; an app of your own has this once, without the
+ * function.
+ */
 export function appModule(store: StateStore) {
   const transport = new SqsTransport({ autoStart: false, consumeTasks: false });
 
@@ -23,7 +26,8 @@ export function appModule(store: StateStore) {
       transport.attach(engine);
     }
 
-    // Nest initialises imported modules first: DurableModule has registered every workflow by now, and has not resumed any run yet.
+    // Nest initialises imported modules first: DurableModule has registered every workflow by now, and has not resumed
+    // any run yet.
     onModuleInit() {
       transport.start();
     }
@@ -31,7 +35,10 @@ export function appModule(store: StateStore) {
   return AppModule;
 }
 
-/** An app that only enqueues runs, as an API beside the workers: it never starts the transport, so it takes nobody's results. */
+/**
+ * An app that only enqueues runs, as an API beside the workers: it never starts the transport, so it takes nobody's
+ * results.
+ */
 export function apiModule(store: StateStore) {
   const transport = new SqsTransport({ autoStart: false, consumeTasks: false });
 

@@ -45,8 +45,8 @@ async function checkouts(aws: LambdaSide) {
 }
 
 /**
- * An app goes down while its steps run; their results wait for the next one to boot, whose store takes its time. Beside them a run
- * that is still to begin, and waits for its step in memory while the app boots.
+ * An app goes down while its steps run; their results wait for the next one to boot, whose store takes its time. Beside
+ * them a run that is still to begin, and waits for its step in memory while the app boots.
  */
 async function resultsWaitAtBoot(aws: LambdaSide) {
   const store = new SlowToOpenStore();
@@ -73,8 +73,8 @@ async function resultsWaitAtBoot(aws: LambdaSide) {
 }
 
 /**
- * Three deploys in a row while runs are on their way: each app is closed with its hands full, and the next one goes on. All of them are
- * of one module, as in a test file that boots the app for each test: so they use one transport in turn.
+ * Three deploys in a row while runs are on their way: each app is closed with its hands full, and the next one goes on.
+ * All of them are of one module, as in a test file that boots the app for each test: so they use one transport in turn.
  */
 async function deploysUnderLoad(aws: LambdaSide) {
   await aws.deployAll();
@@ -94,7 +94,10 @@ async function deploysUnderLoad(aws: LambdaSide) {
   return { outcomes };
 }
 
-/** Boots an app, lets `work` use it, and closes it the way a deploy does: Nest drains the engine and closes the transport. */
+/**
+ * Boots an app, lets `work` use it, and closes it the way a deploy does: Nest drains the engine and closes the
+ * transport.
+ */
 async function withApp<T>(module: Type, work: (workflows: WorkflowService, engine: WorkflowEngine) => Promise<T>): Promise<T> {
   const app: INestApplicationContext = await NestFactory.createApplicationContext(module, { logger: ['error', 'warn'] });
   try {

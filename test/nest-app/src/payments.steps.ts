@@ -13,8 +13,9 @@ export interface Receipt {
 }
 
 /**
- * The step's name and types for `ctx.step(this.payments.chargeCard, …)`. It is a provider like any other, so Nest's step registrar
- * finds it and would serve it from here; the transport's `consumeTasks: false` leaves its tasks to Lambda.
+ * The step's name and types for `ctx.step(this.payments.chargeCard, …)`. It is a provider like any other, so Nest's
+ * step registrar finds it and would serve it from here; the transport's `consumeTasks: false` leaves its tasks to
+ * Lambda.
  */
 @Injectable()
 export class PaymentsSteps {

@@ -1,7 +1,8 @@
 import { sqsStepHandler } from 'durable-sqs-lambda/worker';
 
-// Compiled, never run: what a CommonJS worker sees of the package has types. middy, whose own can only be imported by ES modules, is
-// not among what it imports; were something missing, this would be `any` in silence wherever `skipLibCheck` is on.
+// Compiled, never run: what a CommonJS worker sees of the package has types. middy, whose own can only be imported by
+// ES modules, is not among what it imports; were something missing, this would be `any` in silence wherever
+// `skipLibCheck` is on.
 type IsAny<T> = 0 extends 1 & T ? true : false;
 const typed = <T>(_value: IsAny<T> extends true ? never : T) => undefined;
 

@@ -12,9 +12,9 @@ import { capturingLogger } from '../../support/capturing-logger.ts';
 import { eventOf, recordOf, taskFor } from '../../support/sqs-records.ts';
 
 /**
- * The promise of the batch function, under anything: what Lambda is told names only messages of the batch; each message is
- * consumed or reported, never both; for each that is consumed a result was accepted, and none is reported whose result was; and the answer
- * comes before the kill.
+ * The promise of the batch function, under anything: what Lambda is told names only messages of the batch; each message
+ * is consumed or reported, never both; for each that is consumed a result was accepted, and none is reported whose
+ * result was; and the answer comes before the kill.
  */
 
 const TIMEOUT_MS = 3_000;

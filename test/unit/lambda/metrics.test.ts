@@ -61,7 +61,8 @@ describe('metrics of an invocation', () => {
   it('take one line a step, in the embedded metric format', async () => {
     await linesOf(() => 'done', tasks(1));
     const duration = /"Duration":\[(\d+)\],"QueueTime":\[(\d+)\]/.exec(written[0] ?? '');
-    // The wall clock stands still here, and the run begins when that shows 250 ms and what has passed by the other clock.
+    // The wall clock stands still here, and the run begins when that shows 250 ms and what has passed by the other
+    // clock.
     expect(Number(duration?.[2])).toBeGreaterThanOrEqual(250);
     expect(Number(duration?.[2])).toBeLessThan(20_000);
     expect(written).toEqual([

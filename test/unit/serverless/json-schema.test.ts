@@ -21,7 +21,10 @@ function descriptionsIn({ description, properties = {}, items, anyOf = [], addit
 
 const DESCRIPTIONS = descriptionsIn(schema);
 
-/** What the plugin says of kinds and keys, which a schema can say too; not what it says of two settings together, or of AWS. */
+/**
+ * What the plugin says of kinds and keys, which a schema can say too; not what it says of two settings together, or of
+ * AWS.
+ */
 function complaints(service: unknown): string[] {
   try {
     readDurableService(service);

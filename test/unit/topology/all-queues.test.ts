@@ -15,8 +15,8 @@ import { deadLetterQueueName, resultsQueueName, startRunQueueName, tasksQueueNam
 import { functionWith, serviceOf } from '../serverless/services.ts';
 
 /*
- * Every kind of queue, in the order of creation, as every renderer must make it: for the step "pay" whose function times out after 30 s. The
- * figures stand here once more, so that none changes by accident.
+ * Every kind of queue, in the order of creation, as every renderer must make it: for the step "pay" whose function
+ * times out after 30 s. The figures stand here once more, so that none changes by accident.
  */
 interface Expected {
   readonly kind: QueueKind;
@@ -239,7 +239,9 @@ describe('doctor', () => {
     filters: false,
   });
 
-  /** The queues on AWS as autoCreate makes them, with one that is changed, and a function behind tasks and dead letters. */
+  /**
+   * The queues on AWS as autoCreate makes them, with one that is changed, and a function behind tasks and dead letters.
+   */
   async function adviceFor(changed: string, change: Partial<QueueFacts>, batchWindowSeconds = 0): Promise<string[]> {
     const queues = [...(await byAutoCreate(false))].map(([name, attributes]) => {
       const queue = liveQueue(name, { ...attributes, QueueArn: arn(name) });

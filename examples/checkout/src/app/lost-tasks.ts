@@ -7,8 +7,8 @@ const LOST_AFTER_MS = settings.LOST_AFTER_SECONDS * 1_000;
 const MAX_ATTEMPTS = 10;
 
 /**
- * Sends the task of a step again where none arrived: the engine died between the step's checkpoint and the send. A step that is only
- * slow runs twice then, which its idempotency key makes harmless.
+ * Sends the task of a step again where none arrived: the engine died between the step's checkpoint and the send. A step
+ * that is only slow runs twice then, which its idempotency key makes harmless.
  */
 @Injectable()
 export class LostTasks implements OnApplicationBootstrap, OnModuleDestroy {

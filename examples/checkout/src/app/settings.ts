@@ -8,7 +8,10 @@ const Settings = z.object({
   PORT: z.coerce.number().int().default(3000),
   /** How long an engine owns a run that it works on: after a crash, others wait as long. */
   LEASE_SECONDS: z.coerce.number().positive().default(30),
-  /** How long a step may wait for its result before its task counts as lost: longer than the slowest, with its time in the queue. */
+  /**
+   * How long a step may wait for its result before its task counts as lost: longer than the slowest, with its time in
+   * the queue.
+   */
   LOST_AFTER_SECONDS: z.coerce.number().positive().default(900),
 });
 

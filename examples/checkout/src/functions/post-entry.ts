@@ -3,8 +3,8 @@ import { postEntry } from '../steps.ts';
 import { database } from './database.ts';
 
 /**
- * Posts an entry to the ledger, behind those that its order has. Two at once would take the same position: the FIFO queue gives the
- * entries of one run one after the other.
+ * Posts an entry to the ledger, behind those that its order has. Two at once would take the same position: the FIFO
+ * queue gives the entries of one run one after the other.
  */
 export const handler = sqsStepHandler(
   postEntry.name,

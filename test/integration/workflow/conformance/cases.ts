@@ -3,9 +3,10 @@ import { afterAll, beforeAll } from 'vitest';
 import { type Ended, type StepFunctions, type WorkflowCloud, workflowCloud } from '../../../support/workflow-cloud.ts';
 
 /*
- * What the specs of the peer's own worker (`packages/worker` of nestjs-durable: conformance, ctx-conformance, control-flow-signal,
- * workflow-context, workflow-context.gather, workflow-worker) assert, walked by a real engine over real queues. The titles of the tests are
- * those of the specs, shortened. `differences.test.ts` names what does not hold, or holds otherwise.
+ * What the specs of the peer's own worker (`packages/worker` of nestjs-durable: conformance, ctx-conformance,
+ * control-flow-signal, workflow-context, workflow-context.gather, workflow-worker) assert, walked by a real engine over
+ * real queues. The titles of the tests are those of the specs, shortened. `differences.test.ts` names what does not
+ * hold, or holds otherwise.
  */
 
 export const STEPS: StepFunctions = {
@@ -17,7 +18,10 @@ export const STEPS: StepFunctions = {
 
 export type Body = (ctx: WorkflowContext, input: unknown) => unknown;
 
-/** Runs bodies, each as a workflow of its own, in which also the children `child` (doubles) and `bad child` (fails) are served. */
+/**
+ * Runs bodies, each as a workflow of its own, in which also the children `child` (doubles) and `bad child` (fails) are
+ * served.
+ */
 export interface Conformance {
   readonly cloud: WorkflowCloud;
   run(body: Body, input?: unknown): Promise<Ended>;

@@ -5,10 +5,12 @@ import { commandsOf, conformance } from './cases.ts';
 
 /*
  * The peer's specs that do not hold here as they stand:
- * - Calls and options that the wire does not carry throw an error of ours, and options too (the peer ignores those of `step`).
+ * - Calls and options that the wire does not carry throw an error of ours, and options too (the peer ignores those of
+ *   `step`).
  * - A worker that serves no workflow is refused.
  * - A worker has no partition: the steps that its workflows call are in none.
- * - SQS has no control channel, so a turn does not hear of a cancel; the engine drops its decision (see control-flow.test.ts).
+ * - SQS has no control channel, so a turn does not hear of a cancel; the engine drops its decision (see
+ *   control-flow.test.ts).
  */
 
 const harness = conformance();

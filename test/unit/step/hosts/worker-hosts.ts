@@ -14,8 +14,8 @@ import { contextOf, eventOf, recordOf } from '../../../support/sqs-records.ts';
 import { FakeSqs } from '../../transport/fake-sqs.ts';
 
 /**
- * The two hosts of the step core, each with a message to handle. What a worker does between a task and its result is the same on both, and
- * so are the tests of it. Time is faked: {@link WorkerRun.pass} lets it pass.
+ * The two hosts of the step core, each with a message to handle. What a worker does between a task and its result is
+ * the same on both, and so are the tests of it. Time is faked: {@link WorkerRun.pass} lets it pass.
  */
 
 export interface Step {
