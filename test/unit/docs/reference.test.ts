@@ -58,8 +58,9 @@ it.each(Object.entries(REFUSALS))('options.md has each option of %s', (_name, re
   expect(names.filter((name) => !options.includes(`\`${name}\``))).toEqual([]);
 });
 
-it('errors.md has each class of errors.ts, with its code', () => {
-  const classes = [...read('src/errors.ts').matchAll(/^export class (\w+) extends DurableSqsError \{(.*?)^\}/gms)];
+it('errors.md has each class of src/errors, with its code', () => {
+  const sources = globSync('src/errors/*.ts', { cwd: root }).map(read);
+  const classes = sources.flatMap((source) => [...source.matchAll(/^export class (\w+) extends \w+Error \{(.*?)^\}/gms)]);
   expect(classes.length).toBeGreaterThan(15);
   const rows = classes.map(([, name = '', body = '']) => {
     const code = /readonly code = '(\w+)'/.exec(body)?.[1];
