@@ -5,21 +5,17 @@ import { SqsTransport } from 'durable-sqs-lambda/engine';
 import { AnsweringTransport } from '../peers/answering-transport.ts';
 import { BareTransport } from '../peers/bare-transport.ts';
 import { type Fields, textOf } from './fields.ts';
-import { serveCommands } from './serve-commands.ts';
 import { addressOf, clientConfigOf } from './sqs-server.ts';
-import { TimedRuns } from './timed-runs.ts';
+import { serveRuns, TimedRuns } from './timed-runs.ts';
 
-let runs: TimedRuns | undefined;
-
-function open(fields: Fields): Fields {
+function open(fields: Fields): TimedRuns {
   const variant = textOf(fields, 'variant');
   const options = { clientConfig: clientConfigOf(addressOf(fields)), prefix: textOf(fields, 'prefix') };
   const store = new InMemoryStateStore();
   const ours = variant === 'ours' ? new SqsTransport(options) : undefined;
   const engine = new WorkflowEngine({ store, transport: ours ?? otherTransport(variant, options, fields) });
   ours?.attach(engine);
-  runs = new TimedRuns(engine, store);
-  return {};
+  return new TimedRuns(engine, store);
 }
 
 function otherTransport(variant: string, options: ConstructorParameters<typeof PublishedTransport>[0], fields: Fields): Transport {
@@ -33,9 +29,4 @@ function otherTransport(variant: string, options: ConstructorParameters<typeof P
   });
 }
 
-function opened(): TimedRuns {
-  if (runs === undefined) throw new Error('expected the command open first');
-  return runs;
-}
-
-serveCommands({ open, atOnce: (fields) => opened().atOnce(fields), oneByOne: (fields) => opened().oneByOne(fields) });
+serveRuns(open);

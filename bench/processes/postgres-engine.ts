@@ -6,16 +6,13 @@ import { openBullMQ } from '../../test/postgres/database/open-bullmq.mjs';
 import { openStore } from '../../test/postgres/database/open-store.mjs';
 import { AnsweringTransport } from '../peers/answering-transport.ts';
 import { type Fields, numberOf, textOf } from './fields.ts';
-import { serveCommands } from './serve-commands.ts';
 import { addressOf, clientConfigOf } from './sqs-server.ts';
-import { TimedRuns } from './timed-runs.ts';
+import { serveRuns, TimedRuns } from './timed-runs.ts';
 
 /** The engine's own default. */
 const CONNECTIONS = 10;
 
-let runs: TimedRuns | undefined;
-
-async function open(fields: Fields): Promise<Fields> {
+async function open(fields: Fields): Promise<TimedRuns> {
   const { store } = await openStore({
     port: numberOf(fields, 'databasePort'),
     user: textOf(fields, 'databaseUser'),
@@ -26,8 +23,7 @@ async function open(fields: Fields): Promise<Fields> {
   const ours = variant === 'ours' ? new SqsTransport(optionsOf(fields)) : undefined;
   const engine = new WorkflowEngine({ store, transport: ours ?? otherTransport(variant, fields) });
   ours?.attach(engine);
-  runs = new TimedRuns(engine, store);
-  return {};
+  return new TimedRuns(engine, store);
 }
 
 function otherTransport(variant: string, fields: Fields): Transport {
@@ -40,9 +36,4 @@ function optionsOf(fields: Fields) {
   return { clientConfig: clientConfigOf(addressOf(fields)), prefix: textOf(fields, 'prefix') };
 }
 
-function opened(): TimedRuns {
-  if (runs === undefined) throw new Error('expected the command open first');
-  return runs;
-}
-
-serveCommands({ open, atOnce: (fields) => opened().atOnce(fields), oneByOne: (fields) => opened().oneByOne(fields) });
+serveRuns(open);

@@ -1,6 +1,7 @@
 import type { StateStore, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { ECHO_STEP } from '../peers/echo-step.ts';
 import { type Fields, numberOf } from './fields.ts';
+import { serveCommands } from './serve-commands.ts';
 
 /** A run that takes longer than this has been lost. */
 const LOST_AFTER_MS = 20_000;
@@ -73,6 +74,23 @@ export class TimedRuns {
     for (const runId of runIds) if ((await this.#store.getRun(runId))?.status !== 'completed') wrong += 1;
     return wrong;
   }
+}
+
+/** An engine's process: `open` makes its runs, and the other commands time them. */
+export function serveRuns(open: (fields: Fields) => TimedRuns | Promise<TimedRuns>): void {
+  let runs: TimedRuns | undefined;
+  const opened = () => {
+    if (runs === undefined) throw new Error('expected the command open first');
+    return runs;
+  };
+  serveCommands({
+    open: async (fields) => {
+      runs = await open(fields);
+      return {};
+    },
+    atOnce: (fields) => opened().atOnce(fields),
+    oneByOne: (fields) => opened().oneByOne(fields),
+  });
 }
 
 async function within(milliseconds: number, work: Promise<unknown>): Promise<boolean> {

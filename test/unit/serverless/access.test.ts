@@ -8,7 +8,7 @@ import { stepLogicalId } from '../../../src/serverless/resources/logical-ids.ts'
 import { mappings } from '../../../src/serverless/resources/mappings.ts';
 import { payloadStatements, READ_ONLY } from '../../../src/serverless/resources/payload-bucket.ts';
 import { stackOutputs, stackResources } from '../../../src/serverless/resources/stack.ts';
-import { functionWith, serviceOf } from './services.ts';
+import { allowed, arn, bareFunction, functionWith, serviceOf } from './services.ts';
 
 const deployment = readDurableService(
   serviceOf({
@@ -16,21 +16,9 @@ const deployment = readDurableService(
     functions: { charge: functionWith({ durableStep: 'pay' }), dead: functionWith({ durableDeadLetters: true }) },
   }),
 );
-const resources = stackResources(deployment, (functionKey) => ({
-  functionName: `shop-dev-${functionKey}`,
-  polled: [],
-  vpc: false,
-  tracing: false,
-  statements: [],
-  managedPolicies: [],
-  permissionsBoundary: undefined,
-  path: undefined,
-  tags: [],
-}));
+const resources = stackResources(deployment, (functionKey) => bareFunction(`shop-dev-${functionKey}`));
 
-const arn = (logicalId: string) => ({ 'Fn::GetAtt': [logicalId, 'Arn'] });
 const tasks = stepLogicalId('pay', 'TasksQueue');
-const allowed = (Action: string[], ...Resource: unknown[]) => ({ Effect: 'Allow', Action, Resource });
 const viaService = [{ 'Fn::Sub': `sqs.\${AWS::Region}.*` }, { 'Fn::Sub': `s3.\${AWS::Region}.*` }];
 const key = {
   ...allowed(['kms:Decrypt', 'kms:GenerateDataKey'], arn('DurableKey')),

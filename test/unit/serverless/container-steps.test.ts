@@ -7,7 +7,7 @@ import { stepLogicalId } from '../../../src/serverless/resources/logical-ids.ts'
 import { mappings } from '../../../src/serverless/resources/mappings.ts';
 import { stackOutputs, stackResources } from '../../../src/serverless/resources/stack.ts';
 import { adminSqs, testContext } from './commands/context.ts';
-import { functionWith, mistakesIn, serviceOf } from './services.ts';
+import { arn, functionWith, mistakesIn, serviceOf } from './services.ts';
 
 const RENDER = stepLogicalId('reports.render', 'TasksQueue');
 const DEAD = { dead: functionWith({ durableDeadLetters: true }) };
@@ -20,7 +20,6 @@ const deployment = readDurableService(
 const resources = stackResources(deployment, () => {
   throw new Error('no role is made here');
 });
-const arn = (logicalId: string) => ({ 'Fn::GetAtt': [logicalId, 'Arn'] });
 const mistakes = (containerSteps: unknown, functions: object = { charge: functionWith({ durableStep: 'pay' }) }) =>
   mistakesIn(serviceOf({ durable: { containerSteps }, functions }));
 

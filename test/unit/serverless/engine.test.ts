@@ -7,7 +7,7 @@ import { functionStatements } from '../../../src/serverless/resources/access.ts'
 import { stepLogicalId } from '../../../src/serverless/resources/logical-ids.ts';
 import { mappings } from '../../../src/serverless/resources/mappings.ts';
 import { roleResources } from '../../../src/serverless/resources/roles.ts';
-import { functionWith, mistakesIn, serviceOf } from './services.ts';
+import { allowed, arn, bareFunction, functionWith, mistakesIn, serviceOf } from './services.ts';
 
 const charge = functionWith({ durableStep: 'pay' });
 const engineWith = (durableEngine: unknown, fn: object = {}) => ({ handler: 'engine.handler', events: [{ durableEngine }], ...fn });
@@ -16,8 +16,6 @@ const serviceWith = (durableEngine: unknown, { durable = {}, fn = {}, functions 
   serviceOf({ durable: { prefix: 'shop', ...durable }, functions: { charge, engine: engineWith(durableEngine, fn), ...functions } });
 const deploymentWith = (...given: Parameters<typeof serviceWith>) => readDurableService(serviceWith(...given));
 
-const arn = (logicalId: string) => ({ 'Fn::GetAtt': [logicalId, 'Arn'] });
-const allowed = (Action: string[], ...Resource: unknown[]) => ({ Effect: 'Allow', Action, Resource });
 const tasks = arn(stepLogicalId('pay', 'TasksQueue'));
 
 describe('durableEngine', () => {
@@ -197,17 +195,7 @@ describe('the whole of the rights of an engine in a function', () => {
 
   it('perFunctionRoles gives it a role of its own, which its mappings wait for', () => {
     const deployment = deploymentWith(true, { durable: { perFunctionRoles: true } });
-    const context = {
-      functionName: 'shop-dev-engine',
-      polled: [],
-      vpc: true,
-      tracing: false,
-      statements: [],
-      managedPolicies: [],
-      permissionsBoundary: undefined,
-      path: undefined,
-      tags: [],
-    };
+    const context = bareFunction('shop-dev-engine', { vpc: true });
     expect(Object.keys(roleResources(deployment, () => context))).toContain('DurableFunctionRoleEngine');
     const waits = mappings(deployment).filter(({ functionKey }) => functionKey === 'engine');
     expect(waits.map(({ dependsOn }) => dependsOn)).toEqual(['DurableFunctionRoleEngine', 'DurableFunctionRoleEngine']);

@@ -12,19 +12,9 @@ import { policySizeProblem } from '../../../src/serverless/resources/policy-size
 import { type RoleContext, serviceRoleStatements } from '../../../src/serverless/resources/roles.ts';
 import { stackOutputs, stackResources, stackSizeProblem } from '../../../src/serverless/resources/stack.ts';
 import { roleContext } from '../../../src/serverless/role-context.ts';
-import { functionWith, serviceOf } from './services.ts';
+import { bareFunction, functionWith, serviceOf } from './services.ts';
 
-const CONTEXT: RoleContext = {
-  functionName: 'shop-dev-charge',
-  polled: [],
-  vpc: false,
-  tracing: false,
-  statements: [],
-  managedPolicies: [],
-  permissionsBoundary: undefined,
-  path: undefined,
-  tags: [],
-};
+const CONTEXT: RoleContext = bareFunction('shop-dev-charge');
 
 function resourcesOf(deployment: DurableDeployment): Resources {
   return stackResources(deployment, () => CONTEXT);

@@ -1,5 +1,6 @@
 import { ConfigurationError } from '../../../src/errors.ts';
 import { readDurableService } from '../../../src/serverless/read-service.ts';
+import type { RoleContext } from '../../../src/serverless/resources/roles.ts';
 
 interface Parts {
   /** `custom.durable`. */
@@ -34,4 +35,30 @@ export function mistakesIn(service: unknown): string[] {
     return error.message.split('\n  - ').slice(1);
   }
   return [];
+}
+
+/** What the template holds of a function on its own, for the role that the plugin makes for it. */
+export function bareFunction(functionName: string, more: Partial<RoleContext> = {}): RoleContext {
+  return {
+    functionName,
+    polled: [],
+    vpc: false,
+    tracing: false,
+    statements: [],
+    managedPolicies: [],
+    permissionsBoundary: undefined,
+    path: undefined,
+    tags: [],
+    ...more,
+  };
+}
+
+/** The ARN of a resource, as a template says it. */
+export function arn(logicalId: string): object {
+  return { 'Fn::GetAtt': [logicalId, 'Arn'] };
+}
+
+/** A statement of a policy. */
+export function allowed(Action: string[], ...Resource: unknown[]): object {
+  return { Effect: 'Allow', Action, Resource };
 }

@@ -7,7 +7,7 @@ import { enginePolicy } from '../../../src/serverless/resources/access.ts';
 import { alarmResources } from '../../../src/serverless/resources/alarms.ts';
 import { roleResources, serviceRoleStatements } from '../../../src/serverless/resources/roles.ts';
 import { stackOutputs, stackResources } from '../../../src/serverless/resources/stack.ts';
-import { functionWith, mistakesIn, serviceOf } from './services.ts';
+import { allowed, arn, bareFunction, functionWith, mistakesIn, serviceOf } from './services.ts';
 
 const api = { handler: 'api.handler', events: [{ httpApi: '*' }] };
 const charge = functionWith({ durableStep: 'pay' });
@@ -15,19 +15,7 @@ const charge = functionWith({ durableStep: 'pay' });
 const deploymentOf = (startRuns: unknown, durable: object = {}) =>
   readDurableService(serviceOf({ durable: { prefix: 'shop', startRuns, ...durable }, functions: { api, charge } }));
 
-const context = () => ({
-  functionName: 'shop-dev-api',
-  polled: [],
-  vpc: false,
-  tracing: false,
-  statements: [],
-  managedPolicies: [],
-  permissionsBoundary: undefined,
-  path: undefined,
-  tags: [],
-});
-const arn = (logicalId: string) => ({ 'Fn::GetAtt': [logicalId, 'Arn'] });
-const allowed = (Action: string[], ...Resource: unknown[]) => ({ Effect: 'Allow', Action, Resource });
+const context = () => bareFunction('shop-dev-api');
 const SHARED = {
   url: 'https://sqs.eu-west-1.amazonaws.com/123456789012/durable-start-run',
   arn: 'arn:aws:sqs:eu-west-1:123456789012:durable-start-run',

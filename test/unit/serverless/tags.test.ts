@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { readDurableService } from '../../../src/serverless/read-service.ts';
 import type { Resources } from '../../../src/serverless/resources/cloudformation.ts';
 import { stackResources } from '../../../src/serverless/resources/stack.ts';
-import { functionWith } from './services.ts';
+import { bareFunction, functionWith } from './services.ts';
 
 /** Everything that a service can make, under a provider with these settings. */
 function resourcesUnder(provider: object): Resources {
@@ -11,17 +11,7 @@ function resourcesUnder(provider: object): Resources {
     custom: { durable: { kmsKey: true, payloadBucket: true, perFunctionRoles: true, dashboard: true } },
     functions: { pay: functionWith({ durableStep: 'pay' }), dead: functionWith({ durableDeadLetters: true }) },
   });
-  return stackResources(deployment, () => ({
-    functionName: 'shop-dev-pay',
-    polled: [],
-    vpc: false,
-    tracing: false,
-    statements: [],
-    managedPolicies: [],
-    permissionsBoundary: undefined,
-    path: undefined,
-    tags: [{ Key: 'role', Value: 'own' }],
-  }));
+  return stackResources(deployment, () => bareFunction('shop-dev-pay', { tags: [{ Key: 'role', Value: 'own' }] }));
 }
 
 function tagsByType(resources: Resources): Record<string, unknown> {
