@@ -73,6 +73,7 @@ export async function openEnvironment(open: OpenEngine, options: EnvironmentOpti
   const attached = AttachedEngine.attach(engine, logger);
   countTurns(engine, attached);
   beginAtOnce(engine);
+  if (options.remoteRedispatchMs !== undefined) Reflect.set(engine, 'remoteRedispatchMs', options.remoteRedispatchMs);
   transport.engine = attached;
   const intake = new RecordIntake({
     marker,

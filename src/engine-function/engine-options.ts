@@ -12,6 +12,11 @@ export interface EngineHandlerOptions extends Omit<ChannelOptions, 'concurrency'
   readonly deadlineReserveMs?: number;
   /** How long `dispatch` retries failures that pass before it rejects, which fails the run. @default 120_000, which few functions have */
   readonly dispatchTimeoutMs?: number;
+  /**
+   * How long after its checkpoint a step without a result is sent again, for an engine whose module has no such option. It must exceed the
+   * slowest step with its time in the queue. @default what the engine was made with
+   */
+  readonly remoteRedispatchMs?: number;
   /** SQS message group of a task on a standard queue: the tenant of fair queues. @default none */
   readonly messageGroupId?: (task: RemoteTask) => string | undefined;
   /** Told of every failure that is survived: results that the engine rejected, wake-ups that could not be sent. */
@@ -24,6 +29,7 @@ const RULES: Readonly<Record<string, OptionRule>> = {
   ...SHARED_RULES,
   deadlineReserveMs: anInteger(1),
   dispatchTimeoutMs: anInteger(0),
+  remoteRedispatchMs: anInteger(1),
   messageGroupId: aFunction,
   onError: aFunction,
 };

@@ -2,7 +2,9 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import { beforeAll, expect, it } from 'vitest';
 
 const MINUTE_MS = 60_000;
@@ -63,10 +65,10 @@ async function expectSameDependencies(): Promise<void> {
   expect(lock, hint).toMatchObject({ packages: { 'node_modules/durable-sqs-lambda': { dependencies, peerDependencies } } });
 }
 
-/** The module that the README shows. It imports decorators and Nest, which only this app has: here it is compiled. */
-async function readmeSnippet(): Promise<string> {
-  const readme = await readFile(at('README.md'), 'utf8');
-  const [, snippet = ''] = /^```typescript\n(.*?)^```$/ms.exec(readme) ?? [];
+/** The module that a page shows. It imports decorators and Nest, which only this app has: here it is compiled. */
+async function snippetOf(path: string): Promise<string> {
+  const page = await readFile(at(path), 'utf8');
+  const [, snippet = ''] = /^```typescript\n(.*?)^```$/ms.exec(page) ?? [];
   expect(snippet).toContain('DurableModule.forRoot');
   return snippet;
 }
@@ -74,7 +76,8 @@ async function readmeSnippet(): Promise<string> {
 beforeAll(async () => {
   if (!existsSync(at('dist/cjs/index.cjs'))) await succeed('npx', ['--no-install', 'tsdown'], ROOT, 2 * MINUTE_MS);
   await install();
-  await writeFile(`${APP}/src/readme-snippet.ts`, await readmeSnippet());
+  await writeFile(`${APP}/src/readme-snippet.ts`, await snippetOf('README.md'));
+  await writeFile(`${APP}/src/serverless-snippet.ts`, await snippetOf('docs/guide/serverless-nestjs.md'));
   // Checks our declarations too, as a CommonJS consumer sees them.
   await succeed('npm', ['run', '--silent', 'build'], APP, MINUTE_MS);
 }, 8 * MINUTE_MS);
@@ -89,10 +92,41 @@ it(
       checkouts: { outcomes: { paid: 45, declined: 5 } },
       boot: { outcomes: { paid: 11 }, tasksWaiting: 10, resultsWaiting: 10, tookMs: expect.any(Number) },
       deploys: { outcomes: { paid: 60 } },
+      lambda: { outcomes: { paid: 19, declined: 2 } },
+      polling: expect.stringContaining('drive: false'),
       leftInQueues: 0,
       build: 'durable-sqs-lambda/dist/cjs/index.cjs',
       engines: 1,
     });
   },
   5 * MINUTE_MS,
+);
+
+it(
+  'bundles as its page says, into a function that Lambda can load',
+  async () => {
+    const page = await readFile(at('docs/guide/serverless-nestjs.md'), 'utf8');
+    const [, externals = ''] = /^ {4}external:\n((?: {6}- .*\n)+)/m.exec(page) ?? [];
+    const external = [...externals.matchAll(/- '?([^'\n]+)/g)].map(([, name = '']) => name);
+    expect(external).toContain('bullmq');
+    const entry = /^\/\/ engine\.mjs\n(.*)$/m.exec(page)?.[1] ?? '';
+    const outfile = `${APP}/dist/bundle.mjs`;
+    await build({
+      stdin: { contents: entry.replace('/engine.js', '/serverless-snippet.js'), resolveDir: APP, sourcefile: 'engine.mjs' },
+      outfile,
+      bundle: true,
+      minify: true,
+      platform: 'node',
+      format: 'esm',
+      mainFields: ['module', 'main'],
+      external: [...external, '@aws-sdk/*'],
+      banner: { js: "import { createRequire } from 'node:module';const require = createRequire(import.meta.url);" },
+    });
+    const load = `import(${JSON.stringify(outfile)}).then(({ handler }) => console.log(typeof handler))`;
+    // In a folder without node_modules, as in a function's package.
+    const { code, stdout, log } = await run(process.execPath, ['-e', load], tmpdir(), MINUTE_MS);
+    expect(code, log).toBe(0);
+    expect(stdout.trim()).toBe('function');
+  },
+  2 * MINUTE_MS,
 );

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type StateStore, type Transport, WorkflowEngine, type WorkflowEngineDeps } from '@dudousxd/nestjs-durable-core';
 import type { SQSRecord } from 'aws-lambda';
-import { readEngineOptions } from '../../src/engine-function/engine-options.ts';
+import { type EngineHandlerOptions, readEngineOptions } from '../../src/engine-function/engine-options.ts';
 import { engineHandler, type SqsEngineHandler } from '../../src/engine-function/sqs-engine-handler.ts';
 import { lambdaContext } from '../../src/local/lambda-context.ts';
 import type { EntryOutcome, OutgoingMessage, ResultSender, VisibilityChange } from '../../src/sqs/sqs-api.ts';
@@ -25,6 +25,7 @@ export interface FleetOptions {
   readonly visibilityMs?: number;
   readonly random?: () => number;
   readonly engine?: Partial<WorkflowEngineDeps>;
+  readonly handler?: EngineHandlerOptions;
 }
 
 interface QueuedMessage {
@@ -200,7 +201,7 @@ export class EngineFleet {
   }
 
   #newEnvironment(): Environment {
-    const { store, register, engine: deps } = this.#options;
+    const { store, register, engine: deps, handler: given } = this.#options;
     const environment: Life & Pick<Environment, 'die'> = { isDead: false, isFrozen: false, thaw: [], die: () => {} };
     const seen = <T extends object>(target: T) => viewFrom(environment, target, (call) => this.lateCalls.push(call));
     const handler = engineHandler(
@@ -209,7 +210,7 @@ export class EngineFleet {
         register(engine);
         return engine;
       },
-      readEngineOptions({ logger: this.logger }, {}),
+      readEngineOptions({ logger: this.logger, ...given }, {}),
       seen(this.#api()),
       () => environment.die(),
     );

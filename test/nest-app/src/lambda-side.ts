@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { CreateQueueCommand, GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { resultsQueueName, tasksQueueName } from 'durable-sqs-lambda';
+import type { SqsEngineHandler } from 'durable-sqs-lambda/engine-function';
 import { LocalEventSourceMapping, type SqsLambdaHandler, startLocalSqs } from 'durable-sqs-lambda/local';
 
 /** The repository's example handlers by the steps they serve: ES modules in TypeScript, which Node runs as they are. */
@@ -13,6 +14,8 @@ const HANDLERS = {
   'notifications.send-decline-notice': 'notifications.ts',
 };
 type StepName = keyof typeof HANDLERS;
+/** What an engine function reads beside the results. */
+const ENGINE_QUEUES = ['durable-start-run', 'durable-wake-ups'];
 const STEP_NAMES: readonly StepName[] = [
   'payments.charge-card',
   'stock.reserve',
@@ -25,6 +28,8 @@ export interface LambdaSide {
   /** Lets the function of a step read its queue. */
   deploy(...steps: readonly StepName[]): Promise<void>;
   deployAll(): Promise<void>;
+  /** Lets an engine function read its queues. */
+  deployEngine(handler: SqsEngineHandler): Promise<void>;
   /** Takes the functions from their queues again. */
   withdraw(): Promise<void>;
   /** Messages in a step's tasks queue. */
@@ -76,6 +81,20 @@ export async function startLambdaSide(): Promise<LambdaSide> {
       mappings.push(mapping);
     }
   };
+  const deployEngine = async (handler: SqsEngineHandler) => {
+    const queues = [resultsQueueUrl, ...(await Promise.all(ENGINE_QUEUES.map(createQueue)))];
+    for (const queueUrl of queues) {
+      const mapping = new LocalEventSourceMapping({
+        clientConfig: sqs.clientConfig,
+        queueUrl,
+        functionName: 'engine',
+        timeoutMs: 30_000,
+        handler,
+      });
+      mapping.start();
+      mappings.push(mapping);
+    }
+  };
   const withdraw = async () => {
     const stopping = mappings;
     mappings = [];
@@ -84,6 +103,7 @@ export async function startLambdaSide(): Promise<LambdaSide> {
   return {
     deploy,
     deployAll: () => deploy(...STEP_NAMES),
+    deployEngine,
     withdraw,
     tasks: (step) => depth(queueUrlOf(step)),
     results: () => depth(resultsQueueUrl),

@@ -5,9 +5,11 @@ import { WorkflowService } from '@dudousxd/nestjs-durable';
 import { InMemoryStateStore, type StateStore, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { startRun } from 'durable-sqs-lambda/client';
 import { apiModule, appModule } from './app.module.ts';
 import { CheckoutWorkflow, type Order } from './checkout.workflow.ts';
 import { DepositWorkflow } from './deposit.workflow.ts';
+import { engineFunction, pollingEngineFunction } from './engine-function.ts';
 import { type LambdaSide, startLambdaSide } from './lambda-side.ts';
 
 /** Far beyond what this takes, far below the five minutes that a run sleeps whose result was lost. */
@@ -16,8 +18,13 @@ const PATIENCE_MS = 120_000;
 async function main(): Promise<void> {
   const aws = await startLambdaSide();
   try {
-    const runs = { checkouts: await checkouts(aws), boot: await resultsWaitAtBoot(aws), deploys: await deploysUnderLoad(aws) };
-    const report = { ...runs, leftInQueues: await aws.messages(), ...consumer() };
+    const runs = {
+      checkouts: await checkouts(aws),
+      boot: await resultsWaitAtBoot(aws),
+      deploys: await deploysUnderLoad(aws),
+      lambda: await engineOnLambda(aws),
+    };
+    const report = { ...runs, leftInQueues: await aws.messages(), polling: await pollingIsRefused(), ...consumer() };
     process.stdout.write(`${JSON.stringify(report)}\n`);
     const outcomes = Object.values(runs).flatMap(({ outcomes }) => Object.keys(outcomes));
     if (report.leftInQueues > 0 || outcomes.some((outcome) => outcome !== 'paid' && outcome !== 'declined')) process.exitCode = 1;
@@ -92,6 +99,49 @@ async function deploysUnderLoad(aws: LambdaSide) {
   const outcomes = await withApp(app, (_workflows, engine) => settled(engine, orders));
   await aws.withdraw();
   return { outcomes };
+}
+
+/**
+ * No app of ours runs: the engine is a function, in an application context. Runs begin by message, and one by the
+ * schedule of the first tick.
+ */
+async function engineOnLambda(aws: LambdaSide) {
+  const store = new InMemoryStateStore();
+  const engine = engineFunction(store);
+  await aws.deployAll();
+  await aws.deployEngine(engine);
+  const orders = Array.from({ length: 20 }, (_, index) => order(`lambda-${index}`, index % 10 === 3));
+  await Promise.all(orders.map((each) => startRun({ workflow: 'checkout', input: each, runId: each.orderId })));
+  const ended = () => store.listRuns({ statuses: ['completed', 'failed'] });
+  await until(async () => (await ended()).length === orders.length);
+  await tick(engine);
+  await until(async () => (await ended()).length === orders.length + 1);
+  await aws.withdraw();
+  const outcomes: Record<string, number> = {};
+  for (const { status, output } of await ended()) {
+    const outcome = status === 'completed' ? outcomeOf(output) : status;
+    outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+  }
+  return { outcomes };
+}
+
+/** What a function says whose module polls. */
+async function pollingIsRefused(): Promise<string> {
+  const apps: INestApplicationContext[] = [];
+  try {
+    await tick(pollingEngineFunction(new InMemoryStateStore(), apps));
+    return 'it was not refused';
+  } catch (error) {
+    return String(error);
+  } finally {
+    for (const app of apps) await app.close();
+  }
+}
+
+/** The schedule fires. */
+function tick(engine: object): Promise<unknown> {
+  const context = { awsRequestId: 'tick', getRemainingTimeInMillis: () => 30_000 };
+  return Reflect.apply(Object.assign(engine), undefined, [{ source: 'aws.events' }, context]);
 }
 
 /**

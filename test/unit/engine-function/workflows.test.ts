@@ -137,6 +137,17 @@ describe('an engine function', () => {
     expect(await store.getRun('begun')).toMatchObject({ status: 'completed', output: [1, 'done'] });
   });
 
+  it('sends a step again whose task was lost, by its own remoteRedispatchMs', async () => {
+    const sent = new Set<string>();
+    const isFirst = (stepId: string) => !sent.has(stepId) && sent.add(stepId);
+    const work = ({ stepId }: RemoteTask) => (isFirst(stepId) ? undefined : {});
+    const { fleet, start } = fleetOf({ work, engine: { reconcileMs: 20 }, handler: { remoteRedispatchMs: 20 } });
+    const runId = await start('chain');
+    const ended = fleet.ended([runId]).then(() => true);
+    while (!(await Promise.race([ended, fleet.tick()])));
+    expect(fleet.tasks.map(({ name, attempt }) => `${name}${attempt}`)).toEqual(['a1', 'a2', 'b1', 'b2', 'c1', 'c2']);
+  });
+
   it('goes on as a new run', async () => {
     const { store, fleet, start } = fleetOf();
     await start('again', { left: 2 });
