@@ -5,7 +5,7 @@ import type { FrameworkService, Template, TemplateResource } from './framework.t
 import { durableFunctions, functionsWithRights } from './read-service.ts';
 import type { Value } from './resources/cloudformation.ts';
 import { isLoop, TICK_INVOCATION, tickEvents } from './resources/engine.ts';
-import { nodeOptions, starterEnvironment, workerEnvironment } from './resources/environment.ts';
+import { engineVariables, nodeOptions, starterEnvironment, workerEnvironment } from './resources/environment.ts';
 import { functionLogicalId, lambdaLogicalId } from './resources/logical-ids.ts';
 import { type Mapping, mappings } from './resources/mappings.ts';
 import { policySizeProblem } from './resources/policy-size.ts';
@@ -51,7 +51,8 @@ export function setEnvironment(
     const fn = service.functions[functionKey];
     if (fn === undefined) continue;
     const given = fn.environment ?? {};
-    fn.environment = { ...given, ...variables, NODE_OPTIONS: nodeOptions(given['NODE_OPTIONS'] ?? common['NODE_OPTIONS']) };
+    const own = functionKey === deployment.engine?.function.functionKey ? engineVariables(variables) : variables;
+    fn.environment = { ...given, ...own, NODE_OPTIONS: nodeOptions(given['NODE_OPTIONS'] ?? common['NODE_OPTIONS']) };
   }
   for (const key of deployment.startRuns?.functions ?? []) {
     const fn = service.functions[key];

@@ -2,6 +2,7 @@ import type { AlarmSettings, DurableDeployment } from '../deployment.ts';
 import { allSteps, type ServiceStep } from '../durable-service.ts';
 import { durableFunctions } from '../read-service.ts';
 import { attribute, type Resource, type Resources, ref, type Value } from './cloudformation.ts';
+import { tickAlarms, WAKE_UPS_AGE_SECONDS } from './engine-alarms.ts';
 import {
   functionLogicalId,
   lambdaLogicalId,
@@ -14,6 +15,10 @@ import {
   START_RUN_DEAD_LETTERS_ALARM,
   START_RUN_QUEUE,
   stepLogicalId,
+  TICK_FAILING_ALARM,
+  TICK_MISSING_ALARM,
+  WAKE_UPS_AGE_ALARM,
+  WAKE_UPS_QUEUE,
 } from './logical-ids.ts';
 
 interface Alarm {
@@ -39,6 +44,7 @@ export function alarmResources(deployment: DurableDeployment): Resources {
     ...functionAlarms(deployment, alarms),
     ...resultsAlarms(deployment, alarms),
     ...startAlarms(deployment, alarms),
+    ...engineAlarms(deployment, alarms),
   };
   return all;
 }
@@ -164,9 +170,33 @@ function startAlarms({ startRuns, prefix }: DurableDeployment, settings: AlarmSe
   };
 }
 
-function alarm({ description, metric, of, threshold }: Alarm, { snsTopicArn }: AlarmSettings): Resource {
+/** Where the engine is a function: what waits for it beside results and starts, and the tick, without which nobody notices what is lost. */
+function engineAlarms({ engine, prefix }: DurableDeployment, settings: AlarmSettings): Resources {
+  if (engine === undefined) return {};
+  const { functionKey } = engine.function;
+  const wakeUps: Alarm = {
+    description: `Wake-ups of ${prefix} wait: ${functionKey} does not receive them, and sleeps end by its tick`,
+    metric: 'ApproximateAgeOfOldestMessage',
+    of: attribute(WAKE_UPS_QUEUE, 'QueueName'),
+    threshold: WAKE_UPS_AGE_SECONDS,
+  };
+  const { missing, failing } = tickAlarms(engine, ref(lambdaLogicalId(functionKey)));
+  const ofTick = (watched: typeof missing): Resource => ({
+    Type: 'AWS::CloudWatch::Alarm',
+    Properties: { ...watched, ...actionsOf(settings) },
+  });
+  return {
+    [WAKE_UPS_AGE_ALARM]: alarm(wakeUps, settings),
+    ...(engine.enabled ? { [TICK_MISSING_ALARM]: ofTick(missing), [TICK_FAILING_ALARM]: ofTick(failing) } : {}),
+  };
+}
+
+function actionsOf({ snsTopicArn }: AlarmSettings) {
+  return snsTopicArn === undefined ? {} : { AlarmActions: [snsTopicArn], OKActions: [snsTopicArn] };
+}
+
+function alarm({ description, metric, of, threshold }: Alarm, settings: AlarmSettings): Resource {
   const ofFunction = metric === 'Errors' || metric === 'Throttles';
-  const actions = snsTopicArn === undefined ? {} : { AlarmActions: [snsTopicArn], OKActions: [snsTopicArn] };
   return {
     Type: 'AWS::CloudWatch::Alarm',
     Properties: {
@@ -181,7 +211,7 @@ function alarm({ description, metric, of, threshold }: Alarm, { snsTopicArn }: A
       ComparisonOperator: 'GreaterThanOrEqualToThreshold',
       // An idle queue has no metrics.
       TreatMissingData: 'notBreaching',
-      ...actions,
+      ...actionsOf(settings),
     },
   };
 }

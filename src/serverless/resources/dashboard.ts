@@ -1,4 +1,5 @@
 import { METRICS_NAMESPACE } from '../../lambda/metric-names.ts';
+import { wakeUpsQueueName } from '../../topology/queue-names.ts';
 import type { DurableDeployment } from '../deployment.ts';
 import { allSteps } from '../durable-service.ts';
 import { durableFunctions } from '../read-service.ts';
@@ -28,6 +29,7 @@ export function dashboardResources(deployment: DurableDeployment): Resources {
     widget('Concurrent invocations', 'Maximum', functions.map(functionMetric('ConcurrentExecutions'))),
     widget('Errors', 'Sum', functions.map(functionMetric('Errors'))),
     widget('Throttles', 'Sum', functions.map(functionMetric('Throttles'))),
+    ...engineWidgets(deployment),
     ...(deployment.metrics ? stepWidgets(deployment) : []),
   ].map((content, index) => ({ ...content, x: (index % 3) * 8, y: Math.floor(index / 3) * 6, width: 8, height: 6 }));
   return {
@@ -37,6 +39,22 @@ export function dashboardResources(deployment: DurableDeployment): Resources {
       Properties: { DashboardName: sub(`\${AWS::StackName}-\${AWS::Region}`), DashboardBody: sub(JSON.stringify({ widgets })) },
     },
   };
+}
+
+/** Where the engine is a function: what comes to it beside results. */
+function engineWidgets({ engine, startRuns, prefix }: DurableDeployment) {
+  if (engine === undefined) return [];
+  const fn = `\${${lambdaLogicalId(engine.function.functionKey)}}`;
+  const waiting = [wakeUpsQueueName(prefix), ...(startRuns === undefined ? [] : [startRuns.name])];
+  return [
+    widget(
+      'Ticks of the engine',
+      'Sum',
+      ['AsyncEventsReceived', 'AsyncEventsDropped'].map((name) => functionMetric(name)(fn)),
+    ),
+    widget('Wake-ups and starts waiting', 'Maximum', waiting.map(queueMetric('ApproximateNumberOfMessagesVisible'))),
+    widget('Wake-ups delayed', 'Maximum', [queueMetric('ApproximateNumberOfMessagesDelayed')(wakeUpsQueueName(prefix))]),
+  ];
 }
 
 /** What functions write of each step, where metrics are asked for. */

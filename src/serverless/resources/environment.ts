@@ -18,6 +18,12 @@ export function workerEnvironment(deployment: DurableDeployment): Readonly<Recor
   };
 }
 
+/** What `sqsEngineHandler` reads of that: it sends no results. */
+export function engineVariables(variables: Readonly<Record<string, Value>>): Readonly<Record<string, Value>> {
+  const { DURABLE_RESULTS_QUEUE_URL: _url, DURABLE_METRICS: _metrics, ...ofEngine } = variables;
+  return ofEngine;
+}
+
 /** What `startRun` reads on Lambda: for the functions that may start runs. */
 export function starterEnvironment(deployment: DurableDeployment): Readonly<Record<string, Value>> {
   const { prefix, startRuns } = deployment;

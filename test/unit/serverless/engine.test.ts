@@ -235,8 +235,9 @@ describe('the function of the engine as the deploy tool compiles it', () => {
     expect(extended(true, { maximumRetryAttempts: 1 })).toMatchObject({ maximumRetryAttempts: 1, maximumEventAge: 60 });
   });
 
-  it('hears the prefix', () => {
-    expect(extended(true)).toMatchObject({ environment: { DURABLE_PREFIX: 'shop' } });
+  it('hears the prefix, and nothing that only a worker needs', () => {
+    expect(extended(true)).toMatchObject({ environment: { DURABLE_PREFIX: 'shop', NODE_OPTIONS: '--enable-source-maps' } });
+    expect(Object.keys(Object(Object(extended(true))['environment']))).toHaveLength(2);
   });
 
   const template = (): Template => ({
