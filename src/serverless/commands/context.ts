@@ -1,5 +1,6 @@
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import type { DurableDeployment } from '../deployment.ts';
+import type { AdminEvents, EventsSettings } from './aws/admin-events.ts';
 import type { AdminLambda, LambdaSettings } from './aws/admin-lambda.ts';
 import type { AdminLogs } from './aws/admin-logs.ts';
 import type { AdminSqs } from './aws/admin-sqs.ts';
@@ -37,6 +38,8 @@ export interface CommandContext {
   openLambda(settings: LambdaSettings): AdminLambda | undefined;
   /** Undefined where the SDK's CloudWatch Logs client is not installed. */
   openLogs(settings: LambdaSettings): AdminLogs | undefined;
+  /** Undefined where the SDK's EventBridge client is not installed. */
+  openEvents(settings: EventsSettings): AdminEvents | undefined;
   /** Undefined where the SDK's CloudFormation client is not installed. */
   openStack(settings: StackSettings): AdminStack | undefined;
   /** Credentials that the deploy tool found (`--aws-profile` included); undefined: the SDK's own default chain. */

@@ -4,6 +4,7 @@ import { isRecord } from '../../wire/shape.ts';
 import { esbuildSettings } from '../bundles/esbuild-settings.ts';
 import { DEFAULT_MEMORY_MB } from '../bundles/packaged-functions.ts';
 import type { DurableDeployment } from '../deployment.ts';
+import { loadEventsSdk, sdkAdminEvents } from './aws/admin-events.ts';
 import { loadLambdaSdk, sdkAdminLambda } from './aws/admin-lambda.ts';
 import { loadLogsSdk, sdkAdminLogs } from './aws/admin-logs.ts';
 import { sdkAdminSqs } from './aws/admin-sqs.ts';
@@ -69,6 +70,10 @@ export function oslsContext(
     openLogs: (settings) => {
       const sdk = loadLogsSdk(serviceDir, process.argv[1]);
       return sdk === undefined ? undefined : sdkAdminLogs(sdk, settings);
+    },
+    openEvents: (settings) => {
+      const sdk = loadEventsSdk(serviceDir, process.argv[1]);
+      return sdk === undefined ? undefined : sdkAdminEvents(sdk, settings);
     },
     openStack: (settings) => {
       const sdk = loadCloudFormationSdk(serviceDir, process.argv[1]);

@@ -23,6 +23,7 @@ export interface LiveFunction {
   readonly timeoutSeconds: number;
   readonly reservedConcurrency: number | undefined;
   readonly environment: Readonly<Record<string, string>>;
+  readonly inVpc?: boolean;
 }
 
 export interface LambdaSettings {
@@ -72,6 +73,7 @@ export function sdkAdminLambda(sdk: LambdaSdk, settings: LambdaSettings): AdminL
         timeoutSeconds: found.Timeout ?? 3,
         reservedConcurrency: concurrency.ReservedConcurrentExecutions ?? undefined,
         environment: found.Environment?.Variables ?? {},
+        inVpc: (found.VpcConfig?.SubnetIds?.length ?? 0) > 0,
       };
     },
 

@@ -7,6 +7,7 @@ import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
 import { localEndpoint } from '../local/endpoint-file.ts';
 import { flagOption, textOption } from '../options.ts';
+import type { AdminEvents } from './admin-events.ts';
 import type { AdminLambda } from './admin-lambda.ts';
 import type { AdminLogs } from './admin-logs.ts';
 import type { AdminSqs } from './admin-sqs.ts';
@@ -63,6 +64,22 @@ export function openLogs(context: CommandContext): AdminLogs {
   const logs = context.openLogs(clientSettings(context, endpoint));
   if (logs === undefined) throw new CommandError('the package "@aws-sdk/client-cloudwatch-logs" is not installed');
   return logs;
+}
+
+/** An EventBridge to ask, or the reason why there is none. */
+export type EventsConnection = { readonly events: AdminEvents } | { readonly none: string };
+
+/** Connects to the EventBridge beside the chosen SQS, by the rules of {@link openLambda}. The caller destroys it. */
+export function openEvents(context: CommandContext): EventsConnection {
+  const { env, options } = context;
+  if (flagOption(options, 'local')) return { none: '"sls durable local" has no EventBridge' };
+  const endpoint = env['AWS_ENDPOINT_URL_EVENTBRIDGE'] || textOption(options, 'endpoint') || env['AWS_ENDPOINT_URL'] || undefined;
+  const sqsOnly = env['AWS_ENDPOINT_URL_SQS'];
+  if (endpoint === undefined && sqsOnly && !isAws(sqsOnly)) {
+    return { none: 'AWS_ENDPOINT_URL_SQS names an SQS outside AWS; AWS_ENDPOINT_URL_EVENTBRIDGE says where its EventBridge is' };
+  }
+  const events = context.openEvents(clientSettings(context, endpoint));
+  return events === undefined ? { none: 'the package "@aws-sdk/client-eventbridge" is not installed' } : { events };
 }
 
 /** The stack of the service, or the reason why it cannot be asked. */

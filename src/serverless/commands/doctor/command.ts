@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { SqsRequestError } from '../../../errors.ts';
-import { CONNECTION_OPTIONS, openLambda, openSqs, sqsEndpoint } from '../aws/connect.ts';
+import { CONNECTION_OPTIONS, openEvents, openLambda, openSqs, sqsEndpoint } from '../aws/connect.ts';
 import type { Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
@@ -93,18 +93,21 @@ async function examineLive(context: CommandContext, settings: Parameters<typeof 
 async function readLive(context: CommandContext) {
   const sqs = openSqs(context);
   const connection = openLambda(context);
+  const events = openEvents(context);
   try {
-    const live = await readLiveService(context.service(), sqs, connection);
-    const { lambdaProblem, listProblem } = live;
+    const live = await readLiveService(context.service(), sqs, connection, events);
+    const { lambdaProblem, listProblem, scheduleProblem } = live;
     // --live asked for mappings and functions, too.
     if (lambdaProblem instanceof Error && flagOption(context.options, 'live')) throw lambdaProblem;
     const why = lambdaProblem instanceof Error ? lambdaProblem.message : lambdaProblem;
     const notes = why === undefined ? [] : [`mappings and functions were not examined: ${why}`];
+    if (scheduleProblem !== undefined) notes.push(`the schedule of the engine was not examined: ${scheduleProblem}`);
     if (listProblem !== undefined) notes.push(`queues of removed steps and other prefixes were not looked for: ${listProblem.message}`);
     return { ...live, where: sqsEndpoint(context) ?? `AWS, ${context.region}`, notes };
   } finally {
     sqs.destroy();
     if ('lambda' in connection) connection.lambda.destroy();
+    if ('events' in events) events.events.destroy();
   }
 }
 

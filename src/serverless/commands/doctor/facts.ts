@@ -1,3 +1,5 @@
+import type { PrivateHost } from './private-hosts.ts';
+
 /** What doctor knows of a service, from a packaged template or from AWS. Rules read this and nothing else. Durations in seconds. */
 export interface Facts {
   readonly source: 'template' | 'live';
@@ -6,6 +8,8 @@ export interface Facts {
   readonly mappings: readonly MappingFacts[];
   /** Ids of queues that have an alarm; undefined where that is not known. */
   readonly watchedQueues: ReadonlySet<string> | undefined;
+  /** What a schedule of EventBridge invokes; undefined where that is not known. */
+  readonly schedules?: readonly { readonly functionId: string; readonly enabled: boolean }[] | undefined;
   /** Prefix of the service's queues. Undefined: unknown, so a queue of any prefix may be the service's. */
   readonly prefix?: string | undefined;
 }
@@ -30,6 +34,11 @@ export interface FunctionFacts {
   readonly reservedConcurrency: number | undefined;
   /** `DURABLE_PREFIX`, where it is plain text. */
   readonly prefix: string | undefined;
+  /** Whether it is in a VPC; undefined where that is not known, as for the next two. */
+  readonly inVpc?: boolean | undefined;
+  readonly privateHosts?: readonly PrivateHost[] | undefined;
+  /** Whether Lambda lets it be invoked in a circle. */
+  readonly allowsLoop?: boolean | undefined;
 }
 
 export interface MappingFacts {

@@ -2,6 +2,7 @@ import type { EventSourceMappingConfiguration } from '@aws-sdk/client-lambda';
 import type { LiveFunction } from '../aws/admin-lambda.ts';
 import { messagesIn, queueDepth } from '../aws/queue-depth.ts';
 import { AWS_DEFAULTS, type FunctionFacts, type MappingFacts, type QueueFacts } from './facts.ts';
+import { privateHosts } from './private-hosts.ts';
 
 /** @param attributes all attributes, as `GetQueueAttributes` gives them */
 export function liveQueue(name: string, attributes: Readonly<Record<string, string>>): QueueFacts {
@@ -38,6 +39,16 @@ export function liveMapping(mapping: EventSourceMappingConfiguration): MappingFa
 }
 
 /** @param arn of the function, as its mapping has it: with the version or alias, where it names one */
-export function liveFunction(arn: string, { runtime, timeoutSeconds, reservedConcurrency, environment }: LiveFunction): FunctionFacts {
-  return { id: arn, name: arn.split(':')[6] ?? arn, runtime, timeoutSeconds, reservedConcurrency, prefix: environment['DURABLE_PREFIX'] };
+export function liveFunction(arn: string, live: LiveFunction): FunctionFacts {
+  const { runtime, timeoutSeconds, reservedConcurrency, environment, inVpc } = live;
+  return {
+    id: arn,
+    name: arn.split(':')[6] ?? arn,
+    runtime,
+    timeoutSeconds,
+    reservedConcurrency,
+    prefix: environment['DURABLE_PREFIX'],
+    inVpc,
+    privateHosts: privateHosts(environment),
+  };
 }

@@ -4,10 +4,11 @@ import type { DurableService } from '../../durable-service.ts';
 import { queuePlan } from '../../queue-plan.ts';
 import { type AdminLambda, LambdaRequestError } from '../aws/admin-lambda.ts';
 import type { AdminSqs } from '../aws/admin-sqs.ts';
-import type { LambdaConnection } from '../aws/connect.ts';
+import type { EventsConnection, LambdaConnection } from '../aws/connect.ts';
 import type { Facts, FunctionFacts, MappingFacts, QueueFacts } from './facts.ts';
 import type { Finding } from './finding.ts';
 import { foreignQueues, leftoverMessages } from './leftovers.ts';
+import { engineMappings, isReadByEngine, liveSchedules } from './live-engine.ts';
 import { liveFunction, liveMapping, liveQueue } from './live-facts.ts';
 
 /** A service as it is on AWS. */
@@ -17,12 +18,19 @@ export interface LiveService {
   readonly findings: readonly Finding[];
   /** Why the facts hold no mappings and functions: there was no Lambda, or it refused. */
   readonly lambdaProblem: string | LambdaRequestError | undefined;
+  /** Why the schedules of an engine that is a function are not known. */
+  readonly scheduleProblem: string | undefined;
   /** Why queues of removed steps and other prefixes were not looked for. */
   readonly listProblem: SqsRequestError | undefined;
 }
 
 /** Reads queues, mappings and functions of a service. Without Lambda, the queues alone. */
-export async function readLiveService(service: DurableService, sqs: AdminSqs, connection: LambdaConnection): Promise<LiveService> {
+export async function readLiveService(
+  service: DurableService,
+  sqs: AdminSqs,
+  connection: LambdaConnection,
+  events: EventsConnection = { none: 'EventBridge was not asked' },
+): Promise<LiveService> {
   const names = queuePlan(service).map(({ name }) => name);
   const own = new Set(names);
   const looked = await Promise.all(names.map(async (name) => ({ name, found: await queueNamed(sqs, name) })));
@@ -34,10 +42,14 @@ export async function readLiveService(service: DurableService, sqs: AdminSqs, co
   const unmapped = answer === undefined ? [] : unmappedQueues(service, mappedKinds(queues), answer.mappings);
   const contended = contendedQueues(service, queues, answer?.mappings ?? []);
   const { mappings, functions } = answer ?? { mappings: [], functions: [] };
+  const ofEngine = answer === undefined ? [] : engineMappings(service, queues, mappings);
+  const ticks = await liveSchedules(events, queues, mappings);
+  const leftovers = leftoverMessages(foreign.queues, service.prefix, own, answer?.mappedForeign);
   return {
-    facts: { source: 'live', queues, functions, mappings, watchedQueues: undefined },
-    findings: [...missing, ...unmapped, ...contended, ...leftoverMessages(foreign.queues, service.prefix, own, answer?.mappedForeign)],
+    facts: { source: 'live', queues, functions, mappings, watchedQueues: undefined, schedules: ticks.schedules },
+    findings: [...missing, ...unmapped, ...ofEngine, ...contended, ...leftovers],
     lambdaProblem: problem,
+    scheduleProblem: ticks.problem,
     listProblem: foreign.problem,
   };
 }
@@ -62,7 +74,8 @@ async function askLambda(
   if ('none' in connection) return { problem: connection.none };
   const { lambda } = connection;
   try {
-    const found = await Promise.all(mappedKinds(queues).map(({ id }) => lambda.mappingsOfQueue(id)));
+    const asked = [...mappedKinds(queues), ...queues.filter(isReadByEngine)];
+    const found = await Promise.all(asked.map(({ id }) => lambda.mappingsOfQueue(id)));
     const mappings = found.flat().map(liveMapping);
     const functions = await functionsOf(mappings, lambda);
     const mapped = await Promise.all(foreignArns.map(async (arn) => ((await lambda.mappingsOfQueue(arn)).length > 0 ? [arn] : [])));

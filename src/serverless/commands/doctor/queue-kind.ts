@@ -12,10 +12,14 @@ export function kindOfQueue({ queues, mappings, prefix }: Facts, queue: QueueFac
   return mappings.some(({ queueId }) => queueId === queue.id) ? 'tasks' : undefined;
 }
 
-/** A mapping of a tasks or dead-letter queue, with its queue and function where the facts have these. */
+/** Kinds of queues that functions read. */
+const MAPPED_KINDS = ['tasks', 'dead-letters', 'results', 'start-run', 'wake-ups'] as const satisfies readonly QueueKind[];
+export type MappedKind = (typeof MAPPED_KINDS)[number];
+
+/** A mapping of such a queue, with its queue and function where the facts have these. */
 export interface DurableMapping {
   readonly mapping: MappingFacts;
-  readonly kind: 'tasks' | 'dead-letters';
+  readonly kind: MappedKind;
   readonly queue: QueueFacts | undefined;
   readonly fn: FunctionFacts | undefined;
 }
@@ -24,7 +28,8 @@ export function durableMappings(facts: Facts): DurableMapping[] {
   return facts.mappings.flatMap((mapping) => {
     const queue = facts.queues.find(({ id }) => id === mapping.queueId);
     const fn = facts.functions.find(({ id }) => id === mapping.functionId);
-    const kind = queue === undefined ? kindOfQueueName(mapping.queueId.split(':').at(-1) ?? '', facts.prefix) : kindOfQueue(facts, queue);
-    return kind === 'tasks' || kind === 'dead-letters' ? [{ mapping, kind, queue, fn }] : [];
+    const found = queue === undefined ? kindOfQueueName(mapping.queueId.split(':').at(-1) ?? '', facts.prefix) : kindOfQueue(facts, queue);
+    const kind = MAPPED_KINDS.find((mapped) => mapped === found);
+    return kind === undefined ? [] : [{ mapping, kind, queue, fn }];
   });
 }

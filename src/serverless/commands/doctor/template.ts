@@ -3,6 +3,7 @@ import { kindOfQueueName } from '../../../topology/queue-kinds.ts';
 import { isRecord } from '../../../wire/shape.ts';
 import { CommandError } from '../command-error.ts';
 import { AWS_DEFAULTS, type Facts, type FunctionFacts, type MappingFacts, type QueueFacts } from './facts.ts';
+import { privateHosts } from './private-hosts.ts';
 
 type Properties = Record<string, unknown>;
 type Resource = readonly [id: string, type: string, properties: Properties];
@@ -37,6 +38,7 @@ export function templateFacts(resources: Readonly<Record<string, unknown>>, pref
     prefix: queues.some(({ name }) => kindOfQueueName(name ?? '', prefix) !== undefined) ? prefix : undefined,
     functions: of('AWS::Lambda::Function').map(templateFunction),
     mappings: of('AWS::Lambda::EventSourceMapping').filter(readsQueue).map(templateMapping),
+    schedules: [...of('AWS::Events::Rule').flatMap(ruleSchedules), ...of('AWS::Scheduler::Schedule').map(schedulerSchedule)],
     watchedQueues: new Set(of('AWS::CloudWatch::Alarm').flatMap(([, , properties]) => referencesIn(properties, all))),
   };
 }
@@ -65,7 +67,20 @@ function templateFunction([id, , properties]: Resource): FunctionFacts {
     timeoutSeconds: number(properties['Timeout']) ?? AWS_DEFAULTS.functionTimeoutSeconds,
     reservedConcurrency: number(properties['ReservedConcurrentExecutions']),
     prefix: text(variables?.['DURABLE_PREFIX']),
+    inVpc: asObject(properties['VpcConfig']) !== undefined,
+    privateHosts: privateHosts(variables ?? {}),
+    allowsLoop: properties['RecursiveLoop'] === 'Allow',
   };
+}
+
+/** A rule that matches events instead is no schedule. */
+function ruleSchedules([, , { ScheduleExpression, State, Targets }]: Resource) {
+  if (ScheduleExpression === undefined || !Array.isArray(Targets)) return [];
+  return Targets.map((target: unknown) => ({ functionId: reference(asObject(target)?.['Arn']) ?? '', enabled: State !== 'DISABLED' }));
+}
+
+function schedulerSchedule([, , { State, Target }]: Resource) {
+  return { functionId: reference(asObject(Target)?.['Arn']) ?? '', enabled: State !== 'DISABLED' };
 }
 
 /** Mappings of streams and Kafka have a starting position, those of Amazon MQ names of queues. */

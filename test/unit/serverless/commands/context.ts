@@ -22,6 +22,7 @@ export interface TestWorld {
   readonly answer?: boolean | undefined;
   readonly openSqs?: CommandContext['openSqs'];
   readonly openLambda?: (settings: LambdaSettings) => AdminLambda | undefined;
+  readonly openEvents?: CommandContext['openEvents'];
   readonly openStack?: CommandContext['openStack'];
   readonly openLogs?: CommandContext['openLogs'];
   /** Log groups by function key. */
@@ -60,6 +61,7 @@ export function testContext(world: TestWorld): { readonly context: CommandContex
     openSqs: world.openSqs ?? notCalled,
     openLambda: world.openLambda ?? notCalled,
     openLogs: world.openLogs ?? notCalled,
+    openEvents: world.openEvents ?? (() => undefined),
     openStack: world.openStack ?? (() => undefined),
     credentials: () => undefined,
     now: () => 61_000,

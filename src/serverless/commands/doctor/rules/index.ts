@@ -3,6 +3,7 @@ import type { Finding } from '../finding.ts';
 import { alarmsRule } from './alarms.ts';
 import { type BatchTimeOptions, batchTimeRule } from './batch-time.ts';
 import { concurrencyRule } from './concurrency.ts';
+import { engineRule } from './engine.ts';
 import { mappingRule } from './mapping.ts';
 import { type PrefixOptions, prefixRule } from './prefix.ts';
 import { redriveRule } from './redrive.ts';
@@ -19,6 +20,7 @@ export function judge(facts: Facts, options: BatchTimeOptions & PrefixOptions): 
     batchTimeRule(options),
     runtimeRule,
     alarmsRule,
+    engineRule,
     prefixRule(options),
   ];
   return rules.flatMap((rule) => rule(facts));

@@ -1,15 +1,23 @@
 import { type Finding, mappingLabel, type Rule } from '../finding.ts';
-import { type DurableMapping, durableMappings } from '../queue-kind.ts';
+import { type DurableMapping, durableMappings, type MappedKind } from '../queue-kind.ts';
 
-/** A mapping of a tasks or dead-letter queue reports failures per record, filters nothing, and is enabled. */
+/** A mapping of one of our queues reports failures per record, filters nothing, and is enabled. */
 export const mappingRule: Rule = (facts) =>
   durableMappings(facts).flatMap((durable) => {
     const where = mappingLabel(facts, durable);
     return problems(durable).map((problem): Finding => ({ ...problem, where }));
   });
 
+const MESSAGE: Readonly<Record<MappedKind, string>> = {
+  tasks: 'task',
+  'dead-letters': 'dead letter',
+  results: 'result',
+  'start-run': 'start',
+  'wake-ups': 'wake-up',
+};
+
 function problems({ mapping, kind }: DurableMapping): Omit<Finding, 'where'>[] {
-  const message = kind === 'tasks' ? 'task' : 'dead letter';
+  const message = MESSAGE[kind];
   const found: Omit<Finding, 'where'>[] = [];
   if (!mapping.reportsItemFailures) {
     const why = 'ReportBatchItemFailures is missing: Lambda ignores which records failed, and deletes them with the rest';
