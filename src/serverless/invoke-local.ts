@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { url as inspectorUrl } from 'node:inspector';
 import { basename, join } from 'node:path';
+import { isTick } from '../engine-function/tick.ts';
 import { type Replay, replayOf } from '../lambda/replay.ts';
 import { isRecord } from '../wire/shape.ts';
 import type { DurableDeployment } from './deployment.ts';
@@ -62,12 +63,40 @@ export function localStarterEnvironment(
   return { DURABLE_PREFIX: prefix, ...(url ? { [START_RUN_QUEUE_URL]: url } : {}) };
 }
 
+/**
+ * What is wrong with a replay of the engine that prints: there is nothing to print. Undefined for any other function, and where the replay acts.
+ */
+export function engineReplayProblem(
+  { engine }: Pick<DurableDeployment, 'engine'>,
+  functionKey: unknown,
+  replay: Replay,
+): string | undefined {
+  if (replay === 'send' || engine === undefined || engine.function.functionKey !== functionKey) return undefined;
+  return (
+    `function "${engine.function.functionKey}" is the engine: here, too, it writes to its database and sends tasks. ` +
+    'Where that is wanted, add --durable-send; AWS_ENDPOINT_URL_SQS says where its queues are, if not on AWS'
+  );
+}
+
 /** What to say of an event that is none of SQS's: most often the input of a step or a workflow, given as it is. Undefined for any other event and function. */
-export function eventHint({ steps }: Pick<DurableDeployment, 'steps'>, functionKey: unknown, event: unknown): string | undefined {
+export function eventHint(
+  { steps, engine }: Pick<DurableDeployment, 'steps' | 'engine'>,
+  functionKey: unknown,
+  event: unknown,
+): string | undefined {
+  if (engine?.function.functionKey === functionKey) return engineEventHint(functionKey, event);
   const step = steps.find((candidate) => candidate.function.functionKey === functionKey);
   if (step === undefined || (isRecord(event) && Array.isArray(event['Records']))) return undefined;
   const command = `serverless durable event --step ${step.name} --input '{…}' --out events/${step.function.functionKey}.json`;
   return `function "${step.function.functionKey}" takes an event of SQS, and this is none; of a ${step.kind}'s input this makes one: ${command}`;
+}
+
+function engineEventHint(functionKey: unknown, event: unknown): string | undefined {
+  if (isTick(event) || (isRecord(event) && Array.isArray(event['Records']))) return undefined;
+  return (
+    `function "${functionKey}" takes an event of SQS or of its schedule, and this is none; these make one: ` +
+    `serverless durable event --tick, serverless durable event --start <workflow> --input '{…}'`
+  );
 }
 
 /**

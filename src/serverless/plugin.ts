@@ -13,7 +13,15 @@ import { engineSettings } from './deploying/engine-settings.ts';
 import { DROP_TASKS, keepWaitingTasks } from './deploying/keep-tasks.ts';
 import type { DurableDeployment } from './deployment.ts';
 import type { Framework, Template } from './framework.ts';
-import { bridgeModule, eventHint, localStarterEnvironment, readReplay, replayEnvironment, whenLate } from './invoke-local.ts';
+import {
+  bridgeModule,
+  engineReplayProblem,
+  eventHint,
+  localStarterEnvironment,
+  readReplay,
+  replayEnvironment,
+  whenLate,
+} from './invoke-local.ts';
 import { nodeProblem } from './node-version.ts';
 import { durableFunctions, mistakes, readDurableService } from './read-service.ts';
 import { starterEnvironment, workerEnvironment } from './resources/environment.ts';
@@ -94,6 +102,8 @@ export class DurableSqsLambdaPlugin {
     if (this.#is(REPLAY)) {
       const deployment = this.service();
       const replay = this.#asUserError(() => readReplay(this.#options['durable-send'], process.env));
+      const problem = engineReplayProblem(deployment, this.#options['function'], replay);
+      if (problem !== undefined) throw new this.#serverless.classes.Error(problem, ERROR_CODE);
       const starts = localStarterEnvironment(deployment, process.env);
       setEnvironment(this.#serverless.service, deployment, replayEnvironment(deployment, replay, process.env), starts);
     }

@@ -4,7 +4,14 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { bridgeModule, eventHint, readReplay, replayEnvironment, whenLate } from '../../../src/serverless/invoke-local.ts';
+import {
+  bridgeModule,
+  engineReplayProblem,
+  eventHint,
+  readReplay,
+  replayEnvironment,
+  whenLate,
+} from '../../../src/serverless/invoke-local.ts';
 import { readDurableService } from '../../../src/serverless/read-service.ts';
 import { serviceOf } from './services.ts';
 
@@ -42,6 +49,29 @@ describe('eventHint', () => {
     ['a function that serves no step', 'other', {}],
   ])('says nothing for %s', (_what, key, event) => {
     expect(eventHint(service, key, event)).toBeUndefined();
+  });
+});
+
+describe('a replay of the engine', () => {
+  const functions = { engine: { handler: 'engine.handler', events: [{ durableEngine: true }] } };
+  const service = readDurableService(serviceOf({ functions }));
+
+  it('engineReplayProblem refuses one that would act without being told so', () => {
+    expect(engineReplayProblem(service, 'engine', 'print')).toBe(
+      'function "engine" is the engine: here, too, it writes to its database and sends tasks. ' +
+        'Where that is wanted, add --durable-send; AWS_ENDPOINT_URL_SQS says where its queues are, if not on AWS',
+    );
+    expect(engineReplayProblem(service, 'engine', 'send')).toBeUndefined();
+    expect(engineReplayProblem(service, 'charge', 'print')).toBeUndefined();
+  });
+
+  it('eventHint knows its events: those of SQS and of its schedule', () => {
+    expect(eventHint(service, 'engine', { Records: [] })).toBeUndefined();
+    expect(eventHint(service, 'engine', { source: 'aws.events' })).toBeUndefined();
+    expect(eventHint(service, 'engine', { orderId: 'o-1' })).toBe(
+      'function "engine" takes an event of SQS or of its schedule, and this is none; these make one: ' +
+        "serverless durable event --tick, serverless durable event --start <workflow> --input '{…}'",
+    );
   });
 });
 

@@ -9,20 +9,26 @@ import { flagOption, textOption } from '../options.ts';
 import { writeJsonFile } from '../output/json-file.ts';
 import { counted } from '../output/text.ts';
 import { sqsEvent } from './sqs-event.ts';
+import { tickEvent } from './tick-event.ts';
 
 /**
  * `sls durable event`: an event for `sls invoke local`, as Lambda would make it of the engine's tasks, of the turns of a
- * workflow, or of starts of runs.
+ * workflow, of starts of runs, or as EventBridge makes it for an engine that is a function.
  */
 export const eventCommand: Command = {
   usage: 'Make an event for "serverless invoke local"',
   options: {
     ...MESSAGE_OPTIONS,
+    tick: { usage: 'The event of the schedule of an engine that is a function (instead of --step)', type: 'boolean' },
     out: { usage: 'File to write, e.g. events/charge-card.json (default: stdout)', type: 'string' },
   },
 
   async run(context) {
     const { options } = context;
+    if (flagOption(options, 'tick')) {
+      writeEvent(context, engineFunction(context), tickEvent(context.region, context.now()), 'a tick');
+      return;
+    }
     const messages = requestedMessages(context, () => `local-${randomUUID()}`);
     const { functionKey } = messages;
     if (functionKey === undefined && textOption(options, 'step') !== undefined) {
@@ -32,27 +38,43 @@ export const eventCommand: Command = {
       );
     }
     const event = sqsEvent(messages, context.region, context.now());
-    const out = textOption(options, 'out');
-    if (out === undefined) context.write(`${JSON.stringify(event, undefined, 2)}\n`);
-    else writeEvent(context, functionKey, event, out);
+    writeEvent(context, functionKey, event, counted(event.Records.length, 'record'));
   },
 };
 
-/** @param functionKey undefined for a start whose engine is no function of this service */
+/** @throws CommandError where the engine is a process, or anything else is asked for too */
+function engineFunction({ options, service }: CommandContext): string {
+  const other = ['step', 'start'].find((option) => textOption(options, option) !== undefined);
+  if (other !== undefined) throw new CommandError(`expected --tick or --${other}, got both`);
+  const { engine } = service();
+  if (engine === undefined) throw new CommandError('--tick: no function of this service is the engine (durableEngine)');
+  return engine.function.functionKey;
+}
+
+/**
+ * @param functionKey undefined for a start whose engine is no function of this service
+ * @param what what the event holds, in a word or two
+ */
 function writeEvent(
   { options, serviceDir, write, writeError }: CommandContext,
   functionKey: string | undefined,
-  event: SQSEvent,
-  out: string,
+  event: SQSEvent | ReturnType<typeof tickEvent>,
+  what: string,
 ) {
+  const out = textOption(options, 'out');
+  if (out === undefined) {
+    write(`${JSON.stringify(event, undefined, 2)}\n`);
+    return;
+  }
   const path = resolve(serviceDir, out);
   writeJsonFile('--out', path, event);
   const file = relative(serviceDir, path);
   if (flagOption(options, 'json')) {
-    write(`${JSON.stringify({ file, function: functionKey ?? null, records: event.Records.length })}\n`);
+    const records = 'Records' in event ? event.Records.length : 0;
+    write(`${JSON.stringify({ file, function: functionKey ?? null, records })}\n`);
     return;
   }
-  write(`${file}: ${counted(event.Records.length, 'record')}\n`);
+  write(`${file}: ${what}\n`);
   writeError(
     functionKey === undefined
       ? 'no function of this service receives starts: its engine is a process of your own\n'
