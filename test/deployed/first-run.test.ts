@@ -5,7 +5,13 @@ import { ListEventSourceMappingsCommand, UpdateEventSourceMappingCommand } from 
 import { GetQueueAttributesCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { expectedStatus, makeOrders } from '../../bench/demo/checkout.ts';
-import { CONTAINER_STEP_FIELDS, DEAD_LETTER_FIELDS, SERVICE_FIELDS, STEP_FIELDS } from '../../src/serverless/config/schema.ts';
+import {
+  CONTAINER_STEP_FIELDS,
+  DEAD_LETTER_FIELDS,
+  ENGINE_FIELDS,
+  SERVICE_FIELDS,
+  STEP_FIELDS,
+} from '../../src/serverless/config/schema.ts';
 import { createUser, depthOf, outputsOf, queueNames, queueUrlOf, required, sendTo, untilDepth } from './account.ts';
 import { layOut } from './deploy.ts';
 import { type Engine, startEngine } from './engine/engine.ts';
@@ -171,6 +177,7 @@ const CHANGED_ELSEWHERE: Readonly<Record<string, string>> = {
   fifo: 'life.test.ts: a tasks queue that would go',
   resultsQueue: 'life.test.ts: another results queue',
   startRuns: 'start-runs.test.ts: a service that has it from the beginning',
+  tickMinutes: 'engine-function.test.ts: an engine that is turned off',
 };
 
 describe('a stopped step', () => {
@@ -212,7 +219,7 @@ describe('a stopped step', () => {
 
   it('leaves no setting out', () => {
     const file = readFileSync(join(service.folder, 'serverless.yml'), 'utf8');
-    const settings = Object.keys({ ...SERVICE_FIELDS, ...STEP_FIELDS, ...CONTAINER_STEP_FIELDS, ...DEAD_LETTER_FIELDS });
+    const settings = Object.keys({ ...SERVICE_FIELDS, ...STEP_FIELDS, ...CONTAINER_STEP_FIELDS, ...DEAD_LETTER_FIELDS, ...ENGINE_FIELDS });
     expect(settings.filter((setting) => !file.includes(`${setting}:`) && !(setting in CHANGED_ELSEWHERE))).toEqual([]);
   });
 });

@@ -14,6 +14,7 @@ import threading
 
 import hypercorn.config
 import ministack.app
+from ministack.core import lambda_runtime
 from ministack.services import iam, sqs
 from ministack.services.cloudformation import provisioners
 
@@ -118,6 +119,25 @@ def receives_of_one_queue():
     sqs._dlq_sweep = corrected
 
 
+def environments_end_alone():
+    """An environment that ends while it starts is one that has crashed; ministack ends all others of the function with it.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html (failures during the Init phase)
+    """
+    invoke = lambda_runtime.Worker.invoke
+
+    def corrected(self, *args, **kwargs):
+        try:
+            return invoke(self, *args, **kwargs)
+        except RuntimeError as error:
+            if "exited immediately" not in str(error):
+                raise
+            self._proc = None
+            return {"status": "error", "error": "Runtime.ExitError"}
+
+    lambda_runtime.Worker.invoke = corrected
+
+
 def polls_end_with_their_client(app):
     """A long poll whose client has gone takes no message; ministack lets it take one, up to 20 s later, and hides it.
 
@@ -156,6 +176,7 @@ threading.Thread(target=end_with_parent, daemon=True).start()
 correct_rights()
 large_batches()
 receives_of_one_queue()
+environments_end_alone()
 wrap("AWS::SQS::Queue", "create", refuse_existing_queue)
 wrap("AWS::Lambda::EventSourceMapping", "create", refuse_unreadable_source)
 wrap("AWS::IAM::ManagedPolicy", "delete", refuse_attached_policy)
