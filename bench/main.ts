@@ -8,6 +8,7 @@ import { checkText, sectionText } from './report/terminal.ts';
 import { writeReports } from './report/write.ts';
 import { coldStart } from './sections/cold-start.ts';
 import { cost } from './sections/cost.ts';
+import { engineFunction } from './sections/engine-function.ts';
 import { growth } from './sections/growth.ts';
 import { polling } from './sections/polling.ts';
 import { postgres } from './sections/postgres.ts';
@@ -17,7 +18,7 @@ import { throughput } from './sections/throughput.ts';
 import { turns } from './sections/turns.ts';
 import { FULL, QUICK } from './sizes.ts';
 
-const SECTIONS: readonly Section[] = [throughput, polling, records, coldStart, growth, cost, postgres, turns];
+const SECTIONS: readonly Section[] = [throughput, polling, records, coldStart, growth, cost, postgres, turns, engineFunction];
 
 async function main(): Promise<number> {
   const args = readArguments(

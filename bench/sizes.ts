@@ -15,6 +15,13 @@ export interface Sizes {
   /** Runs of a workflow of two steps, one after another. */
   readonly turnRuns: number;
   readonly postgres: { readonly warmUpRuns: number; readonly runsAtOnce: number; readonly runsOneByOne: number };
+  readonly engineFunction: {
+    readonly warmUpRuns: number;
+    readonly runsOneByOne: number;
+    readonly bursts: number;
+    readonly runsPerBurst: number;
+    readonly ticks: number;
+  };
 }
 
 export const FULL: Sizes = {
@@ -32,6 +39,7 @@ export const FULL: Sizes = {
   waitingSteps: 20_000,
   turnRuns: 500,
   postgres: { warmUpRuns: 50, runsAtOnce: 400, runsOneByOne: 200 },
+  engineFunction: { warmUpRuns: 30, runsOneByOne: 100, bursts: 5, runsPerBurst: 40, ticks: 30 },
 };
 
 /** About a minute: enough to see that a ratio is not badly off. */
@@ -50,4 +58,5 @@ export const QUICK: Sizes = {
   waitingSteps: 3_000,
   turnRuns: 60,
   postgres: { warmUpRuns: 20, runsAtOnce: 120, runsOneByOne: 40 },
+  engineFunction: { warmUpRuns: 5, runsOneByOne: 20, bursts: 1, runsPerBurst: 20, ticks: 5 },
 };

@@ -12,6 +12,7 @@ export const FUNCTIONS = {
   bare: 'bench/cold-start/bare.ts',
   core: 'bench/cold-start/core.ts',
   nothing: 'bench/cold-start/nothing.ts',
+  engine: 'bench/function/engine.ts',
 } as const;
 
 export type FunctionName = keyof typeof FUNCTIONS;
@@ -41,6 +42,8 @@ export async function bundle(name: FunctionName, folder: string): Promise<Bundle
     bundle: true,
     splitting: true,
     minify: true,
+    // The SQL store finds its entities by the names of their classes.
+    keepNames: name === 'engine',
     sourcemap: true,
     sourcesContent: false,
     platform: 'node',

@@ -7,6 +7,8 @@ export interface DatabaseOptions {
   readonly database: string;
   /** Size of the connection pool: an engine's own default is 10. */
   readonly connections: number;
+  /** @default true */
+  readonly makesTables?: boolean;
 }
 
 export interface OpenedStore {

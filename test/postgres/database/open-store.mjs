@@ -2,7 +2,7 @@ import { ENTITIES, MikroOrmStateStore } from '@dudousxd/nestjs-durable-store-mik
 import { MikroORM, PostgreSqlDriver } from '@mikro-orm/postgresql';
 
 /** See `open-store.d.mts`. */
-export async function openStore({ port, user, database, connections }) {
+export async function openStore({ port, user, database, connections, makesTables = true }) {
   const orm = await MikroORM.init({
     driver: PostgreSqlDriver,
     host: '127.0.0.1',
@@ -14,7 +14,7 @@ export async function openStore({ port, user, database, connections }) {
     pool: { min: 0, max: connections },
   });
   const store = new MikroOrmStateStore(orm);
-  await store.ensureSchema();
+  if (makesTables) await store.ensureSchema();
   return {
     store,
     query: (sql) => orm.em.getConnection().execute(sql),
