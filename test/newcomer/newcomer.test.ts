@@ -76,6 +76,14 @@ describe('a mistake in a handler', () => {
     expect(run('npx sls package').output).toContain('unknown option "concurency", expected one of around,');
   });
 
+  it('a workflow without the peer that replays it gets the command that installs it', () => {
+    edit(SERVICE, /$/, '  checkout:\n    handler: handlers/checkout.handler\n    events:\n      - durableWorkflow: checkout\n');
+    write('handlers/checkout.ts', fileIn(guideBlocks('workflows.md'), 'handlers/checkout.ts'));
+    const { status, output } = run('npx sls package');
+    expect(output).toContain('which is not installed: npm install @dudousxd/durable-worker');
+    expect(status).toBe(1);
+  });
+
   it('module.exports in an ES module is refused by sls package, with what to do', () => {
     write(HANDLER, "module.exports.handler = require('durable-sqs-lambda/worker').sqsStepHandler('payments.charge-card', () => 1);\n");
     expect(run('npx sls package').output).toContain('a handler written with module.exports needs format: cjs');

@@ -78,3 +78,20 @@ describe('the core package in a bundle', () => {
     expect(new FatalError('no').name).toBe('FatalError');
   });
 });
+
+describe('an optional peer that is not installed', () => {
+  it.each([
+    ['@dudousxd/durable-worker', 'durable-sqs-lambda/workflow'],
+    ['@opentelemetry/api', 'durable-sqs-lambda/opentelemetry'],
+  ])('%s is named with the command that installs it', async (peer, entry) => {
+    const stdin = { contents: `export * from '${peer}';`, resolveDir: folder, loader: 'js' } as const;
+    const built = build({ ...BUNDLE, stdin, plugins: [leanCore()], logLevel: 'silent' });
+    await expect(built).rejects.toThrow(`${entry} needs the package "${peer}", which is not installed: npm install ${peer}`);
+  });
+
+  it('is none of the bundle where it is external', async () => {
+    const stdin = { contents: `export * from '@opentelemetry/api';`, resolveDir: folder, loader: 'js' } as const;
+    const { outputFiles } = await build({ ...BUNDLE, stdin, plugins: [leanCore()], external: ['@opentelemetry/api'] });
+    expect(outputFiles[0]?.text).toContain('@opentelemetry/api');
+  });
+});
