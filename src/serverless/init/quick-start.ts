@@ -41,9 +41,11 @@ export function nextSteps(files: readonly QuickStartFile[], installs: readonly s
     ...(kept ? [`${SERVICE} has to name the function: compare it with "In your project" of durable-sqs-lambda's README`] : []),
     ...(installs.length === 0 ? [] : ['', 'install what is missing:', ...installs.map((command) => `  ${command}`)]),
     '',
-    'run the step once, and the whole service:',
+    'run the step once:',
     `  npx sls invoke local -f chargeCard -p ${EVENT}`,
-    `  npx sls durable local   # in another shell, with the lines that it prints: node ${ENGINE}`,
+    'run the whole service, and the engine beside it:',
+    '  npx sls durable local   # goes on until Ctrl-C, and prints export lines',
+    `  node ${ENGINE}         # in a second shell, where those lines were pasted`,
     '',
   ].join('\n');
 }

@@ -57,10 +57,20 @@ export function openLambda(context: CommandContext): LambdaConnection {
   return lambda === undefined ? { none: 'the package "@aws-sdk/client-lambda" is not installed' } : { lambda };
 }
 
-/** Connects to the CloudWatch Logs of the account. The caller destroys it. */
+/**
+ * Connects to the CloudWatch Logs beside the chosen SQS. The caller destroys it.
+ * @throws CommandError where there is none
+ */
 export function openLogs(context: CommandContext): AdminLogs {
   const { env } = context;
   const endpoint = env['AWS_ENDPOINT_URL_CLOUDWATCH_LOGS'] || env['AWS_ENDPOINT_URL'] || undefined;
+  const sqsOnly = env['AWS_ENDPOINT_URL_SQS'];
+  if (endpoint === undefined && sqsOnly && !isAws(sqsOnly)) {
+    throw new CommandError(
+      'AWS_ENDPOINT_URL_SQS names an SQS outside AWS, which has no CloudWatch Logs. "sls durable local" prints the lines of its functions itself; ' +
+        'for those on AWS use a shell without its export lines, or set AWS_ENDPOINT_URL_CLOUDWATCH_LOGS',
+    );
+  }
   const logs = context.openLogs(clientSettings(context, endpoint));
   if (logs === undefined) throw new CommandError('the package "@aws-sdk/client-cloudwatch-logs" is not installed');
   return logs;
