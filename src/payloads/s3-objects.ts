@@ -90,7 +90,7 @@ async function textOf(object: S3Object, { Body, ContentLength = 0 }: GetObjectCo
   if (bytes <= MAX_STORED_BYTES) return Buffer.concat(chunks).toString();
   throw new PayloadStoreError(
     'too_large',
-    `object "${object.key}" of bucket "${object.bucket}" is larger than ${MAX_STORED_BYTES} bytes, and no stored body is`,
+    `object "${object.key}" of bucket "${object.bucket}" is larger than ${MAX_STORED_BYTES} bytes, the most that a stored body may have`,
   );
 }
 

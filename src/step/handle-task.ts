@@ -50,7 +50,7 @@ export async function handleTask<Task, Result extends AnyResult>(inFlight: InFli
     inFlight.log('error', `${UNREAD_BODY}; the ${format.noun} fails`, errorFields(read.error));
     inFlight.answer = encodeAnswer(format.failed(ids, payloadFailure('the task could not be read', read.error)), host).message;
   } else if (inFlight.answer !== undefined) {
-    inFlight.log('info', `${format.noun} not run again: its result was still here`);
+    inFlight.log('info', `${format.noun} not run again: this process still has its result`);
   } else {
     inFlight.begin();
     const result = await host.run(read.task, inFlight);

@@ -34,13 +34,21 @@ const durable = (...args: readonly string[]) => sls(service.dir, ['durable', ...
 
 describe('serverless durable', () => {
   it('prints the usage of each command with --help', async () => {
-    const said = ['quick start', '--input-file', '--max-receive-count', '--include-dead-letters', '--engine-prefix', '--endpoint'];
-    const runs = await Promise.all(
-      ['init', 'event', 'local', 'dead-letters', 'doctor', 'queues'].map((command) => durable(command, '--help')),
-    );
+    const said = {
+      init: 'quick start',
+      event: '--input-file',
+      send: '--start',
+      logs: '--startTime',
+      local: '--max-receive-count',
+      'dead-letters': '--include-dead-letters',
+      doctor: '--engine-prefix',
+      queues: '--endpoint',
+      adopt: 'kept queues',
+    };
+    const runs = await Promise.all(Object.keys(said).map((command) => durable(command, '--help')));
     for (const [index, { code, stdout }] of runs.entries()) {
       expect(code).toBe(0);
-      expect(stdout).toContain(said[index]);
+      expect(stdout).toContain(Object.values(said)[index]);
       expect(stdout).toContain('--json');
     }
   });

@@ -45,7 +45,7 @@ describe('a task that comes back to the process that ran it', () => {
     expect(queues.accepted).toMatchObject([{ stepId: 'run:0', status }]);
     expect(logger.lines).toContainEqual({
       level: 'info',
-      message: 'step not run again: its result was still here',
+      message: 'step not run again: this process still has its result',
       fields: expect.objectContaining({ stepId: 'run:0', attempt: 1, receiveCount: 3 }),
     });
   });

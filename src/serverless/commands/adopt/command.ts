@@ -15,7 +15,7 @@ import { importOf, type KeptQueue } from './import-template.ts';
  * Without it a deployment fails with `already exists`.
  */
 export const adoptCommand: Command = {
-  usage: 'Take the queues that "serverless remove" or a removed step has kept into the stack again, with their messages',
+  usage: 'Take kept queues back into the stack, with their messages: after "serverless remove", or the removal of a step',
   options: {},
 
   async run(context) {

@@ -5,7 +5,7 @@ import { flagOption } from '../options.ts';
 /** `sls durable init`: writes the files of the quick start. In a folder without serverless.yml `npx durable-sqs-lambda init` does. */
 export const initCommand: Command = {
   usage:
-    'Write the files of the quick start that are not there: service, handler, engine, event ("npx durable-sqs-lambda init" without a serverless.yml)',
+    'Write the files of the quick start that are missing: service, handler, engine, event. Without a serverless.yml: npx durable-sqs-lambda init',
   options: {},
 
   async run({ serviceDir, options, write }) {

@@ -21,7 +21,7 @@ export const logsCommand: Command = {
     function: { usage: 'Only this function (default: all of steps, of dead letters and of the engine)', type: 'string', shortcut: 'f' },
     'run-id': { usage: 'Only lines about this run', type: 'string' },
     'step-id': { usage: 'Only lines about this step of a run', type: 'string' },
-    tail: { usage: 'Go on with what is written from now on, until Ctrl-C', type: 'boolean', shortcut: 't' },
+    tail: { usage: 'Follow the log until Ctrl-C', type: 'boolean', shortcut: 't' },
     startTime: { usage: `How long ago (30m, 2h, 3d), or a date and time (default: ${DEFAULT_START})`, type: 'string' },
   },
 
