@@ -39,7 +39,7 @@ export const FULL: Sizes = {
   waitingSteps: 20_000,
   turnRuns: 500,
   postgres: { warmUpRuns: 50, runsAtOnce: 400, runsOneByOne: 200 },
-  engineFunction: { warmUpRuns: 30, runsOneByOne: 100, bursts: 5, runsPerBurst: 40, ticks: 30 },
+  engineFunction: { warmUpRuns: 20, runsOneByOne: 60, bursts: 3, runsPerBurst: 20, ticks: 20 },
 };
 
 /** About a minute: enough to see that a ratio is not badly off. */
@@ -58,5 +58,5 @@ export const QUICK: Sizes = {
   waitingSteps: 3_000,
   turnRuns: 60,
   postgres: { warmUpRuns: 20, runsAtOnce: 120, runsOneByOne: 40 },
-  engineFunction: { warmUpRuns: 5, runsOneByOne: 20, bursts: 1, runsPerBurst: 20, ticks: 5 },
+  engineFunction: { warmUpRuns: 5, runsOneByOne: 15, bursts: 1, runsPerBurst: 10, ticks: 5 },
 };
