@@ -1,4 +1,7 @@
-/** `npm run bench`: all sections, one after the other, and the reports of what they measured. Exits 1 where a bound does not hold. */
+/**
+ * `npm run bench`: all sections, one after the other, and the reports of what they measured. Exits 1 where a bound does
+ * not hold.
+ */
 import { fileURLToPath } from 'node:url';
 import { type Arguments, readArguments, USAGE } from './arguments.ts';
 import { showProgress } from './progress.ts';

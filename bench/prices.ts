@@ -1,7 +1,9 @@
 /**
- * The prices that every dollar of the report comes from, in US dollars: us-east-1, on demand, without free tier, first price tier.
+ * The prices that every dollar of the report comes from, in US dollars: us-east-1, on demand, without free tier, first
+ * price tier.
  *
- * @see https://aws.amazon.com/sqs/pricing/ https://aws.amazon.com/lambda/pricing/ https://aws.amazon.com/fargate/pricing/
+ * @see https://aws.amazon.com/sqs/pricing/ https://aws.amazon.com/lambda/pricing/
+ * https://aws.amazon.com/fargate/pricing/
  */
 export const PRICES = {
   /** The month in which they were looked up. */

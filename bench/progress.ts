@@ -1,4 +1,7 @@
-/** What the run is at: one line that is written over on a terminal, a line each where the output goes to a file or a CI log. */
+/**
+ * What the run is at: one line that is written over on a terminal, a line each where the output goes to a file or a CI
+ * log.
+ */
 export interface Progress {
   /** A part begins: `section 1: at once, round 2/5, published`. */
   step(what: string): void;

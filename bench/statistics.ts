@@ -16,7 +16,8 @@ export function median(samples: readonly number[]): number {
 }
 
 /**
- * The smallest sample that at least `share` of all samples do not exceed (nearest rank), so it is always a value that was measured.
+ * The smallest sample that at least `share` of all samples do not exceed (nearest rank), so it is always a value that
+ * was measured.
  *
  * @param share 0 to 1
  */
@@ -27,8 +28,8 @@ export function percentile(samples: readonly number[], share: number): number {
 }
 
 /**
- * How many times as large `ours` is as `theirs`: one ratio per round, of what ran side by side. A machine that slows down half way slows
- * both of a pair, so these vary less than the ratio of two medians.
+ * How many times as large `ours` is as `theirs`: one ratio per round, of what ran side by side. A machine that slows
+ * down half way slows both of a pair, so these vary less than the ratio of two medians.
  *
  * @throws RangeError where the rounds do not pair up.
  */

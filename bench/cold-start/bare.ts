@@ -5,7 +5,10 @@ import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 const { Agent, request } = process.getBuiltinModule('node:http');
 const agent = new Agent({ keepAlive: true });
 
-/** The least that a worker has to do: parse, answer, sign, send over `node:http`. Nothing is checked, caught, logged or tried again. */
+/**
+ * The least that a worker has to do: parse, answer, sign, send over `node:http`. Nothing is checked, caught, logged or
+ * tried again.
+ */
 export async function handler({ Records }: SQSEvent): Promise<SQSBatchResponse> {
   await Promise.all(Records.map(answer));
   return { batchItemFailures: [] };

@@ -28,7 +28,9 @@ export function expectedStatus(order: Order): 'completed' | 'failed' {
   return order.cardToken === 'tok_declined' ? 'failed' : 'completed';
 }
 
-/** Charge, reserve, receipt: each `ctx.step` runs on Lambda, and the engine checkpoints its output before the next one. */
+/**
+ * Charge, reserve, receipt: each `ctx.step` runs on Lambda, and the engine checkpoints its output before the next one.
+ */
 export async function checkout(ctx: WorkflowCtx, order: Order) {
   const { orderId, amountCents, cardToken, items } = order;
   const charge = await chargeOrNotify(ctx, { orderId, amountCents, cardToken });

@@ -23,7 +23,8 @@ export async function openDatabase(url: string | undefined): Promise<Database> {
 
 async function openPglite(): Promise<Database> {
   const pglite = await PGlite.create();
-  // The dialect gives its one connection to one query or transaction at a time, and PGlite holds off the other environments meanwhile.
+  // The dialect gives its one connection to one query or transaction at a time, and PGlite holds off the other
+  // environments meanwhile.
   const options = { driverOptions: new PGliteDialect({ pglite }), dbName: 'postgres' };
   const openStore = async () => new MikroOrmStateStore(await openOrm(options));
   await (await openStore()).ensureSchema();
@@ -31,7 +32,10 @@ async function openPglite(): Promise<Database> {
   return { name: 'PGlite (PostgreSQL in this process)', openStore, close: () => pglite.close() };
 }
 
-/** The tables go into a schema of this demo's own, which is dropped at its end: what else the database holds stays as it is. */
+/**
+ * The tables go into a schema of this demo's own, which is dropped at its end: what else the database holds stays as it
+ * is.
+ */
 async function openServer(url: string): Promise<Database> {
   const schema = `durable_demo_${randomUUID().slice(0, 8)}`;
   const admin = await openOrm({ clientUrl: url });

@@ -10,8 +10,8 @@ export interface Deliveries {
 }
 
 /**
- * A function whose process is killed now and then: after its results were sent, before Lambda could delete the messages. SQS delivers
- * them again, the steps run again, and the engine must take no result twice.
+ * A function whose process is killed now and then: after its results were sent, before Lambda could delete the
+ * messages. SQS delivers them again, the steps run again, and the engine must take no result twice.
  */
 export function withKills(handler: Handler, deliveries: Deliveries, killEvery: number): Handler {
   let invocations = 0;

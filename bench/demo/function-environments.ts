@@ -12,9 +12,9 @@ export interface FunctionUse {
 }
 
 /**
- * A function as Lambda runs it, in this process: an environment has one invocation at a time and is kept for the next; where none is free, a
- * new one is made. Now and then one is killed after its work, before Lambda could delete its messages: they come again, to another. Its freeze
- * between invocations is not imitated.
+ * A function as Lambda runs it, in this process: an environment has one invocation at a time and is kept for the next;
+ * where none is free, a new one is made. Now and then one is killed after its work, before Lambda could delete its
+ * messages: they come again, to another. Its freeze between invocations is not imitated.
  */
 export class FunctionEnvironments<Event> {
   readonly use: FunctionUse = { invocations: 0, environments: 0, killed: 0, billedMs: 0 };

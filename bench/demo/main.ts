@@ -1,6 +1,7 @@
 /**
- * `npm start`: checkouts of the real engine, through a real SQS server in this process, to the functions in `handlers/`, invoked as
- * Lambda invokes them. With `--serverless` the engine is such a function, too. Exits 1 if one run is not in the state it should be.
+ * `npm start`: checkouts of the real engine, through a real SQS server in this process, to the functions in
+ * `handlers/`, invoked as Lambda invokes them. With `--serverless` the engine is such a function, too. Exits 1 if one
+ * run is not in the state it should be.
  */
 import { parseArgs } from 'node:util';
 import { expectedStatus, makeOrders, type Order } from './checkout.ts';

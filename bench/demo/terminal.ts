@@ -1,4 +1,7 @@
-/** What the demo shows while it runs: a bar on a terminal, a line now and then where the output goes to a file or a CI log. */
+/**
+ * What the demo shows while it runs: a bar on a terminal, a line now and then where the output goes to a file or a CI
+ * log.
+ */
 export function progress(total: number, out: NodeJS.WriteStream = process.stdout) {
   let shownQuarter = 0;
   return {

@@ -1,8 +1,8 @@
 import type { RemoteTask, StepResult, Transport } from '@dudousxd/nestjs-durable-core';
 
 /**
- * A transport that answers each step in the same process on the next turn of the event loop, with the step's own input: what the engine and
- * its store cost when queue, worker and network cost nothing. No transport can be faster.
+ * A transport that answers each step in the same process on the next turn of the event loop, with the step's own input:
+ * what the engine and its store cost when queue, worker and network cost nothing. No transport can be faster.
  */
 export class AnsweringTransport implements Transport {
   #handler: ((result: StepResult) => Promise<void>) | undefined;

@@ -14,8 +14,8 @@ interface ReceivedResult {
 }
 
 /**
- * The least that a transport over SQS has to do: requests of ten messages over `node:http`, and nothing else. Nothing is signed, checked,
- * ordered, retried or extended, and no failure is survived.
+ * The least that a transport over SQS has to do: requests of ten messages over `node:http`, and nothing else. Nothing
+ * is signed, checked, ordered, retried or extended, and no failure is survived.
  */
 export class BareTransport implements Transport {
   readonly #queues: BareQueues;

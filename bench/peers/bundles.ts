@@ -28,8 +28,8 @@ export interface Bundle {
 }
 
 /**
- * Bundles a function as the README says: ES module, minified, `mainFields: module, main`; ours with the esbuild plugin that the deploy
- * plugin adds. What is imported dynamically is a file of its own.
+ * Bundles a function as the README says: ES module, minified, `mainFields: module, main`; ours with the esbuild plugin
+ * that the deploy plugin adds. What is imported dynamically is a file of its own.
  */
 export async function bundle(name: FunctionName, folder: string): Promise<Bundle> {
   const taskRoot = join(folder, name);

@@ -7,7 +7,10 @@ import type { FakeSender, RecordHandler } from './record-handlers.ts';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 
-/** The record handlers as they are deployed by our plugin: bundled and minified, with a core package that gives no names at run time. */
+/**
+ * The record handlers as they are deployed by our plugin: bundled and minified, with a core package that gives no names
+ * at run time.
+ */
 export async function deployedHandlers(sender: FakeSender): Promise<Readonly<Record<string, RecordHandler>>> {
   // Inside of the repository: what stays external is found from there.
   const reports = join(HERE, '../../reports');

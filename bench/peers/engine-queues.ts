@@ -9,7 +9,9 @@ export interface EngineQueues {
   readonly wakeUpsQueueUrl: string;
 }
 
-/** The queues that an engine reads beside the results; all three hide a message for as long as the plugin has them do. */
+/**
+ * The queues that an engine reads beside the results; all three hide a message for as long as the plugin has them do.
+ */
 export async function createEngineQueues(clientConfig: SQSClientConfig, prefix: string, resultsQueueUrl: string): Promise<EngineQueues> {
   const client = new SQSClient(clientConfig);
   const create = async (kind: 'start-run' | 'wake-ups') => {

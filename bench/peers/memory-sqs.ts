@@ -5,8 +5,8 @@ import { answeringClient, type SdkRequest } from '../../test/support/stub-reques
 export type MessageSource = () => string | undefined;
 
 /**
- * An SDK client on an SQS that is in memory and holds nothing: what is sent is accepted and dropped, what is received is made on the spot.
- * So time and memory are those of whoever uses it, and of the SDK.
+ * An SDK client on an SQS that is in memory and holds nothing: what is sent is accepted and dropped, what is received
+ * is made on the spot. So time and memory are those of whoever uses it, and of the SDK.
  */
 export function memorySqsClient(next: MessageSource): SQSClient {
   let received = 0;

@@ -14,8 +14,8 @@ export interface PollerInput {
 export type StartPoller = (input: PollerInput) => () => Promise<void>;
 
 /**
- * Ours is the engine's whole side of it: results are checked, ordered by run and handed over one by one. No engine is attached that could
- * tell when a run is ready, so `resultHoldMs: 0` says that every run is.
+ * Ours is the engine's whole side of it: results are checked, ordered by run and handed over one by one. No engine is
+ * attached that could tell when a run is ready, so `resultHoldMs: 0` says that every run is.
  */
 const ours: StartPoller = ({ clientConfig, queueUrl, onResult }) => {
   const transport = new SqsTransport({ clientConfig, resultsQueueUrl: queueUrl, resultHoldMs: 0 });

@@ -4,7 +4,8 @@ import middy from '@middy/core';
 import sqsPartialBatchFailure from '@middy/sqs-partial-batch-failure';
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { sqsStepHandler } from 'durable-sqs-lambda/worker';
-// The seam that `runStep` uses too: an invocation whose results go somewhere else than to SQS. It is a registered symbol.
+// The seam that `runStep` uses too: an invocation whose results go somewhere else than to SQS. It is a registered
+// symbol.
 import { STEP_HANDLER } from '../../src/lambda/handler-marks.ts';
 import { NO_RETRIES, type WorkerQueues } from '../../src/lambda/worker-queues.ts';
 import { ECHO_STEP } from './echo-step.ts';
@@ -25,14 +26,19 @@ function isOrder(input: unknown): input is { readonly orderId: string } {
   return typeof input === 'object' && input !== null && 'orderId' in input;
 }
 
-/** What each peer does with a record: parse the task, run the step through the core package's runner, send the result. */
+/**
+ * What each peer does with a record: parse the task, run the step through the core package's runner, send the result.
+ */
 async function answer(record: SQSRecord, sender: FakeSender): Promise<void> {
   const task: RemoteTask = JSON.parse(record.body);
   const result = await runStepHandler(task, (input) => step(input));
   await sender.send({ body: JSON.stringify(result) });
 }
 
-/** The same without the core package: no log events of the step, no `currentStep()`, no hooks. Nothing can be cheaper and still answer. */
+/**
+ * The same without the core package: no log events of the step, no `currentStep()`, no hooks. Nothing can be cheaper
+ * and still answer.
+ */
 async function answerWithoutCore(record: SQSRecord, sender: FakeSender): Promise<void> {
   const { runId, seq, stepId, input }: RemoteTask = JSON.parse(record.body);
   const base = { runId, seq, stepId, startedAt: Date.now() };

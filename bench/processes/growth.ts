@@ -15,7 +15,10 @@ const WARM_UP = 2_000;
 
 const silent: FakeSender = { send: async () => undefined };
 
-/** One invocation of `size` records: microseconds per record, and what is alive at its last send beyond the event itself, per record. */
+/**
+ * One invocation of `size` records: microseconds per record, and what is alive at its last send beyond the event
+ * itself, per record.
+ */
 async function batch(fields: Fields): Promise<Fields> {
   const size = numberOf(fields, 'size');
   const event = taskEvent(size);
@@ -66,7 +69,10 @@ async function dispatches(fields: Fields): Promise<Fields> {
   return dispatchAll(size, 'run');
 }
 
-/** A backlog of `size` results taken in: microseconds per result, deletes included, and what stays alive of each after the last. */
+/**
+ * A backlog of `size` results taken in: microseconds per result, deletes included, and what stays alive of each after
+ * the last.
+ */
 async function results(fields: Fields): Promise<Fields> {
   const size = numberOf(fields, 'size');
   const takeAll = async (count: number) => {

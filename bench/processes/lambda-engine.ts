@@ -1,4 +1,7 @@
-/** Lambda's side of section 9: mappings, and environments that run the bundle of the engine under AWS's own runtime loop. */
+/**
+ * Lambda's side of section 9: mappings, and environments that run the bundle of the engine under AWS's own runtime
+ * loop.
+ */
 import { readFileSync } from 'node:fs';
 import { queueMapping } from '../../src/local/event-source-mapping.ts';
 import type { HandlerOutcome, LambdaRuntime } from '../../src/local/lambda-runtime.ts';

@@ -21,7 +21,10 @@ const allHandlers = Object.entries({
   'hand-written-lean': deployed['hand-written'],
 });
 
-/** Microseconds per record: one figure per handler and round. Handlers take turns, and each round begins with the next one. */
+/**
+ * Microseconds per record: one figure per handler and round. Handlers take turns, and each round begins with the next
+ * one.
+ */
 async function measure(fields: Fields): Promise<Fields> {
   const only = fields['only'];
   const handlers = allHandlers.filter(([name]) => only === undefined || name === only);

@@ -1,4 +1,7 @@
-/** Whoever starts runs: by message, and the time until the database has each as completed. Makes the tables of the store. */
+/**
+ * Whoever starts runs: by message, and the time until the database has each as completed. Makes the tables of the
+ * store.
+ */
 import { runStarter, type StartRunFunction } from 'durable-sqs-lambda/client';
 import { openStore } from '../../test/postgres/database/open-store.mjs';
 import { watchEnds } from '../../test/postgres/database/watch-ends.mjs';

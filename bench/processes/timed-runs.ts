@@ -67,7 +67,9 @@ export class TimedRuns {
     return Array.from({ length: count }, (_, index) => `run-${first + index}`);
   }
 
-  /** Runs that are not `completed` in the store. A result taken before its turn had ended leaves one asleep for minutes. */
+  /**
+   * Runs that are not `completed` in the store. A result taken before its turn had ended leaves one asleep for minutes.
+   */
   async #wrongRuns(runIds: readonly string[]): Promise<number> {
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     let wrong = 0;

@@ -1,4 +1,7 @@
-/** Memory of steps that wait for their result, in a real engine: on our transport, or on one that keeps nothing. Needs `--expose-gc`. */
+/**
+ * Memory of steps that wait for their result, in a real engine: on our transport, or on one that keeps nothing. Needs
+ * `--expose-gc`.
+ */
 import { InMemoryStateStore, type RemoteTask, type StepResult, type Transport, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { SqsTransport } from 'durable-sqs-lambda/engine';
 import { ECHO_STEP } from '../peers/echo-step.ts';
@@ -63,7 +66,8 @@ async function measure(fields: Fields): Promise<Fields> {
     await settle();
   };
 
-  // The polls of an empty queue hang until they are cut, so the warm-up of ours only dispatches; its answers come with the rest.
+  // The polls of an empty queue hang until they are cut, so the warm-up of ours only dispatches; its answers come with
+  // the rest.
   await start(0, WARM_UP);
   await settle();
   const before = liveBytes();

@@ -1,4 +1,6 @@
-/** The worker, in a process of its own: the published transport's, or our handler behind a local event source mapping. */
+/**
+ * The worker, in a process of its own: the published transport's, or our handler behind a local event source mapping.
+ */
 import { SqsTransport as PublishedTransport } from '@dudousxd/nestjs-durable-transport-sqs';
 import { LocalEventSourceMapping } from 'durable-sqs-lambda/local';
 import { sqsStepHandler } from 'durable-sqs-lambda/worker';

@@ -39,7 +39,10 @@ function nativeGroup(functionName: string): string {
   return functionName.startsWith('(') ? functionName : 'Node, native';
 }
 
-/** Whose code a file is: a package, a folder of this one, Node itself, or the profiler's own `(garbage collector)` and `(program)`. */
+/**
+ * Whose code a file is: a package, a folder of this one, Node itself, or the profiler's own `(garbage collector)` and
+ * `(program)`.
+ */
 export function groupOf(file: string): string {
   if (file.startsWith('node:')) return 'Node';
   const inPackage = file.split('node_modules/').at(-1) ?? '';

@@ -1,4 +1,6 @@
-/** Loads a bundled function and invokes it once, as a cold start does. The bundle and the event come by the environment. */
+/**
+ * Loads a bundled function and invokes it once, as a cold start does. The bundle and the event come by the environment.
+ */
 import { lambdaContext } from '../../src/local/lambda-context.ts';
 
 const { handler } = await import(process.env['BENCH_BUNDLE'] ?? '');

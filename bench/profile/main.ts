@@ -1,6 +1,6 @@
 /**
- * Where the processor's time goes: `node bench/profile/main.ts cold-start | step | batch` (after `npm run build`). Prints self time by package;
- * docs/performance.md quotes it.
+ * Where the processor's time goes: `node bench/profile/main.ts cold-start | step | batch` (after `npm run build`).
+ * Prints self time by package; docs/performance.md quotes it.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';

@@ -66,7 +66,10 @@ export interface Check {
   readonly unit: string;
   readonly direction: 'at least' | 'at most';
   readonly limit: number;
-  /** The bound of a quick run, generous: it is to find what is badly off on a loaded machine. None: a quick run does not check it. */
+  /**
+   * The bound of a quick run, generous: it is to find what is badly off on a loaded machine. None: a quick run does not
+   * check it.
+   */
   readonly quickLimit?: number;
 }
 

@@ -17,7 +17,10 @@ export interface Section {
   readonly needs: readonly number[];
   /** Calls of `progress.step`. */
   readonly steps: (sizes: Sizes) => number;
-  /** Rejects where something is missing that has to be installed: known before a quarter of an hour of measuring, not after. */
+  /**
+   * Rejects where something is missing that has to be installed: known before a quarter of an hour of measuring, not
+   * after.
+   */
   readonly ready?: () => Promise<unknown>;
   readonly run: (input: SectionInput) => Promise<Omit<SectionResult, 'id' | 'title' | 'seconds'>>;
 }

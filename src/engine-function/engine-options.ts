@@ -10,11 +10,14 @@ export interface EngineHandlerOptions extends Omit<ChannelOptions, 'concurrency'
    * @default 1,000, a tenth of the time at most
    */
   readonly deadlineReserveMs?: number;
-  /** How long `dispatch` retries failures that pass before it rejects, which fails the run. @default 120_000, which few functions have */
+  /**
+   * How long `dispatch` retries failures that pass before it rejects, which fails the run.
+   * @default 120_000, which few functions have
+   */
   readonly dispatchTimeoutMs?: number;
   /**
-   * How long after its checkpoint a step without a result is sent again, for an engine whose module has no such option. It must exceed the
-   * slowest step with its time in the queue. @default what the engine was made with
+   * How long after its checkpoint a step without a result is sent again, for an engine whose module has no such option.
+   * It must exceed the slowest step with its time in the queue. @default what the engine was made with
    */
   readonly remoteRedispatchMs?: number;
   /** SQS message group of a task on a standard queue: the tenant of fair queues. @default none */

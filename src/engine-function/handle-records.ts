@@ -29,7 +29,8 @@ interface InvocationHost extends RecordsHost {
 /**
  * Handles the records of one invocation side by side, those of one FIFO message group in order. A record is settled
  * when nothing that it has begun is open any more.
- * @throws StoreUnavailableError where none was settled and the store does not answer: Lambda's pollers slow down for a failed invocation only
+ * @throws StoreUnavailableError where none was settled and the store does not answer: Lambda's pollers slow down for a
+ * failed invocation only
  */
 export async function handleRecords(records: readonly SQSRecord[], invocation: Invocation, recordsHost: RecordsHost): Promise<void> {
   const host: InvocationHost = { ...recordsHost, starts: recordsHost.environment.newStarts() };

@@ -22,8 +22,8 @@ export function receivedMessage(record: SQSRecord): ReceivedMessage {
 }
 
 /**
- * The records of one queue in an invocation, as messages. To delete one is to leave it out of the response; to release one is to report it,
- * and to say when it comes again.
+ * The records of one queue in an invocation, as messages. To delete one is to leave it out of the response; to release
+ * one is to report it, and to say when it comes again.
  */
 export class HeldRecords implements HeldMessages {
   readonly queueUrl: string;
@@ -50,7 +50,10 @@ export class HeldRecords implements HeldMessages {
     this.#released.delete(receiptHandle);
   }
 
-  /** Tells SQS when what was released comes again. Never rejects: what fails comes after the visibility timeout of its queue. */
+  /**
+   * Tells SQS when what was released comes again. Never rejects: what fails comes after the visibility timeout of its
+   * queue.
+   */
   async tell(api: Pick<ResultSender, 'changeVisibility'>, logger: Logger): Promise<void> {
     const changes = [...this.#released].map(([receiptHandle, timeoutSeconds]): VisibilityChange => ({ receiptHandle, timeoutSeconds }));
     for (let from = 0; from < changes.length; from += MAX_BATCH_ENTRIES) {

@@ -10,8 +10,8 @@ const QUIET_TURNS = 3;
 const CURRENT = new AsyncLocalStorage<OpenWork>();
 
 /**
- * What the engine does for one record, or for one tick: every call of its store and transport, and every turn, that comes of it, also where
- * the engine does not wait for it (a child's start, what its parent is told).
+ * What the engine does for one record, or for one tick: every call of its store and transport, and every turn, that
+ * comes of it, also where the engine does not wait for it (a child's start, what its parent is told).
  *
  *     open ──▶ idle          nothing that it began is open any more
  *       └────▶ abandoned     its invocation is about to end

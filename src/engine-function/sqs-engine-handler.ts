@@ -31,13 +31,16 @@ export interface SqsEngineHandler extends Omit<SqsBatchHandler, 'use' | 'before'
  * });
  * ```
  *
- * `open` is called once for each environment, and again where it failed. Results, decisions, starts and wake-ups come as records of their
- * queues; a schedule of EventBridge (`rate(1 minute)`) has the engine pass over pending, incomplete and due runs. An invocation ends when
- * nothing that the engine has begun for its records is open any more. What is not finished shortly before its end goes back to its queue.
+ * `open` is called once for each environment, and again where it failed. Results, decisions, starts and wake-ups come
+ * as records of their queues; a schedule of EventBridge (`rate(1 minute)`) has the engine pass over pending, incomplete
+ * and due runs. An invocation ends when nothing that the engine has begun for its records is open any more. What is not
+ * finished shortly before its end goes back to its queue.
  *
- * A wait of up to 15 minutes ends to the second, by a delayed message; a longer one by the minute. A step with `timeoutMs` is refused.
+ * A wait of up to 15 minutes ends to the second, by a delayed message; a longer one by the minute. A step with
+ * `timeoutMs` is refused.
  *
- * @throws ConfigurationError at module load, for an option or environment variable that is unknown or of the wrong type.
+ * @throws ConfigurationError at module load, for an option or environment variable that is unknown or of the wrong
+ * type.
  */
 export function sqsEngineHandler(open: OpenEngine, options: EngineHandlerOptions = {}): SqsEngineHandler {
   if (typeof open !== 'function') throw new ConfigurationError(`${WHERE}: expected a function that makes the engine, got ${kindOf(open)}`);

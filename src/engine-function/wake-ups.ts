@@ -22,7 +22,8 @@ export interface WakeUpsOptions {
 }
 
 /**
- * Sends one delayed message for each wait of a run that ends within 15 minutes. What is longer, and what is lost, the tick wakes.
+ * Sends one delayed message for each wait of a run that ends within 15 minutes. What is longer, and what is lost, the
+ * tick wakes.
  *
  * The engine records a wait in a checkpoint, once, at its beginning: a sleep, the deadline of a signal, the pause
  * before a retry. A turn that finds it again writes nothing, so it costs no second message. `wakeAt` of the run itself
@@ -38,7 +39,10 @@ export class WakeUps {
     this.#options = options;
   }
 
-  /** The store has a checkpoint. What is sent for it is part of the work that has saved it; nobody waits for that but its end. */
+  /**
+   * The store has a checkpoint. What is sent for it is part of the work that has saved it; nobody waits for that but
+   * its end.
+   */
   readonly saved = (checkpoint: StepCheckpoint): void => {
     const delaySeconds = delayOf(checkpoint, Date.now());
     if (delaySeconds === undefined || checkpoint.wakeAt === undefined) return;

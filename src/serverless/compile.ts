@@ -106,7 +106,10 @@ function patchMapping(resource: TemplateResource, { extraProperties, dependsOn }
   if (dependsOn !== undefined) resource.DependsOn = [...new Set([resource.DependsOn ?? [], dependsOn].flat())];
 }
 
-/** Removes rights on the queues of functions that have another role: the deploy tool gives its own role those of every mapping. */
+/**
+ * Removes rights on the queues of functions that have another role: the deploy tool gives its own role those of every
+ * mapping.
+ */
 function withdraw(statements: unknown[], foreign: ReadonlySet<string>): void {
   for (const [index, statement] of [...statements.entries()].reverse()) {
     const { Action, Resource } = entriesOf(statement);

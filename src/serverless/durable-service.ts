@@ -1,4 +1,6 @@
-/** The durable steps of a serverless.yml, checked and with every default filled in. Resources and commands read this. */
+/**
+ * The durable steps of a serverless.yml, checked and with every default filled in. Resources and commands read this.
+ */
 export interface DurableService {
   /** Prefix of all queue names, namespace folded in. */
   readonly prefix: string;
@@ -11,7 +13,10 @@ export interface DurableService {
   readonly containerSteps: readonly ServiceStep[];
   /** The function behind every dead-letter queue, where there is one. */
   readonly deadLetters: DurableFunction | undefined;
-  /** The function that is the engine; undefined where the engine is a process of the user's own, or a function of another service. */
+  /**
+   * The function that is the engine; undefined where the engine is a process of the user's own, or a function of
+   * another service.
+   */
   readonly engine: EngineFunction | undefined;
 }
 

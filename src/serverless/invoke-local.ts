@@ -11,8 +11,8 @@ import type { Value } from './resources/cloudformation.ts';
 import { START_RUN_QUEUE_URL, workerEnvironment } from './resources/environment.ts';
 
 /**
- * What becomes of the results of a replayed event. They are printed unless the user asks to send them: a replayed production event must
- * not answer a production engine.
+ * What becomes of the results of a replayed event. They are printed unless the user asks to send them: a replayed
+ * production event must not answer a production engine.
  *
  * @throws ConfigurationError for a `DURABLE_REPLAY` that is neither `print` nor `send`
  */
@@ -22,8 +22,8 @@ export function readReplay(sendOption: unknown, env: Readonly<Record<string, str
 }
 
 /**
- * The environment of a replayed function. Where results are printed every value is plain, so that AWS is not needed; the shell's own values
- * win.
+ * The environment of a replayed function. Where results are printed every value is plain, so that AWS is not needed;
+ * the shell's own values win.
  */
 export function replayEnvironment(
   deployment: DurableDeployment,
@@ -64,7 +64,8 @@ export function localStarterEnvironment(
 }
 
 /**
- * What is wrong with a replay of the engine that prints: there is nothing to print. Undefined for any other function, and where the replay acts.
+ * What is wrong with a replay of the engine that prints: there is nothing to print. Undefined for any other function,
+ * and where the replay acts.
  */
 export function engineReplayProblem(
   { engine }: Pick<DurableDeployment, 'engine'>,
@@ -78,7 +79,10 @@ export function engineReplayProblem(
   );
 }
 
-/** What to say of an event that is none of SQS's: most often the input of a step or a workflow, given as it is. Undefined for any other event and function. */
+/**
+ * What to say of an event that is none of SQS's: most often the input of a step or a workflow, given as it is.
+ * Undefined for any other event and function.
+ */
 export function eventHint(
   { steps, engine }: Pick<DurableDeployment, 'steps' | 'engine'>,
   functionKey: unknown,
@@ -100,7 +104,8 @@ function engineEventHint(functionKey: unknown, event: unknown): string | undefin
 }
 
 /**
- * Makes a handler that was built to `.mjs` loadable: the deploy tool looks for `.js` and `.cjs` only. Gives a function that undoes it.
+ * Makes a handler that was built to `.mjs` loadable: the deploy tool looks for `.js` and `.cjs` only. Gives a function
+ * that undoes it.
  *
  * The deploy tool awaits what it requires, so the file can export the promise of the module.
  */
@@ -113,8 +118,9 @@ export async function bridgeModule(serviceDir: string, handler: string): Promise
 }
 
 /**
- * Calls `end` when a replayed function has used up its timeout and the time to load: the deploy tool enforces neither, and a handler that
- * never ends would keep the command running for ever. Gives a function that cancels it. Does nothing under a debugger.
+ * Calls `end` when a replayed function has used up its timeout and the time to load: the deploy tool enforces neither,
+ * and a handler that never ends would keep the command running for ever. Gives a function that cancels it. Does nothing
+ * under a debugger.
  */
 export function whenLate(functionKey: string, timeoutSeconds: number, end: (problem: string) => void): () => void {
   if (inspectorUrl() !== undefined) return () => undefined;

@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 
 const CORE = /[\\/]@dudousxd[\\/](?:nestjs-durable-core|durable-worker)[\\/]dist[\\/]index\.js$/;
-/** What the worker package imports where it serves Redis; a workflow on Lambda never does, and has neither installed. */
+/**
+ * What the worker package imports where it serves Redis; a workflow on Lambda never does, and has neither installed.
+ */
 const REDIS_CLIENTS = /^(?:bullmq|ioredis)$/;
 
 /** Optional peers, and the entry of this package that imports each. */
@@ -13,7 +15,8 @@ const PEER = /^@(?:dudousxd\/durable-worker|opentelemetry\/api)$/;
 const ASKED = Symbol('asked');
 
 /**
- * The part of esbuild's own `Plugin` that this needs, written out: a type from esbuild would fit only the release that it came from.
+ * The part of esbuild's own `Plugin` that this needs, written out: a type from esbuild would fit only the release that
+ * it came from.
  * @see https://esbuild.github.io/plugins/
  */
 export interface LeanCorePlugin {
@@ -42,10 +45,11 @@ type Resolution = { readonly external: true } | { readonly errors: { readonly te
  * esbuild plugin: lets the bundler leave out the nine tenths of `@dudousxd/nestjs-durable-core` and
  * `@dudousxd/durable-worker` that a worker does not use.
  *
- * The core package's build keeps the names of functions and classes by calls that a bundler takes for side effects, so it keeps all that
- * they name. This plugin marks the calls as free of side effects, and makes them do nothing: a minifier changes the names anyway, and the
- * core package names a dozen closures in every step. It also names an optional peer that is not installed.
- * `durable-sqs-lambda/serverless-plugin` adds it where `custom.esbuild` has no plugins.
+ * The core package's build keeps the names of functions and classes by calls that a bundler takes for side effects, so
+ * it keeps all that they name. This plugin marks the calls as free of side effects, and makes them do nothing: a
+ * minifier changes the names anyway, and the core package names a dozen closures in every step. It also names an
+ * optional peer that is not installed. `durable-sqs-lambda/serverless-plugin` adds it where `custom.esbuild` has no
+ * plugins.
  * @see https://esbuild.github.io/api/#tree-shaking
  */
 export function leanCore(): LeanCorePlugin {
@@ -59,7 +63,9 @@ export function leanCore(): LeanCorePlugin {
   };
 }
 
-/** An optional peer that is not installed. esbuild would advise to leave it out of the bundle, which fails on Lambda. */
+/**
+ * An optional peer that is not installed. esbuild would advise to leave it out of the bundle, which fails on Lambda.
+ */
 async function missingPeer(build: LeanCoreBuild, { path, pluginData, ...where }: ResolvedModule): Promise<Resolution> {
   if (pluginData === ASKED) return undefined;
   const { errors } = await build.resolve(path, { ...where, pluginData: ASKED });
@@ -68,9 +74,10 @@ async function missingPeer(build: LeanCoreBuild, { path, pluginData, ...where }:
 }
 
 /**
- * Marks every call of esbuild's `__name` as pure, and makes `__name` itself do nothing. Marks classes and constants that a bundler would
- * keep for their computed fields and their calls. The same for the module's `createRequire`, which also gets a file name in a CommonJS
- * bundle (the default of serverless-esbuild), where `import.meta` is empty and the function would fail to load.
+ * Marks every call of esbuild's `__name` as pure, and makes `__name` itself do nothing. Marks classes and constants
+ * that a bundler would keep for their computed fields and their calls. The same for the module's `createRequire`, which
+ * also gets a file name in a CommonJS bundle (the default of serverless-esbuild), where `import.meta` is empty and the
+ * function would fail to load.
  */
 export function withoutSideEffects(code: string): string {
   return code

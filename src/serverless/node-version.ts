@@ -2,8 +2,8 @@
 export const MINIMUM_NODE = { major: 22, minor: 12 };
 
 /**
- * The message for a Node that is too old, undefined for one that is not. npm only warns, and an old Node then fails with a `TypeError`
- * that names no reason.
+ * The message for a Node that is too old, undefined for one that is not. npm only warns, and an old Node then fails
+ * with a `TypeError` that names no reason.
  *
  * @param version as `process.versions.node` gives it
  */

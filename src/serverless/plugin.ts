@@ -34,7 +34,10 @@ const REPLAY = 'invoke local';
 /** How long the deploy tool gets to print an error before the process is ended. */
 const GRACE_MS = 2_000;
 
-/** Plugin of the deploy tool: `durableStep`, `durableWorkflow`, `durableDeadLetters` and `durableEngine` events become queues, mappings, rights and alarms. */
+/**
+ * Plugin of the deploy tool: `durableStep`, `durableWorkflow`, `durableDeadLetters` and `durableEngine` events become
+ * queues, mappings, rights and alarms.
+ */
 export class DurableSqsLambdaPlugin {
   readonly commands = {
     invoke: {
@@ -196,7 +199,9 @@ export class DurableSqsLambdaPlugin {
     return usesDurableSteps(this.#serverless.service);
   }
 
-  /** Whether the command needs what serverless.yml says of durable steps. Any other must not fail over a mistake there. */
+  /**
+   * Whether the command needs what serverless.yml says of durable steps. Any other must not fail over a mistake there.
+   */
   #readsService(): boolean {
     return this.#is(...PACKAGING, ONE_FUNCTION, REPLAY) || this.#serverless.processedInput.commands[0] === 'durable';
   }

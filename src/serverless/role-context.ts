@@ -23,7 +23,9 @@ export function roleContext({ provider, functions }: Pick<FrameworkService, 'pro
   };
 }
 
-/** By the deploy tool's own rule. It puts an empty object into every function and the provider, so only subnets count. */
+/**
+ * By the deploy tool's own rule. It puts an empty object into every function and the provider, so only subnets count.
+ */
 function inVpc(provider: FrameworkProvider, fn: FrameworkFunction | undefined): boolean {
   const own = fn?.['vpc'];
   if (own === null || own === false) return false;

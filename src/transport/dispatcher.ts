@@ -58,8 +58,9 @@ interface Dispatch {
 }
 
 /**
- * Sends tasks: looks the queue up, stores a body that is too large, sends. A rejection fails the run at once (the step's own `retries` do
- * not apply to it), so what is transient is retried for long; a definite refusal rejects at once.
+ * Sends tasks: looks the queue up, stores a body that is too large, sends. A rejection fails the run at once (the
+ * step's own `retries` do not apply to it), so what is transient is retried for long; a definite refusal rejects at
+ * once.
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
@@ -175,8 +176,8 @@ export class Dispatcher {
 
   #inGroup(message: OutgoingMessage, dispatch: Dispatch, queueUrl: string): OutgoingMessage {
     if (isFifoQueue(queueUrl)) {
-      // One id for all tries: SQS drops what it has already accepted. Not one per step and attempt: a step that is awaited in memory begins
-      // again at attempt 1 after a crash, and for five minutes it would be dropped.
+      // One id for all tries: SQS drops what it has already accepted. Not one per step and attempt: a step that is
+      // awaited in memory begins again at attempt 1 after a crash, and for five minutes it would be dropped.
       dispatch.deduplicationId ??= randomUUID();
       return { ...message, groupId: messageGroupOfRun(dispatch.task.ids.runId), deduplicationId: dispatch.deduplicationId };
     }
@@ -194,7 +195,10 @@ export class Dispatcher {
     return (error instanceof SqsRequestError || error instanceof PayloadStoreError) && error.transient;
   }
 
-  /** The queue was deleted since it was looked up. It may have been made anew, so it is looked up again: once, where nobody makes it. */
+  /**
+   * The queue was deleted since it was looked up. It may have been made anew, so it is looked up again: once, where
+   * nobody makes it.
+   */
   #isQueueGone(dispatch: Dispatch, error: unknown): boolean {
     if (!(error instanceof QueueNotFoundError) || dispatch.queueUrl === undefined) return false;
     this.#options.queues.forget(dispatch.queueUrl);

@@ -30,7 +30,10 @@ export interface ReceivedAnswer {
   readonly queueUrl: string;
 }
 
-/** Wraps what a transport sends and receives, for spans. `openTelemetry()` of `durable-sqs-lambda/opentelemetry` makes one. */
+/**
+ * Wraps what a transport sends and receives, for spans. `openTelemetry()` of `durable-sqs-lambda/opentelemetry` makes
+ * one.
+ */
 export interface TransportTracing {
   /**
    * Around the send of a task.
@@ -41,7 +44,9 @@ export interface TransportTracing {
   receive(answer: ReceivedAnswer, give: () => Promise<void>): Promise<unknown>;
 }
 
-/** Functions that are told what happens. Each may be left out. They are called at once, and what they throw is logged. */
+/**
+ * Functions that are told what happens. Each may be left out. They are called at once, and what they throw is logged.
+ */
 export interface TransportEvents {
   /** SQS has accepted a task. */
   taskSent?(event: SentTask & { readonly queueUrl: string }): void;
@@ -49,7 +54,10 @@ export interface TransportEvents {
   resultReceived?(event: ReceivedAnswer): void;
   /** The engine has accepted an answer; its message is being deleted. */
   resultAccepted?(event: ReceivedAnswer): void;
-  /** An answer was not accepted, and its message is made visible again. `delaySeconds` is undefined where its timeout has to end. */
+  /**
+   * An answer was not accepted, and its message is made visible again. `delaySeconds` is undefined where its timeout
+   * has to end.
+   */
   redelivered?(event: ReceivedAnswer & { readonly delaySeconds: number | undefined }): void;
 }
 

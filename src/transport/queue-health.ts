@@ -11,8 +11,8 @@ const DEPTH_ATTRIBUTES = [
 ] as const;
 
 /**
- * What the engine is told of a tasks queue: its depth, and one worker that stands for Lambda, because an empty list would show as "nobody
- * consumes". No depth and no worker where there is no such queue.
+ * What the engine is told of a tasks queue: its depth, and one worker that stands for Lambda, because an empty list
+ * would show as "nobody consumes". No depth and no worker where there is no such queue.
  *
  * Never rejects: the engine asks every transport for every group, and one that rejects is the end of its report.
  */

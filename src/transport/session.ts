@@ -29,9 +29,9 @@ export interface SessionOptions {
 /** How a transport serves its engine. */
 export interface AttachOptions {
   /**
-   * Runs the engine's passes over its runs, once a second: `runPending`, `recoverIncomplete`, `resumeDueTimers`, `sweepTimeouts`. Of all
-   * instances on one store one does at a time, and another takes over within ten seconds of its death. Not for NestJS, whose module polls
-   * by itself. @default false
+   * Runs the engine's passes over its runs, once a second: `runPending`, `recoverIncomplete`, `resumeDueTimers`,
+   * `sweepTimeouts`. Of all instances on one store one does at a time, and another takes over within ten seconds of its
+   * death. Not for NestJS, whose module polls by itself. @default false
    */
   readonly poll?: boolean;
 }
@@ -63,8 +63,9 @@ const NOT_STARTED =
  *
  *     waiting ──▶ receiving ──▶ closed
  *
- * It receives from `start()` on, or from one macrotask after its first consumer (`autoStart`). Closed, it begins nothing; until the turns
- * that go on are over, it still receives what they await in memory. A transport that is used again has another session.
+ * It receives from `start()` on, or from one macrotask after its first consumer (`autoStart`). Closed, it begins
+ * nothing; until the turns that go on are over, it still receives what they await in memory. A transport that is used
+ * again has another session.
  */
 export class Session {
   phase: 'waiting' | 'receiving' | 'closed' = 'waiting';

@@ -51,8 +51,8 @@ const CLOSED_TOO_EARLY =
  * transport.attach(engine);
  * ```
  *
- * A drop-in for the published `@dudousxd/nestjs-durable-transport-sqs`. Attached to its engine it gives it each result at the moment
- * the engine can take it; not attached it goes by the clock, which costs `resultHoldMs` in each run's first step.
+ * A drop-in for the published `@dudousxd/nestjs-durable-transport-sqs`. Attached, it gives its engine each result when
+ * the engine can take it. Not attached, it goes by the clock, which costs `resultHoldMs` in each run's first step.
  */
 export class SqsTransport implements Transport {
   readonly #operations: ClosableOperations;
@@ -83,8 +83,8 @@ export class SqsTransport implements Transport {
   }
 
   /**
-   * Has the engine take one turn of a run at a time, in this process and in all on its store, and orders results by that. Call it right
-   * after the engine was made, before its first run. With `poll` it also runs the engine's passes.
+   * Has the engine take one turn of a run at a time, in this process and in all on its store, and orders results by
+   * that. Call it right after the engine was made, before its first run. With `poll` it also runs the engine's passes.
    *
    * Works without, less tightly: see `resultHoldMs`.
    * @throws ConfigurationError for what is no engine, or lacks a method that this rests on, and for a second engine.
@@ -97,12 +97,12 @@ export class SqsTransport implements Transport {
   /**
    * Engine → worker. Resolves once SQS has accepted the task.
    *
-   * A send that failed without an answer may still have been accepted; it is sent again, and the step may then run twice.
-   * @throws TaskTooLargeError, QueueNotFoundError, ConfigurationError, SqsRequestError (a definite refusal), PayloadStoreError,
-   * DispatchTimeoutError
+   * A send that got no answer is sent again. SQS may have accepted both, and the step may then run twice.
+   * @throws TaskTooLargeError, QueueNotFoundError, ConfigurationError, SqsRequestError (a definite refusal),
+   * PayloadStoreError, DispatchTimeoutError
    */
   async dispatch(task: RemoteTask): Promise<void> {
-    // After `close()` too: a pass over due timers outlives Nest's drain of the engine, and a refusal here would fail its runs for good.
+    // After `close()` too: Nest's pass over due timers outlives its drain, and a refusal would fail runs for good.
     const { engine, phase } = this.#session;
     if (phase === 'waiting') this.#session.expectStart();
     engine.dispatching(task);
@@ -139,8 +139,8 @@ export class SqsTransport implements Transport {
   }
 
   /**
-   * Engine → worker: a turn of a workflow whose code runs on a worker (`engine.remote`). Resolves once SQS has accepted it, or once its run
-   * has failed because SQS never will.
+   * Engine → worker: a turn of a workflow whose code runs on a worker (`engine.remote`). Resolves once SQS has accepted
+   * it, or once its run has failed because SQS never will.
    */
   dispatchWorkflowTask(task: WorkflowTask): Promise<void> {
     return this.#workflowTurns.dispatch(task);
@@ -155,7 +155,7 @@ export class SqsTransport implements Transport {
    * Anybody → engine: starts a run by message. Resolves once SQS has accepted it; the run begins when an engine with
    * `startRuns` receives it.
    *
-   * A start without a `runId` gets one here. In a function, `startRun` of `durable-sqs-lambda/client` does the same in a few kB.
+   * A start without a `runId` gets one here. A function has `startRun` of `durable-sqs-lambda/client` for it.
    * @throws InvalidMessageError, QueueNotFoundError, SqsRequestError, PayloadStoreError
    */
   dispatchStartRun(start: StartRun): Promise<void> {
@@ -171,7 +171,7 @@ export class SqsTransport implements Transport {
   onHeartbeat(_handler: (beat: Heartbeat) => Promise<void>): void {}
 
   /**
-   * Serves a step from this process: long-polls the queue of `group`, or of the step's own name and partition where there is no `group`.
+   * Serves a step from this process: long-polls the queue of `group`, else of the step's own name and partition.
    *
    * Does nothing with `consumeTasks: false`.
    * @throws ConfigurationError for what is no function.
@@ -186,13 +186,14 @@ export class SqsTransport implements Transport {
     session.work(token, () => this.#taskWorker(token, session));
   }
 
-  /** Starts receiving, where `autoStart` is off: after the workflows are registered (NestJS: in the root module's `onModuleInit`). */
+  /** Starts receiving, with `autoStart: false`: once workflows are registered (NestJS: the root's `onModuleInit`). */
   start(): void {
     this.#session.start();
   }
 
   /**
-   * Depth of a tasks queue, and one worker that stands for Lambda; no depth and no worker where there is no such queue. Creates none.
+   * Depth of a tasks queue, and one worker that stands for Lambda; no depth and no worker where there is no such queue.
+   * Creates none.
    *
    * Never rejects: where SQS throttles or denies, it keeps to what it last knew, and a log line says why.
    */
@@ -201,8 +202,8 @@ export class SqsTransport implements Transport {
   }
 
   /**
-   * Stops receiving, lets what is with the engine and with handlers finish (they may still dispatch), has what nobody has seen redelivered,
-   * and waits for dispatches and deletes. Takes `timeoutMs` at most: 15,000 by default.
+   * Stops receiving, lets what is with the engine and with handlers finish (they may still dispatch), has what nobody
+   * has seen redelivered, and waits for dispatches and deletes. Takes `timeoutMs` at most: 15,000 by default.
    *
    * After that the transport can be used again: for another engine, and for steps that are to be served.
    */

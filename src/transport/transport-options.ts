@@ -34,13 +34,25 @@ export type QueueUrlResolver = (token: string) => string | Promise<string>;
 export interface SqsTransportOptions {
   /** An SQS client to use; it stays yours and is not destroyed by `close()`. */
   client?: SQSClient;
-  /** Configuration of the clients that are made where no `client` is given; these are destroyed by `close()`. Beside a `client`, unused. */
+  /**
+   * Configuration of the clients that are made where no `client` is given; these are destroyed by `close()`. Beside a
+   * `client`, unused.
+   */
   clientConfig?: SQSClientConfig;
-  /** The one routing token whose queue this instance's handlers serve. Without it each handler serves the queue of its own name. */
+  /**
+   * The one routing token whose queue this instance's handlers serve. Without it each handler serves the queue of its
+   * own name.
+   */
   group?: string | undefined;
-  /** The tasks queue: a URL, or a function from routing token to URL. Such queues must exist. @default looked up by name */
+  /**
+   * The tasks queue: a URL, or a function from routing token to URL. Such queues must exist.
+   * @default looked up by name
+   */
   taskQueueUrl?: string | QueueUrlResolver | undefined;
-  /** The results queue: a URL or a function that gives it. It must exist. @default `<prefix>-results`, looked up by name */
+  /**
+   * The results queue: a URL or a function that gives it. It must exist.
+   * @default `<prefix>-results`, looked up by name
+   */
   resultsQueueUrl?: string | (() => string | Promise<string>) | undefined;
   /** First part of the names of queues that are looked up. @default `DURABLE_PREFIX`, else 'durable' */
   prefix?: string | undefined;
@@ -51,51 +63,75 @@ export interface SqsTransportOptions {
   /** Long poll, 0 to 20 seconds. @default 20 */
   waitTimeSeconds?: number;
   /**
-   * Visibility of a task while a handler of this process works on it; extended for as long as it does. With `autoCreate`, a sixth of
-   * the visibility of a new tasks queue: the longest timeout a Lambda function may have on it. @default 60
+   * Visibility of a task while a handler of this process works on it; extended for as long as it does. With
+   * `autoCreate`, a sixth of the visibility of a new tasks queue: the longest timeout a Lambda function may have on it.
+   * @default 60
    */
   visibilityTimeoutSec?: number;
 
-  /** Folded into the prefix as `<prefix>-<namespace>`, as the other transports do. @default `DURABLE_NAMESPACE`, else none */
+  /**
+   * Folded into the prefix as `<prefix>-<namespace>`, as the other transports do.
+   * @default `DURABLE_NAMESPACE`, else none
+   */
   namespace?: string | undefined;
-  /** `true`: receiving starts one macrotask after `onResult` / `handle`. `false`: it waits for `start()`. @default true */
+  /**
+   * `true`: receiving starts one macrotask after `onResult` / `handle`. `false`: it waits for `start()`.
+   * @default true
+   */
   autoStart?: boolean;
-  /** `false` makes `handle` do nothing: in a NestJS engine whose steps run on Lambda, Nest must not compete for their tasks. @default true */
+  /**
+   * `false` makes `handle` do nothing: in a NestJS engine whose steps run on Lambda, Nest must not compete for their
+   * tasks.
+   * @default true
+   */
   consumeTasks?: boolean;
   /** Tasks of one queue that a process handles at the same time (`handle`). @default 10 */
   concurrency?: number;
   /** How long `dispatch` retries failures that pass before it rejects, which fails the run. @default 120_000 */
   dispatchTimeoutMs?: number;
   /**
-   * Longest time a result is held back for the turn that dispatched its step. Not attached, it is also how long a result of a run's
-   * first turn waits past its dispatch. @default 60_000 attached, 250 not attached
+   * Longest time a result is held back for the turn that dispatched its step. Not attached, it is also how long a
+   * result of a run's first turn waits past its dispatch. @default 60_000 attached, 250 not attached
    */
   resultHoldMs?: number;
   /**
-   * FIFO queues, named `.fifo`: all, or only those of tasks or results. Needed for queues that `autoCreate` makes: a queue that is found as
-   * `.fifo`, by its name or by a URL, is FIFO without it. The message group is the run, so what belongs to one run keeps its order, and runs
-   * do not wait for each other.
+   * FIFO queues, named `.fifo`: all, or only those of tasks or results. Needed for queues that `autoCreate` makes: a
+   * queue that is found as `.fifo`, by its name or by a URL, is FIFO without it. The message group is the run, so what
+   * belongs to one run keeps its order, and runs do not wait for each other.
    *
-   * A worker that sends no group id cannot answer on a FIFO results queue: Python's, and those of the published transport. @default false
+   * A worker that sends no group id cannot answer on a FIFO results queue: Python's, and those of the published
+   * transport.
+   * @default false
    */
   fifo?: FifoOption;
   /**
-   * SQS message group of a task on a standard queue: the tenant of fair queues. On a FIFO queue the group is always the run: beside
-   * `fifo` for tasks it is refused, and where `taskQueueUrl` gives a FIFO queue it is not asked. @default none
+   * SQS message group of a task on a standard queue: the tenant of fair queues. On a FIFO queue the group is always the
+   * run: beside `fifo` for tasks it is refused, and where `taskQueueUrl` gives a FIFO queue it is not asked. @default
+   * none
    */
   messageGroupId?: (task: EngineTask) => string | undefined;
-  /** Where bodies go that are too large for a message, and where those that workers stored are read from. @default none */
+  /**
+   * Where bodies go that are too large for a message, and where those that workers stored are read from.
+   * @default none
+   */
   payloadStore?: PayloadStore;
   /**
-   * Receives starts of runs (`<prefix>-start-run`) and gives them to the engine. Off by default: every engine asks for starts, and a second
-   * queue that nobody uses would cost its polls and need its rights. `dispatchStartRun` works without. @default false
+   * Receives starts of runs (`<prefix>-start-run`) and gives them to the engine. Off by default: every engine asks for
+   * starts, and a second queue that nobody uses would cost its polls and need its rights. `dispatchStartRun` works
+   * without. @default false
    */
   startRuns?: boolean;
   /** Told of every failure that is survived: receives, deletes, results and starts that the engine rejected. */
   onError?: (error: unknown) => void;
-  /** Functions that are told what happens: `taskSent`, `resultReceived`, `resultAccepted`, `redelivered`. @default none */
+  /**
+   * Functions that are told what happens: `taskSent`, `resultReceived`, `resultAccepted`, `redelivered`.
+   * @default none
+   */
   on?: TransportEvents;
-  /** Spans around sends and around what the engine is given: `openTelemetry()` of `durable-sqs-lambda/opentelemetry`. @default none */
+  /**
+   * Spans around sends and around what the engine is given: `openTelemetry()` of `durable-sqs-lambda/opentelemetry`.
+   * @default none
+   */
   tracing?: TransportTracing;
   /** Wraps every step that `handle` serves, as the `around` of `sqsStepHandler` does. Return what `next()` gives. */
   around?: Around;

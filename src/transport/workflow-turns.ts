@@ -16,11 +16,11 @@ export interface WorkflowTurnsOptions {
 }
 
 /**
- * Turns of workflows whose code runs on a worker (`engine.remote`). A turn that cannot be sent fails its run, as a step that cannot be
- * dispatched does.
+ * Turns of workflows whose code runs on a worker (`engine.remote`). A turn that cannot be sent fails its run, as a step
+ * that cannot be dispatched does.
  *
- * To reject the dispatch is no answer. The engine sends a turn where nobody handles a rejection, so its process would end, and the run
- * would wait for ever.
+ * To reject the dispatch is no answer. The engine sends a turn where nobody handles a rejection, so its process would
+ * end, and the run would wait for ever.
  */
 export class WorkflowTurns {
   readonly #options: WorkflowTurnsOptions;

@@ -6,7 +6,8 @@ import { stepLogicalId } from '../../src/serverless/resources/logical-ids.ts';
 import { bundleHandlers } from '../support/bundles.ts';
 import { checksumsIn, findingsIn, mappingOf, type PackagedTemplate, packaged, type Run, resourceOf, root, sls, templateOf } from './sls.ts';
 
-// One file for all that builds in the root of the repository: two commands at once would share serverless-esbuild's folder.
+// One file for all that builds in the root of the repository: two commands at once would share serverless-esbuild's
+// folder.
 const arn = (logicalId: string) => ({ 'Fn::GetAtt': [logicalId, 'Arn'] });
 
 const replay = (file: string, ...more: string[]) => sls(root, ['invoke', 'local', '-f', 'chargeCard', '-p', `events/${file}`, ...more]);

@@ -7,7 +7,9 @@ const REMEMBERED = 50;
 /** Kept back for a later answer at most this long: well within any visibility timeout of the test. */
 const KEPT_BACK_MS = 1_000;
 
-/** Counted where they come about: most answers have no message to deliver twice, or no second one to change places with. */
+/**
+ * Counted where they come about: most answers have no message to deliver twice, or no second one to change places with.
+ */
 export function isOfDeliveries(fault: Fault): boolean {
   return fault === 'delivered twice' || fault === 'reordered';
 }

@@ -104,12 +104,18 @@ export class Dispatches {
     return this.#dispatches.get(stepId)?.some((dispatch) => dispatch.attempt === attempt) ?? false;
   }
 
-  /** Whether the lease on the run ran out beside a turn that was alive: what that turn writes at its end, it writes over what came after it. */
+  /**
+   * Whether the lease on the run ran out beside a turn that was alive: what that turn writes at its end, it writes over
+   * what came after it.
+   */
   leaseRanOut(runId: string): boolean {
     return (this.#lapses.get(runId) ?? []).some(({ of }) => !this.#deaths.has(of));
   }
 
-  /** Whether two turns of one engine that lives dispatched the step: the lease of the first had run out, or one was a pass beside the other. */
+  /**
+   * Whether two turns of one engine that lives dispatched the step: the lease of the first had run out, or one was a
+   * pass beside the other.
+   */
   awaitedTwice(stepId: string): boolean {
     return this.again().some(
       (again) =>
@@ -152,7 +158,8 @@ export class Dispatches {
     if (lapses.some(({ of, at }) => of === earlier.caller && aliveFrom <= at && at <= later.at)) {
       return 'the lease on its run ran out in the store outage, beside the turn that had dispatched it';
     }
-    // The later turn does not know what the earlier one dispatched: it had read the run before, or the earlier one still waits in memory.
+    // The later turn does not know what the earlier one dispatched: it had read the run before, or the earlier one
+    // still waits in memory.
     const begunAt = later.turn?.begunAt.get(runId) ?? Number.POSITIVE_INFINITY;
     const waits = earlier.awaited && (earlier.turn?.endedAt.get(runId) ?? Number.POSITIVE_INFINITY) > later.at;
     if (begunAt > earlier.at && !waits) return 'none';

@@ -40,13 +40,16 @@ const NEVER_ON_FIFO: ReadonlySet<Fault> = new Set(['delivered twice', 'reordered
 const UNTIL_GIVEN_UP = 25;
 const LONGER_THAN_ANY_CALLER_MS = 120_000;
 
-/** Draws what happens to a request; undefined: nothing. Always draws as often, so that a seed gives the same sequence. */
+/**
+ * Draws what happens to a request; undefined: nothing. Always draws as often, so that a seed gives the same sequence.
+ */
 export function planFault(call: Pick<SqsCall, 'action' | 'queue'>, rate: number, random: () => number): PlannedFault | undefined {
   const [hit, which, hold, long] = [random(), random(), random(), random()];
   if (hit >= rate) return undefined;
   const possible = faultsOf(call.action).filter((fault) => !call.queue.endsWith('.fifo') || !NEVER_ON_FIFO.has(fault));
   const fault = possible[Math.floor(which * possible.length)] ?? 'reset before';
-  // Not deletes: those of tasks are Lambda's own in production, and everything behind a delete that hangs would be delivered again.
+  // Not deletes: those of tasks are Lambda's own in production, and everything behind a delete that hangs would be
+  // delivered again.
   const mayHangLong = !call.action.startsWith('Delete');
   return { fault, holdMs: mayHangLong && long * UNTIL_GIVEN_UP < 1 ? LONGER_THAN_ANY_CALLER_MS : 100 + hold * 1_400 };
 }

@@ -19,7 +19,10 @@ export class History {
   }
 }
 
-/** The run of a step (`<run id>:<position>`) or of a turn (`<run id>:wf:<its own>`). Run ids of these tests hold no colon. */
+/**
+ * The run of a step (`<run id>:<position>`) or of a turn (`<run id>:wf:<its own>`). Run ids of these tests hold no
+ * colon.
+ */
 export function runIdOf(id: string): string {
   return id.slice(0, id.indexOf(':'));
 }

@@ -2,7 +2,10 @@ import fc from 'fast-check';
 import { decodeRemoteTask, encodeRemoteTask } from '../../src/wire/remote-task.ts';
 import { decodeStepResult, encodeStepResult } from '../../src/wire/step-result.ts';
 
-/** Bodies for queues, each with the verdict of the decoder: `poison` must be left to the redrive policy, the rest must be dealt with. */
+/**
+ * Bodies for queues, each with the verdict of the decoder: `poison` must be left to the redrive policy, the rest must
+ * be dealt with.
+ */
 export interface HostileBodies {
   readonly tasks: readonly string[];
   readonly results: readonly string[];
@@ -34,7 +37,10 @@ const VALUES: readonly unknown[] = [
 ];
 const DEEP = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
 
-/** The same bodies for the same seed: free text, free JSON, cut JSON, and tasks and results with a field that is missing, foreign or of another type. */
+/**
+ * The same bodies for the same seed: free text, free JSON, cut JSON, and tasks and results with a field that is
+ * missing, foreign or of another type.
+ */
 export function hostileBodies(count: number, seed: number): HostileBodies {
   const bodies = (valid: Readonly<Record<string, unknown>>) =>
     fc.oneof(

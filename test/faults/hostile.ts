@@ -21,11 +21,17 @@ const STEP = 'faults.work';
 const PREFIX = 'hostile';
 const MAX_RECEIVE_COUNT = 2;
 const RUN_STEPS = 100;
-/** Of tasks and of results: a poison one is hidden for so long each time it is received, twice; then the next receive moves it. */
+/**
+ * Of tasks and of results: a poison one is hidden for so long each time it is received, twice; then the next receive
+ * moves it.
+ */
 const VISIBILITY_SECONDS = 8;
 const UNTIL_DEAD_MS = 150_000;
 
-/** Puts hostile bodies on a tasks and a results queue, and runs among them. Every poison one must end as a dead letter, every run well. */
+/**
+ * Puts hostile bodies on a tasks and a results queue, and runs among them. Every poison one must end as a dead letter,
+ * every run well.
+ */
 export async function runHostile(
   count: number,
   seed: number,

@@ -30,8 +30,8 @@ export interface InjectorOptions {
 const LOST_FOR_SECONDS = 3;
 const SHORT_HOLD_MS = 1_500;
 /**
- * A connection that is closed so soon after an answer may have been closed by a caller that had just given up, and read nothing of it. On a busy
- * machine the one thread of both stands still for half a second.
+ * A connection that is closed so soon after an answer may have been closed by a caller that had just given up, and read
+ * nothing of it. On a busy machine the one thread of both stands still for half a second.
  */
 const GIVEN_UP_WITHIN_MS = 1_000;
 
@@ -87,7 +87,10 @@ export class Injector {
     return { endpoint: this.endpoint, region: 'us-east-1', credentials, ...config };
   }
 
-  /** The process is gone: nothing that it still sends arrives, and nothing comes back to it. What it had received soon comes again. */
+  /**
+   * The process is gone: nothing that it still sends arrives, and nothing comes back to it. What it had received soon
+   * comes again.
+   */
   kill(caller: string): void {
     if (this.#dead.has(caller)) return;
     this.#dead.add(caller);

@@ -35,7 +35,10 @@ export type ServeTasks = (channel: ChannelOptions, around: Around) => Handler;
 interface Instance {
   readonly caller: string;
   readonly handler: Handler;
-  /** Rejects when the process is killed. One for each invocation: a race keeps what it raced for as long as the other promise lives. */
+  /**
+   * Rejects when the process is killed. One for each invocation: a race keeps what it raced for as long as the other
+   * promise lives.
+   */
   death: PromiseWithResolvers<never>;
   dead: boolean;
   /** Steps or turns of the records that the invocation was given, in their order. */

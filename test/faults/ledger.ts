@@ -15,7 +15,10 @@ export type Cause =
 
 /** A worker tries a send for half of the time that is left at its beginning. */
 const SEND_TIME_SPENT = 0.5;
-/** It keeps back a quarter of its time at most, and starts nothing that usually takes longer than what is left of the rest, or than half of that. */
+/**
+ * It keeps back a quarter of its time at most, and starts nothing that usually takes longer than what is left of the
+ * rest, or than half of that.
+ */
 const START_TIME_SPENT = 0.35;
 
 /** What goes wrong beside requests and invocations. */
@@ -28,7 +31,8 @@ export type Mishap =
   | 'runs whose turn was never sent, its engine was killed';
 
 /**
- * The book of everything that was done to a test, kept by step id, so that each repeat of a step has to be accounted for.
+ * The book of everything that was done to a test, kept by step id, so that each repeat of a step has to be accounted
+ * for.
  *
  * A cause is written down only where it can lead to a repeat: a send that never reached SQS does not.
  */
@@ -168,8 +172,9 @@ export class Ledger {
   }
 
   /**
-   * The worker gave records back. Only an invocation whose results had trouble may do so, or whose time was up; a step that ran only for its
-   * own result's, or where its result still stood behind one that had trouble when the time was up.
+   * The worker gave records back. Only an invocation whose results had trouble may do so, or whose time was up; a step
+   * that ran only for its own result's, or where its result still stood behind one that had trouble when the time was
+   * up.
    * @param spent share of its time that the invocation took
    */
   givenBack(caller: string, stepId: string, started: boolean, spent: number): void {
@@ -203,7 +208,9 @@ export class Ledger {
     return this.#cancelledAt.get(runId);
   }
 
-  /** The engine that was to deliver a signal never answered, or rejected it: the waiter may be gone, and nothing saved. */
+  /**
+   * The engine that was to deliver a signal never answered, or rejected it: the waiter may be gone, and nothing saved.
+   */
   signalCutShort(runId: string): void {
     this.#cutSignals.add(runId);
     this.history.note(runId, 'a signal was cut short');
@@ -217,7 +224,10 @@ export class Ledger {
     return [...this.#executions.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** Steps that ran more often than dispatches and causes account for; and runs whose turns did. A workflow cannot tell its turns apart. */
+  /**
+   * Steps that ran more often than dispatches and causes account for; and runs whose turns did. A workflow cannot tell
+   * its turns apart.
+   */
   unexplained(): string[] {
     const groups = new Map<string, { executions: number; dispatches: number; causes: Cause[] }>();
     for (const [id, executions] of this.#executions) {

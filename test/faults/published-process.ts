@@ -1,4 +1,7 @@
-/** The published transport at work, engine and worker in this process: `published-process.ts <endpoint> <steps> <seed> <swallow>`. */
+/**
+ * The published transport at work, engine and worker in this process: `published-process.ts <endpoint> <steps> <seed>
+ * <swallow>`.
+ */
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { SqsTransport } from '@dudousxd/nestjs-durable-transport-sqs';

@@ -17,7 +17,10 @@ export interface PublishedOptions {
 
 const PATIENCE_MS = 120_000;
 
-/** The same runs through the same injector on the published transport: once as it is, once with its unhandled rejections swallowed. */
+/**
+ * The same runs through the same injector on the published transport: once as it is, once with its unhandled rejections
+ * swallowed.
+ */
 export async function runPublished({ steps, seed, rate, log }: PublishedOptions): Promise<void> {
   for (const swallow of [false, true]) {
     const sqs = await startSqsProcess();

@@ -36,7 +36,10 @@ export function violations({ ledger, fleet, verdicts, left }: Outcome): string[]
   ];
 }
 
-/** What never happened in any of these: a test has shown nothing of it. Each comes about ten times at least in two scenarios of 1,000 steps. */
+/**
+ * What never happened in any of these: a test has shown nothing of it. Each comes about ten times at least in two
+ * scenarios of 1,000 steps.
+ */
 export function unseen(outcomes: readonly Pick<Outcome, 'ledger' | 'fleet'>[]): string[] {
   const never = <Kind extends string>(
     kinds: readonly Kind[],
@@ -89,7 +92,10 @@ export function rowsOf({ ledger, fleet, verdicts, seconds, left }: Outcome): Row
   ];
 }
 
-/** What is known of the runs that ended otherwise than they should, or of which a step was dispatched again for no known cause. */
+/**
+ * What is known of the runs that ended otherwise than they should, or of which a step was dispatched again for no known
+ * cause.
+ */
 export function histories(outcome: Outcome, which: 'wrong' | 'all'): string[] {
   const { ledger, verdicts, runs } = outcome;
   const found = violations(outcome);

@@ -1,6 +1,6 @@
 /**
- * `npm run test:soak -- --minutes 30`: a steady load of runs, engine and functions in this process, SQS in another. Memory and open
- * sockets are sampled; exits 1 where one of them rises beyond its noise, or a run does not complete.
+ * `npm run test:soak -- --minutes 30`: a steady load of runs, engine and functions in this process, SQS in another.
+ * Memory and open sockets are sampled; exits 1 where one of them rises beyond its noise, or a run does not complete.
  */
 import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -80,7 +80,8 @@ async function main(minutes: number, runsPerSecond: number): Promise<number> {
     const verdict = await judge(run, store, NO_EVIDENCE);
     if (verdict.outcome === 'wrong') wrong.push(verdict.why);
     await instance.engine.deleteRun(run.runId);
-    // The engine leaves a signal to the parent of each run that has ended, whether it has one or not, and `deleteRun` leaves it be.
+    // The engine leaves a signal to the parent of each run that has ended, whether it has one or not, and `deleteRun`
+    // leaves it be.
     await store.takeBufferedSignal(`child:${run.runId}`);
     forget(run.runId);
     ended += 1;

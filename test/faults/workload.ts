@@ -16,7 +16,8 @@ const FLAKY_RETRIES = 3;
 /**
  * Runs of all kinds, of `steps` steps together.
  * @param name first part of the run ids: scenarios side by side never share one
- * @param kinds which kinds take part; a result of a `patient` one is lost to it where another engine instance receives it
+ * @param kinds which kinds take part; a result of a `patient` one is lost to it where another engine instance receives
+ * it
  */
 export function makeRuns(name: string, steps: number, kinds: readonly Kind[], random: () => number): Run<Kind>[] {
   return drawRuns(name, steps, STEPS_OF, kinds, random);
@@ -77,7 +78,8 @@ export async function judge(run: Run<Kind>, store: InMemoryStateStore, evidence:
     const envelopes = undone.get(run.runId) ?? [];
     const expected = { input: ticket(run, 'a'), output: { stamp: stampOf('faults.work', ticket(run, 'a')) } };
     if (envelopes.length === 0) {
-      // `redispatchPending` sends it under the name of its checkpoint (`compensate:…`), which no worker has a function for.
+      // `redispatchPending` sends it under the name of its checkpoint (`compensate:…`), which no worker has a function
+      // for.
       const compensation = (await store.listCheckpoints(run.runId)).find(({ seq }) => seq === -1);
       if (compensation?.error?.code === 'no_handler' && evidence.redispatched(`${run.runId}:-1`)) {
         return { outcome: 'limit', limit: "an operator's redispatch of a compensation went nowhere" };

@@ -19,7 +19,10 @@ export interface DisturbanceOptions {
 
 const SQS_AWAY_MS = 4_000;
 
-/** Disturbs everything while runs are started. Gives the moments of what is no end of a process, which the fleet knows, epoch milliseconds. */
+/**
+ * Disturbs everything while runs are started. Gives the moments of what is no end of a process, which the fleet knows,
+ * epoch milliseconds.
+ */
 export async function disturb(disturbance: Disturbance, options: DisturbanceOptions): Promise<number[]> {
   const { fleet, engines, postgres, freezeSqs, forMs } = options;
   const moments: number[] = [];

@@ -1,7 +1,7 @@
 /**
- * Three faults of the engine itself, each on two instances and one store, without a transport of ours: `node test/postgres/engine-faults.ts`.
- * What is printed is what `attach` holds off (src/transport/engine/single-turns.ts, engine-store.ts). Where a line says that the engine
- * does right, the part that holds this fault off can go.
+ * Three faults of the engine itself, each on two instances and one store, without a transport of ours: `node
+ * test/postgres/engine-faults.ts`. What is printed is what `attach` holds off (src/transport/engine/single-turns.ts,
+ * engine-store.ts). Where a line says that the engine does right, the part that holds this fault off can go.
  */
 import { InMemoryStateStore, type StepResult, type Transport, WorkflowEngine, type WorkflowRun } from '@dudousxd/nestjs-durable-core';
 

@@ -23,7 +23,9 @@ export interface Evidence {
   readonly disturbances: readonly number[];
 }
 
-/** A process that dies leaves what it was doing at that moment: so long before and after it a loose end may have begun. */
+/**
+ * A process that dies leaves what it was doing at that moment: so long before and after it a loose end may have begun.
+ */
 const DISTURBED_MS = 2_500;
 
 /** Judges all runs. `open` are those that had not ended when everything was quiet. */

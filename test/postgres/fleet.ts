@@ -81,7 +81,9 @@ export class Fleet {
     await this.start(role, slot);
   }
 
-  /** As a rolling restart replaces a pod: the successor first, then SIGTERM, and SIGKILL after Kubernetes' 30 seconds. */
+  /**
+   * As a rolling restart replaces a pod: the successor first, then SIGTERM, and SIGKILL after Kubernetes' 30 seconds.
+   */
   async replace(role: Role, slot: number): Promise<void> {
     const old = this.#of(role, slot);
     await this.start(role, slot);

@@ -28,7 +28,8 @@ export class Observer {
   }
 
   /**
-   * Waits until every run has ended, or nothing has moved for `quietMs`: no run ended, no step was settled or run, no message left or came.
+   * Waits until every run has ended, or nothing has moved for `quietMs`: no run ended, no step was settled or run, no
+   * message left or came.
    * @returns what is open then
    */
   async untilQuiet(runs: number, quietMs: number, isGiving: () => boolean): Promise<string[]> {

@@ -38,7 +38,8 @@ export async function startPostgres(): Promise<PostgresServer> {
   // PostgreSQL refuses to run as root.
   const command = (name: string, ...args: string[]) => run(join(binaries, name), args, { ...owner, cwd: home, env: { LC_ALL: 'C' } });
   await command('initdb', '--pgdata', data, '--username', USER, '--auth', 'trust', '--encoding', 'UTF8', '--no-sync');
-  // The operating system never crashes here, so nothing is lost without fsync: the server's own crash leaves what it wrote to the system.
+  // The operating system never crashes here, so nothing is lost without fsync: the server's own crash leaves what it
+  // wrote to the system.
   const options = `-c listen_addresses=127.0.0.1 -c port=${port} -c unix_socket_directories= -c fsync=off -c max_connections=${MAX_CONNECTIONS}`;
   await command('pg_ctl', 'start', '--pgdata', data, '--log', log, '--wait', '--options', options);
   const { stdout } = await command('postgres', '--version');

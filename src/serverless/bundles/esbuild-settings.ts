@@ -4,8 +4,8 @@ import { isRecord } from '../../wire/shape.ts';
 import { leanCore } from '../lean-core.ts';
 
 /**
- * Gives an ES module a `require`: bundled CommonJS packages call it for Node's own modules, and esbuild's stand-in throws
- * `Dynamic require of "events" is not supported`.
+ * Gives an ES module a `require`: bundled CommonJS packages call it for Node's own modules, and esbuild's stand-in
+ * throws `Dynamic require of "events" is not supported`.
  * @see https://github.com/evanw/esbuild/issues/1921
  */
 export const REQUIRE_BANNER =
@@ -36,8 +36,8 @@ export function esbuildSettings(given: unknown, serviceDir: string, tool: unknow
 export const defaultPlugins = () => [leanCore()];
 
 /**
- * Settings with what the user has left open. Without `skipRebuild` serverless-esbuild keeps its builders alive for rebuilds that the
- * commands never do, and the command hangs for ever after a build or load error.
+ * Settings with what the user has left open. Without `skipRebuild` serverless-esbuild keeps its builders alive for
+ * rebuilds that the commands never do, and the command hangs for ever after a build or load error.
  */
 export function completedSettings(settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return { skipRebuild: true, plugins: defaultPlugins(), ...settings, ...(isEsm(settings) ? esmSettings(settings) : {}) };

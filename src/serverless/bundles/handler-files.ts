@@ -21,7 +21,10 @@ export function noSourceFile(functionKey: string, handler: string): string {
   return `functions.${functionKey}.handler: expected a file ${base}{${SOURCE_EXTENSIONS.join(',')}}, found none; correct the path`;
 }
 
-/** Durable functions that the bundler would not find: it names neither the file nor the mistake. @returns one line per mistake */
+/**
+ * Durable functions that the bundler would not find: it names neither the file nor the mistake.
+ * @returns one line per mistake
+ */
 export function missingHandlers(service: FrameworkService, deployment: DurableDeployment, serviceDir: string): string[] {
   if (!pluginNames(service.plugins).includes(BUNDLER)) return [];
   return (

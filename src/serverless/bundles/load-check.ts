@@ -27,8 +27,8 @@ const EXTENSIONS = ['.js', '.mjs', '.cjs'];
 const PROVIDED = ['@aws-sdk', '@smithy'];
 
 /**
- * Loads functions as Lambda would: unpacked on its own, in a fresh Node process with the function's environment and no credentials, within
- * ten seconds. Gives what does not load, a paragraph each.
+ * Loads functions as Lambda would: unpacked on its own, in a fresh Node process with the function's environment and no
+ * credentials, within ten seconds. Gives what does not load, a paragraph each.
  * @param serviceDir where the AWS SDK is looked for, which Lambda's runtime holds
  */
 export async function loadProblems(functions: readonly PackagedFunction[], serviceDir: string): Promise<string[]> {

@@ -10,10 +10,15 @@ import type { PackagedFunction } from './load-check.ts';
 /** The deploy tool's own default of `memorySize`. */
 export const DEFAULT_MEMORY_MB = 1_024;
 
-/** Stands for what only CloudFormation knows. A URL, since that is what such variables hold more often than anything else. */
+/**
+ * Stands for what only CloudFormation knows. A URL, since that is what such variables hold more often than anything
+ * else.
+ */
 const UNKNOWN = 'https://known-when-deployed.invalid/';
 
-/** The durable functions that were packaged by now. A function whose code is no archive (an image) is not among them. */
+/**
+ * The durable functions that were packaged by now. A function whose code is no archive (an image) is not among them.
+ */
 export function packagedFunctions(
   service: FrameworkService,
   deployment: DurableDeployment,
@@ -57,7 +62,10 @@ function plainValues(environment: Readonly<Record<string, unknown>>): Record<str
   );
 }
 
-/** What Lambda itself sets, as far as a module may read it while it loads. Nothing of this process: its credentials least of all. */
+/**
+ * What Lambda itself sets, as far as a module may read it while it loads. Nothing of this process: its credentials
+ * least of all.
+ */
 function lambdaEnvironment({
   region,
   name,

@@ -12,7 +12,10 @@ const END_BYTES = 22;
 const ENTRY_BYTES = 46;
 const LOCAL_BYTES = 30;
 
-/** Unpacks an archive as Lambda does before it loads a function. @throws RangeError for an archive that Lambda could not have either */
+/**
+ * Unpacks an archive as Lambda does before it loads a function.
+ * @throws RangeError for an archive that Lambda could not have either
+ */
 export function unzip(archive: string, folder: string): void {
   const bytes = readFileSync(archive);
   for (const { name, read } of entries(bytes)) {

@@ -2,8 +2,8 @@ import { DurableSqsError } from '../../errors.ts';
 import { printable } from './output/text.ts';
 
 /**
- * A mistake on the command line, or something outside that is not as the command needs it. The deploy tool prints its message without a
- * stack trace and exits 1; it recognizes such errors by this name only.
+ * A mistake on the command line, or something outside that is not as the command needs it. The deploy tool prints its
+ * message without a stack trace and exits 1; it recognizes such errors by this name only.
  */
 export class CommandError extends Error {
   override readonly name = 'ServerlessError';
@@ -15,7 +15,8 @@ export class CommandError extends Error {
 }
 
 /**
- * An error as the deploy tool should show it: ours, the SDK's and the network's by their message, a bug of ours with its stack.
+ * An error as the deploy tool should show it: ours, the SDK's and the network's by their message, a bug of ours with
+ * its stack.
  * @param local whether the command was to talk to `sls durable local`
  */
 export function shownError(error: unknown, local = false): unknown {

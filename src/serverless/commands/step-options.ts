@@ -10,7 +10,10 @@ export const STEP_OPTIONS = {
   partition: { usage: 'Partition of the step, where it has several', type: 'string' },
 } as const satisfies Readonly<Record<string, CommandOption>>;
 
-/** The steps that `--step` and `--partition` select; all steps without `--step`. @throws CommandError where there is none */
+/**
+ * The steps that `--step` and `--partition` select; all steps without `--step`.
+ * @throws CommandError where there is none
+ */
 export function selectedSteps({ options, service }: Pick<CommandContext, 'options' | 'service'>): readonly ServiceStep[] {
   return stepsNamed(service(), textOption(options, 'step'), textOption(options, 'partition'));
 }

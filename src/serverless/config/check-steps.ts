@@ -38,7 +38,8 @@ export function checkStep(step: DurableStep, problems: Problems): void {
 export function checkTogether(steps: readonly ServiceStep[], problems: Problems): void {
   const seen = new Map<string, ServiceStep>();
   for (const step of steps) {
-    // By token: a FIFO queue and a standard queue of one token differ in name, but the engine sends to one of them only.
+    // By token: a FIFO queue and a standard queue of one token differ in name, but the engine sends to one of them
+    // only.
     const other = seen.get(step.token);
     if (other === undefined) seen.set(step.token, step);
     else problems.add(step.path, sharedQueue(step, other));

@@ -26,7 +26,8 @@ const VARIABLE: JsonSchema = { type: 'string', pattern: '\\$\\{.+\\}' };
  * The durable parts of a serverless.yml as a JSON schema, for editors, made of the tables by which the plugin checks
  * them. What belongs to the deploy tool or to other plugins it leaves alone.
  *
- * Stricter than the plugin in two things that an editor had better show: a number or boolean in quotes, and a key without a value.
+ * Stricter than the plugin in two things that an editor had better show: a number or boolean in quotes, and a key
+ * without a value.
  */
 export function serverlessJsonSchema(): JsonSchema {
   const events = Object.entries(EVENT_KINDS).map(([name, kinds]) => [name, anyOf(kinds, EVENT_DESCRIPTIONS[name])] as const);

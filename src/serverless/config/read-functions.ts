@@ -10,7 +10,10 @@ export interface Defaults {
   readonly perFunctionRoles: boolean;
 }
 
-/** One function as it stands in the file, with its durable events and those plain `sqs` events that could touch our queues. */
+/**
+ * One function as it stands in the file, with its durable events and those plain `sqs` events that could touch our
+ * queues.
+ */
 export interface FunctionEntry {
   readonly function: DurableFunction;
   readonly path: string;
@@ -71,7 +74,10 @@ export function checkFunction({ function: { handler, runtime }, path }: Function
   checkEnvironment(`${path}.environment`, entriesOf(given)['environment'], problems);
 }
 
-/** What the plugin sets must not be set beside it: a namespace would be folded into the prefix twice, and other values be lost. */
+/**
+ * What the plugin sets must not be set beside it: a namespace would be folded into the prefix twice, and other values
+ * be lost.
+ */
 export function checkEnvironment(path: string, environment: unknown, problems: Problems): void {
   for (const name of ENV_OF_PLUGIN) {
     if (Object.hasOwn(entriesOf(environment), name)) {

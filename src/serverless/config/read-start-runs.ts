@@ -17,7 +17,10 @@ export function readStartRuns(settings: Section, prefix: string, problems: Probl
   return { owned: false, ...shared, functions };
 }
 
-/** Every function that may start runs must be one of the service: a name with a typing mistake would be a right that is missing. */
+/**
+ * Every function that may start runs must be one of the service: a name with a typing mistake would be a right that is
+ * missing.
+ */
 export function checkSenders(startRuns: StartRuns | undefined, functionKeys: readonly string[], problems: Problems): void {
   for (const name of startRuns?.functions ?? []) {
     if (functionKeys.includes(name)) continue;

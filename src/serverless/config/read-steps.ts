@@ -22,7 +22,10 @@ const CONTAINER_HINTS: Hints = Object.fromEntries(
     .map((key) => [key, OF_A_MAPPING]),
 );
 
-/** Reads one `durableStep` or `durableWorkflow` event: their settings are the same. Undefined where it has no name to go by. */
+/**
+ * Reads one `durableStep` or `durableWorkflow` event: their settings are the same. Undefined where it has no name to go
+ * by.
+ */
 export function readStep(value: unknown, path: string, fn: DurableFunction, prefix: string, problems: Problems): DurableStep | undefined {
   const section = stepSection(value, path, STEP_FIELDS, FUNCTION_HINTS, problems);
   const step = section && readNamedStep(section, prefix);

@@ -5,8 +5,8 @@ import { advisedVisibilitySeconds, CONTAINER_VISIBILITY_SECONDS, MAX_VISIBILITY_
 /**
  * What may stand in a serverless.yml, one table per place.
  *
- * The reader checks by these tables, not serverless by a JSON schema: its messages name a key but not what was expected, and it would stop
- * at its own mistakes before ours are found.
+ * The reader checks by these tables, not serverless by a JSON schema: its messages name a key but not what was
+ * expected, and it would stop at its own mistakes before ours are found.
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html limits of an event source mapping
  */
 export type Kind =
@@ -109,8 +109,8 @@ export const DEAD_LETTER_FIELDS = fields({
 });
 
 /**
- * Each environment of the engine has connections of its own to the database. A PostgreSQL allows 100 unless it is told otherwise: three queues
- * with ten environments each, and the one of a tick, leave each a pool of three.
+ * Each environment of the engine has connections of its own to the database. A PostgreSQL allows 100 unless it is told
+ * otherwise: three queues with ten environments each, and the one of a tick, leave each a pool of three.
  */
 export const DEFAULT_ENGINE_CONCURRENCY = 10;
 

@@ -7,7 +7,10 @@ export interface SharedQueue {
   readonly arn: string;
 }
 
-/** The queue of another service that a section names by `url` and `arn`; undefined where it names none, or only half of one. */
+/**
+ * The queue of another service that a section names by `url` and `arn`; undefined where it names none, or only half of
+ * one.
+ */
 export function readSharedQueue(section: Section | undefined, problems: Problems): SharedQueue | undefined {
   const url = section?.text('url');
   const arn = section?.text('arn');

@@ -33,8 +33,8 @@ export function usesDurableSteps({ custom, functions }: UnvalidatedService): boo
 }
 
 /**
- * Settings for durable steps that nothing would read: the deploy tool ignores them, or refuses the file with a message that does not name
- * the mistake.
+ * Settings for durable steps that nothing would read: the deploy tool ignores them, or refuses the file with a message
+ * that does not name the mistake.
  *
  * @returns one line per mistake: its path, what was expected, what was got, and what to do
  */

@@ -2,8 +2,8 @@ import { openStack } from '../commands/aws/connect.ts';
 import type { CommandContext } from '../commands/context.ts';
 
 /**
- * What an engine must be told of a deployed service, as lines to show after a deployment. Empty where the stack cannot be asked. An engine
- * that is a function of the service knows already.
+ * What an engine must be told of a deployed service, as lines to show after a deployment. Empty where the stack cannot
+ * be asked. An engine that is a function of the service knows already.
  */
 export async function engineSettings(context: CommandContext): Promise<string[]> {
   const { engine } = context.service();

@@ -11,8 +11,8 @@ import { type LeavingQueue, leavingTasks, WHY_QUEUES_LEAVE } from './waiting-tas
 export const DROP_TASKS = 'durable-drop-tasks';
 
 /**
- * Refuses a deployment that would delete waiting tasks with their queue: their runs would wait for ever. What cannot be seen is a warning:
- * whoever deploys may hold no right to look.
+ * Refuses a deployment that would delete waiting tasks with their queue: their runs would wait for ever. What cannot be
+ * seen is a warning: whoever deploys may hold no right to look.
  * @throws CommandError that names the queues
  */
 export async function keepWaitingTasks(context: CommandContext, next: Template): Promise<void> {

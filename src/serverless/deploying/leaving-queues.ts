@@ -2,8 +2,9 @@ import { kindOfQueueName } from '../../topology/queue-kinds.ts';
 import type { Template, TemplateResource } from '../framework.ts';
 
 /**
- * Names of the tasks queues that a deployment deletes: those of steps that have gone, and those that get another name. A queue's name, and
- * whether it is FIFO, cannot be changed: CloudFormation makes a new queue and deletes the old one, with the tasks in it.
+ * Names of the tasks queues that a deployment deletes: those of steps that have gone, and those that get another name.
+ * A queue's name, and whether it is FIFO, cannot be changed: CloudFormation makes a new queue and deletes the old one,
+ * with the tasks in it.
  * @param nextNames names of the queues of the template that is to be deployed, by logical id
  */
 export function leavingTasksQueues(deployed: Template, nextNames: ReadonlyMap<string, string | undefined>): string[] {

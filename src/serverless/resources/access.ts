@@ -17,13 +17,18 @@ import { engineFunctionStatements, engineQueueIds } from './engine.ts';
 import { ENGINE_POLICY, RESULTS_QUEUE, START_RUN_QUEUE, type StepResource, stepLogicalId, WORKER_POLICY } from './logical-ids.ts';
 import { payloadStatements, READ_AND_WRITE, READ_ONLY, WRITE_ONLY } from './payload-bucket.ts';
 
-/** What Lambda's pollers need, with the role of the function. serverless adds these to its own role, and to no other. */
+/**
+ * What Lambda's pollers need, with the role of the function. serverless adds these to its own role, and to no other.
+ */
 const POLL = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'];
 
 /** What a process of the user's own needs of a queue that it receives from. */
 const RECEIVE = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'];
 
-/** Every right of one function, and no other: a worker reads its own tasks queues and sends results, and starts runs where it may. */
+/**
+ * Every right of one function, and no other: a worker reads its own tasks queues and sends results, and starts runs
+ * where it may.
+ */
 export function functionStatements(
   deployment: DurableDeployment,
   { functionKey }: Pick<DurableFunction, 'functionKey'>,

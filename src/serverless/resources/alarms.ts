@@ -29,12 +29,12 @@ interface Alarm {
 }
 
 /**
- * Alarms that fire when something is wrong, and only then. CloudWatch charges for each, so by default there are those that all else ends
- * in: a function that fails or is throttled lets its tasks wait or park, and so does one that takes no dead letters. The others, which are
- * earlier, are made where their threshold is set.
+ * Alarms that fire when something is wrong, and only then. CloudWatch charges for each, so by default there are those
+ * that all else ends in: a function that fails or is throttled lets its tasks wait or park, and so does one that takes
+ * no dead letters. The others, which are earlier, are made where their threshold is set.
  *
- * Not on the depth of a dead-letter queue that has a handler: it is emptied at once and looks empty. Not on ages alone: the age skips a
- * message that was received three times. Not on Lambda's errors alone: a reported record is none.
+ * Not on the depth of a dead-letter queue that has a handler: it is emptied at once and looks empty. Not on ages alone:
+ * the age skips a message that was received three times. Not on Lambda's errors alone: a reported record is none.
  */
 export function alarmResources(deployment: DurableDeployment): Resources {
   const { alarms } = deployment;
@@ -170,7 +170,10 @@ function startAlarms({ startRuns, prefix }: DurableDeployment, settings: AlarmSe
   };
 }
 
-/** Where the engine is a function: what waits for it beside results and starts, and the tick, without which nobody notices what is lost. */
+/**
+ * Where the engine is a function: what waits for it beside results and starts, and the tick, without which nobody
+ * notices what is lost.
+ */
 function engineAlarms({ engine, prefix }: DurableDeployment, settings: AlarmSettings): Resources {
   if (engine === undefined) return {};
   const { functionKey } = engine.function;

@@ -22,8 +22,8 @@ export interface Statement {
 }
 
 /**
- * What outlives its stack: it may hold the only copy of a message. Not where the deployment that creates it fails: nothing is in it yet, and
- * the next deployment would fail because it exists.
+ * What outlives its stack: it may hold the only copy of a message. Not where the deployment that creates it fails:
+ * nothing is in it yet, and the next deployment would fail because it exists.
  * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html
  */
 export const RETAINED = { DeletionPolicy: 'RetainExceptOnCreate', UpdateReplacePolicy: 'Retain' } as const;
@@ -54,7 +54,9 @@ export function policyDocument(statements: readonly Value[]): Value {
   return { Version: '2012-10-17', Statement: statements };
 }
 
-/** Statements with the same actions and condition as one, every resource once: a role's policies are limited in size. */
+/**
+ * Statements with the same actions and condition as one, every resource once: a role's policies are limited in size.
+ */
 export function mergeStatements(statements: readonly Statement[]): readonly Statement[] {
   const groups = Map.groupBy(statements, ({ Effect, Action, Condition }) => JSON.stringify([Effect, Action, Condition]));
   return [...groups.values()].flatMap(([first, ...others]) => {

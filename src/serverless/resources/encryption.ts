@@ -29,15 +29,16 @@ export function keyArn({ kmsKey }: Pick<DurableDeployment, 'kmsKey'>): Value | u
 }
 
 /**
- * The rights on the key that senders and receivers need, through SQS and S3 only: no function and no engine calls KMS itself, and one that
- * could would decrypt whatever the key has ever encrypted.
+ * The rights on the key that senders and receivers need, through SQS and S3 only: no function and no engine calls KMS
+ * itself, and one that could would decrypt whatever the key has ever encrypted.
  * @see https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
  */
 export function keyStatements(deployment: Encrypted): readonly Statement[] {
   const key = keyArn(deployment);
   if (key === undefined) return [];
   const services = deployment.payloadBucket === undefined ? ['sqs'] : ['sqs', 's3'];
-  // The domain after the region depends on the partition. KMS sets this value itself, so the wildcard admits nobody else.
+  // The domain after the region depends on the partition. KMS sets this value itself, so the wildcard admits nobody
+  // else.
   const viaService = services.map((service) => sub(`${service}.\${AWS::Region}.*`));
   return allow(['kms:Decrypt', 'kms:GenerateDataKey'], [key], { StringLike: { 'kms:ViaService': viaService } });
 }

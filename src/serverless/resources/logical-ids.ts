@@ -17,8 +17,8 @@ const QUEUES = {
 type QueueResource<Kind extends QueueKind> = (typeof QUEUES)[Kind] | `${(typeof QUEUES)[Kind]}Policy`;
 
 /**
- * Logical ids. A step's token is free text and a logical id is `[A-Za-z0-9]`, so a step's ids end in a hash of its token: two steps never
- * share one, and an id never changes while its step lives.
+ * Logical ids. A step's token is free text and a logical id is `[A-Za-z0-9]`, so a step's ids end in a hash of its
+ * token: two steps never share one, and an id never changes while its step lives.
  */
 export type StepResource = QueueResource<StepQueueKind> | 'TasksAgeAlarm' | 'DeadLettersAlarm' | 'ParkedAlarm' | 'TasksQueueUrl';
 

@@ -15,7 +15,10 @@ export interface Mapping {
   readonly dependsOn: string | undefined;
 }
 
-/** The mappings of all steps that functions serve, of the dead-letter function to every dead-letter queue, and of the engine to its queues. */
+/**
+ * The mappings of all steps that functions serve, of the dead-letter function to every dead-letter queue, and of the
+ * engine to its queues.
+ */
 export function mappings(deployment: DurableDeployment): Mapping[] {
   const ofSteps = deployment.steps.map((step) => {
     const pollers = step.provisionedPollers;

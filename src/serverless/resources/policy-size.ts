@@ -33,7 +33,10 @@ export function policySizeProblem({ Resources }: Template): string | undefined {
   return undefined;
 }
 
-/** All inline policies of each role, by its logical id or its name: those it holds, and those that are put on it from outside. */
+/**
+ * All inline policies of each role, by its logical id or its name: those it holds, and those that are put on it from
+ * outside.
+ */
 function policiesByRole(resources: Readonly<Record<string, TemplateResource>>): ReadonlyMap<string, readonly unknown[]> {
   const all = Object.entries(resources).flatMap(([id, { Type, Properties }]): { role: string; policies: unknown }[] => {
     if (Type === 'AWS::IAM::Role') return [{ role: id, policies: Properties?.['Policies'] }];

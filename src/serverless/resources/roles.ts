@@ -15,7 +15,10 @@ import {
 } from './cloudformation.ts';
 import { functionLogicalId } from './logical-ids.ts';
 
-/** Settings of the service that a role of ours adopts, so that it grants no less than the role that serverless would make. */
+/**
+ * Settings of the service that a role of ours adopts, so that it grants no less than the role that serverless would
+ * make.
+ */
 export interface RoleContext {
   readonly functionName: string;
   /** What the function reads by plain `sqs` events. */
@@ -105,7 +108,10 @@ function madeRole(statements: readonly Statement[], context: RoleContext): Resou
   };
 }
 
-/** Inline policies of a role are told apart by name, and one role may serve several stages, regions and services: the stack's own id is in it. */
+/**
+ * Inline policies of a role are told apart by name, and one role may serve several stages, regions and services: the
+ * stack's own id is in it.
+ */
 function policyOn(role: Value, { functionKey }: FunctionKey, statements: readonly Statement[]): Resource {
   const stack: Value = { 'Fn::Select': [2, { 'Fn::Split': ['/', ref('AWS::StackId')] }] };
   // IAM allows 128 characters; the id of the stack has 36.

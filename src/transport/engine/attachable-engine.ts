@@ -39,7 +39,10 @@ export function checkEngine(engine: unknown): void {
   throw new ConfigurationError(`SqsTransport.attach: expected the WorkflowEngine of ${SUPPORTED}, got ${got}`);
 }
 
-/** The events that tell of turns. Of each list an engine tells one for every step that it dispatches and whose result it accepts. */
+/**
+ * The events that tell of turns. Of each list an engine tells one for every step that it dispatches and whose result it
+ * accepts.
+ */
 const EXPECTED: readonly (readonly EngineEventType[])[] = [
   ['step.started'],
   ['step.completed', 'step.failed'],

@@ -114,8 +114,8 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
   }
 
   /**
-   * Resolves when no turn goes on here, and none begins: a run that is being locked has none yet, so the engine's own `drain` does not
-   * wait for it.
+   * Resolves when no turn goes on here, and none begins: a run that is being locked has none yet, so the engine's own
+   * `drain` does not wait for it.
    */
   override async turnsOver(): Promise<void> {
     if (this.#store === undefined || this.#turns === undefined) return;
@@ -152,9 +152,9 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
   }
 
   /**
-   * An engine that rejected a result, or died with it, may have saved it and begun no turn; the redelivered result is accepted and begins
-   * none either. And where another instance is in a turn of the run, the engine saves the result, finds the run locked, and takes that
-   * for success. In both cases nobody would continue the run.
+   * An engine that rejected a result, or died with it, may have saved it and begun no turn; the redelivered result is
+   * accepted and begins none either. And where another instance is in a turn of the run, the engine saves the result,
+   * finds the run locked, and takes that for success. In both cases nobody would continue the run.
    */
   protected override async handle(given: GivenResult): Promise<void> {
     const { source, result, receiveCount, own } = given;

@@ -10,9 +10,9 @@ const STARTED_WITHIN_MS = 1_000;
 /**
  * Resolves when the children that a decision starts are in the store.
  *
- * The engine starts them without waiting for it. A process that ends before has consumed the decision, and the parent would sleep until the
- * engine's `reconcileMs`. It also tells a parent of its child's end once, without waiting for it: a parent that calls for a child which has
- * ended already was not told, and is told now.
+ * The engine starts them without waiting for it. A process that ends before has consumed the decision, and the parent
+ * would sleep until the engine's `reconcileMs`. It also tells a parent of its child's end once, without waiting for it:
+ * a parent that calls for a child which has ended already was not told, and is told now.
  */
 export async function childrenStarted({ runId, commands }: WorkflowDecision, engine: AttachableEngine, timing: Timing): Promise<void> {
   const deadline = timing.now() + STARTED_WITHIN_MS;

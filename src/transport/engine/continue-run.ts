@@ -8,12 +8,12 @@ const CONTINUE_TIMEOUT_MS = 60_000;
 const CONTINUE_BACKOFF = { firstMs: 20, maxMs: 2_000 };
 
 /**
- * Begins the turn that a result should have begun and did not: has the engine resume the run until a turn of it has ended here, or the
- * run has.
- * @param isWanted whether no turn has ended yet, and none waits for a step in memory: the engine would begin a second one beside it, since
- * its lock on the run keeps out other instances only
- * @throws RunLockedError where another instance kept the run for longer than a lease, NamespaceMismatchError where the run is another
- * engine's to continue; the result is then redelivered.
+ * Begins the turn that a result should have begun and did not: has the engine resume the run until a turn of it has
+ * ended here, or the run has.
+ * @param isWanted whether no turn has ended yet, and none waits for a step in memory: the engine would begin a second
+ * one beside it, since its lock on the run keeps out other instances only
+ * @throws RunLockedError where another instance kept the run for longer than a lease, NamespaceMismatchError where the
+ * run is another engine's to continue; the result is then redelivered.
  */
 export async function continueRun(runId: string, engine: AttachableEngine, isWanted: () => boolean, timing: Timing): Promise<void> {
   const deadline = timing.now() + CONTINUE_TIMEOUT_MS;
@@ -31,7 +31,10 @@ export async function continueRun(runId: string, engine: AttachableEngine, isWan
   }
 }
 
-/** The run is another engine's to continue. Known by its text alone: the engine does not export the class, nor name its errors. */
+/**
+ * The run is another engine's to continue. Known by its text alone: the engine does not export the class, nor name its
+ * errors.
+ */
 export function isNamespaceMismatch(error: unknown): boolean {
   return error instanceof Error && error.message === 'namespace-mismatch';
 }

@@ -4,9 +4,9 @@ import type { EngineStore } from './engine-store.ts';
 /**
  * Tells the failures of attempts that are over.
  *
- * A result does not say which attempt it is of, so the engine takes whatever comes for that which is out. A failure that
- * comes again, or late after its step was sent once more, would use up a retry, and the result of the attempt that is
- * out would be dropped. Our workers say which attempt has failed.
+ * A result does not say which attempt it is of, so the engine takes whatever comes for that which is out. A failure
+ * that comes again, or late after its step was sent once more, would use up a retry, and the result of the attempt that
+ * is out would be dropped. Our workers say which attempt has failed.
  */
 export class EarlierFailures {
   readonly #store: EngineStore;

@@ -5,8 +5,8 @@ import type { PollableEngine } from './attachable-engine.ts';
 import { type PassLease, RENEW_EVERY_MS } from './pass-lease.ts';
 
 /**
- * A pass takes as long as the turns that it begins, one of which may await a step in memory. The next pass does not wait for it longer than
- * this: a run that is in a turn is not begun twice.
+ * A pass takes as long as the turns that it begins, one of which may await a step in memory. The next pass does not
+ * wait for it longer than this: a run that is in a turn is not begun twice.
  */
 const PASS_TAKES_MS = 2_000;
 /** Passes that are under way together. Where more would be, they are slow because the store is. */
@@ -14,7 +14,10 @@ const MOST_AT_ONCE = 4;
 /** It reads what all parents wait for, and what it finds was lost when a process died. */
 const TELLS_CHILD_ENDS_EVERY = 10;
 
-/** One pass over pending, incomplete, due and timed-out runs, in the order of Nest's own poller. Takes as long as the turns that it begins. */
+/**
+ * One pass over pending, incomplete, due and timed-out runs, in the order of Nest's own poller. Takes as long as the
+ * turns that it begins.
+ */
 export async function runPasses(engine: PollableEngine): Promise<void> {
   await engine.runPending();
   await engine.recoverIncomplete();
@@ -32,7 +35,10 @@ export interface EnginePassesOptions {
   readonly timing: Timing;
 }
 
-/** Runs the engine's passes over pending, incomplete, due and timed-out runs once a second, while this instance holds the lease. */
+/**
+ * Runs the engine's passes over pending, incomplete, due and timed-out runs once a second, while this instance holds
+ * the lease.
+ */
 export class EnginePasses {
   readonly #options: EnginePassesOptions;
   readonly #stopped = new AbortController();

@@ -33,8 +33,8 @@ const QUIET_TURNS = 3;
 const NO_RUN = 'durable-sqs-lambda:no-run';
 
 /**
- * The store of an engine, in which a run's lock is released only when all of the turn is written. And in a turn it outlasts a short outage
- * ({@link outlastOutage}).
+ * The store of an engine, in which a run's lock is released only when all of the turn is written. And in a turn it
+ * outlasts a short outage ({@link outlastOutage}).
  *
  * The engine releases the lock while it is still writing `suspended`: its `runExecution` returns `this.settleRun(…)`
  * without awaiting it, and releases in `finally`. Another instance takes the run in between, and the late `suspended`
@@ -166,8 +166,8 @@ export class EngineStore {
   }
 
   /**
-   * A pass of the engine works off a list that it has read at its beginning ({@link PassLists}). A run of it may have ended since; the pass
-   * would begin it anew, a failed one too.
+   * A pass of the engine works off a list that it has read at its beginning ({@link PassLists}). A run of it may have
+   * ended since; the pass would begin it anew, a failed one too.
    */
   async #lock(runId: string, owner: string, leaseUntilMs: number, nowMs: number): Promise<boolean> {
     const staleMs = this.#passes.staleMs(runId, nowMs);

@@ -21,15 +21,21 @@ type Cause = Happening | 'dispatching' | 'dispatchingForResult' | 'quiet';
 /**
  * The turns of a run, as the engine's events and its dispatches tell them.
  *
- * | mode      | a result of the run may go to the engine                                | it ends by                               |
- * | --------- | ----------------------------------------------------------------------- | ---------------------------------------- |
- * | `none`    | at once                                                                 | run.started, a dispatch, an announcement |
- * | `running` | no; only what the turn waits for in memory                              | suspended, over, answered                |
- * | `unseen`  | 250 ms after SQS has answered for the latest dispatch                   | suspended, over, quiet                   |
- * | `ended`   | at once; after more than one dispatch, 250 ms after the latest one      | over, quiet, a dispatch                  |
+ * | mode      | a result of the run may go to the engine                                | it ends by
+ * |
+ * | --------- | ----------------------------------------------------------------------- |
+ * ---------------------------------------- |
+ * | `none`    | at once                                                                 | run.started, a dispatch, an
+ * announcement |
+ * | `running` | no; only what the turn waits for in memory                              | suspended, over, answered
+ * |
+ * | `unseen`  | 250 ms after SQS has answered for the latest dispatch                   | suspended, over, quiet
+ * |
+ * | `ended`   | at once; after more than one dispatch, 250 ms after the latest one      | over, quiet, a dispatch
+ * |
  *
- * In each of them a result waits, too, while SQS has not answered for a dispatch of the run (the worker may have the task long before we
- * have the answer) and while another result of the run is with the engine.
+ * In each of them a result waits, too, while SQS has not answered for a dispatch of the run (the worker may have the
+ * task long before we have the answer) and while another result of the run is with the engine.
  */
 export const NEXT: Readonly<Record<Mode, Readonly<Record<Cause, Mode>>>> = {
   none: {
@@ -51,8 +57,8 @@ export const NEXT: Readonly<Record<Mode, Readonly<Record<Cause, Mode>>>> = {
     dispatched: 'running',
     suspended: 'ended',
     over: 'none',
-    // It ended without an event (the run was cancelled, the store failed); or the result was a duplicate that began no turn, and this is a
-    // timer's turn that goes on.
+    // It ended without an event (the run was cancelled, the store failed); or the result was a duplicate that began no
+    // turn, and this is a timer's turn that goes on.
     answered: 'unseen',
     quiet: 'running',
   },
@@ -83,13 +89,16 @@ export const NEXT: Readonly<Record<Mode, Readonly<Record<Cause, Mode>>>> = {
 
 /**
  * Turns as the engine's own events tell them (`transport.attach(engine)`). This rests on two things, which a test pins:
- * - A step with `timeoutMs` is awaited in memory and emits `step.started` before its dispatch; a durable step emits it after.
- * - A turn ends with one of `run.suspended`, `run.completed`, `run.failed` and `run.blocked`, once its state is written.
+ * - A step with `timeoutMs` is awaited in memory and emits `step.started` before its dispatch; a durable step emits it
+ *   after.
+ * - A turn ends with one of `run.suspended`, `run.completed`, `run.failed` and `run.blocked`, once its state is
+ *   written.
  *
- * In a fan-out (`Promise.all` over steps) the first step to be dispatched suspends the turn while its siblings are still saving their
- * checkpoints. A turn that began now would dispatch those a second time. So after a turn of more than one durable dispatch, results
- * wait until none has come for 250 ms. A sibling whose checkpoint takes longer than that comes too late all the same, because nothing
- * tells of it before its own dispatch. The engine then dispatches it twice, under one step id.
+ * In a fan-out (`Promise.all` over steps) the first step to be dispatched suspends the turn while its siblings are
+ * still saving their checkpoints. A turn that began now would dispatch those a second time. So after a turn of more
+ * than one durable dispatch, results wait until none has come for 250 ms. A sibling whose checkpoint takes longer than
+ * that comes too late all the same, because nothing tells of it before its own dispatch. The engine then dispatches it
+ * twice, under one step id.
  */
 export class EventTurns implements Turns {
   #mode: Mode = 'none';
@@ -101,8 +110,8 @@ export class EventTurns implements Turns {
   /** Positions of the durable steps that this turn has dispatched. */
   readonly #dispatched = new Set<number>();
   /**
-   * Positions of the steps that were started before they were dispatched. They are awaited in memory, if it is here that they are
-   * dispatched: a control plane delivers the events of other instances, too.
+   * Positions of the steps that were started before they were dispatched. They are awaited in memory, if it is here
+   * that they are dispatched: a control plane delivers the events of other instances, too.
    */
   readonly #announced = new Set<number>();
   /** Positions of the steps that this turn waits for in memory. */
@@ -166,8 +175,8 @@ export class EventTurns implements Turns {
     const isAnotherTurn = cause === 'started' || (before !== 'running' && this.#mode === 'running');
     if (isUnknown || isAnotherTurn) this.#dispatched.clear();
     if (isUnknown || isAnotherTurn || cause === 'suspended') this.#awaited.clear();
-    // What other instances announced in a turn is theirs. Kept past its end, it would pass for a step that the next turn awaits. But what
-    // was announced since belongs to that turn.
+    // What other instances announced in a turn is theirs. Kept past its end, it would pass for a step that the next
+    // turn awaits. But what was announced since belongs to that turn.
     if (isUnknown || cause === 'started' || cause === 'suspended') this.#announced.clear();
   }
 }

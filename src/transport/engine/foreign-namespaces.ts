@@ -2,11 +2,12 @@ import { NamespaceMismatchError } from '../../errors.ts';
 import type { AttachableEngine } from './attachable-engine.ts';
 
 /**
- * Namespaces whose runs are another engine's, though their results come to this one: the engines share a store and a results queue. Given
- * such a result, the engine would save it and leave the run asleep.
+ * Namespaces whose runs are another engine's, though their results come to this one: the engines share a store and a
+ * results queue. Given such a result, the engine would save it and leave the run asleep.
  *
- * An engine does not tell its namespace. So the first result of a foreign one is found out when its run is to be continued; those that
- * come after are found out before the engine is given them, at the price of one read of the store each.
+ * An engine does not tell its namespace. So the first result of a foreign one is found out when its run is to be
+ * continued; those that come after are found out before the engine is given them, at the price of one read of the store
+ * each.
  */
 export class ForeignNamespaces {
   readonly #engine: AttachableEngine;

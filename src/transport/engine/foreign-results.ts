@@ -3,7 +3,10 @@ import { steadyNow } from '../../time.ts';
 import type { StepResult } from '../../wire/step-result.ts';
 import type { EngineStore } from './engine-store.ts';
 
-/** A result that was given back comes again at once, until it has reached the right instance. So long the store is not asked anew. */
+/**
+ * A result that was given back comes again at once, until it has reached the right instance. So long the store is not
+ * asked anew.
+ */
 const ASKED_EVERY_MS = 1_000;
 const REMEMBERED = 10_000;
 const NEVER = Number.NEGATIVE_INFINITY;
@@ -11,9 +14,9 @@ const NEVER = Number.NEGATIVE_INFINITY;
 /**
  * Tells the results that another instance awaits in memory.
  *
- * A durable step has a checkpoint before it is dispatched, and any instance may take its result. A step with `timeoutMs` has none until its
- * result has come: the instance that dispatched it holds the run and waits. Here the engine would drop the result, and the step would time
- * out there.
+ * A durable step has a checkpoint before it is dispatched, and any instance may take its result. A step with
+ * `timeoutMs` has none until its result has come: the instance that dispatched it holds the run and waits. Here the
+ * engine would drop the result, and the step would time out there.
  */
 export class ForeignResults {
   readonly #store: EngineStore;
@@ -25,8 +28,8 @@ export class ForeignResults {
   }
 
   /**
-   * Reads the store once, at most. A result without a checkpoint is given back first; only where it comes again it is asked whether anybody
-   * holds its run.
+   * Reads the store once, at most. A result without a checkpoint is given back first; only where it comes again it is
+   * asked whether anybody holds its run.
    * @throws AwaitedElsewhereError where another instance may wait for it.
    */
   async check({ runId, seq, stepId }: StepResult): Promise<void> {

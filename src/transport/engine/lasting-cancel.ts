@@ -10,7 +10,10 @@ export interface CancellingEngine {
 const CANCELLED: ReadonlySet<unknown> = new Set<RunStatus>(['cancelled', 'cancelling']);
 const OVER: ReadonlySet<unknown> = new Set<RunStatus>(['cancelled', 'cancelling', 'completed', 'failed', 'dead']);
 
-/** A turn overwrites a cancel with calls that it had begun before it, or not at all. A turn that awaits a step in memory is not waited for. */
+/**
+ * A turn overwrites a cancel with calls that it had begun before it, or not at all. A turn that awaits a step in memory
+ * is not waited for.
+ */
 const TURN_MS = 10_000;
 /** Who cancels waits so long at most to hear of it. */
 const ANSWER_MS = 1_000;
@@ -22,8 +25,9 @@ const OUTAGE = { backoff: { firstMs: 100, maxMs: 2_000 }, timeoutMs: 60_000 };
 /**
  * Has a cancel outlast the turn that goes on beside it, here or in another instance.
  *
- * The engine cancels without the run's lock. A turn reads the run, and writes `suspended` some store calls later: a cancel in between is
- * overwritten, and the run goes on. So once the turn is over the run is looked at, and cancelled again where it needs to be.
+ * The engine cancels without the run's lock. A turn reads the run, and writes `suspended` some store calls later: a
+ * cancel in between is overwritten, and the run goes on. So once the turn is over the run is looked at, and cancelled
+ * again where it needs to be.
  */
 export function installLastingCancel(engine: object, store: StateStore, timing: Timing): void {
   if (!isCancelling(engine)) return;

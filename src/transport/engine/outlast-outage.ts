@@ -17,7 +17,10 @@ const REFUSED_CALLS = 5;
 
 const TURN = new AsyncLocalStorage<true>();
 
-/** Runs a turn. Whatever comes of it is part of it, also what the engine does not wait for: a child's start, and what its parent is told. */
+/**
+ * Runs a turn. Whatever comes of it is part of it, also what the engine does not wait for: a child's start, and what
+ * its parent is told.
+ */
 export function asTurn<T>(turn: () => Promise<T>): Promise<T> {
   return TURN.run(true, turn);
 }
@@ -32,8 +35,8 @@ export interface AskedStore {
 /**
  * Makes a call that may be made twice, and makes it again when the store is back. Outside of a turn it makes it once.
  *
- * In a turn the engine takes a store that fails for a failure of the workflow: the run is `failed` for good, if the store is back a moment
- * later to take that.
+ * In a turn the engine takes a store that fails for a failure of the workflow: the run is `failed` for good, if the
+ * store is back a moment later to take that.
  *
  * Where the store answers and refuses {@link REFUSED_CALLS} in a row, it is the call that it refuses.
  * @param onSettled called before the caller hears
@@ -69,7 +72,8 @@ async function callAgain<T>(first: unknown, call: () => Promise<T>, store: Asked
 /** A call that the store has not answered. */
 interface OpenCall {
   ticks: number;
-  // Both as part of their turn, not of the one that began to tick: it may have been abandoned (`src/engine-function/open-work.ts`).
+  // Both as part of their turn, not of the one that began to tick: it may have been abandoned
+  // (`src/engine-function/open-work.ts`).
   /** Makes it once more. The first answer counts. */
   readonly make: () => void;
   readonly ask: () => Promise<unknown>;
@@ -79,9 +83,9 @@ const OPEN = new Set<OpenCall>();
 let ticking: NodeJS.Timeout | undefined;
 
 /**
- * Settles as the call does. A driver whose connection was cut may leave a call without any answer: then it is made again, once the store
- * answers anything. Where it does not, the call is waited for, as the engine itself would: to reject it would end a process that may only
- * be waiting for its database.
+ * Settles as the call does. A driver whose connection was cut may leave a call without any answer: then it is made
+ * again, once the store answers anything. Where it does not, the call is waited for, as the engine itself would: to
+ * reject it would end a process that may only be waiting for its database.
  *
  * One promise and no async function: the engine makes seventeen calls a step.
  * @param failed what a rejection becomes

@@ -7,9 +7,9 @@ const LEASE_MS = 8_000;
 export const RENEW_EVERY_MS = 1_000;
 
 /**
- * Says which of the instances on a store runs the engine's passes: the one that holds the lock of a run that is there for nothing else. So
- * it takes no service beside the store, and whatever the store makes of locks holds for this one. The run is `completed`, and no pass looks
- * at it.
+ * Says which of the instances on a store runs the engine's passes: the one that holds the lock of a run that is there
+ * for nothing else. So it takes no service beside the store, and whatever the store makes of locks holds for this one.
+ * The run is `completed`, and no pass looks at it.
  */
 export class PassLease {
   readonly #store: StateStore;
@@ -25,7 +25,9 @@ export class PassLease {
     this.#runId = `durable-sqs-lambda:passes${namespace === undefined ? '' : `:${namespace}`}`;
   }
 
-  /** Whether this instance has it now, for {@link LEASE_MS}. Rejects as the store does, and then it may have it or not. */
+  /**
+   * Whether this instance has it now, for {@link LEASE_MS}. Rejects as the store does, and then it may have it or not.
+   */
   async hold(): Promise<boolean> {
     const now = Date.now();
     this.#isHeld = this.#isHeld && (await this.#store.renewRunLock(this.#runId, this.#owner, now + LEASE_MS));

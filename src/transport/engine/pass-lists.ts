@@ -35,8 +35,8 @@ export class PassLists {
   }
 
   /**
-   * How old the time is at which a pass takes a run's lock, milliseconds. With a lease that is reckoned from it, the lock would be free
-   * before its time. 0 for any other lock, and for an engine whose clock is not the system's.
+   * How old the time is at which a pass takes a run's lock, milliseconds. With a lease that is reckoned from it, the
+   * lock would be free before its time. 0 for any other lock, and for an engine whose clock is not the system's.
    */
   staleMs(runId: string, nowMs: number): number {
     const age = Date.now() - nowMs;

@@ -1,5 +1,6 @@
 /**
- * The ids that were added last, `least` of them at least and twice as many at most: for what may be forgotten at a small cost.
+ * The ids that were added last, `least` of them at least and twice as many at most: for what may be forgotten at a
+ * small cost.
  *
  * Two generations, since finding the oldest of one set is slow: V8 keeps what was deleted at its front until it grows.
  */

@@ -10,13 +10,14 @@ const UNSIGNED_EVERY_MS = 60_000;
 const REMEMBERED = 5_000;
 
 /**
- * Fails the step of a result whose value the engine's store refuses. Without it the run would wait until the result is a dead letter, and
- * then for ever. What a store refuses is its own affair: PostgreSQL's `jsonb` holds no NUL and no half of a surrogate pair, so a text that
- * somebody typed can do it.
+ * Fails the step of a result whose value the engine's store refuses. Without it the run would wait until the result is
+ * a dead letter, and then for ever. What a store refuses is its own affair: PostgreSQL's `jsonb` holds no NUL and no
+ * half of a surrogate pair, so a text that somebody typed can do it.
  *
- * A store that reads and does not write (a replica, a full disk) rejects results too, and their steps must not fail for that. So a step is
- * failed only where the engine has written something else between two rejections of its result, and where the store takes the failure a
- * moment after it has refused the result once more. The result loses its log lines first: they may hold the value.
+ * A store that reads and does not write (a replica, a full disk) rejects results too, and their steps must not fail for
+ * that. So a step is failed only where the engine has written something else between two rejections of its result, and
+ * where the store takes the failure a moment after it has refused the result once more. The result loses its log lines
+ * first: they may hold the value.
  */
 export class RefusedResults {
   /** Writes of the engine that were heard of. */
@@ -55,7 +56,8 @@ export class RefusedResults {
     if (oldest !== undefined) this.#rejected.delete(oldest);
     if (receiveCount < JUDGED_FROM_RECEIVE || writesBefore === undefined) return false;
     if (writesBefore < this.writes) return true;
-    // Nobody else has anything to write, as it seems. If the step can be failed, that is a write, and a sign for the others.
+    // Nobody else has anything to write, as it seems. If the step can be failed, that is a write, and a sign for the
+    // others.
     const now = this.#now();
     if (now < this.#unsignedAt + UNSIGNED_EVERY_MS) return false;
     this.#unsignedAt = now;

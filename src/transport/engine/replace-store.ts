@@ -2,7 +2,8 @@ import type { StateStore } from '@dudousxd/nestjs-durable-core';
 import { isRecord } from '../../wire/shape.ts';
 
 /**
- * Puts a store in the place of an engine's. Its gate of singletons keeps the store from its construction, so there, too.
+ * Puts a store in the place of an engine's. Its gate of singletons keeps the store from its construction, so there,
+ * too.
  *
  * The engine has no public way to its store.
  */

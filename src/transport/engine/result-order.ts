@@ -5,11 +5,15 @@ import { RecentIds } from './recent-ids.ts';
 import type { StepIds, Turns } from './turns.ts';
 
 /**
- * Another instance releases the run before it has written the end of its turn, and nothing here tells of that. So a result whose step
- * that instance may have dispatched waits so long after it was sent: longer than a store takes for two writes, slow ones included.
+ * Another instance releases the run before it has written the end of its turn, and nothing here tells of that. So a
+ * result whose step that instance may have dispatched waits so long after it was sent: longer than a store takes for
+ * two writes, slow ones included.
  */
 const OTHERS_HOLD_MS = 250;
-/** Steps of which it is remembered that this process dispatched them. One that is forgotten costs {@link OTHERS_HOLD_MS}, no more. */
+/**
+ * Steps of which it is remembered that this process dispatched them. One that is forgotten costs {@link
+ * OTHERS_HOLD_MS}, no more.
+ */
 const REMEMBERED_STEPS = 50_000;
 const NEVER = Number.POSITIVE_INFINITY;
 /** A store that takes longer to read something does not answer. */
@@ -20,12 +24,15 @@ export const NO_STEP = 'durable-sqs-lambda:no-step';
 const NO_SEQ = -2_147_483_648;
 
 /**
- * Gives results to one engine: one at a time per run, and not before the turn that dispatched their step has ended; across runs all at
- * once. What a turn waits for in memory goes straight through.
+ * Gives results to one engine: one at a time per run, and not before the turn that dispatched their step has ended;
+ * across runs all at once. What a turn waits for in memory goes straight through.
  */
 export class ResultOrder<T extends Turns> {
   protected readonly runs = new Map<string, Run<T>>();
-  /** A run that the store has taken, to ask it for: not that of a rejected result, whose id may be what the store refuses. */
+  /**
+   * A run that the store has taken, to ask it for: not that of a rejected result, whose id may be what the store
+   * refuses.
+   */
   protected someRunId = NO_STEP;
   /** Ids of steps that this process has dispatched and that have no result yet. */
   readonly #own = new RecentIds(REMEMBERED_STEPS);
@@ -51,8 +58,9 @@ export class ResultOrder<T extends Turns> {
     const run = this.run(step.runId);
     this.#own.add(step.stepId);
     const isAwaited = run.turns.dispatching(step, run.given.size > 0, steadyNow());
-    // A turn waits in memory now. Where the result that began it shuts the message group of the run, SQS would never deliver what the turn
-    // waits for: so that message is deleted. The engine has saved the result, and its turn is under way.
+    // A turn waits in memory now. Where the result that began it shuts the message group of the run, SQS would never
+    // deliver what the turn waits for: so that message is deleted. The engine has saved the result, and its turn is
+    // under way.
     if (isAwaited) for (const given of run.given) if (given.recorded) given.deleteEarly?.();
     return isAwaited;
   }
@@ -66,8 +74,8 @@ export class ResultOrder<T extends Turns> {
 
   /**
    * Gives a result to the engine as soon as its run allows. Settles as the engine does.
-   * @throws TransportClosedError where its source was closed before that; ResultRefusedError where its step was failed in its place;
-   * AwaitedElsewhereError and NamespaceMismatchError where it is for another engine.
+   * @throws TransportClosedError where its source was closed before that; ResultRefusedError where its step was failed
+   * in its place; AwaitedElsewhereError and NamespaceMismatchError where it is for another engine.
    */
   async give(received: ReceivedResult): Promise<void> {
     const { source, result } = received;
@@ -81,9 +89,10 @@ export class ResultOrder<T extends Turns> {
   }
 
   /**
-   * Gives a decision to the engine between two turns of its run. Its own turn is known to be over: the engine released the run before it
-   * sent that. Settles as the engine does.
-   * @throws TransportClosedError as for a result; RunLockedError where the engine has dropped it and still waits for it.
+   * Gives a decision to the engine between two turns of its run. Its own turn is known to be over: the engine released
+   * the run before it sent that. Settles as the engine does.
+   * @throws TransportClosedError as for a result; RunLockedError where the engine has dropped it and still waits for
+   * it.
    */
   async decide(received: ReceivedDecision): Promise<void> {
     const { runId, taskId } = received.decision;
@@ -165,7 +174,10 @@ export class ResultOrder<T extends Turns> {
     return run;
   }
 
-  /** To be called whenever something has changed: lets results go whose time has come, and forgets a run of which nothing is left. */
+  /**
+   * To be called whenever something has changed: lets results go whose time has come, and forgets a run of which
+   * nothing is left.
+   */
   protected look(run: Run<T>): void {
     const now = steadyNow();
     let nextAt = NEVER;
@@ -218,8 +230,9 @@ export class ResultOrder<T extends Turns> {
   #goesAt({ given: { source, ids }, notBefore, cameAt }: Arrived, run: Run<T>, now: number): number {
     if (!this.#holds) return now;
     const withEngine = run.given.size > 0;
-    // Whatever is known of turns. Where another one of its run is with the engine, that one gets as long: results that waited for a turn
-    // whose end was never written are overdue together, and given at once each of them would begin a turn.
+    // Whatever is known of turns. Where another one of its run is with the engine, that one gets as long: results that
+    // waited for a turn whose end was never written are overdue together, and given at once each of them would begin a
+    // turn.
     const latestAt = (withEngine ? Math.max(cameAt, run.givenAt) : cameAt) + source.maxHoldMs;
     return Math.min(latestAt, Math.max(notBefore, run.turns.freeAt(ids, withEngine, now)));
   }

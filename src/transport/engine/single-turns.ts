@@ -39,10 +39,11 @@ const MOST_FAILURES = 10;
 /**
  * One turn of a run at a time, in this process and in all that share its store; and no turn that is due is lost.
  *
- * Whatever wakes a run (a result, a signal, the end of a child, a timer, an operator), the engine calls its own `resume`. Where another
- * instance holds the run, that gives up silently, and nobody would continue the run. Where this instance holds it, a second turn begins
- * beside the first. So `resume` is replaced: there is one turn at a time, and one more for what has happened meanwhile. {@link EngineStore}
- * sees to it that the lock of the run lasts until the turn is written.
+ * Whatever wakes a run (a result, a signal, the end of a child, a timer, an operator), the engine calls its own
+ * `resume`. Where another instance holds the run, that gives up silently, and nobody would continue the run. Where this
+ * instance holds it, a second turn begins beside the first. So `resume` is replaced: there is one turn at a time, and
+ * one more for what has happened meanwhile. {@link EngineStore} sees to it that the lock of the run lasts until the
+ * turn is written.
  */
 export class SingleTurns implements StoreListener {
   readonly #resume: AttachableEngine['resume'];
@@ -67,8 +68,8 @@ export class SingleTurns implements StoreListener {
   }
 
   /**
-   * Begins a turn. Where one is going on, another one follows it; that is not waited for, since a workflow may signal itself.
-   * Settles as the engine's own.
+   * Begins a turn. Where one is going on, another one follows it; that is not waited for, since a workflow may signal
+   * itself. Settles as the engine's own.
    */
   resume(runId: string): Promise<unknown> {
     const active = this.#active.get(runId);
@@ -79,7 +80,8 @@ export class SingleTurns implements StoreListener {
   }
 
   /**
-   * Acts while no turn of the run goes on here, and none begins. One that becomes due meanwhile follows. Settles as the act.
+   * Acts while no turn of the run goes on here, and none begins. One that becomes due meanwhile follows. Settles as the
+   * act.
    * @throws RunLockedError as {@link settled}
    */
   async between(runId: string, act: () => Promise<void>): Promise<void> {

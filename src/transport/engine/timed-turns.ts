@@ -1,9 +1,9 @@
 import type { Happening, StepIds, Turns } from './turns.ts';
 
 /**
- * Turns by the clock, for a transport that is not attached: a result waits until `holdMs` past the latest dispatch of its run. By then the
- * turn has written its state. What a result's turn dispatches waits until the engine has answered for that result, `holdMs` at most: the
- * turn may be waiting for it in memory.
+ * Turns by the clock, for a transport that is not attached: a result waits until `holdMs` past the latest dispatch of
+ * its run. By then the turn has written its state. What a result's turn dispatches waits until the engine has answered
+ * for that result, `holdMs` at most: the turn may be waiting for it in memory.
  */
 export class TimedTurns implements Turns {
   readonly #holdMs: number;

@@ -7,19 +7,21 @@ export type StepIds = Pick<StepResult, 'runId' | 'seq' | 'stepId'>;
  * What happens to a run, but for dispatches:
  * - `started`: event `run.started`
  * - `announced`: event `step.started` of a remote step
- * - `dispatched`: SQS has answered for a task of the run, or the dispatch has failed. The turn writes its state after that
+ * - `dispatched`: SQS has answered for a task of the run, or the dispatch has failed. The turn writes its state after
+ *   that
  * - `suspended`: event `run.suspended` or `run.blocked`
  * - `over`: event `run.completed` or `run.failed`
- * - `answered`: the engine has answered for every result of the run that it was given, and the turns that these began are over
+ * - `answered`: the engine has answered for every result of the run that it was given, and the turns that these began
+ *   are over
  */
 export type Happening = 'started' | 'announced' | 'dispatched' | 'suspended' | 'over' | 'answered';
 
 /**
- * What is known of the turns of one run. A turn is one pass of the workflow's code: from a start, a timer or a result to the point
- * where the engine has written `suspended`, `completed` or `failed`.
+ * What is known of the turns of one run. A turn is one pass of the workflow's code: from a start, a timer or a result
+ * to the point where the engine has written `suspended`, `completed` or `failed`.
  *
- * The engine must be given a result between two turns. Within one, the turn's own write of `suspended` would come last, and the run would
- * sleep for minutes; and two results at once begin two turns, which both dispatch the next step.
+ * The engine must be given a result between two turns. Within one, the turn's own write of `suspended` would come last,
+ * and the run would sleep for minutes; and two results at once begin two turns, which both dispatch the next step.
  *
  * Neither clock nor timer in here: `now` is a moment of the steady clock.
  */

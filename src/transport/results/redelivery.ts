@@ -22,9 +22,14 @@ const LATE_BACKOFF = { firstMs: 1_000, maxMs: 60 * 60_000 };
 const LATE_RECEIVES = 20;
 /** As many as it takes, mostly, for a result to reach the right one of two engines. */
 const AT_ONCE_RECEIVES = 3;
-/** The same where every instance stands back for a moment from the second on (`stand-back.ts`), so others come first. */
+/**
+ * The same where every instance stands back for a moment from the second on (`stand-back.ts`), so others come first.
+ */
 const AWAITED_AT_ONCE_RECEIVES = 40;
-/** A message that is bound for the dead-letter queue shuts its run's message group on a FIFO queue, so its receives are used up soon. */
+/**
+ * A message that is bound for the dead-letter queue shuts its run's message group on a FIFO queue, so its receives are
+ * used up soon.
+ */
 const DEAD_ON_FIFO_SECONDS = 1;
 /** One that is forgotten is deleted when it comes again: the engine then has an answer to its step. */
 const REMEMBERED_REFUSALS = 1_000;
@@ -66,7 +71,8 @@ export class Redelivery {
     const fields = { messageId, receiveCount, ...errorFields(error), delaySeconds };
     logger.error('the stored body of a result cannot be read; it will be redelivered', fields);
     onError(error, undefined);
-    // One that is gone may stay so until its receives are used up: the other results of its run neither wait for it nor go with it.
+    // One that is gone may stay so until its receives are used up: the other results of its run neither wait for it nor
+    // go with it.
     const isGone = error instanceof PayloadStoreError && !error.transient;
     return isGone ? skip(message, inFlight, delaySeconds) : redeliver(message, inFlight, delaySeconds);
   }

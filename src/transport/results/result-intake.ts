@@ -35,7 +35,8 @@ export interface ResultIntakeOptions {
 }
 
 /**
- * Gives received messages to one engine: results of steps, and decisions of turns. A poller and a Lambda function both go by this.
+ * Gives received messages to one engine: results of steps, and decisions of turns. A poller and a Lambda function both
+ * go by this.
  *
  * The life of a result:
  *
@@ -74,8 +75,8 @@ export class ResultIntake implements ResultSource {
   }
 
   /**
-   * Takes the messages of one message group in order, or one message of a standard queue. Resolves when each is deleted or released. Never
-   * rejects.
+   * Takes the messages of one message group in order, or one message of a standard queue. Resolves when each is deleted
+   * or released. Never rejects.
    */
   async take(group: readonly ReceivedMessage[], held: HeldMessages): Promise<void> {
     this.underWay.begin();

@@ -10,9 +10,9 @@ export interface StandBackOptions {
 }
 
 /**
- * Leaves a result to the instance that awaits it. An instance that has given one back polls again at once, before all others; so the same
- * one would receive it again and again, until the step that waits for it has timed out. So from its second receive on, this instance
- * begins no receive for a moment, longer each time.
+ * Leaves a result to the instance that awaits it. An instance that has given one back polls again at once, before all
+ * others; so the same one would receive it again and again, until the step that waits for it has timed out. So from its
+ * second receive on, this instance begins no receive for a moment, longer each time.
  */
 export class StandBack {
   isOn = false;

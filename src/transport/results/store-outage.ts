@@ -12,8 +12,9 @@ export interface StoreOutageOptions {
 }
 
 /**
- * Tells a store that is down from a result that the engine rejects for itself: after a rejection the store is asked. Where it does not
- * answer, receiving pauses until it does. Without that, every result would be received and rejected again and again.
+ * Tells a store that is down from a result that the engine rejects for itself: after a rejection the store is asked.
+ * Where it does not answer, receiving pauses until it does. Without that, every result would be received and rejected
+ * again and again.
  */
 export class StoreOutage {
   isDown = false;

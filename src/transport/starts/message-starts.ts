@@ -20,7 +20,9 @@ export interface MessageStartsOptions {
   readonly logger: Logger;
 }
 
-/** A {@link StartHandler} as engines really have it. The type of core asks for a tenant, which the engine does not need. */
+/**
+ * A {@link StartHandler} as engines really have it. The type of core asks for a tenant, which the engine does not need.
+ */
 interface Starter {
   start(start: StartRun): Promise<void>;
 }
@@ -34,17 +36,18 @@ export interface StartDelivery {
 }
 
 /**
- * What became of a start. Only `started` lets the message be deleted: the run is in the store. `unreadable` will be so at every delivery;
- * `refused` may be accepted by another engine, or later. Both are delivered again until SQS moves them to the dead-letter queue.
+ * What became of a start. Only `started` lets the message be deleted: the run is in the store. `unreadable` will be so
+ * at every delivery; `refused` may be accepted by another engine, or later. Both are delivered again until SQS moves
+ * them to the dead-letter queue.
  */
 export type StartOutcome = 'started' | 'unreadable' | 'refused';
 
 /**
- * Starts runs of one engine by message: each of them once, however often its message is delivered. A poller and an event source mapping
- * both go by this.
+ * Starts runs of one engine by message: each of them once, however often its message is delivered. A poller and an
+ * event source mapping both go by this.
  *
- * The engine creates no second run of an id that its store holds. Where the sender named no run, the id of the message serves: a
- * redelivered message keeps it.
+ * The engine creates no second run of an id that its store holds. Where the sender named no run, the id of the message
+ * serves: a redelivered message keeps it.
  */
 export class MessageStarts {
   readonly #options: MessageStartsOptions;
@@ -105,7 +108,10 @@ function inOwnNamespace(start: StartRun): StartRun {
   return tenant === undefined || tenant === '' || tenant === DEFAULT_TENANT ? rest : start;
 }
 
-/** Known by its text alone: the engine has no class for it. Any other text may quote the input, so no other is looked at. */
+/**
+ * Known by its text alone: the engine has no class for it. Any other text may quote the input, so no other is looked
+ * at.
+ */
 function isUnknownWorkflow(error: unknown, workflow: string): boolean {
   return error instanceof Error && error.message === `workflow ${workflow} is not registered`;
 }

@@ -6,7 +6,10 @@ import type { StartOutcome } from './message-starts.ts';
 /** Twenty receives take an hour: see the start queue's `maxReceiveCount`. */
 const REFUSED_BACKOFF = { firstMs: 1_000, maxMs: 5 * 60_000 };
 
-/** Tells SQS what became of a start: its message is deleted, left for the dead-letter queue, or comes again later each time. */
+/**
+ * Tells SQS what became of a start: its message is deleted, left for the dead-letter queue, or comes again later each
+ * time.
+ */
 export async function settleStart(
   outcome: StartOutcome,
   { receiptHandle, receiveCount }: ReceivedMessage,

@@ -33,7 +33,9 @@ export interface LocalRun {
   event(wanted: Readonly<Record<string, unknown>>, from?: number): Promise<Record<string, unknown>>;
   /** What it wrote to stderr. */
   stderr(): string;
-  /** Interrupts it as Ctrl-C in a terminal does, which reaches the processes it has started too; gives its exit code. */
+  /**
+   * Interrupts it as Ctrl-C in a terminal does, which reaches the processes it has started too; gives its exit code.
+   */
   stop(): Promise<number | null>;
 }
 

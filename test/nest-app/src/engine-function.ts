@@ -28,7 +28,10 @@ class EngineModule {
   }
 }
 
-/** The engine in a function. A function of its own only because this program gives it a store; yours is `export const handler`. */
+/**
+ * The engine in a function. A function of its own only because this program gives it a store; yours is `export const
+ * handler`.
+ */
 export function engineFunction(store: StateStore) {
   return sqsEngineHandler(async (transport) => {
     const module = EngineModule.with(transport, store);
@@ -38,7 +41,10 @@ export function engineFunction(store: StateStore) {
   });
 }
 
-/** The same with a module that polls, as it does where nobody says otherwise. Its apps are the caller's to close: their timers go on. */
+/**
+ * The same with a module that polls, as it does where nobody says otherwise. Its apps are the caller's to close: their
+ * timers go on.
+ */
 export function pollingEngineFunction(store: StateStore, apps: INestApplicationContext[]) {
   return sqsEngineHandler(async (transport) => {
     const imports = [DurableModule.forRoot({ store, transport })];

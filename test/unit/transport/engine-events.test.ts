@@ -13,8 +13,8 @@ import { slowStore } from '../../support/slow-store.ts';
 import { toleratingUnhandledRejections } from './unhandled-rejections.ts';
 
 /*
- * What EventTurns takes for granted of the engine. If one of these fails after an upgrade of the core package, EventTurns is wrong with
- * it: read its comments before changing anything here.
+ * What EventTurns takes for granted of the engine. If one of these fails after an upgrade of the core package,
+ * EventTurns is wrong with it: read its comments before changing anything here.
  */
 
 /** A transport that keeps what is dispatched; results are given by hand. */

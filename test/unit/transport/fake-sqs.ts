@@ -31,9 +31,9 @@ export interface Call {
 }
 
 /**
- * A model of SQS in memory, on the clock that vitest fakes: visibility timeouts, receive counts, long polls, queues that are missing,
- * message groups and deduplication of FIFO queues (a group is shut while one of its messages is hidden, as on AWS).
- * No redrive: receive counts say what would end as a dead letter.
+ * A model of SQS in memory, on the clock that vitest fakes: visibility timeouts, receive counts, long polls, queues
+ * that are missing, message groups and deduplication of FIFO queues (a group is shut while one of its messages is
+ * hidden, as on AWS). No redrive: receive counts say what would end as a dead letter.
  */
 export class FakeSqs implements SqsApi {
   readonly calls: Call[] = [];
@@ -325,7 +325,10 @@ export class FakeSqs implements SqsApi {
   }
 }
 
-/** Lets so much faked time pass, and all that happens in it; the SDK needs a few turns of the real event loop for each call. */
+/**
+ * Lets so much faked time pass, and all that happens in it; the SDK needs a few turns of the real event loop for each
+ * call.
+ */
 export async function pass(ms = 0): Promise<void> {
   await turns();
   await vi.advanceTimersByTimeAsync(ms);

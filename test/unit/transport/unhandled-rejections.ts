@@ -1,8 +1,8 @@
 import { settle } from '../../support/fake-timing.ts';
 
 /**
- * Runs what leaves rejections unhandled that are not ours: where a store fails inside a turn, the engine rejects the promise of the turn
- * and, beside it, one that nobody holds. Gives those that came.
+ * Runs what leaves rejections unhandled that are not ours: where a store fails inside a turn, the engine rejects the
+ * promise of the turn and, beside it, one that nobody holds. Gives those that came.
  */
 export async function toleratingUnhandledRejections(run: () => Promise<void>): Promise<unknown[]> {
   const came: unknown[] = [];

@@ -11,8 +11,8 @@ import { counted } from '../output/text.ts';
 import { importOf, type KeptQueue } from './import-template.ts';
 
 /**
- * `sls durable adopt`: takes queues that an earlier stack or a removed step has left behind into the stack, with the messages in them.
- * Without it a deployment fails with `already exists`.
+ * `sls durable adopt`: takes queues that an earlier stack or a removed step has left behind into the stack, with the
+ * messages in them. Without it a deployment fails with `already exists`.
  */
 export const adoptCommand: Command = {
   usage: 'Take kept queues back into the stack, with their messages: after "serverless remove", or the removal of a step',

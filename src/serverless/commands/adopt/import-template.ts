@@ -20,7 +20,8 @@ export interface Import {
 }
 
 /**
- * What CloudFormation is told to take over: of each queue only what can never change. The deployment after it brings the rest in line.
+ * What CloudFormation is told to take over: of each queue only what can never change. The deployment after it brings
+ * the rest in line.
  * @param deployed what the stack holds already
  */
 export function importOf(kept: readonly KeptQueue[], deployment: DurableDeployment, deployed: Template | undefined): Import {

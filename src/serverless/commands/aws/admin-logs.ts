@@ -54,7 +54,9 @@ export function sdkAdminLogs(sdk: LogsSdk, settings: LambdaSettings): AdminLogs 
   };
 }
 
-/** Ids are free text. What the syntax of a filter, or JSON, writes in another way is left to whoever reads the events. */
+/**
+ * Ids are free text. What the syntax of a filter, or JSON, writes in another way is left to whoever reads the events.
+ */
 function filterOf(terms: readonly string[]): string {
   return terms
     .filter((term) => /^[\w.:@/+-]+$/.test(term))

@@ -21,7 +21,10 @@ import { boundedRequests } from './requests.ts';
 /** Requests at the same time: AWS would throttle `GetQueueAttributes` in a large account otherwise. */
 const REQUESTS_AT_ONCE = 10;
 
-/** The SQS calls of the commands: queues, and messages with all their attributes. A request that fails rejects with `SqsRequestError`. */
+/**
+ * The SQS calls of the commands: queues, and messages with all their attributes. A request that fails rejects with
+ * `SqsRequestError`.
+ */
 export interface AdminSqs {
   /** Undefined where there is no queue of that name. */
   findQueueUrl(queueName: string): Promise<string | undefined>;

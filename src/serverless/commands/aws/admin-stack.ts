@@ -10,7 +10,9 @@ import { type TemplateSettings, templateSource } from './template-source.ts';
 /** How long an import may take: it only records what is there. */
 const IMPORT_SECONDS = 300;
 
-/** The CloudFormation calls about the one stack of a service. A request that fails rejects with {@link CommandError}. */
+/**
+ * The CloudFormation calls about the one stack of a service. A request that fails rejects with {@link CommandError}.
+ */
 export interface AdminStack {
   /** The template of the last deployment; undefined where there is no stack. */
   template(): Promise<Template | undefined>;

@@ -42,8 +42,9 @@ export type LambdaConnection = { readonly lambda: AdminLambda } | { readonly non
 /**
  * Connects to the Lambda that belongs to the chosen SQS, or says why there is none. The caller destroys it.
  *
- * Its endpoint is `AWS_ENDPOINT_URL_LAMBDA`, else `--endpoint`, else `AWS_ENDPOINT_URL`. Where only `AWS_ENDPOINT_URL_SQS` names an
- * emulator there is no Lambda: the mappings of an AWS account do not read the emulator's queues.
+ * Its endpoint is `AWS_ENDPOINT_URL_LAMBDA`, else `--endpoint`, else `AWS_ENDPOINT_URL`. Where only
+ * `AWS_ENDPOINT_URL_SQS` names an emulator there is no Lambda: the mappings of an AWS account do not read the
+ * emulator's queues.
  */
 export function openLambda(context: CommandContext): LambdaConnection {
   const { env, options } = context;
@@ -95,7 +96,10 @@ export function openEvents(context: CommandContext): EventsConnection {
 /** The stack of the service, or the reason why it cannot be asked. */
 export type StackConnection = { readonly stack: AdminStack } | { readonly none: string };
 
-/** Connects to the CloudFormation beside the chosen SQS, which has the stack that the deploy tool deploys. The caller destroys it. */
+/**
+ * Connects to the CloudFormation beside the chosen SQS, which has the stack that the deploy tool deploys. The caller
+ * destroys it.
+ */
 export function openStack(context: CommandContext): StackConnection {
   const { env, options, stackName } = context;
   const endpoint = env['AWS_ENDPOINT_URL_CLOUDFORMATION'] || env['AWS_ENDPOINT_URL'] || undefined;

@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 /**
- * Finds a client of the AWS SDK that only a command needs, so that this package does not depend on it: the service's own, or the one that
- * the deploy tool depends on. Undefined where neither has it.
+ * Finds a client of the AWS SDK that only a command needs, so that this package does not depend on it: the service's
+ * own, or the one that the deploy tool depends on. Undefined where neither has it.
  * @param load requires the package
  * @param toolFile the file that the deploy tool was started with
  */

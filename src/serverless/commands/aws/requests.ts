@@ -1,8 +1,9 @@
 import { bounded } from '../../bounded.ts';
 
 /**
- * What AWS says of a request that it refused: its text names the action and the resource that a policy lacks. Only the code where a
- * signature is wrong: that text quotes the request, session token included. No part of the SDK's error is kept beside it.
+ * What AWS says of a request that it refused: its text names the action and the resource that a policy lacks. Only the
+ * code where a signature is wrong: that text quotes the request, session token included. No part of the SDK's error is
+ * kept beside it.
  */
 export function refusalOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
@@ -14,8 +15,8 @@ export function refusalOf(error: unknown): string {
 export type Request = <T>(operation: string, send: () => Promise<T>) => Promise<T>;
 
 /**
- * Sends at most `limit` requests at the same time: an account can have thousands of queues, and AWS throttles whoever asks about all of
- * them at once.
+ * Sends at most `limit` requests at the same time: an account can have thousands of queues, and AWS throttles whoever
+ * asks about all of them at once.
  * @param errorOf makes the error to throw of one that the SDK threw
  */
 export function boundedRequests(limit: number, errorOf: (operation: string, error: unknown) => Error): Request {

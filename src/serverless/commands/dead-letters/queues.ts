@@ -42,7 +42,10 @@ export async function findDeadLetterQueues(sqs: AdminSqs, steps: readonly Servic
   );
 }
 
-/** The starts that no engine could carry out, where the service has a start queue of its own. @throws CommandError as above */
+/**
+ * The starts that no engine could carry out, where the service has a start queue of its own.
+ * @throws CommandError as above
+ */
 export async function findStartDeadLetters(sqs: AdminSqs, { startRuns, prefix }: DurableService): Promise<DeadLetterQueues[]> {
   if (startRuns?.owned !== true) return [];
   const [url, parked] = await Promise.all([
@@ -59,7 +62,10 @@ async function find(sqs: AdminSqs, kind: DeadLetterQueue['kind'], name: string):
   return { kind, name, ...found };
 }
 
-/** @param url of the queue that dead letters came from, where there still is one. Else it is the one beside its parked queue */
+/**
+ * @param url of the queue that dead letters came from, where there still is one. Else it is the one beside its parked
+ * queue
+ */
 function source(tasksQueue: string, url: string | undefined, { url: parkedUrl, name }: DeadLetterQueue) {
   return { tasksQueue, tasksUrl: url ?? `${parkedUrl.slice(0, -name.length)}${tasksQueue}`, tasksQueueExists: url !== undefined };
 }

@@ -19,8 +19,9 @@ interface Retried {
 }
 
 /**
- * Sends messages back to their tasks queue, and deletes each once SQS has accepted it. Refuses messages whose failure the engine was told:
- * their runs have gone on without them. Exits 1 where a message was not sent, or was sent and not deleted.
+ * Sends messages back to their tasks queue, and deletes each once SQS has accepted it. Refuses messages whose failure
+ * the engine was told: their runs have gone on without them. Exits 1 where a message was not sent, or was sent and not
+ * deleted.
  */
 export async function retryDeadLetters(context: CommandContext, sqs: AdminSqs, selection: Selection): Promise<void> {
   requireTasksQueues(selection.steps);

@@ -14,8 +14,8 @@ export interface Selection {
   /** Most messages to receive from each queue. */
   readonly limit: number;
   /**
-   * Whether to receive from the dead-letter queues too. Each receive there counts towards the ten after which SQS parks the message
-   * without its handler; parked queues have no redrive policy, so receiving from them costs nothing.
+   * Whether to receive from the dead-letter queues too. Each receive there counts towards the ten after which SQS parks
+   * the message without its handler; parked queues have no redrive policy, so receiving from them costs nothing.
    */
   readonly includeDeadLetters: boolean;
 }
@@ -29,8 +29,8 @@ export interface Selected {
 }
 
 /**
- * Calls `visit` with every selected message. Messages that it keeps become visible again at the end; until then SQS gives nobody the
- * messages behind them in their FIFO groups.
+ * Calls `visit` with every selected message. Messages that it keeps become visible again at the end; until then SQS
+ * gives nobody the messages behind them in their FIFO groups.
  * @returns names of the queues that hold messages which were not received
  */
 export async function visitSelected(
@@ -79,7 +79,10 @@ export function idNotFound({ messageId, includeDeadLetters }: Selection): string
   return `no message ${messageId} is visible now.${hint}`;
 }
 
-/** How to reach the messages of a queue that were not received. @param standard the remedy for a queue that is not FIFO */
+/**
+ * How to reach the messages of a queue that were not received.
+ * @param standard the remedy for a queue that is not FIFO
+ */
 export function howToSeeMore(queueName: string, standard: string): string {
   return isFifoQueue(queueName) ? 'a FIFO queue gives the first messages of a group only, until these are retried or deleted' : standard;
 }

@@ -8,7 +8,8 @@ import { isFifoQueue } from '../../../topology/fifo-queues.ts';
 const TRACE_ATTRIBUTE = 'AWSTraceHeader';
 
 /**
- * A dead letter as a message of its tasks queue again: body and message attributes as they were, without the dead-letter handler's note.
+ * A dead letter as a message of its tasks queue again: body and message attributes as they were, without the
+ * dead-letter handler's note.
  * @param deduplicationId a new one: SQS remembers the old one for five minutes, and would drop the message
  */
 export function retryMessage(message: Message, tasksQueueUrl: string, deduplicationId: string): SendMessageCommandInput {

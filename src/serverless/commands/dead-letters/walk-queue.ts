@@ -17,11 +17,11 @@ export interface WalkOptions {
 }
 
 /**
- * Receives each message of a queue once and calls `visit` with it. All messages that were not consumed become visible again when the walk
- * ends, also where it throws. Each message's receive count grows by one.
+ * Receives each message of a queue once and calls `visit` with it. All messages that were not consumed become visible
+ * again when the walk ends, also where it throws. Each message's receive count grows by one.
  *
- * On a FIFO queue SQS gives no message of a group while another one of it is in flight: of each group, only what one receive brings is
- * visited.
+ * On a FIFO queue SQS gives no message of a group while another one of it is in flight: of each group, only what one
+ * receive brings is visited.
  * @returns true where the walk stopped at its limit or its time, not at the end of the queue
  */
 export async function walkQueue(

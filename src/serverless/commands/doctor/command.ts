@@ -17,7 +17,10 @@ const TEMPLATE = 'cloudformation-template-update-stack.json';
 /** `concurrency` of `sqsStepHandler` by default. */
 const HANDLER_CONCURRENCY = 10;
 
-/** `sls durable doctor`: finds mistakes in the packaged template and on AWS. Exits 1 on an error, with `--strict` on a warning too. */
+/**
+ * `sls durable doctor`: finds mistakes in the packaged template and on AWS. Exits 1 on an error, with `--strict` on a
+ * warning too.
+ */
 export const doctorCommand: Command = {
   usage: 'Find mistakes in the packaged template and in the queues and mappings on AWS; exits 1 on an error (--strict: or a warning)',
   options: {

@@ -1,6 +1,9 @@
 import type { PrivateHost } from './private-hosts.ts';
 
-/** What doctor knows of a service, from a packaged template or from AWS. Rules read this and nothing else. Durations in seconds. */
+/**
+ * What doctor knows of a service, from a packaged template or from AWS. Rules read this and nothing else. Durations in
+ * seconds.
+ */
 export interface Facts {
   readonly source: 'template' | 'live';
   readonly queues: readonly QueueFacts[];

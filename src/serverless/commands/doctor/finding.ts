@@ -13,7 +13,9 @@ export interface Finding {
 /** Finds one kind of mistake. */
 export type Rule = (facts: Facts) => Finding[];
 
-/** Errors first, each finding once: a rule that reads the command line only finds the same in the template and on AWS. */
+/**
+ * Errors first, each finding once: a rule that reads the command line only finds the same in the template and on AWS.
+ */
 export function sorted(findings: readonly Finding[]): Finding[] {
   const once = [...new Map(findings.map((finding) => [`${finding.id} ${finding.where}`, finding])).values()];
   return [...once.filter(({ severity }) => severity === 'error'), ...once.filter(({ severity }) => severity === 'warning')];

@@ -11,7 +11,10 @@ export interface ForeignQueue {
   readonly messages: number;
 }
 
-/** The foreign queues that hold messages. What these credentials may not see is passed over, or the reason why nothing was seen. */
+/**
+ * The foreign queues that hold messages. What these credentials may not see is passed over, or the reason why nothing
+ * was seen.
+ */
 export async function foreignQueues(
   sqs: AdminSqs,
   own: ReadonlySet<string>,
@@ -34,8 +37,8 @@ export async function foreignQueues(
 }
 
 /**
- * Foreign queues whose messages nobody of the service receives: those of a removed step, tasks under another prefix, and the results queue
- * that it had before.
+ * Foreign queues whose messages nobody of the service receives: those of a removed step, tasks under another prefix,
+ * and the results queue that it had before.
  * @param mapped ARNs of the queues that have a mapping; undefined: not known
  */
 export function leftoverMessages(

@@ -48,7 +48,10 @@ export function engineMappings(service: DurableService, queues: readonly QueueFa
   });
 }
 
-/** The schedules that invoke the functions which are engines; undefined, with the reason, where they could not be asked for. */
+/**
+ * The schedules that invoke the functions which are engines; undefined, with the reason, where they could not be asked
+ * for.
+ */
 export async function liveSchedules(
   connection: EventsConnection,
   queues: readonly QueueFacts[],

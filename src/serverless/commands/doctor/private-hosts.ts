@@ -10,8 +10,8 @@ const PRIVATE = /^(?:10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|127\.|localhost
 const HOSTS = /^[\w.:[\],-]+$/;
 
 /**
- * Private addresses in an environment: in the URLs that it holds, and in values that are hosts. Only what is certain: a name may resolve to
- * anything.
+ * Private addresses in an environment: in the URLs that it holds, and in values that are hosts. Only what is certain: a
+ * name may resolve to anything.
  */
 export function privateHosts(environment: Readonly<Record<string, unknown>>): PrivateHost[] {
   return Object.entries(environment).flatMap(([variable, value]) => {

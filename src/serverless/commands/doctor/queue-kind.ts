@@ -2,8 +2,9 @@ import { kindOfQueueName, type QueueKind } from '../../../topology/queue-kinds.t
 import type { Facts, FunctionFacts, MappingFacts, QueueFacts } from './facts.ts';
 
 /**
- * Kind of a queue: by its name. Where no queue of the facts has such a name (a hand-written template may leave names to CloudFormation), the
- * target of a redrive policy holds dead letters and a queue with a mapping holds tasks. Undefined: not a queue of durable steps.
+ * Kind of a queue: by its name. Where no queue of the facts has such a name (a hand-written template may leave names to
+ * CloudFormation), the target of a redrive policy holds dead letters and a queue with a mapping holds tasks. Undefined:
+ * not a queue of durable steps.
  */
 export function kindOfQueue({ queues, mappings, prefix }: Facts, queue: QueueFacts): QueueKind | undefined {
   const byName = queue.name === undefined ? undefined : kindOfQueueName(queue.name, prefix);

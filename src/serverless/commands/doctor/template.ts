@@ -8,7 +8,11 @@ import { privateHosts } from './private-hosts.ts';
 type Properties = Record<string, unknown>;
 type Resource = readonly [id: string, type: string, properties: Properties];
 
-/** Reads a CloudFormation template in JSON, packaged or written by hand. @param prefix of the service @throws CommandError */
+/**
+ * Reads a CloudFormation template in JSON, packaged or written by hand.
+ * @param prefix of the service
+ * @throws CommandError
+ */
 export function readTemplate(file: string, prefix: string): Facts {
   let parsed: unknown;
   try {
@@ -23,7 +27,8 @@ export function readTemplate(file: string, prefix: string): Facts {
 
 /**
  * @param resources `Resources` of a template
- * @param prefix of the service. Where a queue has it, `exam-results` is not a queue of the service; a hand-written template may have another
+ * @param prefix of the service. Where a queue has it, `exam-results` is not a queue of the service; a hand-written
+ * template may have another
  */
 export function templateFacts(resources: Readonly<Record<string, unknown>>, prefix: string): Facts {
   const all = Object.entries(resources).map(([id, resource]): Resource => {

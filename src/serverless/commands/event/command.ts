@@ -12,8 +12,8 @@ import { sqsEvent } from './sqs-event.ts';
 import { tickEvent } from './tick-event.ts';
 
 /**
- * `sls durable event`: an event for `sls invoke local`, as Lambda would make it of the engine's tasks, of the turns of a
- * workflow, of starts of runs, or as EventBridge makes it for an engine that is a function.
+ * `sls durable event`: an event for `sls invoke local`, as Lambda would make it of the engine's tasks, of the turns of
+ * a workflow, of starts of runs, or as EventBridge makes it for an engine that is a function.
  */
 export const eventCommand: Command = {
   usage: 'Make an event for "serverless invoke local"',

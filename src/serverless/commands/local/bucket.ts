@@ -5,7 +5,8 @@ import { CommandError } from '../command-error.ts';
 export function localBucketName({ payloadBucket, prefix }: Pick<DurableDeployment, 'payloadBucket' | 'prefix'>): string | undefined {
   if (payloadBucket === undefined) return undefined;
   if (!payloadBucket.owned) return payloadBucket.name;
-  // On AWS CloudFormation generates a name. A bucket name has 63 characters at most, in lower case, without underscores.
+  // On AWS CloudFormation generates a name. A bucket name has 63 characters at most, in lower case, without
+  // underscores.
   const readable = prefix
     .toLowerCase()
     .replace(/[^a-z0-9-]/g, '-')

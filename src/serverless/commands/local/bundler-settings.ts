@@ -31,7 +31,9 @@ const USED = [
   'tsconfigRaw',
 ] as const satisfies readonly (keyof BuildOptions)[];
 
-/** Settings about packaging, watching and the form of the bundle, which change nothing for a handler on this machine. */
+/**
+ * Settings about packaging, watching and the form of the bundle, which change nothing for a handler on this machine.
+ */
 const PACKAGING_ONLY: ReadonlySet<string> = new Set([
   'absWorkingDir',
   'bundle',
@@ -101,7 +103,10 @@ function isUsed(key: string): boolean {
   return USED.some((name) => name === key);
 }
 
-/** The plugins, or why they are not used. A file that exports a function expects the deploy tool as argument, which it does not get here. */
+/**
+ * The plugins, or why they are not used. A file that exports a function expects the deploy tool as argument, which it
+ * does not get here.
+ */
 function readPlugins(given: unknown, serviceDir: string): readonly Plugin[] | string {
   if (isPluginList(given)) return given;
   if (typeof given !== 'string') return 'expected a list of esbuild plugins or the path of a file that exports one';

@@ -23,7 +23,10 @@ export function loadEsbuild(serviceDir: string): Esbuild {
   }
 }
 
-/** Source file and export that `handlers/charge-card.handler` names. @throws CommandError where there is no such file */
+/**
+ * Source file and export that `handlers/charge-card.handler` names.
+ * @throws CommandError where there is no such file
+ */
 export function handlerFile(
   serviceDir: string,
   functionKey: string,
@@ -44,13 +47,19 @@ export interface WatchOptions {
   readonly outDir: string;
   /** Settings of the service for the bundler. */
   readonly build: BuildOptions;
-  /** Called when a handler was built: at first, and after every edit. Gives whether it loads; the file of the last that does is kept. */
+  /**
+   * Called when a handler was built: at first, and after every edit. Gives whether it loads; the file of the last that
+   * does is kept.
+   */
   readonly onBuilt: (code: HandlerCode) => Promise<boolean>;
   /** Called when a build fails. */
   readonly onProblem: (problem: string) => void;
 }
 
-/** Builds a handler with all its imports, and repeats that whenever one of these files changes. Resolves after the first build. */
+/**
+ * Builds a handler with all its imports, and repeats that whenever one of these files changes. Resolves after the first
+ * build.
+ */
 export async function watchHandler(options: WatchOptions): Promise<{ stop(): Promise<void> }> {
   const { esbuild, serviceDir, functionKey, handler, outDir, build, onBuilt, onProblem } = options;
   const { file, exportName } = handlerFile(serviceDir, functionKey, handler);

@@ -6,8 +6,9 @@ const CONFIG_FILES = ['yml', 'yaml', 'json', 'js', 'cjs', 'mjs', 'ts'].map((exte
 const REFERENCED = /\$\{file\(([^):]+)\)/g;
 
 /**
- * Calls `onChange` with the name of a configuration file whose text changes: serverless.yml, and the files that it refers to by `${file(…)}`.
- * They are few and small, so they are read every half second: that works on every file system, and whatever an editor does to save.
+ * Calls `onChange` with the name of a configuration file whose text changes: serverless.yml, and the files that it
+ * refers to by `${file(…)}`. They are few and small, so they are read every half second: that works on every file
+ * system, and whatever an editor does to save.
  */
 export function watchConfig(serviceDir: string, onChange: (file: string) => void): { stop(): void } {
   const main = CONFIG_FILES.map((name) => join(serviceDir, name)).filter((file) => existsSync(file));

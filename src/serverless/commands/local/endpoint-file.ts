@@ -22,14 +22,17 @@ import { CommandError } from '../command-error.ts';
 /** The port of `sls durable local` without `--port`. */
 export const DEFAULT_LOCAL_PORT = 9324;
 
-/** The endpoint of `sls durable local` of this service: of the one that runs, else the one that it would have by default. */
+/**
+ * The endpoint of `sls durable local` of this service: of the one that runs, else the one that it would have by
+ * default.
+ */
 export function localEndpoint(serviceDir: string): string {
   return readLocalEndpoint(localEndpointFile(serviceDir)) ?? `http://127.0.0.1:${DEFAULT_LOCAL_PORT}`;
 }
 
 /**
- * The file in which `sls durable local` leaves its endpoint for the commands with `--local`: one per folder of a service, readable by the
- * user only. Not in the service's `.serverless`, which every `serverless package` empties.
+ * The file in which `sls durable local` leaves its endpoint for the commands with `--local`: one per folder of a
+ * service, readable by the user only. Not in the service's `.serverless`, which every `serverless package` empties.
  */
 export function localEndpointFile(serviceDir: string, temporaryDir = tmpdir()): string {
   const service = createHash('sha256').update(realpathSync(serviceDir)).digest('hex').slice(0, 16);
@@ -37,8 +40,8 @@ export function localEndpointFile(serviceDir: string, temporaryDir = tmpdir()): 
 }
 
 /**
- * Writes the file under a new name and renames it: whatever another user of the shared temporary folder has put in its place (a symbolic
- * link, a hard link) is replaced, not written to.
+ * Writes the file under a new name and renames it: whatever another user of the shared temporary folder has put in its
+ * place (a symbolic link, a hard link) is replaced, not written to.
  * @throws CommandError where the folder is not this user's own
  */
 export function writeLocalEndpoint(file: string, endpoint: string, uid = process.getuid?.()): void {
@@ -55,7 +58,9 @@ export function writeLocalEndpoint(file: string, endpoint: string, uid = process
   renameSync(written, file);
 }
 
-/** The endpoint in the file; undefined where the process that wrote it has ended, or another user could have written it. */
+/**
+ * The endpoint in the file; undefined where the process that wrote it has ended, or another user could have written it.
+ */
 export function readLocalEndpoint(file: string, uid = process.getuid?.()): string | undefined {
   const { endpoint, pid } = contents(file, uid);
   return typeof endpoint === 'string' && typeof pid === 'number' && runs(pid) ? endpoint : undefined;
@@ -72,7 +77,10 @@ const WRITABLE_BY_OTHERS = 0o022;
 /** Windows has neither; there the temporary folder is the user's own. */
 const { O_RDONLY, O_NOFOLLOW = 0, O_DIRECTORY = 0 } = constants;
 
-/** Makes the folder one that only this user can write to. Its mode is set through a descriptor, so on the very folder that was checked. */
+/**
+ * Makes the folder one that only this user can write to. Its mode is set through a descriptor, so on the very folder
+ * that was checked.
+ */
 function ownFolder(folder: string, uid: number | undefined): void {
   let descriptor: number | undefined;
   try {
@@ -90,7 +98,9 @@ function ownFolder(folder: string, uid: number | undefined): void {
   }
 }
 
-/** The fields of the file. Empty where another user could have written it: that user would choose where our commands go. */
+/**
+ * The fields of the file. Empty where another user could have written it: that user would choose where our commands go.
+ */
 function contents(file: string, uid: number | undefined): Record<string, unknown> {
   let descriptor: number | undefined;
   try {

@@ -46,8 +46,8 @@ export function engineEnvironment(servers: LocalServers): string[] {
 }
 
 /**
- * The whole environment of a function's process: this one's, the local servers', and its own of serverless.yml. NODE_OPTIONS of both, as a
- * developer's debugger comes by it.
+ * The whole environment of a function's process: this one's, the local servers', and its own of serverless.yml.
+ * NODE_OPTIONS of both, as a developer's debugger comes by it.
  */
 export function processEnvironment(
   env: CommandContext['env'],

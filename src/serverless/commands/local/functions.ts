@@ -2,7 +2,10 @@ import { durableFunctions } from '../../read-service.ts';
 import { bundlerSettings } from './bundler-settings.ts';
 import { LocalFunction, type LocalFunctionOptions } from './local-function.ts';
 
-/** Builds every function and puts it behind the mappings of its queues. Resolves when each has loaded, or was found not to. */
+/**
+ * Builds every function and puts it behind the mappings of its queues. Resolves when each has loaded, or was found not
+ * to.
+ */
 export async function startFunctions(options: Omit<LocalFunctionOptions, 'build'>): Promise<{ stop(): Promise<void> }> {
   const { context, service, report } = options;
   const { build, ignored } = bundlerSettings(context.bundlerSettings(), context.serviceDir);

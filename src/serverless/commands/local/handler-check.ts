@@ -3,8 +3,8 @@ import type { DurableDeployment } from '../../deployment.ts';
 import type { DurableStep } from '../../durable-service.ts';
 
 /**
- * What is wrong between a handler and serverless.yml, a line each. Such a function still runs: Lambda would run it too, and what comes of
- * it is shown with each invocation.
+ * What is wrong between a handler and serverless.yml, a line each. Such a function still runs: Lambda would run it too,
+ * and what comes of it is shown with each invocation.
  */
 export function handlerProblems(
   handler: HandlerKind,

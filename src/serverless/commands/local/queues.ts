@@ -2,7 +2,10 @@ import type { PlannedQueue } from '../../../topology/planned-queues.ts';
 import { createQueueAttributes } from '../../../topology/queue-attributes.ts';
 import type { AdminSqs } from '../aws/admin-sqs.ts';
 
-/** Creates the queues of a plan on the local SQS. Gives their URLs by name, at the endpoint: the host in the server's own URLs does not resolve. */
+/**
+ * Creates the queues of a plan on the local SQS. Gives their URLs by name, at the endpoint: the host in the server's
+ * own URLs does not resolve.
+ */
 export async function createPlan(
   sqs: Pick<AdminSqs, 'createQueue' | 'attributes'>,
   plan: readonly PlannedQueue[],

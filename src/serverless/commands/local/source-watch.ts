@@ -6,8 +6,9 @@ const SETTLE_MS = 20;
 const PACKAGES = /[\\/]node_modules[\\/]/;
 
 /**
- * Calls `onChange` when one of the files changes: within milliseconds, where the file system tells of changes. Where it does not (some
- * shared folders of virtual machines), nothing happens: esbuild's own watch, which looks at files every other second, is for those.
+ * Calls `onChange` when one of the files changes: within milliseconds, where the file system tells of changes. Where it
+ * does not (some shared folders of virtual machines), nothing happens: esbuild's own watch, which looks at files every
+ * other second, is for those.
  */
 export class SourceWatch {
   readonly #onChange: () => void;
@@ -20,7 +21,10 @@ export class SourceWatch {
     this.#onChange = onChange;
   }
 
-  /** From now on, these files and no others. @param inputs as esbuild names them: relative to the folder, or in a plugin's namespace */
+  /**
+   * From now on, these files and no others.
+   * @param inputs as esbuild names them: relative to the folder, or in a plugin's namespace
+   */
   set(folder: string, inputs: readonly string[]): void {
     const names = new Map<string, Set<string>>();
     for (const input of inputs) {

@@ -13,7 +13,9 @@ import { startTime } from './start-time.ts';
 const TAIL_MS = 1_000;
 const DEFAULT_START = '10m';
 
-/** `sls durable logs`: what the durable functions wrote to CloudWatch Logs, about everything or about one run or step. */
+/**
+ * `sls durable logs`: what the durable functions wrote to CloudWatch Logs, about everything or about one run or step.
+ */
 export const logsCommand: Command = {
   usage: 'Show what the functions of the service wrote to CloudWatch Logs about a run, a step or everything',
   options: {

@@ -41,7 +41,10 @@ export function logLine(functionKey: string, timestamp: number, event: string): 
   };
 }
 
-/** The object in a text. Lambda's JSON format puts the JSON that a function wrote into the `message` of another, as text. */
+/**
+ * The object in a text. Lambda's JSON format puts the JSON that a function wrote into the `message` of another, as
+ * text.
+ */
 function innermost(text: string): Record<string, unknown> | undefined {
   const value = text.startsWith('{') ? attempt((): unknown => JSON.parse(text)) : undefined;
   if (!isRecord(value)) return undefined;
@@ -49,7 +52,9 @@ function innermost(text: string): Record<string, unknown> | undefined {
   return (typeof message === 'string' ? innermost(message) : undefined) ?? value;
 }
 
-/** Metrics of an invocation, or Lambda's own lines in its JSON format: `{"time":…,"type":"platform.start","record":…}`. */
+/**
+ * Metrics of an invocation, or Lambda's own lines in its JSON format: `{"time":…,"type":"platform.start","record":…}`.
+ */
 function isRoutine({ _aws: metrics, type, record }: Record<string, unknown>): boolean {
   if (metrics !== undefined) return true;
   const failed = isRecord(record) && record['status'] !== undefined && record['status'] !== 'success';

@@ -15,8 +15,8 @@ const INDENT = '    ';
 /**
  * A table as text, numbers aligned right. Ends with a line feed.
  *
- * Where it is wider than the terminal, its widest columns become lines of their own below each row, until the rest fits. The first column
- * stays.
+ * Where it is wider than the terminal, its widest columns become lines of their own below each row, until the rest
+ * fits. The first column stays.
  * @param columns width of the terminal; undefined: no terminal, any width
  */
 export function table(head: readonly string[], rows: readonly (readonly Cell[])[], columns = Number.POSITIVE_INFINITY): string {

@@ -11,7 +11,10 @@ export function oneLine(text: string): string {
   return shown.replace(HIDDEN, shortEscape);
 }
 
-/** Output as it may go to a terminal: line feeds and tabs stay, all that a terminal obeys is escaped. Of JSON the value stays the same. */
+/**
+ * Output as it may go to a terminal: line feeds and tabs stay, all that a terminal obeys is escaped. Of JSON the value
+ * stays the same.
+ */
 export function printable(text: string): string {
   return text.replace(HIDDEN, (character) => (character === '\n' || character === '\t' ? character : shortEscape(character)));
 }

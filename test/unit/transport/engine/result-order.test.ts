@@ -378,7 +378,10 @@ describe('what is remembered of runs', () => {
 
 // --- against a model of the engine
 
-/** A stage of a workflow: so many durable steps at once, one that the turn waits for in memory, or a timer that begins a turn unseen. */
+/**
+ * A stage of a workflow: so many durable steps at once, one that the turn waits for in memory, or a timer that begins a
+ * turn unseen.
+ */
 type Stage = { readonly durable: number } | 'in memory' | 'sleep';
 
 const stage = fc.oneof(
@@ -390,8 +393,8 @@ const stage = fc.oneof(
 const workflows = fc.array(fc.array(stage, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 5 });
 
 /**
- * The engine as `engine-events.test.ts` pins it, with a scheduler in every place where a store, SQS or a worker takes time: runs of
- * some stages, whose every result may be delivered twice.
+ * The engine as `engine-events.test.ts` pins it, with a scheduler in every place where a store, SQS or a worker takes
+ * time: runs of some stages, whose every result may be delivered twice.
  */
 class ModelEngine {
   readonly problems: string[] = [];
@@ -528,7 +531,9 @@ interface ModelRun {
   turns: number;
 }
 
-/** Lets everything happen that the scheduler holds, in an order of its choice, and lets time pass where only time helps. */
+/**
+ * Lets everything happen that the scheduler holds, in an order of its choice, and lets time pass where only time helps.
+ */
 async function play(scheduler: fc.Scheduler, isOver: () => boolean): Promise<void> {
   for (let idle = 0; idle < 10; idle += 1) {
     while (scheduler.count() > 0) {

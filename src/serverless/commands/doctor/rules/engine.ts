@@ -5,7 +5,10 @@ import { durableMappings } from '../queue-kind.ts';
 /** Below it, a cold start that opens a store leaves no time for the turns of a batch. */
 const SHORT_TIMEOUT_SECONDS = 10;
 
-/** A function that is the engine: the only one, with time to work, a tick, a store that it reaches, and leave to invoke itself by its steps. */
+/**
+ * A function that is the engine: the only one, with time to work, a tick, a store that it reaches, and leave to invoke
+ * itself by its steps.
+ */
 export const engineRule: Rule = (facts) => {
   const results = durableMappings(facts).filter(({ kind }) => kind === 'results');
   const engines = [...new Map(results.flatMap(({ fn }) => (fn === undefined ? [] : [[fn.id, fn] as const]))).values()];

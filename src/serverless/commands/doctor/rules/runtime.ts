@@ -1,7 +1,10 @@
 import { MINIMUM_NODE } from '../../../node-version.ts';
 import type { Finding, Rule } from '../finding.ts';
 
-/** Functions behind a queue run on a Node version that this package supports. Functions in other languages are not judged. */
+/**
+ * Functions behind a queue run on a Node version that this package supports. Functions in other languages are not
+ * judged.
+ */
 export const runtimeRule: Rule = (facts) =>
   facts.functions.flatMap((fn): Finding[] => {
     const major = /^nodejs(\d+)/.exec(fn.runtime ?? '')?.[1];
