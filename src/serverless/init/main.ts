@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { nodeProblem } from '../node-version.ts';
-import { missingInstalls, nextSteps, writeQuickStart } from './quick-start.ts';
+import { missingInstalls, namesHandler, nextSteps, writeQuickStart } from './quick-start.ts';
 
 // `npx durable-sqs-lambda init`: `sls durable init` for a folder that has no serverless.yml, where the deploy tool loads no plugin.
 const tooOld = nodeProblem(process.versions.node);
@@ -9,5 +9,6 @@ if (tooOld !== undefined || process.argv[2] !== 'init' || process.argv.length !=
   process.exitCode = 1;
 } else {
   const folder = process.cwd();
-  process.stdout.write(nextSteps(writeQuickStart(folder), missingInstalls(folder)));
+  const files = writeQuickStart(folder);
+  process.stdout.write(nextSteps(files, missingInstalls(folder), namesHandler(folder)));
 }

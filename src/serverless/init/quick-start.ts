@@ -13,6 +13,8 @@ export interface QuickStartFile {
 
 const SERVICE = 'serverless.yml';
 const HANDLER = 'handlers/charge-card.ts';
+/** As serverless.yml names it. */
+const HANDLER_NAME = 'handlers/charge-card.handler';
 const ENGINE = 'engine.mts';
 const EVENT = 'events/charge-card.json';
 const INPUT = { orderId: 'o-1', amountCents: 1200 };
@@ -26,19 +28,28 @@ export function writeQuickStart(folder: string, readme: string = packedReadme())
   return texts.map(([path, text]) => ({ path, written: writeNew(join(folder, path), text) }));
 }
 
+/** Whether the service's file names the handler of the quick start: what it says of it otherwise is the user's. */
+export function namesHandler(folder: string): boolean {
+  return readFileSync(join(folder, SERVICE), 'utf8').includes(HANDLER_NAME);
+}
+
 /** The commands of README that install what the files need; none where all of it is installed. */
 export function missingInstalls(folder: string, readme: string = packedReadme()): string[] {
   const commands = readme.split('\n').filter((line) => /^npm install .*(durable-sqs-lambda|serverless-esbuild)/.test(line));
   return commands.filter((command) => packagesOf(command).some((name) => !existsSync(join(folder, 'node_modules', name))));
 }
 
-/** What is to be done next, as text for a terminal. */
-export function nextSteps(files: readonly QuickStartFile[], installs: readonly string[]): string {
+/**
+ * What is to be done next, as text for a terminal.
+ * @param isNamed whether {@link namesHandler}
+ */
+export function nextSteps(files: readonly QuickStartFile[], installs: readonly string[], isNamed: boolean): string {
   const told = files.map(({ path, written }) => (written ? `wrote  ${path}` : `kept   ${path}, which was there`));
-  const kept = files.some(({ path, written }) => path === SERVICE && !written);
+  const advice = `${SERVICE} names no handler "${HANDLER_NAME}": add the function, as "In your project" of durable-sqs-lambda's README does`;
   return [
     ...told,
-    ...(kept ? [`${SERVICE} has to name the function: compare it with "In your project" of durable-sqs-lambda's README`] : []),
+    ...(files.some(({ written }) => written) ? [] : ['nothing to write: all files of the quick start are there']),
+    ...(isNamed ? [] : [advice]),
     ...(installs.length === 0 ? [] : ['', 'install what is missing:', ...installs.map((command) => `  ${command}`)]),
     '',
     'run the step once:',
@@ -67,7 +78,7 @@ function fileInReadme(readme: string, path: string): string {
 function quickStartEvent() {
   const [step] = readDurableService({
     custom: { durable: { prefix: 'durable-dev' } },
-    functions: { chargeCard: { handler: 'handlers/charge-card.handler', events: [{ durableStep: 'payments.charge-card' }] } },
+    functions: { chargeCard: { handler: HANDLER_NAME, events: [{ durableStep: 'payments.charge-card' }] } },
   }).steps;
   if (step === undefined) throw new Error('expected one step, got none');
   return sqsEvent(taskMessages(step, { input: INPUT, runId: 'order-1', attempt: 1, count: 1 }), 'eu-central-1', Date.now());

@@ -56,9 +56,17 @@ describe('sls durable init', () => {
     writeFileSync(join(folder, 'serverless.yml'), 'service: mine\n');
     const out = await run();
     expect(out).toContain('kept   serverless.yml, which was there\nwrote  handlers/charge-card.ts\n');
-    expect(out).toContain('serverless.yml has to name the function');
+    expect(out).toContain('serverless.yml names no handler "handlers/charge-card.handler": add the function');
     expect(out).toContain('  npm install --save-dev serverless@npm:osls@4');
     expect(out).toContain('  npx sls invoke local -f chargeCard -p events/charge-card.json\n');
+  });
+
+  it('says that there is nothing to write where it has run before, and gives no advice on the service', async () => {
+    await run();
+    const out = await run();
+    expect(out).toContain('kept   serverless.yml, which was there\n');
+    expect(out).toContain('nothing to write: all files of the quick start are there\n');
+    expect(out).not.toContain('names no handler');
   });
 
   it('prints the files as JSON with --json', async () => {

@@ -1,4 +1,4 @@
-import { missingInstalls, nextSteps, writeQuickStart } from '../../init/quick-start.ts';
+import { missingInstalls, namesHandler, nextSteps, writeQuickStart } from '../../init/quick-start.ts';
 import type { Command } from '../command.ts';
 import { flagOption } from '../options.ts';
 
@@ -11,6 +11,7 @@ export const initCommand: Command = {
   async run({ serviceDir, options, write }) {
     const files = writeQuickStart(serviceDir);
     const installs = missingInstalls(serviceDir);
-    write(flagOption(options, 'json') ? `${JSON.stringify({ files, installs }, undefined, 2)}\n` : nextSteps(files, installs));
+    const text = () => nextSteps(files, installs, namesHandler(serviceDir));
+    write(flagOption(options, 'json') ? `${JSON.stringify({ files, installs }, undefined, 2)}\n` : text());
   },
 };
