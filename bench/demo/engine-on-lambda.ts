@@ -2,14 +2,13 @@ import { WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import type { ScheduledEvent, SQSEvent } from 'aws-lambda';
 import { runStarter } from 'durable-sqs-lambda/client';
 import { sqsEngineHandler } from 'durable-sqs-lambda/engine-function';
-import { LocalEventSourceMapping, lambdaContext } from 'durable-sqs-lambda/local';
+import { LocalEventSourceMapping, lambdaContext, scheduledEvent } from 'durable-sqs-lambda/local';
 import { checkout, type Order } from './checkout.ts';
 import { type Database, openDatabase } from './database.ts';
 import type { EngineHost } from './engine-host.ts';
 import { FunctionEnvironments } from './function-environments.ts';
 import type { LaptopCloud } from './laptop-cloud.ts';
 import { RunEnds } from './run-ends.ts';
-import { scheduledEvent } from './scheduled-event.ts';
 import type { StepTimes } from './step-times.ts';
 
 const FUNCTION_NAME = 'engine';

@@ -1,8 +1,7 @@
-import type { StateStore } from '@dudousxd/nestjs-durable-core';
+import { type StateStore, TERMINAL_RUN_STATUSES } from '@dudousxd/nestjs-durable-core';
 
 const EVERY_MS = 100;
 const RUNS_A_LOOK = 20;
-const OVER: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled', 'dead']);
 
 /** Learns from a store when runs have ended: whoever started one by message has no engine that could tell. */
 export class RunEnds {
@@ -31,7 +30,7 @@ export class RunEnds {
     for (const [runId, resolve] of [...this.#waiting].slice(0, RUNS_A_LOOK)) {
       const run = await this.#store.getRun(runId);
       this.#waiting.delete(runId);
-      if (run !== null && OVER.has(run.status)) resolve();
+      if (run !== null && TERMINAL_RUN_STATUSES.includes(run.status)) resolve();
       else this.#waiting.set(runId, resolve);
     }
     this.#isLooking = false;

@@ -14,6 +14,7 @@ import { isRecord } from '../wire/shape.ts';
 import { countedStore } from './counted-store.ts';
 import { type ReadEngineOptions, WHERE } from './engine-options.ts';
 import { FunctionTransport } from './function-transport.ts';
+import { logRunEnds } from './log-run-ends.ts';
 import { OpenWork } from './open-work.ts';
 import { RecordIntake } from './record-intake.ts';
 import { WakeUps } from './wake-ups.ts';
@@ -74,6 +75,7 @@ export async function openEnvironment(open: OpenEngine, options: EnvironmentOpti
   countTurns(engine, attached);
   beginAtOnce(engine);
   if (options.remoteRedispatchMs !== undefined) Reflect.set(engine, 'remoteRedispatchMs', options.remoteRedispatchMs);
+  logRunEnds(engine, logger);
   transport.engine = attached;
   const intake = new RecordIntake({
     marker,

@@ -70,6 +70,8 @@ type Middy = middy.MiddyfiedHandler<SQSEvent, unknown>;
 interface Running<Queues> extends Invocation {
   readonly queues: Queues;
   outcome?: Outcome;
+  /** What the program itself threw: an engine whose store does not answer, say. */
+  thrown?: unknown;
 }
 
 type Outcome = { readonly answer: unknown } | { readonly error: unknown };
@@ -91,7 +93,12 @@ export function batchHandler<Queues>(program: BatchProgram<Queues>, queuesOf: (c
       const records = recordsOf(event);
       if (records === undefined) throw noSqsEvent(event);
       running.batch.holds(records);
-      await program.run(records, { ...running, lambda }, running.queues);
+      try {
+        await program.run(records, { ...running, lambda }, running.queues);
+      } catch (error) {
+        running.thrown = error;
+        throw error;
+      }
       // As the partial-batch middleware reads it.
       return records.map((record) => ({ status: running.batch.isSettled(record) ? 'fulfilled' : 'rejected' }));
     },
@@ -140,12 +147,13 @@ export function batchHandler<Queues>(program: BatchProgram<Queues>, queuesOf: (c
   }
 
   /** The response for records: by what was settled, whatever the middlewares have made of it. */
-  function responseOf({ batch, deadline, lambda, outcome }: Running<Queues>): SQSBatchResponse {
+  function responseOf({ batch, deadline, lambda, outcome, thrown }: Running<Queues>): SQSBatchResponse {
     const counts = () => ({ records: batch.size, started: batch.started, requestId: lambda.awsRequestId });
     if (deadline.closed)
       logger.error('out of time; records that are not settled will be redelivered', { ...counts(), settled: batch.settled });
     if (outcome !== undefined && 'error' in outcome) {
-      logger.error('a middleware failed', { ...errorFields(readableError(outcome.error)), ...counts() });
+      const what = outcome.error === thrown ? 'the invocation failed' : 'a middleware failed';
+      logger.error(what, { ...errorFields(readableError(outcome.error)), ...counts() });
       // Nothing ran: the cause is common to all records. A failed invocation makes Lambda's pollers slow down, a list
       // of failures does not.
       if (batch.started === 0) throw outcome.error;

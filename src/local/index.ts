@@ -6,4 +6,5 @@ export type { EventSourceMappingOptions, InvocationReport } from './mapping-opti
 export { type CreatedQueues, type CreateQueuesOptions, createQueues } from './queues.ts';
 export { judgeResponse, type Verdict } from './response.ts';
 export { type RunStepOptions, runStep, type StepHandlerLike } from './run-step.ts';
+export { type ScheduledEventOptions, scheduledEvent } from './scheduled-event.ts';
 export { type EventSource, eventSource, sqsRecord } from './sqs-event.ts';

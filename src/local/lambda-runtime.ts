@@ -1,10 +1,14 @@
-import type { Context, SQSEvent } from 'aws-lambda';
+import type { Context, ScheduledEvent, SQSEvent } from 'aws-lambda';
+import { errorFields } from '../logger.ts';
 import { lambdaContext } from './lambda-context.ts';
 
 /**
  * An async Lambda handler of SQS events. Lambda's nodejs24.x has no callbacks any more, so there is no third parameter.
  */
 export type SqsLambdaHandler = (event: SQSEvent, context: Context) => unknown;
+
+/** What a durable function is invoked with: records of a queue, or a tick of its schedule. */
+export type FunctionEvent = SQSEvent | ScheduledEvent;
 
 /** What runs the invocations of one function: this process, or processes of its own. */
 export interface LambdaRuntime {
@@ -28,6 +32,21 @@ export type HandlerOutcome =
   | { readonly kind: 'timeout' }
   /** The process that ran it ended before the handler did; by `error`, where it was one. */
   | { readonly kind: 'exited'; readonly reason: string; readonly error?: unknown };
+
+/**
+ * Why an invocation gave no answer. Never what was thrown: its message may quote a payload.
+ * @param timeoutMs the function's
+ */
+export function failureReason(outcome: Exclude<HandlerOutcome, { readonly kind: 'returned' }>, timeoutMs: number): string {
+  switch (outcome.kind) {
+    case 'threw':
+      return `the handler threw ${errorFields(outcome.error).errorName}`;
+    case 'timeout':
+      return `the handler took longer than ${timeoutMs} ms`;
+    case 'exited':
+      return outcome.reason;
+  }
+}
 
 /**
  * Runs a handler in this process. Its code cannot be killed: what a handler does after its timeout is ignored.

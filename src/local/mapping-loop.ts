@@ -6,7 +6,7 @@ import { PollingPace } from '../sqs/polling-pace.ts';
 import { backoffMs } from '../sqs/retry.ts';
 import { nextTurn, type Timing } from '../time.ts';
 import { BatchGatherer } from './batch-gatherer.ts';
-import type { HandlerOutcome } from './lambda-runtime.ts';
+import { failureReason, type HandlerOutcome } from './lambda-runtime.ts';
 import type { InvocationReport, MappingSettings, ReportedBatch } from './mapping-options.ts';
 import { payloadBatches, type ReceivedRecord, sqsEvent } from './payload.ts';
 import { judgeResponse, type Verdict } from './response.ts';
@@ -166,16 +166,8 @@ export class MappingLoop {
 
   #judge(batch: readonly ReceivedRecord[], outcome: HandlerOutcome): Verdict {
     const messageIds = batch.map(({ messageId }) => messageId);
-    switch (outcome.kind) {
-      case 'returned':
-        return judgeResponse(messageIds, outcome.response, this.#settings.reportBatchItemFailures);
-      case 'threw':
-        return { succeeded: [], failed: messageIds, reason: `the handler threw ${errorFields(outcome.error).errorName}` };
-      case 'timeout':
-        return { succeeded: [], failed: messageIds, reason: `the handler took longer than ${this.#settings.timeoutMs} ms` };
-      case 'exited':
-        return { succeeded: [], failed: messageIds, reason: outcome.reason };
-    }
+    if (outcome.kind === 'returned') return judgeResponse(messageIds, outcome.response, this.#settings.reportBatchItemFailures);
+    return { succeeded: [], failed: messageIds, reason: failureReason(outcome, this.#settings.timeoutMs) };
   }
 
   /** Does not wait: the slot goes on with the next batch. */

@@ -2,8 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { SQSEvent } from 'aws-lambda';
-import type { HandlerOutcome, InvocationSettings } from '../lambda-runtime.ts';
+import type { FunctionEvent, HandlerOutcome, InvocationSettings } from '../lambda-runtime.ts';
 import type { FromProcess, HandlerKind, ToProcess } from './protocol.ts';
 
 /** The built file of a handler. */
@@ -34,7 +33,7 @@ export interface ProcessEnd {
 export interface FunctionProcess {
   load(code: HandlerCode, timeoutMs: number): Promise<LoadOutcome>;
   /** Never rejects. A process that is past its timeout is killed. */
-  invoke(event: SQSEvent, settings: InvocationSettings): Promise<HandlerOutcome>;
+  invoke(event: FunctionEvent, settings: InvocationSettings): Promise<HandlerOutcome>;
   readonly ended: boolean;
   kill(): void;
 }

@@ -2,10 +2,11 @@
 // time.
 import { url as inspectorUrl } from 'node:inspector';
 import { pathToFileURL } from 'node:url';
+import type { Context } from 'aws-lambda';
 import { DEAD_LETTER_HANDLER, ENGINE_HANDLER, STEP_HANDLER, WORKFLOW_HANDLER } from '../../lambda/handler-marks.ts';
 import { isRecord } from '../../wire/shape.ts';
 import { lambdaContext } from '../lambda-context.ts';
-import type { SqsLambdaHandler } from '../lambda-runtime.ts';
+import type { FunctionEvent } from '../lambda-runtime.ts';
 import type { FromProcess, HandlerKind, ToProcess } from './protocol.ts';
 import { readableStack } from './readable-stack.ts';
 
@@ -13,7 +14,9 @@ import { readableStack } from './readable-stack.ts';
 const EXIT_REJECTION = 128;
 const EXIT_EXCEPTION = 129;
 
-let handler: SqsLambdaHandler | undefined;
+type Handler = (event: FunctionEvent, context: Context) => unknown;
+
+let handler: Handler | undefined;
 
 process.on('message', (message: ToProcess) => {
   void (message.kind === 'load' ? load(message) : invoke(message)).then(tell);
@@ -51,11 +54,11 @@ async function invoke({ event, settings }: Extract<ToProcess, { kind: 'invoke' }
 }
 
 /** nodejs24.x refuses a handler that takes a callback when it loads. */
-function isHandler(value: unknown): value is SqsLambdaHandler {
+function isHandler(value: unknown): value is Handler {
   return typeof value === 'function' && value.length < 3;
 }
 
-function kindOfHandler(found: SqsLambdaHandler): HandlerKind {
+function kindOfHandler(found: Handler): HandlerKind {
   const steps = namesOf(Reflect.get(found, STEP_HANDLER));
   if (steps !== undefined) return { kind: 'steps', names: steps };
   const workflows = namesOf(Reflect.get(found, WORKFLOW_HANDLER));

@@ -1,5 +1,4 @@
-import type { SQSEvent } from 'aws-lambda';
-import type { HandlerOutcome, InvocationSettings, LambdaRuntime } from '../lambda-runtime.ts';
+import type { FunctionEvent, HandlerOutcome, InvocationSettings, LambdaRuntime } from '../lambda-runtime.ts';
 import type { FunctionProcess, HandlerCode, LoadOutcome } from './function-process.ts';
 
 export interface ProcessRuntimeOptions {
@@ -52,7 +51,7 @@ export class ProcessRuntime implements LambdaRuntime {
     return outcome;
   }
 
-  async invoke(event: SQSEvent, settings: InvocationSettings): Promise<HandlerOutcome> {
+  async invoke(event: FunctionEvent, settings: InvocationSettings): Promise<HandlerOutcome> {
     const version = this.#version;
     if (version === undefined) return { kind: 'exited', reason: 'its code has not been loaded' };
     const process = freeOf(version) ?? (await this.#another(version));

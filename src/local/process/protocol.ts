@@ -1,10 +1,9 @@
-import type { SQSEvent } from 'aws-lambda';
-import type { InvocationSettings } from '../lambda-runtime.ts';
+import type { FunctionEvent, InvocationSettings } from '../lambda-runtime.ts';
 
 /** What the parent asks of a function's process, one thing at a time. Sent as JSON. */
 export type ToProcess =
   | { readonly kind: 'load'; readonly file: string; readonly exportName: string; readonly fromDefault: boolean }
-  | { readonly kind: 'invoke'; readonly event: SQSEvent; readonly settings: InvocationSettings };
+  | { readonly kind: 'invoke'; readonly event: FunctionEvent; readonly settings: InvocationSettings };
 
 /** What the process says. `fatal` may come at any time, the others each answer a question. */
 export type FromProcess =

@@ -42,6 +42,10 @@ describe('the engine of an environment', () => {
       return new WorkflowEngine({ store: new InMemoryStateStore(), transport });
     });
     await expect(handler(EVENT, context())).rejects.toThrow('no database');
+    expect(logger.lines.map(({ message }) => message)).toEqual([
+      'the engine could not be opened; the next invocation tries again',
+      'the invocation failed',
+    ]);
     fails = false;
     expect(await handler(Object.assign({ source: 'aws.events' }, eventOf()), context())).toEqual({ batchItemFailures: [] });
     expect(JSON.stringify(logger.lines)).not.toContain('secret');

@@ -5,6 +5,7 @@ import type { PlannedQueue } from '../../../topology/planned-queues.ts';
 import { MAX_VISIBILITY_SECONDS } from '../../../topology/visibility.ts';
 import type { DurableDeployment } from '../../deployment.ts';
 import { queuePlan } from '../../queue-plan.ts';
+import { durableFunctions } from '../../read-service.ts';
 import type { Command } from '../command.ts';
 import { messageOf } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
@@ -62,7 +63,14 @@ export const localCommand: Command = {
       try {
         announceEndpoint(endpointFile, sqs.endpoint, report);
         const containerSteps = service.containerSteps.map(({ name }) => name);
-        report.ready({ endpoint: sqs.endpoint, urls, environment: engineEnvironment(servers), containerSteps });
+        report.ready({
+          endpoint: sqs.endpoint,
+          urls,
+          environment: engineEnvironment(servers),
+          containerSteps,
+          engine: service.engine?.function.functionKey,
+          starters: onlyStarters(service),
+        });
         await interruption.onceReady();
         report.stopping();
       } finally {
@@ -86,6 +94,12 @@ function announceEndpoint(file: string, endpoint: string, report: LocalReport): 
   } catch (error) {
     report.warn(`--local does not find this service: ${messageOf(error)}; use --endpoint ${endpoint} instead`);
   }
+}
+
+/** Functions that may start runs, and are behind no queue. */
+function onlyStarters(service: DurableDeployment): string[] {
+  const durable = new Set(durableFunctions(service).map(({ functionKey }) => functionKey));
+  return (service.startRuns?.functions ?? []).filter((name) => !durable.has(name));
 }
 
 /** The queues as deployed, but for what the options say of the steps' queues. */

@@ -5,13 +5,16 @@ import { settingsFor } from '../../../local/mapping-options.ts';
 import { type HandlerCode, startProcess } from '../../../local/process/function-process.ts';
 import { ProcessRuntime } from '../../../local/process/process-runtime.ts';
 import type { DurableDeployment } from '../../deployment.ts';
-import { allSteps, type DurableFunction } from '../../durable-service.ts';
+import type { DurableFunction } from '../../durable-service.ts';
 import { INIT_TIMEOUT_MS } from '../../lambda-limits.ts';
 import type { CommandContext } from '../context.ts';
 import { flagOption } from '../options.ts';
 import { type loadEsbuild, watchHandler } from './bundler.ts';
+import { engineOutcomes } from './engine-outcomes.ts';
+import { EngineTicks } from './engine-ticks.ts';
 import { processEnvironment } from './environment.ts';
 import { handlerProblems } from './handler-check.ts';
+import { type MappedQueue, mappedQueues } from './mapped-queues.ts';
 import type { LocalReport } from './report.ts';
 import type { StepOutcomes } from './step-outcomes.ts';
 
@@ -33,23 +36,13 @@ export interface LocalFunctionOptions {
   readonly report: LocalReport;
 }
 
-/** A queue that invokes a function, and what the output calls it. */
-interface MappedQueue {
-  readonly queueName: string;
-  readonly source: string;
-  readonly ofDeadLetters: boolean;
-  readonly enabled: boolean;
-  readonly batchSize: number;
-  readonly batchWindowSeconds?: number;
-  readonly maximumConcurrency?: number | undefined;
-}
-
 /** One function of the service: its processes, the mappings that invoke it, and the builds of its code. */
 export class LocalFunction {
   readonly #fn: DurableFunction;
   readonly #options: LocalFunctionOptions;
   readonly #runtime: ProcessRuntime;
   readonly #mappings: readonly QueueMapping[];
+  readonly #ticks: EngineTicks | undefined;
   #watcher: { stop(): Promise<void> } | undefined;
   #loaded = false;
 
@@ -57,7 +50,8 @@ export class LocalFunction {
     this.#fn = fn;
     this.#options = options;
     this.#runtime = new ProcessRuntime({ start: () => this.#startProcess(), loadMs: INIT_TIMEOUT_MS });
-    this.#mappings = this.#mappedQueues().flatMap((queue) => this.#mapping(queue));
+    this.#mappings = mappedQueues(options.service, fn.functionKey).flatMap((queue) => this.#mapping(queue));
+    this.#ticks = this.#engineTicks();
   }
 
   /** Resolves after the first build, whether it loads or not. @throws CommandError where there is no file to build */
@@ -79,7 +73,7 @@ export class LocalFunction {
   /** Receives no more, waits for the invocations in flight, and ends the processes. */
   async stop(): Promise<void> {
     await this.#watcher?.stop();
-    await Promise.all(this.#mappings.map((mapping) => mapping.stop()));
+    await Promise.all([this.#ticks?.stop(), ...this.#mappings.map((mapping) => mapping.stop())]);
     this.#runtime.stop();
   }
 
@@ -96,8 +90,13 @@ export class LocalFunction {
     report.loaded(functionKey, first);
     for (const problem of handlerProblems(outcome.handler, functionKey, service)) report.mismatch(functionKey, problem);
     // A function that has never loaded receives nothing.
-    if (first) for (const mapping of this.#mappings) mapping.start();
+    if (first) this.#receive();
     return true;
+  }
+
+  #receive(): void {
+    for (const mapping of this.#mappings) mapping.start();
+    this.#ticks?.start();
   }
 
   #startProcess() {
@@ -112,27 +111,9 @@ export class LocalFunction {
     });
   }
 
-  #mappedQueues(): MappedQueue[] {
-    const { steps, deadLetters, deadLetterMapping } = this.#options.service;
+  #mapping({ queueName, source, brings, enabled, ...settings }: MappedQueue): QueueMapping[] {
+    const { sqs, urls, report, outcomes } = this.#options;
     const { functionKey } = this.#fn;
-    const tasks = steps
-      .filter((step) => step.function.functionKey === functionKey)
-      .map(({ name, queues, batchSize, batchWindowSeconds, maximumConcurrency, enabled }) => {
-        const settings = { batchSize, batchWindowSeconds, maximumConcurrency, enabled };
-        return { ...settings, queueName: queues.tasks, source: name, ofDeadLetters: false };
-      });
-    if (deadLetters?.functionKey !== functionKey || deadLetterMapping === undefined) return tasks;
-    const { batchSize, maximumConcurrency, enabled } = deadLetterMapping;
-    const letters = allSteps(this.#options.service).map(({ name, queues }) => {
-      const settings = { batchSize, maximumConcurrency, enabled };
-      return { ...settings, queueName: queues.deadLetters, source: `${name} (dead letters)`, ofDeadLetters: true };
-    });
-    return [...tasks, ...letters];
-  }
-
-  #mapping({ queueName, source, ofDeadLetters, enabled, ...settings }: MappedQueue): QueueMapping[] {
-    const { sqs, urls, report, context, outcomes } = this.#options;
-    const { functionKey, timeoutSeconds } = this.#fn;
     if (!enabled) {
       report.off(functionKey, source);
       return [];
@@ -140,17 +121,37 @@ export class LocalFunction {
     const mapping = settingsFor(
       {
         ...settings,
-        functionName: context.functionSettings(functionKey).name,
-        timeoutMs: timeoutSeconds * 1000,
+        ...this.#invocation(),
         logger: report.logger(functionKey, source),
         queueUrl: urls.get(queueName) ?? '',
-        onInvocation: (invocation, { records, failedIds }) =>
-          void outcomes
-            .outcomesOf(records, failedIds)
-            .then((steps) => report.invoked({ functionKey, source, ofDeadLetters }, invocation, steps)),
+        onInvocation: (invocation, { records, failedIds }) => {
+          const ended =
+            brings === 'answers' ? Promise.resolve(engineOutcomes(records, failedIds)) : outcomes.outcomesOf(records, failedIds);
+          void ended.then((steps) => report.invoked({ functionKey, source, brings }, invocation, steps));
+        },
       },
       this.#runtime,
     );
     return [queueMapping(mapping, { clientConfig: sqs.clientConfig })];
+  }
+
+  #engineTicks(): EngineTicks | undefined {
+    const { service, context, report } = this.#options;
+    const { functionKey } = this.#fn;
+    const { engine } = service;
+    if (engine?.function.functionKey !== functionKey || !engine.enabled) return undefined;
+    const settings = { ...this.#invocation(), region: context.region };
+    return new EngineTicks({
+      runtime: this.#runtime,
+      settings,
+      everyMs: engine.tickMinutes * 60_000,
+      onTick: (outcome, durationMs) => report.ticked(functionKey, outcome, { durationMs, timeoutMs: settings.timeoutMs }),
+    });
+  }
+
+  /** What every invocation of the function has. */
+  #invocation() {
+    const { functionKey, timeoutSeconds } = this.#fn;
+    return { functionName: this.#options.context.functionSettings(functionKey).name, timeoutMs: timeoutSeconds * 1000 };
   }
 }

@@ -1,4 +1,5 @@
 import { oneLine } from '../output/text.ts';
+import type { Brings } from './mapped-queues.ts';
 import type { StepOutcome } from './step-outcomes.ts';
 
 /** Codes of this package: their messages hold ids, kinds and paths, and say what to do. A step's own code says enough by itself. */
@@ -16,17 +17,20 @@ const OWN_CODES: ReadonlySet<string> = new Set([
   'unsupported_in_workflow',
 ]);
 
+const TEXTS: Readonly<Record<Brings, (outcome: StepOutcome) => string>> = {
+  tasks: stepText,
+  'dead letters': deadLetterText,
+  answers: answerText,
+};
+
 /** Of a fan-out. */
 const MOST_SHOWN = 3;
 
-/**
- * What became of the records of an invocation: `ok`, `failed: card_declined`, `8 ok, 2 redelivered after the visibility timeout`.
- * @param ofDeadLetters whether they were dead letters: telling the engine that a step failed is what their function is for
- */
-export function outcomeText(outcomes: readonly StepOutcome[], ofDeadLetters: boolean): string {
+/** What became of the records of an invocation: `ok`, `failed: card_declined`, `8 ok, 2 redelivered after the visibility timeout`. */
+export function outcomeText(outcomes: readonly StepOutcome[], brings: Brings): string {
   const counts = new Map<string, number>();
   for (const outcome of outcomes) {
-    const text = ofDeadLetters ? deadLetterText(outcome) : stepText(outcome);
+    const text = TEXTS[brings](outcome);
     counts.set(text, (counts.get(text) ?? 0) + 1);
   }
   if (outcomes.length === 1) return [...counts.keys()].join();
@@ -43,9 +47,16 @@ function stepText(outcome: StepOutcome): string {
       return `failed: ${reasonOf(outcome)}`;
     case 'redelivered':
       return 'redelivered after the visibility timeout';
+    case 'taken':
+      return 'taken';
     case 'no result':
       return outcome.runId === undefined ? 'deleted: it was no task' : 'deleted without a result: its run waits for ever';
   }
+}
+
+/** When what the engine gives back comes again, it says itself. */
+function answerText({ outcome }: StepOutcome): string {
+  return outcome;
 }
 
 function waitsForText(all: readonly string[]): string {
@@ -56,6 +67,7 @@ function waitsForText(all: readonly string[]): string {
   return all.length > shown.length ? `${text}, … (${all.length})` : text;
 }
 
+/** To tell the engine that a step failed is what the function of dead letters is for. */
 function deadLetterText({ outcome }: StepOutcome): string {
   if (outcome === 'redelivered') return 'redelivered after the visibility timeout';
   return outcome === 'no result' ? 'parked' : 'parked, engine told';

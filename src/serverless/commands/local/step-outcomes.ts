@@ -12,6 +12,8 @@ export type StepOutcome = { readonly runId?: string; readonly stepId?: string } 
   /** The turn of a workflow has suspended its run. */
   | { readonly outcome: 'waits'; readonly waitsFor: readonly string[] }
   | { readonly outcome: 'failed'; readonly code?: string; readonly message: string }
+  /** The engine has it. */
+  | { readonly outcome: 'taken' }
   /** It stays on its queue. */
   | { readonly outcome: 'redelivered' }
   /** It is deleted, and no result was sent: where it was a task, its run waits for ever. */

@@ -105,7 +105,7 @@ describe('StepOutcomes', () => {
 });
 
 describe('outcomeText', () => {
-  const of = (...given: StepOutcome[]) => outcomeText(given, false);
+  const of = (...given: StepOutcome[]) => outcomeText(given, 'tasks');
   const ids = { runId: 'r', stepId: 'r:0' };
   const invalid = 'input does not fit its schema: amountCents: expected number, got string';
 
@@ -134,7 +134,7 @@ describe('outcomeText', () => {
 
   it('says of dead letters that they are parked, and whether the engine was told', () => {
     const told = { ...ids, outcome: 'failed', code: 'dead_letter', message: 'm' } as const;
-    expect(outcomeText([told, { outcome: 'no result' }, { ...ids, outcome: 'redelivered' }], true)).toBe(
+    expect(outcomeText([told, { outcome: 'no result' }, { ...ids, outcome: 'redelivered' }], 'dead letters')).toBe(
       '1 parked, engine told, 1 parked, 1 redelivered after the visibility timeout',
     );
   });
