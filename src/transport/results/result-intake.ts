@@ -45,7 +45,7 @@ export interface ResultIntakeOptions {
  *     decoded ─────────── no StepResult ────────────────▶ left for the dead-letter queue
  *         │         └──── stored body cannot be read ───▶ redelivered, later each time
  *         │
- *     held                until the turn that dispatched its step has ended, and while another result of its run is with the engine
+ *     held                until the turn that dispatched its step has ended, and while the engine has another of its run
  *         │         └──── the transport closes ─────────▶ redelivered at once
  *         │
  *     with the engine     which saves it, and runs the turn that it begins: minutes, if that awaits a step in memory
@@ -54,7 +54,7 @@ export interface ResultIntakeOptions {
  *         │         ├──── awaited by another instance ──▶ redelivered, to that instance
  *         │         └──── its value is refused ─────────▶ its step fails; left for the dead-letter queue
  *         │
- *     deleted             on a FIFO queue before the turn ends, if that awaits a step in memory: SQS would not deliver its result
+ *     deleted             on a FIFO queue before the turn ends, if that awaits a step in memory, whose result SQS keeps
  */
 export class ResultIntake implements ResultSource {
   readonly handler: (result: StepResult) => Promise<void>;

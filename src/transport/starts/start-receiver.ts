@@ -34,7 +34,7 @@ const MAX_UNDER_WAY = 100;
  *         │     └─── stored body cannot be read ────▶ redelivered, later each time
  *         │
  *     with the engine, which creates the run
- *         │     └─── refused ───────────────────────▶ redelivered, later each time; receiving pauses while the store is down
+ *         │     └─── refused ───────────────────────▶ redelivered, later each time; a pause while the store is down
  *         │
  *     deleted
  */
