@@ -20,3 +20,5 @@ export const handler = sqsEngineHandler(async (transport) => {
   engine.register(THREE_STEPS, '1', threeSteps);
   return engine;
 });
+
+await handler.ready();

@@ -12,10 +12,19 @@ import { type EngineHandlerOptions, readEngineOptions, reserveMs, WHERE } from '
 import { handleRecords } from './handle-records.ts';
 import { isTick, tick } from './tick.ts';
 
+/** Lambda sets it, in every environment. */
+const INITIALISED_BY_LAMBDA = 'AWS_LAMBDA_INITIALIZATION_TYPE';
+
 /** A Lambda handler that is an engine. Middlewares plug in with `use`; a tick goes past them. */
 export interface SqsEngineHandler extends Omit<SqsBatchHandler, 'use' | 'before' | 'after' | 'onError'> {
   (event: SQSEvent | ScheduledEvent, context: Context): Promise<SQSBatchResponse>;
   use(middlewares: StepMiddleware | StepMiddleware[]): this;
+  /**
+   * Opens the engine while Lambda initialises the environment, which has a whole processor then, whatever its memory:
+   * `await handler.ready()` behind the handler, in an ES module. Does nothing elsewhere, so that the module can be loaded without a
+   * database. Never rejects: where it fails, the first invocation opens the engine.
+   */
+  ready(): Promise<void>;
   /** For tests and commands. */
   readonly [ENGINE_HANDLER]: true;
 }
@@ -97,6 +106,9 @@ export function engineHandler(
     use(middlewares: StepMiddleware | StepMiddleware[]) {
       records.use(middlewares);
       return handler;
+    },
+    async ready() {
+      if (process.env[INITIALISED_BY_LAMBDA] !== undefined) await opened().catch(() => undefined);
     },
     [ENGINE_HANDLER]: true as const,
   });

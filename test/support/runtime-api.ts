@@ -150,6 +150,7 @@ export async function startLambda(options: LambdaOptions): Promise<LambdaProcess
       AWS_LAMBDA_LOG_GROUP_NAME: '/aws/lambda/worker',
       AWS_LAMBDA_LOG_STREAM_NAME: 'stream',
       AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
+      AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
       AWS_REGION: 'us-east-1',
       AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE',
       AWS_SECRET_ACCESS_KEY: 'secret',

@@ -1,6 +1,6 @@
 import { InMemoryStateStore, InMemoryTransport, type Transport, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import type { Context } from 'aws-lambda';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { readEngineOptions } from '../../../src/engine-function/engine-options.ts';
 import { engineHandler, sqsEngineHandler } from '../../../src/engine-function/sqs-engine-handler.ts';
 import { lambdaContext } from '../../../src/local/lambda-context.ts';
@@ -49,6 +49,38 @@ describe('the engine of an environment', () => {
     fails = false;
     expect(await handler(Object.assign({ source: 'aws.events' }, eventOf()), context())).toEqual({ batchItemFailures: [] });
     expect(JSON.stringify(logger.lines)).not.toContain('secret');
+  });
+
+  it.each([
+    ['opens while Lambda initialises the environment, and not again', 'on-demand', [1, 1]],
+    ['opens nothing where its module is loaded elsewhere', undefined, [0, 1]],
+  ])('%s, by ready()', async (_, type, expected) => {
+    vi.stubEnv('AWS_LAMBDA_INITIALIZATION_TYPE', type);
+    let opened = 0;
+    const { handler } = handlerOf((transport) => {
+      opened += 1;
+      return new WorkflowEngine({ store: new InMemoryStateStore(), transport });
+    });
+    await handler.ready();
+    const before = opened;
+    await handler(EVENT, context());
+    expect([before, opened]).toEqual(expected);
+    vi.unstubAllEnvs();
+  });
+
+  it('opens in the first invocation where ready() could not', async () => {
+    vi.stubEnv('AWS_LAMBDA_INITIALIZATION_TYPE', 'on-demand');
+    const opened: string[] = [];
+    const { handler } = handlerOf((transport) => {
+      opened.push(opened.length === 0 ? 'fails' : 'opens');
+      if (opened.length === 1) throw new Error('no database');
+      return new WorkflowEngine({ store: new InMemoryStateStore(), transport });
+    });
+    await handler.ready();
+    expect(opened).toEqual(['fails']);
+    await handler(EVENT, context());
+    expect(opened).toEqual(['fails', 'opens']);
+    vi.unstubAllEnvs();
   });
 
   it.each([
