@@ -21,8 +21,8 @@ const REDISPATCH_MS = 15 * 60_000;
 type EngineEvent = SQSEvent | ScheduledEvent;
 
 /**
- * The engine as a Lambda function, its state in PostgreSQL: results, starts and wake-ups invoke it by the mappings of their queues, and a
- * schedule ticks. An order's run is started by a message.
+ * The engine as a Lambda function, its state in PostgreSQL: results, starts and wake-ups invoke it by the mappings of
+ * their queues, and a schedule ticks. An order's run is started by a message.
  */
 export async function engineOnLambda(cloud: LaptopCloud, times: StepTimes): Promise<EngineHost> {
   const { clientConfig } = cloud.sqs;

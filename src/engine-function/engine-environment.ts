@@ -29,7 +29,10 @@ export interface FunctionEngine extends AttachableEngine, PollableEngine {
 /** An engine, and what a tick does besides: schedules, steps whose task was lost, old runs. */
 export interface EngineWithTick {
   readonly engine: FunctionEngine;
-  /** Called in every tick after the engine's passes, as part of its work. Rejects: the tick has failed, and the next one tries again. */
+  /**
+   * Called in every tick after the engine's passes, as part of its work. Rejects: the tick has failed, and the next one
+   * tries again.
+   */
   readonly onTick: () => Promise<unknown>;
 }
 
@@ -50,13 +53,17 @@ export interface EngineEnvironment {
   readonly store: StateStore;
   readonly onTick: () => Promise<unknown>;
   readonly intake: RecordIntake;
-  /** One for each invocation: in one that was abandoned, a start may hang, and later ones of its run would wait for it. */
+  /**
+   * One for each invocation: in one that was abandoned, a start may hang, and later ones of its run would wait for it.
+   */
   readonly newStarts: () => MessageStarts;
 }
 
 /**
- * Opens the engine, and has every call of its store and transport and every turn counted as part of the work that makes it.
- * @throws ConfigurationError for what is no engine of core, or was made with another transport; else whatever `open` throws.
+ * Opens the engine, and has every call of its store and transport and every turn counted as part of the work that makes
+ * it.
+ * @throws ConfigurationError for what is no engine of core, or was made with another transport; else whatever `open`
+ * throws.
  */
 export async function openEnvironment(open: OpenEngine, options: EnvironmentOptions): Promise<EngineEnvironment> {
   const { api, prefix, marker, payloadStore, onFailure, logger } = options;
@@ -106,8 +113,8 @@ function checkedEngine(engine: FunctionEngine): FunctionEngine {
   const given: unknown = engine;
   const isOne = typeof given === 'object' && given !== null && isPollable(engine) && typeof engine.signal === 'function';
   if (!isOne) throw new ConfigurationError(`${WHERE}: expected the function to give a WorkflowEngine, got ${kindOf(given)}`);
-  // A module that polls has listened since its start, and has begun a pass then. Its timer would fire in the midst of an invocation of other
-  // runs, and what it begins would be frozen with the end of that.
+  // A module that polls has listened since its start, and has begun a pass then. Its timer would fire in the midst of
+  // an invocation of other runs, and what it begins would be frozen with the end of that.
   const listeners: unknown = Reflect.get(engine, 'enqueuedListeners');
   if (listeners instanceof Set && listeners.size > 0) {
     throw new ConfigurationError(
@@ -135,8 +142,8 @@ function countResults(attached: AttachedEngine): Pick<AttachedEngine, 'give' | '
 }
 
 /**
- * A turn is open until it ends, and so is one that is due: in a step of its own code, a workflow asks neither store nor transport. And a
- * cancel is open until it lasts.
+ * A turn is open until it ends, and so is one that is due: in a step of its own code, a workflow asks neither store nor
+ * transport. And a cancel is open until it lasts.
  */
 function countTurns(engine: FunctionEngine, attached: AttachedEngine): void {
   const resume = engine.resume.bind(engine);
@@ -153,7 +160,10 @@ function countTurns(engine: FunctionEngine, attached: AttachedEngine): void {
   engine.cancel = (runId, given) => OpenWork.counted(() => cancel.call(engine, runId, given));
 }
 
-/** A run that is started begins at once, also where the engine was told to leave that to a poller (`drive: false` of the NestJS module). */
+/**
+ * A run that is started begins at once, also where the engine was told to leave that to a poller (`drive: false` of the
+ * NestJS module).
+ */
 function beginAtOnce(engine: FunctionEngine): void {
   const dispatch = (runId: string) => {
     // What fails here is begun by the tick: the run is pending.

@@ -21,8 +21,8 @@ export interface SqsEngineHandler extends Omit<SqsBatchHandler, 'use' | 'before'
   use(middlewares: StepMiddleware | StepMiddleware[]): this;
   /**
    * Opens the engine while Lambda initialises the environment, which has a whole processor then, whatever its memory:
-   * `await handler.ready()` behind the handler, in an ES module. Does nothing elsewhere, so that the module can be loaded without a
-   * database. Never rejects: where it fails, the first invocation opens the engine.
+   * `await handler.ready()` behind the handler, in an ES module. Does nothing elsewhere, so that the module can be
+   * loaded without a database. Never rejects: where it fails, the first invocation opens the engine.
    */
   ready(): Promise<void>;
   /** For tests and commands. */

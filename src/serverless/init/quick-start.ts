@@ -19,7 +19,10 @@ const ENGINE = 'engine.mts';
 const EVENT = 'events/charge-card.json';
 const INPUT = { orderId: 'o-1', amountCents: 1200 };
 
-/** Writes the files of README's quick start into a folder: the service, its handler, an engine, and an event to try the handler with. */
+/**
+ * Writes the files of README's quick start into a folder: the service, its handler, an engine, and an event to try the
+ * handler with.
+ */
 export function writeQuickStart(folder: string, readme: string = packedReadme()): QuickStartFile[] {
   const texts: readonly (readonly [path: string, text: string])[] = [
     ...[SERVICE, HANDLER, ENGINE].map((path) => [path, fileInReadme(readme, path)] as const),

@@ -89,7 +89,7 @@ describe('an optional peer that is not installed', () => {
     await expect(built).rejects.toThrow(`${entry} needs the package "${peer}", which is not installed: npm install ${peer}`);
   });
 
-  it('is none of the bundle where it is external', async () => {
+  it('stays out of the bundle where it is external', async () => {
     const stdin = { contents: `export * from '@opentelemetry/api';`, resolveDir: folder, loader: 'js' } as const;
     const { outputFiles } = await build({ ...BUNDLE, stdin, plugins: [leanCore()], external: ['@opentelemetry/api'] });
     expect(outputFiles[0]?.text).toContain('@opentelemetry/api');

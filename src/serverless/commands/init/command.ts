@@ -2,7 +2,10 @@ import { missingInstalls, namesHandler, nextSteps, writeQuickStart } from '../..
 import type { Command } from '../command.ts';
 import { flagOption } from '../options.ts';
 
-/** `sls durable init`: writes the files of the quick start. In a folder without serverless.yml `npx durable-sqs-lambda init` does. */
+/**
+ * `sls durable init`: writes the files of the quick start. In a folder without serverless.yml `npx durable-sqs-lambda
+ * init` does.
+ */
 export const initCommand: Command = {
   usage:
     'Write the files of the quick start that are missing: service, handler, engine, event. Without a serverless.yml: npx durable-sqs-lambda init',

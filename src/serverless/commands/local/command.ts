@@ -21,7 +21,10 @@ import { createPlan } from './queues.ts';
 import { type LocalReport, localReport } from './report.ts';
 import { StepOutcomes } from './step-outcomes.ts';
 
-/** `sls durable local`: the whole service, each function in processes of its own, until it is interrupted. Exits 0 after Ctrl-C. */
+/**
+ * `sls durable local`: the whole service, each function in processes of its own, until it is interrupted. Exits 0 after
+ * Ctrl-C.
+ */
 export const localCommand: Command = {
   usage: 'Run the whole service on this machine: an SQS server, every function behind its queues, reload on change',
   options: {

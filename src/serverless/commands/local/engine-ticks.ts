@@ -13,8 +13,9 @@ export interface EngineTicksOptions {
 }
 
 /**
- * The schedule of an engine's function: a tick at once, so that runs of an earlier session go on, then one each interval. One that is still
- * under way holds off the next. What fails is not tried again, as deployed: the next tick does the same.
+ * The schedule of an engine's function: a tick at once, so that runs of an earlier session go on, then one each
+ * interval. One that is still under way holds off the next. What fails is not tried again, as deployed: the next tick
+ * does the same.
  */
 export class EngineTicks {
   readonly #options: EngineTicksOptions;

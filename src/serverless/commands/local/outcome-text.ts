@@ -2,7 +2,10 @@ import { oneLine } from '../output/text.ts';
 import type { Brings } from './mapped-queues.ts';
 import type { StepOutcome } from './step-outcomes.ts';
 
-/** Codes of this package: their messages hold ids, kinds and paths, and say what to do. A step's own code says enough by itself. */
+/**
+ * Codes of this package: their messages hold ids, kinds and paths, and say what to do. A step's own code says enough by
+ * itself.
+ */
 const OWN_CODES: ReadonlySet<string> = new Set([
   'no_handler',
   'invalid_input',
@@ -26,7 +29,10 @@ const TEXTS: Readonly<Record<Brings, (outcome: StepOutcome) => string>> = {
 /** Of a fan-out. */
 const MOST_SHOWN = 3;
 
-/** What became of the records of an invocation: `ok`, `failed: card_declined`, `8 ok, 2 redelivered after the visibility timeout`. */
+/**
+ * What became of the records of an invocation: `ok`, `failed: card_declined`, `8 ok, 2 redelivered after the visibility
+ * timeout`.
+ */
 export function outcomeText(outcomes: readonly StepOutcome[], brings: Brings): string {
   const counts = new Map<string, number>();
   for (const outcome of outcomes) {

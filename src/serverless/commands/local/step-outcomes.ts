@@ -6,7 +6,10 @@ import { decodePointer } from '../../../payloads/pointer.ts';
 import { taskSubject } from '../../../step/task-subject.ts';
 import { decodeAnswer, idsOf } from '../../../transport/results/answer.ts';
 
-/** What became of one record of an invocation: the task of a step, or a turn of a workflow. For a turn, its own id stands for a step's. */
+/**
+ * What became of one record of an invocation: the task of a step, or a turn of a workflow. For a turn, its own id
+ * stands for a step's.
+ */
 export type StepOutcome = { readonly runId?: string; readonly stepId?: string } & (
   | { readonly outcome: 'ok' }
   /** The turn of a workflow has suspended its run. */
