@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../errors.ts';
 import { checkPlainEvents } from './config/check-filters.ts';
 import { checkConcurrency, checkPartitions, checkRetention, checkStep, checkTogether } from './config/check-steps.ts';
-import { checkEngine, readEngine } from './config/read-engine.ts';
+import { checkEngine, engineQueues, readEngine } from './config/read-engine.ts';
 import { checkEnvironment, checkFunction, type Defaults, type FunctionEntry, readFunctions, readRole } from './config/read-functions.ts';
 import { readSettings, type Settings } from './config/read-settings.ts';
 import { checkSenders } from './config/read-start-runs.ts';
@@ -35,8 +35,13 @@ export function readDurableService(config: unknown): DurableDeployment {
   if (settings.namespaced) checkPartitions(all, problems);
   checkRetention(payloadBucket, all, problems);
   checkConcurrency(events.steps, all.length, events.deadLetters, problems);
-  if (events.engine !== undefined) checkEngine(events.engine, { resultsQueue, startRuns, otherEvents: events.besideEngine() }, problems);
-  checkPlainEvents(entries, all, problems);
+  if (events.engine !== undefined)
+    checkEngine(events.engine, { prefix, resultsQueue, startRuns, otherEvents: events.besideEngine() }, problems);
+  checkPlainEvents(
+    entries,
+    { steps: all, engine: events.engine, engineQueues: engineQueues({ prefix, resultsQueue, startRuns }) },
+    problems,
+  );
   checkSenders(
     startRuns,
     entries.map((entry) => entry.function.functionKey),

@@ -1,4 +1,6 @@
-import type { DurableFunction, EngineFunction, ResultsQueue, StartRuns } from '../durable-service.ts';
+import { wakeUpsQueueName } from '../../topology/queue-names.ts';
+import type { DurableFunction, DurableService, EngineFunction } from '../durable-service.ts';
+import { RESULTS_QUEUE, START_RUN_QUEUE, WAKE_UPS_QUEUE } from '../resources/logical-ids.ts';
 import { DEFAULT_ENGINE_CONCURRENCY, ENGINE_FIELDS } from './schema.ts';
 import { type Problems, switchSection } from './section.ts';
 
@@ -15,9 +17,16 @@ export function readEngine(value: unknown, path: string, fn: DurableFunction, pr
   };
 }
 
-interface Around {
-  readonly resultsQueue: ResultsQueue;
-  readonly startRuns: StartRuns | undefined;
+/** The queues that an engine reads, by name and logical id. */
+export function engineQueues({ prefix, resultsQueue, startRuns }: Pick<DurableService, 'prefix' | 'resultsQueue' | 'startRuns'>) {
+  return [
+    { name: resultsQueue.name, logicalId: RESULTS_QUEUE },
+    ...(startRuns === undefined ? [] : [{ name: startRuns.name, logicalId: START_RUN_QUEUE }]),
+    { name: wakeUpsQueueName(prefix), logicalId: WAKE_UPS_QUEUE },
+  ];
+}
+
+interface Around extends Pick<DurableService, 'prefix' | 'resultsQueue' | 'startRuns'> {
   /** Paths of the other durable events of its function. */
   readonly otherEvents: readonly string[];
 }
@@ -25,7 +34,7 @@ interface Around {
 /** What AWS would refuse of the engine's mappings, or lose. */
 export function checkEngine(
   { path, function: fn, maximumConcurrency }: EngineFunction,
-  { resultsQueue, startRuns, otherEvents }: Around,
+  { prefix, resultsQueue, startRuns, otherEvents }: Around,
   problems: Problems,
 ): void {
   for (const other of otherEvents) {
@@ -40,7 +49,7 @@ export function checkEngine(
     const remedy = 'make it here (startRuns: true) and share it with the other service';
     problems.add(path, `expected a start queue that this service makes, got ${startRuns.name} of another service; ${remedy}`);
   }
-  const needed = engineConcurrency(maximumConcurrency, startRuns);
+  const needed = engineConcurrency(maximumConcurrency, engineQueues({ prefix, resultsQueue, startRuns }).length);
   if (fn.reservedConcurrency !== undefined && fn.reservedConcurrency < needed) {
     problems.add(
       `functions.${fn.functionKey}.reservedConcurrency`,
@@ -51,6 +60,6 @@ export function checkEngine(
 }
 
 /** Invocations at the same time at most: of results, wake-ups and starts, and of a tick. */
-function engineConcurrency(maximumConcurrency: number, startRuns: StartRuns | undefined): number {
-  return maximumConcurrency * (startRuns === undefined ? 2 : 3) + 1;
+function engineConcurrency(maximumConcurrency: number, queues: number): number {
+  return maximumConcurrency * queues + 1;
 }

@@ -1,13 +1,13 @@
+import { engineQueues } from '../config/read-engine.ts';
 import type { DurableDeployment } from '../deployment.ts';
 import { allSteps, type DurableService } from '../durable-service.ts';
 import { allow, arnOf, type Statement, type Value } from './cloudformation.ts';
-import { RESULTS_QUEUE, START_RUN_QUEUE, stepLogicalId, WAKE_UPS_QUEUE } from './logical-ids.ts';
+import { START_RUN_QUEUE, stepLogicalId, WAKE_UPS_QUEUE } from './logical-ids.ts';
 import { payloadStatements, READ_AND_WRITE } from './payload-bucket.ts';
 
 /** Logical ids of the queues that invoke the function which is the engine. None where the engine is a process. */
-export function engineQueueIds({ engine, startRuns }: Pick<DurableService, 'engine' | 'startRuns'>): readonly string[] {
-  if (engine === undefined) return [];
-  return [RESULTS_QUEUE, ...(startRuns === undefined ? [] : [START_RUN_QUEUE]), WAKE_UPS_QUEUE];
+export function engineQueueIds(service: DurableService): readonly string[] {
+  return service.engine === undefined ? [] : engineQueues(service).map(({ logicalId }) => logicalId);
 }
 
 /**

@@ -100,6 +100,16 @@ describe('durableEngine', () => {
       "functions.engine.reservedConcurrency: expected at least 11, the maximumConcurrency of the engine's mappings together and one for its tick, got 10",
     ],
     [
+      'a second consumer of its results, by the name of the queue',
+      [true, { functions: { own: { handler: 'own.handler', events: [{ sqs: 'arn:aws:sqs:eu-west-1:1:shop-results' }] } } }],
+      'functions.own.events[0].sqs: expected one consumer of shop-results, got another beside functions.engine.events[0].durableEngine; remove it',
+    ],
+    [
+      'a second consumer of its wake-ups, by reference',
+      [true, { functions: { own: { handler: 'own.handler', events: [{ sqs: { arn: arn('DurableWakeUpsQueue') } }] } } }],
+      'functions.own.events[0].sqs: expected one consumer of shop-wake-ups, got another',
+    ],
+    [
       'an old runtime',
       [true, { fn: { runtime: 'nodejs20.x' } }],
       'functions.engine.runtime: expected nodejs22.x or later, got "nodejs20.x"',
