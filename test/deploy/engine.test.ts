@@ -67,6 +67,22 @@ describe('a service whose engine is a function', () => {
     );
   });
 
+  it('invoke local refuses to run it by a tick of event, and runs it where it is told to act', async () => {
+    const out = '.serverless/tick.json';
+    expect(await sls(dir, ['durable', 'event', '--tick', '--out', out])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('a tick'),
+    });
+    const refused = await sls(dir, ['invoke', 'local', '-f', 'engine', '-p', out]);
+    expect(refused.stdout + refused.stderr).toContain('function "engine" is the engine: here, too, it writes to its database');
+    expect(refused.code).toBe(1);
+    // Its store is empty, so the tick asks nothing of SQS.
+    const shell = { AWS_ENDPOINT_URL_SQS: 'http://127.0.0.1:9', DURABLE_PAYLOAD_BUCKET: 'on-this-machine' };
+    const ran = await sls(dir, ['invoke', 'local', '-f', 'engine', '-p', out, '--durable-send'], shell);
+    expect(ran).toMatchObject({ code: 0 });
+    expect(JSON.parse(ran.stdout.slice(ran.stdout.indexOf('{')))).toEqual({ batchItemFailures: [] });
+  });
+
   it('doctor finds nothing wrong with it', async () => {
     const doctor = await sls(dir, ['durable', 'doctor', '--offline', '--strict']);
     expect(doctor).toMatchObject({ code: 0, stdout: expect.stringContaining('0 errors, 0 warnings') });

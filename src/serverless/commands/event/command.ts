@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { relative, resolve } from 'node:path';
 import type { SQSEvent } from 'aws-lambda';
+import { scheduledEvent } from '../../../local/scheduled-event.ts';
 import type { Command } from '../command.ts';
 import { CommandError } from '../command-error.ts';
 import type { CommandContext } from '../context.ts';
@@ -9,7 +10,9 @@ import { flagOption, textOption } from '../options.ts';
 import { writeJsonFile } from '../output/json-file.ts';
 import { counted } from '../output/text.ts';
 import { sqsEvent } from './sqs-event.ts';
-import { tickEvent } from './tick-event.ts';
+
+/** Stands where the name of a rule does. */
+const MADE_HERE = 'made-by-serverless-durable-event';
 
 /**
  * `sls durable event`: an event for `sls invoke local`, as Lambda would make it of the engine's tasks, of the turns of
@@ -26,7 +29,7 @@ export const eventCommand: Command = {
   async run(context) {
     const { options } = context;
     if (flagOption(options, 'tick')) {
-      writeEvent(context, engineFunction(context), tickEvent(context.region, context.now()), 'a tick');
+      writeEvent(context, engineFunction(context), scheduledEvent({ region: context.region, rule: MADE_HERE }), 'a tick');
       return;
     }
     const messages = requestedMessages(context, () => `local-${randomUUID()}`);
@@ -58,7 +61,7 @@ function engineFunction({ options, service }: CommandContext): string {
 function writeEvent(
   { options, serviceDir, write, writeError }: CommandContext,
   functionKey: string | undefined,
-  event: SQSEvent | ReturnType<typeof tickEvent>,
+  event: SQSEvent | ReturnType<typeof scheduledEvent>,
   what: string,
 ) {
   const out = textOption(options, 'out');

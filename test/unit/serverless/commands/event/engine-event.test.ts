@@ -11,7 +11,7 @@ describe('sls durable event --tick', () => {
     await eventCommand.run(context);
     const tick: unknown = JSON.parse(terminal.out);
     expect(isTick(tick)).toBe(true);
-    expect(tick).toMatchObject({ 'detail-type': 'Scheduled Event', time: '1970-01-01T00:01:01Z', region: 'eu-central-1' });
+    expect(tick).toMatchObject({ 'detail-type': 'Scheduled Event', region: 'eu-central-1' });
   });
 
   it.each(['step', 'start'])('refuses --%s beside it', async (option) => {
