@@ -6,11 +6,12 @@ import type { RunStatus } from '@dudousxd/nestjs-durable-core';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { type OpenedStore, openStore } from '../postgres/database/open-store.mjs';
 import { type PostgresServer, startPostgres } from '../postgres/postgres-server.ts';
-import { untilDepth } from './account.ts';
+import { outputsOf, queueUrlOf, required, untilDepth } from './account.ts';
 import { layOut } from './deploy.ts';
 import { killOne } from './function-processes.ts';
 import { refusals } from './rights/calls.ts';
-import { rolesOf } from './rights/roles.ts';
+import { neverAllowed, notRefused, receiveAndDelete, send } from './rights/forbidden.ts';
+import { rolesOf, sessionOf } from './rights/roles.ts';
 import { clientsOf } from './server/clients.ts';
 import type { Order } from './services/engine/engine.ts';
 
@@ -131,6 +132,24 @@ describe('a service whose engine is a function', () => {
   it('has nothing that doctor --live --strict warns of', async () => {
     const { stdout } = await service.done(['durable', 'doctor', '--live', '--strict', '--stage', 'dev', '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ findings: [], notes: [] });
+  });
+
+  it('lets the engine reach its queues and those of its tasks, and nothing else', async () => {
+    const urls = async (...names: string[]) =>
+      Promise.all(names.map(async (name) => required(await queueUrlOf(clients, name), `a queue ${name}`)));
+    const tasks = await urls('engine-dev-tasks-orders--charge', 'engine-dev-tasks-orders--pack');
+    const others = await urls('engine-dev-dead-letters-orders--pack', 'engine-dev-parked-orders--pack', 'engine-dev-results-dead-letters');
+    const own = await urls(...QUEUES);
+    const bucket = (await outputsOf(clients, STACK))['ServerlessDeploymentBucketName'];
+    const role = required((await rolesOf(clients, STACK)).get('DurableFunctionRoleEngine'), 'the role of the engine');
+    const as = clientsOf(aws, await sessionOf(clients, aws, role));
+    expect(
+      await notRefused({
+        ...neverAllowed(as, [...tasks, ...others, ...own], required(bucket, 'the bucket of the deployments')),
+        ...receiveAndDelete(as, [...tasks, ...others]),
+        ...send(as, [...others, required(own[0], 'the results queue')]),
+      }),
+    ).toEqual([]);
   });
 
   it('leaves what comes to an engine that is turned off, and handles it with other settings when it is on again', async () => {
