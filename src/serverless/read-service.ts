@@ -15,7 +15,8 @@ import { readTags } from './resources/tags.ts';
 /**
  * Reads the durable steps of a serverless.yml whose variables are resolved, and fills in every default.
  *
- * @throws ConfigurationError with every mistake of the file at once: its path, what was expected, what was got, and what to do.
+ * @throws ConfigurationError with every mistake of the file at once: its path, what was expected, what was got, and
+ * what to do.
  */
 export function readDurableService(config: unknown): DurableDeployment {
   const { custom, provider, functions } = entriesOf(config);

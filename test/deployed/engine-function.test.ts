@@ -54,7 +54,10 @@ function ordersOf(name: string, count: number): Order[] {
   return Array.from({ length: count }, (_, index) => ({ orderId: `${name}-${index}`, parcels: 3 }));
 }
 
-/** Has a function of the service start runs by messages. It may be killed, and is asked again then: its runs are the same. */
+/**
+ * Has a function of the service start runs by messages. It may be killed, and is asked again then: its runs are the
+ * same.
+ */
 async function begin(orders: readonly Order[]): Promise<void> {
   const invocation = new InvokeCommand({ FunctionName: `${STACK}-begin`, Payload: JSON.stringify({ orders }) });
   await vi.waitFor(

@@ -36,7 +36,9 @@ export interface EngineOptions {
   readonly remoteAdvanceSilenceMs?: number | undefined;
 }
 
-/** One process of the application: engine and transport. It can be killed, and another can be started on the same store. */
+/**
+ * One process of the application: engine and transport. It can be killed, and another can be started on the same store.
+ */
 export class EngineInstance {
   readonly engine: WorkflowEngine;
   readonly #options: EngineOptions;
@@ -95,7 +97,10 @@ export class EngineInstance {
     return asTurn('pass', () => this.engine.resume(runId));
   }
 
-  /** What a booting application does for the runs that a predecessor left; and once more when the predecessor's leases have run out. */
+  /**
+   * What a booting application does for the runs that a predecessor left; and once more when the predecessor's leases
+   * have run out.
+   */
   async recover(): Promise<void> {
     const recover = () => asTurn('pass', () => this.engine.recoverIncomplete()).catch(() => undefined);
     await recover();
@@ -120,8 +125,8 @@ export class EngineInstance {
   }
 
   /**
-   * What is pending, what is due. A pass that takes long is left behind, so passes overlap: the NestJS module's never do, and stand still
-   * while one waits for a `timeoutMs` step.
+   * What is pending, what is due. A pass that takes long is left behind, so passes overlap: the NestJS module's never
+   * do, and stand still while one waits for a `timeoutMs` step.
    */
   async #poll(): Promise<void> {
     if (this.#polling) return;

@@ -1,6 +1,6 @@
 /**
- * `npm run test:faults`: real engines, local event source mappings and functions, with a fault injector between the SDK and SQS.
- * Exits 1 where a run ends in a wrong state, or a step ran again and nothing accounts for it.
+ * `npm run test:faults`: real engines, local event source mappings and functions, with a fault injector between the SDK
+ * and SQS. Exits 1 where a run ends in a wrong state, or a step ran again and nothing accounts for it.
  */
 import { parseArgs } from 'node:util';
 import { runHostile } from './hostile.ts';
@@ -81,7 +81,8 @@ async function main(): Promise<number> {
     say(USAGE);
     return 0;
   }
-  // An engine whose store fails in a turn leaves a rejection that nobody handles; everything else unhandled is ours to answer for.
+  // An engine whose store fails in a turn leaves a rejection that nobody handles; everything else unhandled is ours to
+  // answer for.
   const unhandled: unknown[] = [];
   process.on('unhandledRejection', (reason) => {
     if (!(reason instanceof Error && reason.message === 'the store is down')) unhandled.push(reason);
@@ -120,7 +121,8 @@ async function main(): Promise<number> {
     return { report: `\nhostile bodies\n${table(found.rows)}`, violations: found.violations };
   };
   try {
-    // Side by side: most of their time is waiting for messages to reappear. The turns by themselves: all at once is too much for one process.
+    // Side by side: most of their time is waiting for messages to reappear. The turns by themselves: all at once is too
+    // much for one process.
     const parts = [
       ...(await Promise.all([
         scenario('one', 'one engine, standard queues', 1, false, STEP_WORKLOAD),

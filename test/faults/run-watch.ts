@@ -53,8 +53,9 @@ export class RunWatch {
   }
 
   /**
-   * Why the run sleeps with nothing left to wait for, where no transport can know of it: the engine itself sees to that after its
-   * `reconcileMs`, five minutes, or `remoteAdvanceSilenceMs`, which nobody waits for here. A wake that we have lost is not among them.
+   * Why the run sleeps with nothing left to wait for, where no transport can know of it: the engine itself sees to that
+   * after its `reconcileMs`, five minutes, or `remoteAdvanceSilenceMs`, which nobody waits for here. A wake that we
+   * have lost is not among them.
    */
   async #overslept(runId: string): Promise<Mishap | undefined> {
     const { dispatches } = this.#ledger;
@@ -93,8 +94,8 @@ export class RunWatch {
   }
 
   /**
-   * Whether the run waits for a step whose engine died between its checkpoint and its send. No transport knows of it; an operator's
-   * `redispatchPending`, or the engine's `remoteRedispatchMs`, is what helps.
+   * Whether the run waits for a step whose engine died between its checkpoint and its send. No transport knows of it;
+   * an operator's `redispatchPending`, or the engine's `remoteRedispatchMs`, is what helps.
    */
   async #stepNeverSent(runId: string): Promise<boolean> {
     const { dispatches } = this.#ledger;

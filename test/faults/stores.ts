@@ -39,7 +39,10 @@ export function mortal(store: InMemoryStateStore): { readonly store: InMemorySta
   };
 }
 
-/** The store as one engine uses it, with a note of what the ledger needs: when a turn read its run, what was rejected, whose lease ran out. */
+/**
+ * The store as one engine uses it, with a note of what the ledger needs: when a turn read its run, what was rejected,
+ * whose lease ran out.
+ */
 export function observed(store: InMemoryStateStore, caller: string, ledger: Ledger): InMemoryStateStore {
   const { dispatches, history } = ledger;
   return intercepted(store, async (call, method, [subject, owner]) => {

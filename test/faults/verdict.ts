@@ -6,7 +6,9 @@ export type Verdict =
   | { readonly outcome: 'limit'; readonly limit: string }
   | { readonly outcome: 'wrong'; readonly why: string };
 
-/** What is known to have happened to a run, for the limits of the engine: each holds only where its cause is on record. */
+/**
+ * What is known to have happened to a run, for the limits of the engine: each holds only where its cause is on record.
+ */
 export interface Evidence {
   /** Failures of a step that the engine was handed beyond the first. */
   copiesOfFailure(stepId: string): number;

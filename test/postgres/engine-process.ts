@@ -35,7 +35,8 @@ engine.subscribe(({ type, runId, seq }) => note(`${runId} event ${type}${seq ===
 register(engine);
 const poller = options.polls === 'as Nest' ? pollAsNest(engine) : undefined;
 
-// The engine leaves rejections of its store unhandled, which would end the process: an application catches them, or is restarted.
+// The engine leaves rejections of its store unhandled, which would end the process: an application catches them, or is
+// restarted.
 process.on('unhandledRejection', (reason) => note(`unhandled rejection: ${String(reason)}`));
 process.on('disconnect', () => process.exit(0));
 process.on('message', (order: unknown) => void obey(order));

@@ -1,6 +1,7 @@
 /**
- * `npm run test:postgres`: one, two and three engine processes on one PostgreSQL database, with SQS and workers in processes of their own.
- * Exits 1 where a run sleeps, a result is lost, an outcome is wrong or a step ran twice, and nothing accounts for it.
+ * `npm run test:postgres`: one, two and three engine processes on one PostgreSQL database, with SQS and workers in
+ * processes of their own. Exits 1 where a run sleeps, a result is lost, an outcome is wrong or a step ran twice, and
+ * nothing accounts for it.
  */
 import { parseArgs } from 'node:util';
 import { DISTURBANCES, type Disturbance } from './disturbances.ts';
@@ -46,7 +47,10 @@ function readArguments() {
 
 type Shape = readonly [engines: 1 | 2 | 3, fifoResults: boolean, disturbance: Disturbance];
 
-/** Kills are in the long form only: what they leave behind is judged by causes, and a cause that nobody has met yet would be red by chance. */
+/**
+ * Kills are in the long form only: what they leave behind is judged by causes, and a cause that nobody has met yet
+ * would be red by chance.
+ */
 const SHORT: readonly Shape[] = [
   [2, false, 'none'],
   [2, true, 'none'],

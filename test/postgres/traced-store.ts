@@ -2,7 +2,10 @@ import type { StateStore } from '@dudousxd/nestjs-durable-core';
 
 const NOTED: readonly string[] = ['updateRun', 'saveCheckpoint', 'tryLockRun', 'releaseRunLock', 'takeSignalWaiter', 'putSignalWaiter'];
 
-/** A store that notes what is written of a run, at the call and when it has landed: for the history of a run that went wrong. */
+/**
+ * A store that notes what is written of a run, at the call and when it has landed: for the history of a run that went
+ * wrong.
+ */
 export function traced(store: StateStore, note: (line: string) => void): StateStore {
   return new Proxy(store, {
     get(target, property) {

@@ -16,7 +16,10 @@ export interface Run {
 
 /** Longest time that a run is at rest by its own will: between two attempts, and in its sleep. */
 export const LONGEST_REST_MS = 1_000;
-/** A `timeoutMs` step is given up after this: far above what a step takes, on a busy machine too. A result that is lost never comes home. */
+/**
+ * A `timeoutMs` step is given up after this: far above what a step takes, on a busy machine too. A result that is lost
+ * never comes home.
+ */
 const PATIENCE_MS = 15_000;
 const FAN = 'abcdefghij';
 

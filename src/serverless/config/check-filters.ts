@@ -12,7 +12,9 @@ interface Consumers {
   readonly engineQueues: readonly { readonly name: string; readonly logicalId: string }[];
 }
 
-/** A plain `sqs` event on one of our queues competes with the step or the engine, and with a filter it deletes tasks. */
+/**
+ * A plain `sqs` event on one of our queues competes with the step or the engine, and with a filter it deletes tasks.
+ */
 export function checkPlainEvents(
   functions: readonly FunctionEntry[],
   { steps, engine, engineQueues }: Consumers,

@@ -11,8 +11,8 @@ export function engineQueueIds(service: DurableService): readonly string[] {
 }
 
 /**
- * The schedule of the engine's tick, as the deploy tool makes it: a rule of EventBridge, and the right to invoke the function. Nothing where
- * the engine is a process.
+ * The schedule of the engine's tick, as the deploy tool makes it: a rule of EventBridge, and the right to invoke the
+ * function. Nothing where the engine is a process.
  */
 export function tickEvents({ engine }: Pick<DurableService, 'engine'>): readonly { readonly schedule: Value }[] {
   if (engine === undefined) return [];
@@ -22,12 +22,15 @@ export function tickEvents({ engine }: Pick<DurableService, 'engine'>): readonly
 }
 
 /**
- * How Lambda treats a tick that fails: it drops it. The next one does the same, and of an hour without the engine sixty would be left to run
- * at once.
+ * How Lambda treats a tick that fails: it drops it. The next one does the same, and of an hour without the engine sixty
+ * would be left to run at once.
  */
 export const TICK_INVOCATION = { maximumRetryAttempts: 0, maximumEventAge: 60 } as const;
 
-/** What the engine's function does with its queues, beside what Lambda's pollers need for it: it sends tasks, turns, starts and wake-ups. */
+/**
+ * What the engine's function does with its queues, beside what Lambda's pollers need for it: it sends tasks, turns,
+ * starts and wake-ups.
+ */
 export function engineFunctionStatements(deployment: DurableDeployment): readonly Statement[] {
   const queues = engineQueueIds(deployment).map(arnOf);
   const tasks = allSteps(deployment).map(({ token }) => arnOf(stepLogicalId(token, 'TasksQueue')));
@@ -40,8 +43,8 @@ export function engineFunctionStatements(deployment: DurableDeployment): readonl
 }
 
 /**
- * Whether the service's functions and its engine's invoke each other in a circle, by their queues. Lambda stops such a chain after 16 functions
- * unless each of them allows it.
+ * Whether the service's functions and its engine's invoke each other in a circle, by their queues. Lambda stops such a
+ * chain after 16 functions unless each of them allows it.
  * @see https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
  */
 export function isLoop({ engine, resultsQueue }: Pick<DurableService, 'engine' | 'resultsQueue'>): boolean {

@@ -45,7 +45,7 @@ export interface ResultIntakeOptions {
  *     decoded ─────────── no StepResult ────────────────▶ left for the dead-letter queue
  *         │         └──── stored body cannot be read ───▶ redelivered, later each time
  *         │
- *     held                until the turn that dispatched its step has ended, and while the engine has another of its run
+ *     held                until the turn that dispatched its step has ended; while the engine has another of its run
  *         │         └──── the transport closes ─────────▶ redelivered at once
  *         │
  *     with the engine     which saves it, and runs the turn that it begins: minutes, if that awaits a step in memory
