@@ -7,9 +7,9 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const contributing = readFileSync(`${root}CONTRIBUTING.md`, 'utf8');
 const DOCUMENTS = ['*.md', 'docs/**/*.md', 'examples/*/README.md', '.changeset/*.md'];
 const SOURCES = ['src/**/*.ts', 'handlers/**/*.ts', 'examples/*/src/**/*.ts'];
-/** Characters. */
+const COMMENTED = [...SOURCES, 'test/**/*.ts', 'bench/**/*.ts'];
+/** Characters, of a line of text. Code is the formatter's. */
 const LONGEST_LINE = 120;
-const LONGEST_COMMENT = 160;
 
 const filesOf = (patterns: readonly string[]) => globSync(patterns, { cwd: root, exclude: ['**/node_modules'] }).toSorted();
 const read = (file: string) => readFileSync(root + file, 'utf8');
@@ -35,9 +35,10 @@ describe('the English of this repository', () => {
     expect(files.flatMap((file) => longLines(read(file), LONGEST_LINE).map((line) => `${file}:${line}`))).toEqual([]);
   });
 
-  it(`has comments without lines of more than ${LONGEST_COMMENT} characters`, () => {
-    const files = filesOf(SOURCES);
-    expect(files.flatMap((file) => longComments(read(file), LONGEST_COMMENT).map((line) => `${file}:${line}`))).toEqual([]);
+  it(`has comments without lines of more than ${LONGEST_LINE} characters`, () => {
+    const files = filesOf(COMMENTED).filter((file) => !/^test\/(?:fixtures|faults|postgres)\//.test(file));
+    expect(files.length).toBeGreaterThan(600);
+    expect(files.flatMap((file) => longComments(read(file), LONGEST_LINE).map((line) => `${file}:${line}`))).toEqual([]);
   });
 });
 
