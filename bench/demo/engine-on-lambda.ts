@@ -12,7 +12,7 @@ import { RunEnds } from './run-ends.ts';
 import type { StepTimes } from './step-times.ts';
 
 const FUNCTION_NAME = 'engine';
-const TIMEOUT_MS = 5_000;
+const TIMEOUT_MS = 10_000;
 const TICK_MS = 60_000;
 const KILL_EVERY = 10;
 /** A task that is lost is sent once more. */

@@ -3,9 +3,8 @@ import { createQueues, LocalEventSourceMapping, type LocalSqs, startLocalSqs } f
 import { STEPS } from './checkout.ts';
 import { type Deliveries, withKills } from './faults.ts';
 
-/** Seconds that a message stays hidden after its function was killed. Short, so that the demo is. */
-const VISIBILITY_SECONDS = 2;
-const STEP_TIMEOUT_MS = 1_000;
+/** How much longer than its function's timeout a message stays hidden after that was killed. Short, so that the demo is. */
+const HIDDEN_LONGER_SECONDS = 1;
 const KILL_EVERY = 4;
 
 /** What AWS would be: an SQS server in this process, and the functions in `handlers/` behind their tasks queues. */
@@ -25,12 +24,23 @@ export class LaptopCloud {
     this.taskQueueUrls = taskQueueUrls;
   }
 
-  static async open({ verbose }: { readonly verbose: boolean }): Promise<LaptopCloud> {
+  /** @param options `stepTimeoutSeconds` is that of the functions of steps */
+  static async open({
+    verbose,
+    stepTimeoutSeconds,
+  }: {
+    readonly verbose: boolean;
+    readonly stepTimeoutSeconds: number;
+  }): Promise<LaptopCloud> {
     const sqs = await startLocalSqs();
     const { clientConfig } = sqs;
-    const { resultsQueueUrl, tasksQueueUrls } = await createQueues({ clientConfig, steps: STEPS, functionTimeoutSeconds: 1 });
+    const { resultsQueueUrl, tasksQueueUrls } = await createQueues({
+      clientConfig,
+      steps: STEPS,
+      functionTimeoutSeconds: stepTimeoutSeconds,
+    });
     const cloud = new LaptopCloud(sqs, new SQSClient(clientConfig), resultsQueueUrl, [...tasksQueueUrls.values()]);
-    for (const url of cloud.taskQueueUrls) await cloud.setVisibility(url, VISIBILITY_SECONDS);
+    for (const url of cloud.taskQueueUrls) await cloud.setVisibility(url, stepTimeoutSeconds + HIDDEN_LONGER_SECONDS);
     // What Lambda's environment would hold. The handlers read it when they are loaded, so they are loaded after this.
     Object.assign(process.env, {
       AWS_REGION: sqs.region,
@@ -49,7 +59,7 @@ export class LaptopCloud {
             queueUrl: tasksQueueUrls.get(step) ?? '',
             handler: withKills(functions[step], cloud.deliveries, KILL_EVERY),
             functionName: step,
-            timeoutMs: STEP_TIMEOUT_MS,
+            timeoutMs: stepTimeoutSeconds * 1000,
           }),
       ),
     );

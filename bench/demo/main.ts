@@ -38,7 +38,8 @@ async function main(): Promise<number> {
     console.log(USAGE);
     return 0;
   }
-  const cloud = await LaptopCloud.open({ verbose });
+  // The database in this process holds up what is beside it.
+  const cloud = await LaptopCloud.open({ verbose, stepTimeoutSeconds: serverless ? 3 : 1 });
   const times = new StepTimes();
   const host = await openHost(serverless, cloud, times);
   const close = async () => {
