@@ -3,7 +3,7 @@ import { createQueues, LocalEventSourceMapping, type LocalSqs, startLocalSqs } f
 import { STEPS } from './checkout.ts';
 import { type Deliveries, withKills } from './faults.ts';
 
-/** How much longer than its function's timeout a message stays hidden after that was killed. Short, so that the demo is. */
+/** How much longer than the timeout of its function a message stays hidden after a kill. Short, so that the demo is. */
 const HIDDEN_LONGER_SECONDS = 1;
 const KILL_EVERY = 4;
 
