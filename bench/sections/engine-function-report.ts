@@ -125,7 +125,13 @@ function startTable({ function: rounds }: Rounds) {
 function runDollars(rounds: Rounds) {
   return {
     title: 'dollars per million runs, the steps’ own functions apart',
-    columns: ['', 'function, time as measured', `function, processor of ${MEMORY_MB} MB`, 'container: SQS alone', 'break-even, runs a month'],
+    columns: [
+      '',
+      'function, time as measured',
+      `function, processor of ${MEMORY_MB} MB`,
+      'container: SQS alone',
+      'break-even, runs a month',
+    ],
     rows: LOADS.map(([load, label]) => {
       const { whole, share, container } = costsOf(rounds, load);
       return [
