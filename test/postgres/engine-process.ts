@@ -20,6 +20,7 @@ const { store, close: closeStore } = await openStore(database);
 const transport = new SqsTransport({
   clientConfig: clientConfigOf(options),
   consumeTasks: false,
+  autoStart: options.polls !== 'nobody',
   waitTimeSeconds: 2,
   fifo: { tasks: false, results: fifoResults },
   logger: { debug: noteProblem, info: noteProblem, warn: noteProblem, error: noteProblem },

@@ -8,6 +8,7 @@ import { DISTURBANCES, type Disturbance } from './disturbances.ts';
 import { startPostgres } from './postgres-server.ts';
 import { header, row, unexplained } from './report.ts';
 import { type Outcome, runScenario, type ScenarioOptions } from './scenario.ts';
+import { runServerless, type ServerlessOptions } from './serverless/run-serverless.ts';
 import { KINDS, type Kind } from './workload.ts';
 
 const USAGE = `npm run test:postgres [-- --long] [--only NAME] [--trace]
@@ -62,6 +63,30 @@ const LONG: readonly Shape[] = DISTURBANCES.flatMap((disturbance) =>
   ([1, 2, 3] as const).flatMap((engines) => [false, true].map((fifoResults): Shape => [engines, fifoResults, disturbance])),
 );
 
+/** The engine in a function: of the short form, too. */
+const FUNCTIONS: readonly (readonly [fifoResults: boolean, kills: boolean])[] = [
+  [false, false],
+  [true, false],
+  [false, true],
+  [true, true],
+];
+
+function functions(): ServerlessOptions[] {
+  const { long, only, runs, runsPerSecond, kinds } = readArguments();
+  const named = FUNCTIONS.map(
+    ([fifoResults, kills]): ServerlessOptions => ({
+      name: `function-${kills ? 'kills' : 'none'}-${fifoResults ? 'fifo' : 'standard'}`,
+      fifoResults,
+      kills,
+      runs,
+      runsPerSecond,
+      ...(kinds === undefined ? {} : { kinds }),
+    }),
+  );
+  if (only !== undefined) return named.filter(({ name }) => name.includes(only));
+  return long ? named : named.filter(({ fifoResults }) => !fifoResults);
+}
+
 function scenarios(): ScenarioOptions[] {
   const { long, only, runs, runsPerSecond, kinds, poll } = readArguments();
   const named = (long ? LONG : SHORT).map(
@@ -90,8 +115,12 @@ async function main(): Promise<number> {
   try {
     say(`${postgres.version}`);
     say(header());
-    for (const options of scenarios()) {
-      const outcome = await runScenario(options, postgres);
+    const all = [
+      ...scenarios().map((options) => () => runScenario(options, postgres)),
+      ...functions().map((options) => () => runServerless(options, postgres)),
+    ];
+    for (const run of all) {
+      const outcome = await run();
       outcomes.push(outcome);
       say(row(outcome));
       for (const finding of trace ? outcome.findings : unexplained(outcome)) {

@@ -9,7 +9,7 @@ export function header(): string {
 }
 
 /** `3+2`: three that nothing accounts for, two whose cause is known. */
-export function row({ options, findings, seconds, slowestShutdownMs, crashes }: Outcome): string {
+export function row({ options, findings, seconds, slowestShutdownMs, crashes, remarks = [] }: Outcome): string {
   const counts = WRONGS.map((wrong) => {
     const found = findings.filter((finding) => finding.wrong === wrong);
     const explained = found.filter(({ cause }) => cause !== undefined).length;
@@ -17,7 +17,7 @@ export function row({ options, findings, seconds, slowestShutdownMs, crashes }: 
   });
   const close = Number.isFinite(slowestShutdownMs) ? `${(slowestShutdownMs / 1_000).toFixed(1)} s` : 'killed';
   const line = cells([options.name, String(options.runs), ...counts, close, `${seconds.toFixed(0)} s`]);
-  return [line, ...crashes.map((crash) => `    ${crash}`)].join('\n');
+  return [line, ...[...crashes, ...remarks].map((text) => `    ${text}`)].join('\n');
 }
 
 export function unexplained({ findings }: Outcome): Finding[] {

@@ -12,7 +12,7 @@ import { Fleet } from './fleet.ts';
 import { Observer } from './observer.ts';
 import type { PostgresServer } from './postgres-server.ts';
 import { clientConfigOf, QUEUES } from './process-options.ts';
-import { KINDS, type Kind, LONGEST_REST_MS, makeRuns } from './workload.ts';
+import { isSignalled, KINDS, type Kind, LATEST_SIGNAL_MS, LONGEST_REST_MS, makeRuns } from './workload.ts';
 
 export interface ScenarioOptions {
   readonly name: string;
@@ -26,7 +26,7 @@ export interface ScenarioOptions {
 }
 
 export interface Outcome {
-  readonly options: ScenarioOptions;
+  readonly options: Pick<ScenarioOptions, 'name' | 'runs'>;
   readonly findings: readonly Finding[];
   /** What the engines noted of the runs that went wrong, by run id. */
   readonly histories: ReadonlyMap<string, readonly string[]>;
@@ -34,14 +34,14 @@ export interface Outcome {
   /** The longest an engine took from SIGTERM to its end, milliseconds. */
   readonly slowestShutdownMs: number;
   readonly crashes: readonly string[];
+  /** What else is worth a line. */
+  readonly remarks?: readonly string[];
 }
 
 /** The promise: nothing is asleep five seconds after its last result or due timer. */
 const ASLEEP_AFTER_MS = 5_000;
 /** So that a run whose engine was killed is free soon; the engine's own is 30 seconds. */
 const LEASE_WHERE_KILLED_MS = 5_000;
-/** A signal comes before its run waits for it, while it begins to, and after. */
-const LATEST_SIGNAL_MS = 1_500;
 /** The engine's own connection pool. */
 const CONNECTIONS = 10;
 
@@ -78,8 +78,7 @@ export async function runScenario(options: ScenarioOptions, postgres: PostgresSe
     });
     for (const run of runs) {
       fleet.give({ start: run });
-      if (run.kind === 'signal' || run.kind === 'turns')
-        setTimeout(() => fleet.give({ signal: run.runId }), Math.random() * LATEST_SIGNAL_MS);
+      if (isSignalled(run)) setTimeout(() => fleet.give({ signal: run.runId }), Math.random() * LATEST_SIGNAL_MS);
       await sleep(1_000 / options.runsPerSecond);
     }
     const disturbances = await ends;

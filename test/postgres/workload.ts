@@ -1,13 +1,29 @@
-import type { WorkflowCtx, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+import { SignalTimeoutError, type WorkflowCtx, type WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import type { WorkflowContext } from '../../src/workflow/index.ts';
 import { FLAKY_FAILURES, type StepName, stampOf } from './steps.ts';
 
 /** Kinds whose workflow runs in the engine's process. */
 const LOCAL_KINDS = ['one', 'chain', 'fan', 'flaky', 'sleeper', 'child', 'children', 'signal', 'compensated', 'patient', 'single'] as const;
-type LocalKind = (typeof LOCAL_KINDS)[number];
 /** The last one's turns run in a worker's process, as on Lambda. */
 export const KINDS = [...LOCAL_KINDS, 'turns'] as const;
-export type Kind = (typeof KINDS)[number];
+/** Without steps that are awaited in memory, which a function refuses. */
+const FUNCTION_KINDS = [
+  'one',
+  'chain',
+  'fan',
+  'flaky',
+  'sleeper',
+  'child',
+  'children',
+  'signal',
+  'compensated',
+  'deadline',
+  'turns',
+] as const;
+export type Kind = (typeof KINDS)[number] | (typeof FUNCTION_KINDS)[number] | 'wide';
+type LocalKind = Exclude<Kind, 'turns'>;
+/** One fan-out of a hundred among many others. */
+export const SERVERLESS_KINDS: readonly Kind[] = [...Array.from({ length: 4 }, () => FUNCTION_KINDS).flat(), 'wide'];
 
 export interface Run {
   readonly runId: string;
@@ -22,6 +38,9 @@ export const LONGEST_REST_MS = 1_000;
  */
 const PATIENCE_MS = 15_000;
 const FAN = 'abcdefghij';
+const WIDE = Array.from({ length: 100 }, (_, index) => `w${index}`);
+/** A signal comes before its run waits for it, while it begins to, and after. */
+export const LATEST_SIGNAL_MS = 1_500;
 
 type Step = (name: StepName, label: string, options?: Parameters<WorkflowCtx['step']>[2]) => Promise<unknown>;
 
@@ -66,6 +85,20 @@ const WORKFLOWS: Readonly<Record<LocalKind, (ctx: WorkflowCtx, step: Step, runId
     await step('postgres.work', 'a', { compensate: 'postgres.undo' });
     return step('postgres.decline', 'b', { retries: 3 });
   },
+  /** A step with a durable deadline, which is over before anybody answers. */
+  async deadline(ctx, step, runId) {
+    const first = await step('postgres.work', 'a');
+    try {
+      return [first, await ctx.waitForSignal(`never:${runId}`, { timeoutMs: 700 })];
+    } catch (error) {
+      if (!(error instanceof SignalTimeoutError)) throw error;
+      return [first, 'too late', await step('postgres.work', 'b')];
+    }
+  },
+  async wide(_ctx, step) {
+    const outputs = await Promise.all(WIDE.map((label) => step('postgres.work', label)));
+    return [...outputs, await step('postgres.work', 'end')];
+  },
   async patient(_ctx, step) {
     const first = await step('postgres.work', 'a', { timeoutMs: PATIENCE_MS });
     return [first, await step('postgres.work', 'b', { timeoutMs: PATIENCE_MS })];
@@ -96,6 +129,8 @@ const EXPECTED: Readonly<Record<Kind, (runId: string) => unknown>> = {
   children: (runId) => [...[0, 1, 2].map((index) => [work(`${runId}.all.0.${index}`, 'a')]), work(runId, 'b')],
   signal: (runId) => [work(runId, 'a'), { for: runId }, work(runId, 'b')],
   compensated: (runId) => `declined ${stampOf('postgres.decline', { runId, label: 'b' })}`,
+  deadline: (runId) => [work(runId, 'a'), 'too late', work(runId, 'b')],
+  wide: (runId) => [...WIDE, 'end'].map((label) => work(runId, label)),
   patient: (runId) => [work(runId, 'a'), work(runId, 'b')],
   single: (runId) => [work(runId, 'a')],
   turns: (runId) => [...[...'abc'].map((label) => work(runId, label)), { for: runId }, [work(`${runId}.child.5`, 'a')]],
@@ -103,14 +138,14 @@ const EXPECTED: Readonly<Record<Kind, (runId: string) => unknown>> = {
 
 export function register(engine: WorkflowEngine): void {
   engine.remote('turns', { group: 'turns' });
-  for (const kind of LOCAL_KINDS) {
+  for (const [kind, workflow] of Object.entries(WORKFLOWS)) {
     engine.register(
       kind,
       '1',
       (ctx, input) => {
         const runId = runIdOf(input);
         const step: Step = (name, label, options = {}) => ctx.step(name, { runId, label }, options);
-        return WORKFLOWS[kind](ctx, step, runId);
+        return workflow(ctx, step, runId);
       },
       kind === 'single' ? ONE_AT_A_TIME : {},
     );
@@ -127,6 +162,11 @@ export function makeRuns(name: string, count: number, kinds: readonly Kind[]): R
 
 export function expectedOf({ kind, runId }: Run): unknown {
   return EXPECTED[kind](runId);
+}
+
+/** Whether somebody has to signal it. */
+export function isSignalled({ kind }: Run): boolean {
+  return kind === 'signal' || kind === 'turns';
 }
 
 /** Token of the signal that a run waits for. */
