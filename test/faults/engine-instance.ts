@@ -182,7 +182,7 @@ class NotingTransport extends SqsTransport {
       // Its own transport would still fail the runs whose turns it cannot send.
       if (dispatches.isDead(this.#caller)) return handler(decision);
       const { runId, taskId, status, commands } = decision;
-      results.handedToEngine(taskId, status === 'failed');
+      results.handedToEngine(taskId);
       if (status !== 'continue') dispatches.ends(runId, this.#caller);
       const what = [status, ...commands.map(({ kind, seq }) => `${kind} ${seq}`)].join(', ');
       history.note(runId, `${this.#caller}: is handed the decision of ${taskId}: ${what}`);
@@ -200,7 +200,7 @@ class NotingTransport extends SqsTransport {
   override onResult(handler: (result: StepResult) => Promise<void>): void {
     super.onResult(async (result) => {
       const { results, history } = this.#ledger;
-      results.handedToEngine(result.stepId, result.status === 'failed');
+      results.handedToEngine(result.stepId);
       history.note(result.runId, `${this.#caller}: is handed a ${result.status} result of step ${result.seq}`);
       try {
         await asTurn('result', () => handler(result));

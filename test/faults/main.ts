@@ -3,6 +3,7 @@
  * and SQS. Exits 1 where a run ends in a wrong state, or a step ran again and nothing accounts for it.
  */
 import { parseArgs } from 'node:util';
+import { runFunctionScenario } from './function-scenario.ts';
 import { runHostile } from './hostile.ts';
 import { runPublished } from './published.ts';
 import { histories, type Outcome, rowsOf, table, unseen, violations } from './report.ts';
@@ -18,12 +19,13 @@ const USAGE = `npm run test:faults [-- --steps N] [--seed N] [--rate 0.2] [--onl
   --rate N       share of requests that go wrong, 0 to 0.5 (default 0.2)
   --only PART    one (one engine), two (two engines on one store, FIFO results),
                  two-standard (two engines, standard queues), hostile,
-                 turns (workflows on Lambda, one engine) or turns-two (two engines, standard queues)
+                 turns (workflows on Lambda, one engine), turns-two (two engines, standard queues)
+                 or function (the engine on Lambda, a fifth of its invocations killed)
   --trace        print what happened to each run that met a limit of the engine, too
   --transport published
                  the scenario of one engine on the published transport, for the record`;
 
-const PARTS: readonly string[] = ['one', 'two', 'turns', 'turns-two', 'hostile', 'two-standard'];
+const PARTS: readonly string[] = ['one', 'two', 'turns', 'turns-two', 'hostile', 'two-standard', 'function'];
 
 /** From here on everything that can go wrong does. */
 const ENOUGH_STEPS = 1_000;
@@ -31,6 +33,8 @@ const ENOUGH_FAULTS = 0.2;
 
 /** Beside the other scenarios: each of their steps has two turns about it. */
 const TURNS_SHARE = 0.3;
+/** What a killed environment was at takes seconds to come again. */
+const FUNCTION_SHARE = 0.15;
 /** So short that turns are sent again, too, that are only late. */
 const SILENCE_MS = 15_000;
 
@@ -104,10 +108,22 @@ async function main(): Promise<number> {
     workload: Workload<Kind>,
     remoteAdvanceSilenceMs?: number,
   ): Promise<Part> => {
+    const isFunction = name === 'function';
     if (!wants(name)) return { report: '', violations: [] };
-    const share = only === undefined && workload.killsInTheMiddle ? TURNS_SHARE : 1;
-    const outcome = await runScenario(
-      { name, seed, steps: Math.ceil(steps * share), rate, engines, fifoResults, remoteAdvanceSilenceMs, sqsPort: sqs.port, log: say },
+    const part = isFunction ? FUNCTION_SHARE : workload.killsInTheMiddle ? TURNS_SHARE : 1;
+    const run = isFunction ? runFunctionScenario : runScenario;
+    const outcome = await run(
+      {
+        name,
+        seed,
+        steps: Math.ceil(steps * (only === undefined ? part : 1)),
+        rate,
+        engines,
+        fifoResults,
+        remoteAdvanceSilenceMs,
+        sqsPort: sqs.port,
+        log: say,
+      },
       workload,
     );
     outcomes.push(outcome);
@@ -133,6 +149,7 @@ async function main(): Promise<number> {
       ...(await Promise.all([
         scenario('turns', 'workflows on Lambda, one engine, standard queues', 1, false, TURN_WORKLOAD),
         scenario('turns-two', 'workflows on Lambda, two engines on one store, standard queues', 2, false, TURN_WORKLOAD, SILENCE_MS),
+        scenario('function', 'the engine on Lambda, on one store, standard queues', 2, false, STEP_WORKLOAD),
       ])),
     ];
     for (const { report, violations } of parts) {

@@ -7,7 +7,6 @@ export class ResultBook {
   readonly #excused = new Map<string, number>();
   readonly #delivered = new Map<string, number>();
   readonly #handed = new Map<string, number>();
-  readonly #handedFailures = new Map<string, number>();
   readonly #given = new Map<string, number>();
 
   /** SQS has accepted it. */
@@ -30,22 +29,13 @@ export class ResultBook {
     add(this.#delivered, stepId);
   }
 
-  handedToEngine(stepId: string, failed: boolean): void {
+  handedToEngine(stepId: string): void {
     add(this.#handed, stepId);
-    if (failed) add(this.#handedFailures, stepId);
   }
 
   /** A function was given the step's task. */
   taskGiven(stepId: string): void {
     add(this.#given, stepId);
-  }
-
-  /**
-   * How many failures of a step the engine was handed beyond the first. A step that fails at its first attempt only has one failure:
-   * the rest are copies of it, and {@link violations} sees to it that each of them came from SQS.
-   */
-  copiesOfFailure(stepId: string): number {
-    return Math.max(0, (this.#handedFailures.get(stepId) ?? 0) - 1);
   }
 
   /** Results that engines were handed, copies included. */

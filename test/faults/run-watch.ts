@@ -37,16 +37,19 @@ export class RunWatch {
     }
   }
 
-  /** Waits until every run has ended, and gives how many have not. */
-  async untilAllEnded(timeoutMs: number, engine: () => EngineInstance | undefined): Promise<number> {
+  /**
+   * Waits until every run has ended, and gives how many have not.
+   * @param engine helps what no transport can know of. @default nobody does
+   */
+  async untilAllEnded(timeoutMs: number, engine?: () => EngineInstance | undefined): Promise<number> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const open = await this.#open(this.#runs);
       if (open.length === 0 || Date.now() > deadline) return open.length;
-      for (const runId of await this.#withChildren(open)) {
-        if (await this.#stepNeverSent(runId)) await engine()?.redispatch(runId);
+      for (const runId of engine === undefined ? [] : await this.#withChildren(open)) {
+        if (await this.#stepNeverSent(runId)) await engine?.()?.redispatch(runId);
         const why = await this.#overslept(runId);
-        if (why !== undefined) await engine()?.wake(runId, why);
+        if (why !== undefined) await engine?.()?.wake(runId, why);
       }
       await sleep(LOOK_EVERY_MS);
     }

@@ -1,12 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GetQueueAttributesCommand, SetQueueAttributesCommand, SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs';
-import { type CreatedQueues, createQueues, LocalEventSourceMapping } from '../../src/local/index.ts';
-import { isRecord } from '../../src/wire/shape.ts';
-import { silentLogger } from '../support/local-cloud.ts';
+import { SQSClient } from '@aws-sdk/client-sqs';
 import { seededRandom, slowStore } from '../support/slow-store.ts';
 import { EngineInstance } from './engine-instance.ts';
 import { Injector } from './injector.ts';
-import { LambdaFleet } from './lambda-fleet.ts';
 import { Ledger } from './ledger.ts';
 import { Outsider } from './outsider.ts';
 import { untilEmpty } from './queue-depth.ts';
@@ -14,6 +10,8 @@ import type { Outcome } from './report.ts';
 import { RunWatch } from './run-watch.ts';
 import type { Run } from './runs.ts';
 import { breakable } from './stores.ts';
+import { evidenceOf } from './verdict.ts';
+import { makeQueues, makeWorkers, prepareTasksQueue, TASKS_VISIBILITY_SECONDS } from './workers.ts';
 import type { Workload } from './workloads.ts';
 
 export interface ScenarioOptions {
@@ -31,19 +29,10 @@ export interface ScenarioOptions {
   readonly log: (line: string) => void;
 }
 
-/** Its tasks are in FIFO queues where results are. */
-const FIFO_STEP = 'faults.work';
-const TASKS_VISIBILITY_SECONDS = 6;
-const FUNCTION_TIMEOUT_MS = 5_000;
-/** Nobody answers for dead letters here. Where the machine is busy, functions run into their timeouts, and receives are used up. */
-const MAX_RECEIVE_COUNT = 1_000;
-const MAPPINGS_PER_STEP = 2;
-const OUTAGE_MS = 4_000;
-const KILL_RATE = 0.1;
-const CUT_OFF_RATE = 0.04;
+export const OUTAGE_MS = 4_000;
 /** A result that was lost on its way is hidden for 30 s, and may be lost again. */
-const UNTIL_STUCK_MS = 240_000;
-const UNTIL_EMPTY_MS = 90_000;
+export const UNTIL_STUCK_MS = 240_000;
+export const UNTIL_EMPTY_MS = 90_000;
 
 /** Real engines, mappings and functions over a bad network, for so many steps; then every run and every repeat is accounted for. */
 export async function runScenario<Kind extends string>(options: ScenarioOptions, workload: Workload<Kind>): Promise<Outcome> {
@@ -70,31 +59,7 @@ export async function runScenario<Kind extends string>(options: ScenarioOptions,
   await injector.start();
   const kill = (caller: string) => injector.kill(caller);
   const clientConfig = injector.clientConfig.bind(injector);
-  const fleet = new LambdaFleet({
-    resultsQueueUrl: queues.resultsQueueUrl,
-    clientConfig,
-    kill,
-    ledger,
-    random,
-    killRate: rate === 0 ? 0 : KILL_RATE,
-    cutOffRate: rate === 0 ? 0 : CUT_OFF_RATE,
-    timeoutMs: FUNCTION_TIMEOUT_MS,
-  });
-  const handlers = new Map([...new Set(workload.functions.values())].map((serve) => [serve, fleet.function(serve)]));
-  const mappings = [...workload.functions].flatMap(([functionName, serve]) =>
-    Array.from({ length: MAPPINGS_PER_STEP }, (_, index) => {
-      const config = clientConfig(`mapping${index}`);
-      const timeoutMs = FUNCTION_TIMEOUT_MS * 2;
-      return new LocalEventSourceMapping({
-        clientConfig: config,
-        queueUrl: queues.tasksQueueUrls.get(functionName) ?? '',
-        handler: handlers.get(serve) ?? (() => undefined),
-        functionName,
-        timeoutMs,
-        logger: silentLogger,
-      });
-    }),
-  );
+  const { fleet, mappings } = makeWorkers({ queues, clientConfig, kill, ledger, random, rate, workload });
   const { store, setDown } = breakable(slowStore(seed));
   let booted = 0;
   const boot = () => {
@@ -168,19 +133,11 @@ export async function runScenario<Kind extends string>(options: ScenarioOptions,
   await injector.stop();
   client.destroy();
 
-  const evidence = {
-    copiesOfFailure: (stepId: string) => ledger.results.copiesOfFailure(stepId),
-    awaitedTwice: (stepId: string) => ledger.dispatches.awaitedTwice(stepId),
-    redispatched: (stepId: string) => ledger.dispatches.byOperator(stepId),
-    storeFailedIn: (runId: string) => ledger.storeFailedIn(runId),
-    cancelledAt: (runId: string) => ledger.cancelledAt(runId),
-    lastDispatchOf: (runId: string) => ledger.dispatches.lastOf(runId),
-  };
-  const verdicts = await Promise.all(runs.map((run) => workload.judge(run, store, evidence)));
+  const verdicts = await Promise.all(runs.map((run) => workload.judge(run, store, evidenceOf(ledger))));
   return { name, seed, steps, engines, ledger, fleet, runs, verdicts, seconds, left };
 }
 
-function share<R>(runs: readonly R[], from: number, to: number): readonly R[] {
+export function share<R>(runs: readonly R[], from: number, to: number): readonly R[] {
   return runs.slice(Math.floor(runs.length * from), Math.floor(runs.length * to));
 }
 
@@ -195,26 +152,4 @@ async function startRuns<R extends Run>(
     onStart(run);
   };
   await Promise.all(runs.map(start));
-}
-
-/** The queues of all steps; beside a FIFO results queue, the tasks of {@link FIFO_STEP} are FIFO too. */
-async function makeQueues(
-  clientConfig: SQSClientConfig,
-  prefix: string,
-  names: readonly string[],
-  fifoResults: boolean,
-): Promise<CreatedQueues> {
-  const steps = names.filter((step) => !fifoResults || step !== FIFO_STEP);
-  const queues = await createQueues({ clientConfig, steps, prefix, fifo: { results: fifoResults } });
-  if (!fifoResults) return queues;
-  const inOrder = await createQueues({ clientConfig, steps: [FIFO_STEP], prefix, fifo: true });
-  return { ...queues, tasksQueueUrls: new Map([...queues.tasksQueueUrls, ...inOrder.tasksQueueUrls]) };
-}
-
-async function prepareTasksQueue(client: SQSClient, QueueUrl: string): Promise<void> {
-  const { Attributes } = await client.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['RedrivePolicy'] }));
-  const policy: unknown = JSON.parse(Attributes?.RedrivePolicy ?? '{}');
-  const RedrivePolicy = JSON.stringify({ ...(isRecord(policy) ? policy : {}), maxReceiveCount: MAX_RECEIVE_COUNT });
-  const VisibilityTimeout = String(TASKS_VISIBILITY_SECONDS);
-  await client.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { VisibilityTimeout, RedrivePolicy } }));
 }

@@ -72,7 +72,7 @@ export function observed(store: InMemoryStateStore, caller: string, ledger: Ledg
   });
 }
 
-function intercepted(
+export function intercepted(
   store: InMemoryStateStore,
   around: (call: () => unknown, method: string, args: readonly unknown[]) => Promise<unknown>,
 ): InMemoryStateStore {

@@ -1,4 +1,5 @@
 import type { InMemoryStateStore } from '@dudousxd/nestjs-durable-core';
+import type { Ledger } from './ledger.ts';
 
 /** How a run ended, judged: `right`, the engine's own known limits by name, or what is wrong. */
 export type Verdict =
@@ -10,8 +11,6 @@ export type Verdict =
  * What is known to have happened to a run, for the limits of the engine: each holds only where its cause is on record.
  */
 export interface Evidence {
-  /** Failures of a step that the engine was handed beyond the first. */
-  copiesOfFailure(stepId: string): number;
   /** Whether a second turn waited for a step beside a first one, whose lease had run out. */
   awaitedTwice(stepId: string): boolean;
   /** Whether an operator's `redispatchPending` sent the step. */
@@ -24,8 +23,19 @@ export interface Evidence {
   lastDispatchOf(runId: string): number | undefined;
 }
 
+/** What the book of a scenario says of it. */
+export function evidenceOf(ledger: Ledger): Evidence {
+  const { dispatches } = ledger;
+  return {
+    awaitedTwice: (stepId) => dispatches.awaitedTwice(stepId),
+    redispatched: (stepId) => dispatches.byOperator(stepId),
+    storeFailedIn: (runId) => ledger.storeFailedIn(runId),
+    cancelledAt: (runId) => ledger.cancelledAt(runId),
+    lastDispatchOf: (runId) => dispatches.lastOf(runId),
+  };
+}
+
 export const NO_EVIDENCE: Evidence = {
-  copiesOfFailure: () => 0,
   awaitedTwice: () => false,
   redispatched: () => false,
   storeFailedIn: () => false,

@@ -1,6 +1,14 @@
 import type { StateStore } from '@dudousxd/nestjs-durable-core';
 
-const NOTED: readonly string[] = ['updateRun', 'saveCheckpoint', 'tryLockRun', 'releaseRunLock', 'takeSignalWaiter', 'putSignalWaiter'];
+const NOTED: readonly string[] = [
+  'updateRun',
+  'saveCheckpoint',
+  'tryLockRun',
+  'releaseRunLock',
+  'takeSignalWaiter',
+  'takeBufferedSignal',
+  'putSignalWaiter',
+];
 
 /**
  * A store that notes what is written of a run, at the call and when it has landed: for the history of a run that went

@@ -1,33 +1,34 @@
 import { readFileSync } from 'node:fs';
 import type { Finding } from '../findings.ts';
+import { signalOf } from '../workload.ts';
 import type { Kill } from './engine-function.ts';
 
 /**
- * What ran twice has its cause where an environment died after its first execution, in the midst of an invocation that had to do with its
- * run. No other finding has one: what a death leaves behind is to come right.
+ * What accounts for a finding of a scenario whose environments are killed; of nothing else:
+ * - a step ran twice, and an environment died after its first execution, in an invocation that had to do with its run
+ * - a run waits for a signal that an environment had taken from the store when it died: the engine takes it before it saves it
  */
-export function withCauses(
-  findings: readonly Finding[],
-  kills: readonly Kill[],
-  beganAt: (id: string) => number,
-  trace: string,
-): Finding[] {
+export function withCauses(findings: readonly Finding[], kills: readonly Kill[], beganAt: (id: string) => number, trace: string): Finding[] {
+  const lines = readFileSync(trace, 'utf8').split('\n');
   return findings.map((finding) => {
-    if (finding.wrong !== 'twice') return finding;
     const runId = finding.id.split(':')[0] ?? '';
     const since = beganAt(finding.id);
-    const kill = kills.find((one) => one.at > since && (one.runIds.includes(runId) || touched(runId, one, trace)));
+    const diedWith = (what: string) => kills.find((kill) => lines.some((line) => isOfInvocation(line, kill) && line.includes(what)));
+    if (finding.wrong === 'asleep') {
+      const isSaved = lines.some((line) => line.includes(`signal:${signalOf(runId)} completed saveCheckpoint`));
+      const kill = isSaved ? undefined : diedWith(`${signalOf(runId)} takeBufferedSignal -> {`);
+      return kill === undefined ? finding : { ...finding, cause: `${kill.environment} was killed with the signal that it had taken` };
+    }
+    if (finding.wrong !== 'twice') return finding;
+    const kill = kills.find(
+      (one) => one.at > since && (one.runIds.includes(runId) || lines.some((line) => isOfInvocation(line, one) && line.includes(runId))),
+    );
     return kill === undefined ? finding : { ...finding, cause: `${kill.environment} was killed in an invocation of its run` };
   });
 }
 
-/** Whether an environment wrote anything of a run in the invocation that it died in. */
-function touched(runId: string, { environment, startedAt, at }: Kill, trace: string): boolean {
-  return readFileSync(trace, 'utf8')
-    .split('\n')
-    .some((line) => {
-      const [time, name] = line.split(' ', 2);
-      const isOfInvocation = name === environment && Number(time) >= startedAt && Number(time) <= at;
-      return isOfInvocation && line.includes(runId);
-    });
+/** Whether a line is of the invocation that an environment died in. */
+function isOfInvocation(line: string, { environment, startedAt, at }: Kill): boolean {
+  const [time, name] = line.split(' ', 2);
+  return name === environment && Number(time) >= startedAt && Number(time) <= at;
 }

@@ -7,14 +7,13 @@ function once(): ResultBook {
   book.taskGiven('r:0');
   book.sent('r:0');
   book.delivered('r:0');
-  book.handedToEngine('r:0', true);
+  book.handedToEngine('r:0');
   return book;
 }
 
 describe('the book of results', () => {
   it('finds nothing wrong with a result that was sent, delivered and handed over once', () => {
     expect(once().violations()).toEqual([]);
-    expect(once().copiesOfFailure('r:0')).toBe(0);
   });
 
   it('forbids a worker to send a result twice, unless its task was given twice or a send was cut', () => {
@@ -28,17 +27,9 @@ describe('the book of results', () => {
 
   it('forbids the transport to hand a result over more often than it was delivered', () => {
     const book = once();
-    book.handedToEngine('r:0', true);
+    book.handedToEngine('r:0');
     expect(book.violations()).toEqual([expect.stringContaining('handed its result 2 times')]);
     book.delivered('r:0');
     expect(book.violations()).toEqual([]);
-  });
-
-  it('counts the failures of a step beyond its first, and no successes', () => {
-    const book = once();
-    book.handedToEngine('r:0', false);
-    expect(book.copiesOfFailure('r:0')).toBe(0);
-    book.handedToEngine('r:0', true);
-    expect(book.copiesOfFailure('r:0')).toBe(1);
   });
 });
