@@ -63,7 +63,7 @@ const LONG: readonly Shape[] = DISTURBANCES.flatMap((disturbance) =>
   ([1, 2, 3] as const).flatMap((engines) => [false, true].map((fifoResults): Shape => [engines, fifoResults, disturbance])),
 );
 
-/** The engine in a function: of the short form, too. */
+/** The engine in a function. */
 const FUNCTIONS: readonly (readonly [fifoResults: boolean, kills: boolean])[] = [
   [false, false],
   [true, false],
@@ -84,7 +84,7 @@ function functions(): ServerlessOptions[] {
     }),
   );
   if (only !== undefined) return named.filter(({ name }) => name.includes(only));
-  return long ? named : named.filter(({ fifoResults }) => !fifoResults);
+  return long ? named : named.filter(({ fifoResults, kills }) => !fifoResults && !kills);
 }
 
 function scenarios(): ScenarioOptions[] {

@@ -8,7 +8,12 @@ import type { Kill } from './engine-function.ts';
  * - a step ran twice, and an environment died after its first execution, in an invocation that had to do with its run
  * - a run waits for a signal that an environment had taken from the store when it died: the engine takes it before it saves it
  */
-export function withCauses(findings: readonly Finding[], kills: readonly Kill[], beganAt: (id: string) => number, trace: string): Finding[] {
+export function withCauses(
+  findings: readonly Finding[],
+  kills: readonly Kill[],
+  beganAt: (id: string) => number,
+  trace: string,
+): Finding[] {
   const lines = readFileSync(trace, 'utf8').split('\n');
   return findings.map((finding) => {
     const runId = finding.id.split(':')[0] ?? '';

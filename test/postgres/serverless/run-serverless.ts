@@ -99,7 +99,7 @@ export async function runServerless(options: ServerlessOptions, postgres: Postgr
       await sleep(1_000 / runsPerSecond);
     }
     const open = await observer.untilQuiet(runs.length, ASLEEP_AFTER_MS, () => fleet.openOrders > 0);
-    const found = await findingsOf(runs, open, opened.store, { executions, disturbances: [], terminations: [] });
+    const found = await findingsOf(runs, open, opened.store, { executions, disturbances: [] });
     const ran = readExecutions(executions);
     const findings = withCauses(found, engine.kills, (id) => ran.get(id)?.[0]?.beganAt ?? 0, trace);
     const histories = new Map(findings.map(({ id }) => [id, historyOf(id.split(':')[0] ?? id, trace)] as const));
