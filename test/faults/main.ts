@@ -9,7 +9,7 @@ import { runPublished } from './published.ts';
 import { histories, type Outcome, rowsOf, table, unseen, violations } from './report.ts';
 import { runScenario } from './scenario.ts';
 import { startSqsProcess } from './sqs-process.ts';
-import { STEP_WORKLOAD, TURN_WORKLOAD, type Workload } from './workloads.ts';
+import { FUNCTION_WORKLOAD, STEP_WORKLOAD, TURN_WORKLOAD, type Workload } from './workloads.ts';
 
 const USAGE = `npm run test:faults [-- --steps N] [--seed N] [--rate 0.2] [--only PART] [--transport published]
 
@@ -149,7 +149,7 @@ async function main(): Promise<number> {
       ...(await Promise.all([
         scenario('turns', 'workflows on Lambda, one engine, standard queues', 1, false, TURN_WORKLOAD),
         scenario('turns-two', 'workflows on Lambda, two engines on one store, standard queues', 2, false, TURN_WORKLOAD, SILENCE_MS),
-        scenario('function', 'the engine on Lambda, on one store, standard queues', 2, false, STEP_WORKLOAD),
+        scenario('function', 'the engine on Lambda, on one store, standard queues', 2, false, FUNCTION_WORKLOAD),
       ])),
     ];
     for (const { report, violations } of parts) {

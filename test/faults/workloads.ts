@@ -39,6 +39,15 @@ export const STEP_WORKLOAD: Workload<Kind> = {
   judge,
 };
 
+/**
+ * Without compensations: one whose environment dies between its checkpoint and its send is sent by nobody any more. The
+ * engine's `remoteRedispatchMs` passes it by, and there is no operator here.
+ */
+export const FUNCTION_WORKLOAD: Workload<Kind> = {
+  ...STEP_WORKLOAD,
+  makeRuns: (name, steps, _engines, random) => makeRuns(name, steps, ['one', 'three', 'fan', 'retried'], random),
+};
+
 /** Workflows and steps on Lambda. */
 export const TURN_WORKLOAD: Workload<TurnKind> = {
   functions: new Map([...STEP_WORKLOAD.functions, ...TURN_KINDS.map((kind) => [kind, serveTurns] as const)]),

@@ -4,7 +4,7 @@ import { PGlite } from '@electric-sql/pglite';
 import { MikroORM, PostgreSqlDriver } from '@mikro-orm/postgresql';
 import { PGliteDialect } from 'kysely';
 
-/** PostgreSQL in the process of a function. Beside its bundle: it has WebAssembly, which esbuild does not put into one. */
+/** PostgreSQL in the process of a function. Beside its bundle: esbuild puts no WebAssembly into one. */
 export async function openStore(): Promise<StateStore> {
   const driverOptions = new PGliteDialect({ pglite: await PGlite.create() });
   const orm = await MikroORM.init({

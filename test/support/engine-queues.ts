@@ -5,13 +5,13 @@ import { createQueueAttributes } from '../../src/topology/queue-attributes.ts';
 export interface EngineQueuesOptions {
   readonly prefix: string;
   readonly resultsQueueUrl: string;
-  /** Of all three: what a killed invocation held comes again so late. As AWS has it, no less than the function's timeout. */
+  /** Of all three: what a killed invocation held comes again so late. On AWS, no less than the function's timeout. */
   readonly visibilitySeconds: number;
 }
 
 /**
- * The queues that an engine function reads: those of results, which is there, of starts and of wake-ups. Nobody answers for dead letters
- * in a test, so these have none.
+ * The queues that an engine function reads: those of results, which is there, of starts and of wake-ups. Nobody answers
+ * for dead letters in a test, so these have none.
  */
 export async function createEngineQueues(
   client: SQSClient,
