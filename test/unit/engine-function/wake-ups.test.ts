@@ -45,6 +45,20 @@ describe('a wake-up', () => {
     expect(fleet.wakeUps).toEqual([]);
   });
 
+  it('stays unsent for a sleep of two days, which a tick ends when it is over', async () => {
+    const { store, fleet } = await afterStart((ctx) => ctx.sleep('2d'));
+    await fleet.tick();
+    expect((await store.getRun('run'))?.status).toBe('suspended');
+    expect(fleet.wakeUps).toEqual([]);
+    // Two days pass.
+    const wakeAt = Date.now() - 1;
+    for (const sleep of await store.listCheckpoints('run')) await store.saveCheckpoint({ ...sleep, wakeAt });
+    await store.updateRun('run', { wakeAt });
+    await fleet.tick();
+    await fleet.ended(['run']);
+    expect((await store.getRun('run'))?.status).toBe('completed');
+  });
+
   it('goes back where it comes too early', async () => {
     const { fleet } = await afterStart((ctx) => ctx.sleep('1h'));
     fleet.put('durable-wake-ups', { kind: 'wake-up', runId: 'run', wakeAt: Date.now() + 30_000 });
