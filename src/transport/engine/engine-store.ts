@@ -1,9 +1,10 @@
-import type { RunStatus, StateStore } from '@dudousxd/nestjs-durable-core';
+import type { RunStatus, StateStore, StepCheckpoint } from '@dudousxd/nestjs-durable-core';
 import { nextTurn, systemTiming } from '../../time.ts';
 import { isRecord } from '../../wire/shape.ts';
 import { withTimerKept } from './gated-runs.ts';
 import { type AskedStore, outlastOutage } from './outlast-outage.ts';
 import { PassLists } from './pass-lists.ts';
+import { RedispatchDeadline, redispatchMsOf } from './redispatch-deadline.ts';
 import { replaceStore } from './replace-store.ts';
 import { withoutStalePause } from './stale-pause.ts';
 
@@ -52,11 +53,14 @@ export class EngineStore {
   readonly #listener: StoreListener;
   readonly #calls = new Map<string, OpenCalls>();
   readonly #passes = new PassLists();
+  readonly #deadline: RedispatchDeadline;
 
-  private constructor(store: StateStore, namespace: string | undefined, listener: StoreListener) {
+  private constructor(store: StateStore, engine: object, listener: StoreListener) {
     this.store = store;
+    this.#deadline = new RedispatchDeadline(() => redispatchMsOf(engine));
     this.#asked = { ask: () => store.getRun(NO_RUN), timing: systemTiming };
-    this.namespace = namespace;
+    const namespace: unknown = Reflect.get(engine, 'namespace');
+    this.namespace = typeof namespace === 'string' ? namespace : undefined;
     this.#listener = listener;
   }
 
@@ -64,8 +68,7 @@ export class EngineStore {
   static install(engine: object, listener: StoreListener): EngineStore | undefined {
     const store: unknown = Reflect.get(engine, 'store');
     if (!isStore(store)) return undefined;
-    const namespace: unknown = Reflect.get(engine, 'namespace');
-    const installed = new EngineStore(store, typeof namespace === 'string' ? namespace : undefined, listener);
+    const installed = new EngineStore(store, engine, listener);
     replaceStore(engine, store, installed.#proxy());
     return installed;
   }
@@ -114,9 +117,9 @@ export class EngineStore {
       tryLockRun: (...args) => this.#open(() => this.#lock(...args)),
       releaseRunLock: (runId) => this.#open(() => this.#release(runId)),
       getRun: (runId) => this.#counted(runId, () => store.getRun(runId)),
-      getCheckpoint: (runId, seq) => this.#counted(runId, () => store.getCheckpoint(runId, seq).then(withoutStalePause)),
-      listCheckpoints: (runId) => this.#counted(runId, () => store.listCheckpoints(runId).then((all) => all.map(withoutStalePause))),
-      saveCheckpoint: (checkpoint) => this.#counted(checkpoint.runId, () => store.saveCheckpoint(checkpoint)),
+      getCheckpoint: (runId, seq) => this.#counted(runId, () => store.getCheckpoint(runId, seq).then((one) => one && this.#read(one))),
+      listCheckpoints: (runId) => this.#counted(runId, () => store.listCheckpoints(runId).then((all) => all.map(this.#read))),
+      saveCheckpoint: (checkpoint) => this.#counted(checkpoint.runId, () => store.saveCheckpoint(this.#deadline.written(checkpoint))),
     };
     const outlasting = (call: () => Promise<unknown>) => this.#counted(NO_RUN, call);
     const others = new Proxy(store, {
@@ -129,6 +132,8 @@ export class EngineStore {
     });
     return Object.assign(Object.create(others), own);
   }
+
+  readonly #read = (checkpoint: StepCheckpoint): StepCheckpoint => this.#deadline.read(withoutStalePause(checkpoint));
 
   /** No async function: the engine makes seventeen calls a step. */
   #counted<T>(runId: string, call: () => Promise<T>, isEnding = false): Promise<T> {
