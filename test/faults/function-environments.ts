@@ -42,7 +42,10 @@ const HEALING = { reconcileMs: 6_000, remoteRedispatchMs: 10_000 };
 /** Calls of the store that a record makes, about: a death is somewhere among them. */
 const CALLS_OF_RECORD = 12;
 
-/** The environments of an engine function: one invocation at a time in each, kept for the next one, or killed in the midst of it. */
+/**
+ * The environments of an engine function: one invocation at a time in each, kept for the next one, or killed in the
+ * midst of it.
+ */
 export class FunctionEnvironments {
   readonly #options: EnvironmentsOptions;
   readonly #idle: Environment[] = [];

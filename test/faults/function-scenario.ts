@@ -20,7 +20,10 @@ import type { Workload } from './workloads.ts';
 
 /** A fifth of the invocations. */
 const KILL_RATE = 0.2;
-/** Far more than an invocation takes on a busy machine: what runs out of time is given back for half a minute, and then for longer. */
+/**
+ * Far more than an invocation takes on a busy machine: what runs out of time is given back for half a minute, and then
+ * for longer.
+ */
 const TIMEOUT_MS = 15_000;
 /** A minute in life. */
 const TICK_EVERY_MS = 2_000;
@@ -29,7 +32,10 @@ const UNTIL_STUCK_MS = 180_000;
 /** Invocations side by side, by queue. */
 const CONCURRENCY = [6, 2, 2];
 
-/** The engine as a function, over a bad network, with environments that die: nobody but the tick sees to what they leave behind. */
+/**
+ * The engine as a function, over a bad network, with environments that die: nobody but the tick sees to what they leave
+ * behind.
+ */
 export async function runFunctionScenario<Kind extends string>(options: ScenarioOptions, workload: Workload<Kind>): Promise<Outcome> {
   const { seed, steps, engines, fifoResults, name, sqsPort, rate, log } = options;
   const random = seededRandom(seed);

@@ -1,6 +1,7 @@
 /**
- * Copies of results, by step id. A worker sends one result for each time it was given a task, and once more for each send that SQS
- * accepted without its knowing; the engine is handed one for each delivery. Whatever is beyond that is a fault of ours.
+ * Copies of results, by step id. A worker sends one result for each time it was given a task, and once more for each
+ * send that SQS accepted without its knowing; the engine is handed one for each delivery. Whatever is beyond that is a
+ * fault of ours.
  */
 export class ResultBook {
   readonly #sent = new Map<string, number>();

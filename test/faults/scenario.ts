@@ -34,7 +34,10 @@ export const OUTAGE_MS = 4_000;
 export const UNTIL_STUCK_MS = 240_000;
 export const UNTIL_EMPTY_MS = 90_000;
 
-/** Real engines, mappings and functions over a bad network, for so many steps; then every run and every repeat is accounted for. */
+/**
+ * Real engines, mappings and functions over a bad network, for so many steps; then every run and every repeat is
+ * accounted for.
+ */
 export async function runScenario<Kind extends string>(options: ScenarioOptions, workload: Workload<Kind>): Promise<Outcome> {
   const { seed, steps, engines, fifoResults, remoteAdvanceSilenceMs, name, sqsPort, rate, log } = options;
   const random = seededRandom(seed);

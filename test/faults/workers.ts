@@ -9,7 +9,10 @@ import type { Workload } from './workloads.ts';
 const FIFO_STEP = 'faults.work';
 export const TASKS_VISIBILITY_SECONDS = 6;
 const FUNCTION_TIMEOUT_MS = 5_000;
-/** Nobody answers for dead letters here. Where the machine is busy, functions run into their timeouts, and receives are used up. */
+/**
+ * Nobody answers for dead letters here. Where the machine is busy, functions run into their timeouts, and receives are
+ * used up.
+ */
 const MAX_RECEIVE_COUNT = 1_000;
 const MAPPINGS_PER_STEP = 2;
 const KILL_RATE = 0.1;

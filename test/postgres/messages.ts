@@ -11,7 +11,10 @@ export interface ProcessOptions {
   readonly executions: string;
   /** Where engines note what happens, for the history of a run that went wrong. */
   readonly trace: string;
-  /** Who runs the engine's passes: each engine as Nest does, or `attach(engine, { poll: true })`. Where nobody does, nobody receives either. */
+  /**
+   * Who runs the engine's passes: each engine as Nest does, or `attach(engine, { poll: true })`. Where nobody does,
+   * nobody receives either.
+   */
   readonly polls: 'as Nest' | 'attached' | 'nobody';
   readonly leaseMs: number | undefined;
 }

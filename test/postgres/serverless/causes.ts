@@ -6,7 +6,8 @@ import type { Kill } from './engine-function.ts';
 /**
  * What accounts for a finding of a scenario whose environments are killed; of nothing else:
  * - a step ran twice, and an environment died after its first execution, in an invocation that had to do with its run
- * - a run waits for a signal that an environment had taken from the store when it died: the engine takes it before it saves it
+ * - a run waits for a signal that an environment had taken from the store when it died: the engine takes it before it
+ * saves it
  */
 export function withCauses(
   findings: readonly Finding[],

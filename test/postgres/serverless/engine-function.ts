@@ -22,7 +22,9 @@ const CALLS_OF_RECORD = 12;
 /** Of an invocation. Ten of them share two processors with a database. */
 export const TIMEOUT_MS = 12_000;
 
-/** The engine function as Lambda runs it: an environment for each invocation that is under way, kept for the next one. */
+/**
+ * The engine function as Lambda runs it: an environment for each invocation that is under way, kept for the next one.
+ */
 export class EngineFunction implements LambdaRuntime {
   readonly kills: Kill[] = [];
   /** Of invocations that ended, in the order of their ends. */

@@ -1,4 +1,7 @@
-/** An environment of the engine function: a process with one engine, for one invocation at a time. The test freezes it in between. */
+/**
+ * An environment of the engine function: a process with one engine, for one invocation at a time. The test freezes it
+ * in between.
+ */
 import { appendFileSync } from 'node:fs';
 import { type StateStore, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { sqsEngineHandler } from '../../../src/engine-function/index.ts';
@@ -11,8 +14,8 @@ import { register } from '../workload.ts';
 import type { Death, Invocation, InvocationAnswer } from './invocation.ts';
 
 /**
- * Where environments are killed: a run whose dispatch died with its process is looked at after the first, its step is sent again after the
- * second, and its turn after the third. Where none is killed, nothing needs that.
+ * Where environments are killed: a run whose dispatch died with its process is looked at after the first, its step is
+ * sent again after the second, and its turn after the third. Where none is killed, nothing needs that.
  */
 const HEALING = { reconcileMs: 6_000, remoteRedispatchMs: 6_000, remoteAdvanceSilenceMs: 6_000 };
 

@@ -16,7 +16,10 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** An environment of the engine function. It runs while it has an invocation, and stands still from its answer to the next one. */
+/**
+ * An environment of the engine function. It runs while it has an invocation, and stands still from its answer to the
+ * next one.
+ */
 export class Environment {
   readonly name: string;
   readonly #child: ChildProcess;
@@ -40,7 +43,9 @@ export class Environment {
     });
   }
 
-  /** @param compileCache folder where environments keep what V8 has compiled: the next one starts in a third of the time */
+  /**
+   * @param compileCache folder where environments keep what V8 has compiled: the next one starts in a third of the time
+   */
   static async start(options: ProcessOptions, compileCache: string): Promise<Environment> {
     const child = fork(SCRIPT, [JSON.stringify(options)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -4,7 +4,10 @@ import type { InvocationSettings } from '../../../src/local/lambda-runtime.ts';
 /** An event of a queue, or of the schedule. */
 export type FunctionEvent = SQSEvent | { readonly source: 'aws.events' };
 
-/** Where in an invocation its process is killed: before its nth call of the store, or when that has landed and nobody knows. */
+/**
+ * Where in an invocation its process is killed: before its nth call of the store, or when that has landed and nobody
+ * knows.
+ */
 export interface Death {
   readonly atCall: number;
   readonly when: 'before' | 'after';

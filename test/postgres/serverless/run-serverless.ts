@@ -35,10 +35,15 @@ const CONNECTIONS = 3;
 /** A minute in life. */
 const TICK_EVERY_MS = 3_000;
 const LEASE_MS = 5_000;
-/** All that heals a death, one after the other: a lease, two ticks, the time after which a run is looked at, and that after which it sends again. */
+/**
+ * All that heals a death, one after the other: a lease, two ticks, the time after which a run is looked at, and that
+ * after which it sends again.
+ */
 const ASLEEP_AFTER_MS = 25_000;
 
-/** The engine as a function: environments are processes that are frozen between invocations; nothing else of it runs. */
+/**
+ * The engine as a function: environments are processes that are frozen between invocations; nothing else of it runs.
+ */
 export async function runServerless(options: ServerlessOptions, postgres: PostgresServer): Promise<Outcome> {
   const { name, fifoResults, kills, runsPerSecond } = options;
   const startedAt = Date.now();
