@@ -122,6 +122,12 @@ function checkedEngine(engine: FunctionEngine): FunctionEngine {
         'With NestJS give DurableModule.forRoot the option drive: false',
     );
   }
+  if ('reconcileMs' in engine && engine.reconcileMs === undefined) {
+    throw new ConfigurationError(
+      `${WHERE}: expected an engine with reconcileMs, got one with reconcileMs: 0. A run whose environment was killed is found by it: ` +
+        'leave it out for 5 minutes, or give fewer',
+    );
+  }
   return engine;
 }
 

@@ -91,6 +91,11 @@ describe('the engine of an environment', () => {
       /expected an engine made with the transport that the function was given/,
     ],
     [
+      'an engine without reconcileMs',
+      (transport: Transport) => new WorkflowEngine({ store: new InMemoryStateStore(), transport, reconcileMs: 0 }),
+      /expected an engine with reconcileMs, got one with reconcileMs: 0/,
+    ],
+    [
       'an engine whose module polls',
       (transport: Transport) => {
         const engine = new WorkflowEngine({ store: new InMemoryStateStore(), transport });
