@@ -5,7 +5,7 @@ import { ListEventSourceMappingsCommand, UpdateEventSourceMappingCommand } from 
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { GetQueueAttributesCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { createUser, outputsOf, queueNames, queueUrlOf, required, untilDepth } from './account.ts';
+import { createUser, depthOf, outputsOf, queueNames, queueUrlOf, required, untilDepth } from './account.ts';
 import { layOut } from './deploy.ts';
 import { type Child, startChild } from './engine/child-process.ts';
 import type { RunEnd } from './engine/commands.ts';
@@ -209,6 +209,10 @@ describe('the results queue', () => {
     await untilDepth(clients, 'variants-parked-fragile--work', { visible: 2 });
     await untilDepth(clients, 'variants-dead-letters-fragile--work', { visible: 0, inFlight: 0 });
     // One is left, which a test above has sent, and which the engine gives back each time.
+    await vi.waitFor(async () => {
+      const { visible, inFlight } = await depthOf(clients, 'variants-results.fifo');
+      expect(visible + inFlight).toBe(1);
+    }, 60_000);
     await engine.stop();
     await untilDepth(clients, 'variants-results.fifo', { visible: 1, inFlight: 0 });
   });

@@ -11,6 +11,14 @@ const ASKED_EVERY_MS = 1_000;
 const REMEMBERED = 10_000;
 const NEVER = Number.NEGATIVE_INFINITY;
 
+/** What is known of a step without a checkpoint. */
+interface Awaited {
+  /** When the store was last asked for its run, by the steady clock. */
+  readonly askedAt: number;
+  /** There was no such run then. */
+  readonly isGone: boolean;
+}
+
 /**
  * Tells the results that another instance awaits in memory.
  *
@@ -20,8 +28,8 @@ const NEVER = Number.NEGATIVE_INFINITY;
  */
 export class ForeignResults {
   readonly #store: EngineStore;
-  /** Steps that another instance may await, by when it was last asked who holds their run. Oldest first. */
-  readonly #awaited = new Map<string, number>();
+  /** By step id, oldest first. */
+  readonly #awaited = new Map<string, Awaited>();
 
   constructor(store: EngineStore) {
     this.#store = store;
@@ -33,25 +41,25 @@ export class ForeignResults {
    * @throws AwaitedElsewhereError where another instance may wait for it.
    */
   async check({ runId, seq, stepId }: StepResult): Promise<void> {
-    const askedAt = this.#awaited.get(stepId);
-    if (askedAt === undefined) {
+    const known = this.#awaited.get(stepId);
+    if (known === undefined) {
       if ((await this.#store.store.getCheckpoint(runId, seq)) !== null) return;
-      this.#remember(stepId, NEVER);
-    } else if (askedAt <= steadyNow() - ASKED_EVERY_MS) {
+      this.#remember(stepId, { askedAt: NEVER, isGone: false });
+    } else if (known.askedAt <= steadyNow() - ASKED_EVERY_MS) {
       this.#awaited.delete(stepId);
-      if (!(await this.#isHeld(runId))) return;
-      this.#remember(stepId, steadyNow());
+      const run = await this.#store.store.getRun(runId);
+      const isHeld = (run?.lockedUntil ?? 0) > Date.now();
+      if (isHeld || run === null) this.#remember(stepId, { askedAt: steadyNow(), isGone: run === null });
+      // Where nobody holds it, its instance is gone, or the step was given up.
+      if (!isHeld) return;
+    } else if (known.isGone) {
+      return;
     }
     throw new AwaitedElsewhereError(stepId);
   }
 
-  /** Where nobody holds it, its instance is gone, or the step was given up. */
-  async #isHeld(runId: string): Promise<boolean> {
-    return ((await this.#store.store.getRun(runId))?.lockedUntil ?? 0) > Date.now();
-  }
-
-  #remember(stepId: string, askedAt: number): void {
-    this.#awaited.set(stepId, askedAt);
+  #remember(stepId: string, awaited: Awaited): void {
+    this.#awaited.set(stepId, awaited);
     const [oldest] = this.#awaited.size > REMEMBERED ? this.#awaited.keys() : [];
     if (oldest !== undefined) this.#awaited.delete(oldest);
   }
