@@ -46,10 +46,10 @@ export class ForeignResults {
       if ((await this.#store.store.getCheckpoint(runId, seq)) !== null) return;
       this.#remember(stepId, { askedAt: NEVER, isGone: false });
     } else if (known.askedAt <= steadyNow() - ASKED_EVERY_MS) {
-      this.#awaited.delete(stepId);
       const run = await this.#store.store.getRun(runId);
       const isHeld = (run?.lockedUntil ?? 0) > Date.now();
       if (isHeld || run === null) this.#remember(stepId, { askedAt: steadyNow(), isGone: run === null });
+      else this.#awaited.delete(stepId);
       // Where nobody holds it, its instance is gone, or the step was given up.
       if (!isHeld) return;
     } else if (known.isGone) {
@@ -59,6 +59,7 @@ export class ForeignResults {
   }
 
   #remember(stepId: string, awaited: Awaited): void {
+    this.#awaited.delete(stepId);
     this.#awaited.set(stepId, awaited);
     const [oldest] = this.#awaited.size > REMEMBERED ? this.#awaited.keys() : [];
     if (oldest !== undefined) this.#awaited.delete(oldest);
