@@ -141,7 +141,7 @@ describe('an engine function', () => {
     const sent = new Set<string>();
     const isFirst = (stepId: string) => !sent.has(stepId) && sent.add(stepId);
     const work = ({ stepId }: RemoteTask) => (isFirst(stepId) ? undefined : {});
-    const { fleet, start } = fleetOf({ work, engine: { reconcileMs: 20 }, handler: { remoteRedispatchMs: 20 } });
+    const { fleet, start } = fleetOf({ work, engine: { reconcileMs: 20 }, handler: { remoteRedispatchMs: 1_000 } });
     const runId = await start('chain');
     const ended = fleet.ended([runId]).then(() => true);
     while (!(await Promise.race([ended, fleet.tick()])));
