@@ -11,7 +11,7 @@ export const handler = sqsEngineHandler(async (transport) => {
   const { store } = await openStore({ ...JSON.parse(process.env['DATABASE'] ?? ''), connections: 2 });
   // A task that a killed function has not sent is sent once more within a minute or two, not after the five minutes of
   // the default.
-  const engine = new WorkflowEngine({ store, transport, reconcileMs: 10_000, remoteRedispatchMs: 20_000 });
+  const engine = new WorkflowEngine({ store, transport, reconcileMs: 10_000, remoteRedispatchMs: 60_000 });
   /** A step that is retried, a sleep, a fan-out and a child. */
   engine.register('order', '1', async (ctx, input) => {
     const { orderId, parcels } = input as Order;
