@@ -47,14 +47,9 @@ export type LambdaConnection = { readonly lambda: AdminLambda } | { readonly non
  * emulator's queues.
  */
 export function openLambda(context: CommandContext): LambdaConnection {
-  const { env, options } = context;
-  if (flagOption(options, 'local')) return { none: '"sls durable local" has no Lambda' };
-  const endpoint = env['AWS_ENDPOINT_URL_LAMBDA'] || textOption(options, 'endpoint') || env['AWS_ENDPOINT_URL'] || undefined;
-  const sqsOnly = env['AWS_ENDPOINT_URL_SQS'];
-  if (endpoint === undefined && sqsOnly && !isAws(sqsOnly)) {
-    return { none: 'AWS_ENDPOINT_URL_SQS names an SQS outside AWS; AWS_ENDPOINT_URL_LAMBDA says where its Lambda is' };
-  }
-  const lambda = context.openLambda(clientSettings(context, endpoint));
+  const beside = besideSqs(context, 'Lambda', 'AWS_ENDPOINT_URL_LAMBDA');
+  if ('none' in beside) return beside;
+  const lambda = context.openLambda(clientSettings(context, beside.endpoint));
   return lambda === undefined ? { none: 'the package "@aws-sdk/client-lambda" is not installed' } : { lambda };
 }
 
@@ -82,15 +77,25 @@ export type EventsConnection = { readonly events: AdminEvents } | { readonly non
 
 /** Connects to the EventBridge beside the chosen SQS, by the rules of {@link openLambda}. The caller destroys it. */
 export function openEvents(context: CommandContext): EventsConnection {
-  const { env, options } = context;
-  if (flagOption(options, 'local')) return { none: '"sls durable local" has no EventBridge' };
-  const endpoint = env['AWS_ENDPOINT_URL_EVENTBRIDGE'] || textOption(options, 'endpoint') || env['AWS_ENDPOINT_URL'] || undefined;
+  const beside = besideSqs(context, 'EventBridge', 'AWS_ENDPOINT_URL_EVENTBRIDGE');
+  if ('none' in beside) return beside;
+  const events = context.openEvents(clientSettings(context, beside.endpoint));
+  return events === undefined ? { none: 'the package "@aws-sdk/client-eventbridge" is not installed' } : { events };
+}
+
+/** The endpoint of a service beside the chosen SQS (undefined: AWS), or the reason why there is none to ask. */
+function besideSqs(
+  { env, options }: CommandContext,
+  service: string,
+  variable: string,
+): { readonly endpoint: string | undefined } | { readonly none: string } {
+  if (flagOption(options, 'local')) return { none: `"sls durable local" has no ${service}` };
+  const endpoint = env[variable] || textOption(options, 'endpoint') || env['AWS_ENDPOINT_URL'] || undefined;
   const sqsOnly = env['AWS_ENDPOINT_URL_SQS'];
   if (endpoint === undefined && sqsOnly && !isAws(sqsOnly)) {
-    return { none: 'AWS_ENDPOINT_URL_SQS names an SQS outside AWS; AWS_ENDPOINT_URL_EVENTBRIDGE says where its EventBridge is' };
+    return { none: `AWS_ENDPOINT_URL_SQS names an SQS outside AWS; ${variable} says where its ${service} is` };
   }
-  const events = context.openEvents(clientSettings(context, endpoint));
-  return events === undefined ? { none: 'the package "@aws-sdk/client-eventbridge" is not installed' } : { events };
+  return { endpoint };
 }
 
 /** The stack of the service, or the reason why it cannot be asked. */
