@@ -8,13 +8,13 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { vi } from 'vitest';
-import { ON_ELASTICMQ } from '../../support/sqs-server.ts';
+import { SQS_ENDPOINT } from '../../support/sqs-server.ts';
 
 /**
  * Long enough for a busy machine; every wait ends as soon as its condition holds. ElasticMQ leaves a long poll on a
- * queue that is deleted without an answer for 20 s.
+ * queue that is deleted without an answer for 20 s; moto takes 5 s to give out 200 messages, 14 s at a load of 6.
  */
-const PATIENCE = { timeout: ON_ELASTICMQ ? 50_000 : 15_000, interval: 20 };
+const PATIENCE = SQS_ENDPOINT === undefined ? { timeout: 15_000, interval: 20 } : { timeout: 50_000, interval: 100 };
 
 export const until = (condition: () => void | Promise<void>) => vi.waitFor(condition, PATIENCE);
 

@@ -40,17 +40,15 @@ function engineOf(options: Parameters<typeof local.transport>[0]) {
 
 it(`${RUNS} starts of which each is delivered twice are ${RUNS} runs`, async () => {
   const { engine, store, transport, prefix, begun } = engineOf({ autoStart: false });
-  const start = (index: number) => ({ workflow: 'checkout', input: { id: index } });
-  await transport.dispatchStartRun({ ...start(0), runId: 'first' });
+  const start = (index: number) => ({ workflow: 'checkout', input: { id: index }, runId: `run-${index}` });
+  await transport.dispatchStartRun(start(0));
   const queueUrl = await local.queueUrl(`${prefix}-start-run`);
   const startRun = runStarter({ prefix, clientConfig: local.clientConfig });
-  const runIds = ['first'];
-  for (let index = 1; index < RUNS; index += 1) {
-    const { runId } = await startRun(start(index));
-    runIds.push(runId);
-    // Side by side on the queue, so that both are received at once: the same body under another message id.
-    await send(local.client, queueUrl, [JSON.stringify({ ...start(index), runId })]);
-  }
+  await startRun(start(1));
+  // Side by side on the queue, so that both are received at once: the same body under another message id.
+  const twice = Array.from({ length: RUNS }, (_, index) => JSON.stringify(start(index))).flatMap((body) => [body, body]);
+  await send(local.client, queueUrl, twice.slice(1));
+  const runIds = Array.from({ length: RUNS }, (_, index) => start(index).runId);
   transport.start();
   await until(async () => expect(await depth(local.client, queueUrl)).toBe(0));
   await Promise.all(runIds.map((runId) => engine.waitForRun(runId, { until: 'terminal', timeoutMs: 30_000 })));
