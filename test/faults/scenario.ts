@@ -1,69 +1,31 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SQSClient } from '@aws-sdk/client-sqs';
-import { seededRandom, slowStore } from '../support/slow-store.ts';
 import { EngineInstance } from './engine-instance.ts';
-import { Injector } from './injector.ts';
-import { Ledger } from './ledger.ts';
+import { type FaultyCloudOptions, judged, startFaultyCloud } from './faulty-cloud.ts';
 import { Outsider } from './outsider.ts';
-import { untilEmpty } from './queue-depth.ts';
 import type { Outcome } from './report.ts';
 import { RunWatch } from './run-watch.ts';
 import type { Run } from './runs.ts';
-import { breakable } from './stores.ts';
-import { evidenceOf } from './verdict.ts';
-import { makeQueues, makeWorkers, prepareTasksQueue, TASKS_VISIBILITY_SECONDS } from './workers.ts';
 import type { Workload } from './workloads.ts';
 
-export interface ScenarioOptions {
-  readonly name: string;
-  readonly seed: number;
+export interface ScenarioOptions extends FaultyCloudOptions {
   readonly steps: number;
-  /** Share of requests and of invocations that go wrong. */
-  readonly rate: number;
   readonly engines: 1 | 2;
-  /** A FIFO results queue. */
-  readonly fifoResults: boolean;
   /** After which an engine sends a turn again. @default never: an operator has to see to it */
   readonly remoteAdvanceSilenceMs?: number | undefined;
-  readonly sqsPort: number;
-  readonly log: (line: string) => void;
 }
 
 export const OUTAGE_MS = 4_000;
 /** A result that was lost on its way is hidden for 30 s, and may be lost again. */
 export const UNTIL_STUCK_MS = 240_000;
-export const UNTIL_EMPTY_MS = 90_000;
 
 /**
  * Real engines, mappings and functions over a bad network, for so many steps; then every run and every repeat is
  * accounted for.
  */
 export async function runScenario<Kind extends string>(options: ScenarioOptions, workload: Workload<Kind>): Promise<Outcome> {
-  const { seed, steps, engines, fifoResults, remoteAdvanceSilenceMs, name, sqsPort, rate, log } = options;
-  const random = seededRandom(seed);
-  const ledger = new Ledger(TASKS_VISIBILITY_SECONDS * 1_000);
-  const direct = {
-    endpoint: `http://127.0.0.1:${sqsPort}`,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'test', secretAccessKey: 'local' },
-  };
-  const queues = await makeQueues(direct, name, [...workload.functions.keys()], fifoResults);
-  const client = new SQSClient(direct);
-  for (const QueueUrl of queues.tasksQueueUrls.values()) await prepareTasksQueue(client, QueueUrl);
-
-  const injector = new Injector({
-    upstreamPort: sqsPort,
-    rate,
-    random,
-    ledger,
-    fate: (call) => fleet.fate(call),
-    cutOff: (call) => fleet.isCutOff(call),
-  });
-  await injector.start();
-  const kill = (caller: string) => injector.kill(caller);
-  const clientConfig = injector.clientConfig.bind(injector);
-  const { fleet, mappings } = makeWorkers({ queues, clientConfig, kill, ledger, random, rate, workload });
-  const { store, setDown } = breakable(slowStore(seed));
+  const { seed, steps, engines, remoteAdvanceSilenceMs, name } = options;
+  const cloud = await startFaultyCloud(options, workload);
+  const { random, ledger, queues, injector, clientConfig, kill, fleet, mappings, store, setDown, phase } = cloud;
   let booted = 0;
   const boot = () => {
     booted += 1;
@@ -82,8 +44,6 @@ export async function runScenario<Kind extends string>(options: ScenarioOptions,
       const act = workload.outside(run);
       if (act !== undefined) outsider.soon(run, act);
     });
-  const startedAt = Date.now();
-  const phase = (text: string) => log(`  ${name.padEnd(12)} ${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${text}`);
   const watch = new RunWatch(runs, store, ledger, (caller) => injector.isDead(caller));
 
   const [first, second, third, fourth] = [share(runs, 0, 0.4), share(runs, 0.4, 0.7), share(runs, 0.7, 0.85), share(runs, 0.85, 1)];
@@ -123,20 +83,13 @@ export async function runScenario<Kind extends string>(options: ScenarioOptions,
   }
   await Promise.race([outsider.idle(), sleep(UNTIL_STUCK_MS)]);
   const stuck = await watch.untilAllEnded(UNTIL_STUCK_MS, () => instances[0]);
-  const seconds = (Date.now() - startedAt) / 1000;
+  const seconds = cloud.elapsedSeconds();
 
-  phase(stuck === 0 ? 'all runs have ended; what is left on the queues comes to rest' : `${stuck} runs are stuck`);
-  injector.calm();
-  fleet.calm();
-  const sources = [...queues.tasksQueueUrls.values(), queues.resultsQueueUrl];
-  const left = await untilEmpty(client, sources, UNTIL_EMPTY_MS);
-  phase(left === 0 ? 'the queues are empty' : `${left} messages are left on the queues`);
+  const left = await cloud.comeToRest(stuck, [...queues.tasksQueueUrls.values(), queues.resultsQueueUrl]);
   await Promise.all([...instances.map((instance) => instance.close()), ...mappings.map((mapping) => mapping.stop())]);
   phase('all is closed');
-  await injector.stop();
-  client.destroy();
-
-  const verdicts = await Promise.all(runs.map((run) => workload.judge(run, store, evidenceOf(ledger))));
+  await cloud.stop();
+  const verdicts = await judged(runs, workload, cloud);
   return { name, seed, steps, engines, ledger, fleet, runs, verdicts, seconds, left };
 }
 
