@@ -5,6 +5,7 @@ import { withTimerKept } from './gated-runs.ts';
 import { type AskedStore, outlastOutage } from './outlast-outage.ts';
 import { PassLists } from './pass-lists.ts';
 import { RedispatchDeadline, redispatchMsOf } from './redispatch-deadline.ts';
+import { storeForRepeats } from './repeats.ts';
 import { replaceStore } from './replace-store.ts';
 import { withoutStalePause } from './stale-pause.ts';
 
@@ -47,6 +48,7 @@ const NO_RUN = 'durable-sqs-lambda:no-run';
 export class EngineStore {
   /** The store itself. */
   readonly store: StateStore;
+  readonly #repeats: StateStore;
   /** Whose runs the engine's passes see; undefined for all. */
   readonly namespace: string | undefined;
   readonly #asked: AskedStore;
@@ -57,6 +59,7 @@ export class EngineStore {
 
   private constructor(store: StateStore, engine: object, listener: StoreListener) {
     this.store = store;
+    this.#repeats = storeForRepeats(store);
     this.#deadline = new RedispatchDeadline(() => redispatchMsOf(engine));
     this.#asked = { ask: () => store.getRun(NO_RUN), timing: systemTiming };
     const namespace: unknown = Reflect.get(engine, 'namespace');
@@ -93,12 +96,12 @@ export class EngineStore {
     const own: Partial<StateStore> = {
       updateRun: (runId, patch) => {
         if (patch.status !== undefined) this.#listener.statusWritten(runId);
-        return this.#counted(runId, () => store.updateRun(runId, withTimerKept(patch)), TERMINAL.has(patch.status));
+        return this.#counted(runId, (store) => store.updateRun(runId, withTimerKept(patch)), TERMINAL.has(patch.status));
       },
-      createRun: (run) => this.#counted(run.id, () => store.createRun(run)),
-      putSignalWaiter: (waiter) => this.#counted(waiter.runId, () => store.putSignalWaiter(waiter)),
-      takeSignalWaiter: (token) => this.#counted(NO_RUN, () => store.takeSignalWaiter(token)),
-      bufferSignal: (token, payload) => this.#counted(NO_RUN, () => store.bufferSignal(token, payload)),
+      createRun: (run) => this.#counted(run.id, (store) => store.createRun(run)),
+      putSignalWaiter: (waiter) => this.#counted(waiter.runId, (store) => store.putSignalWaiter(waiter)),
+      takeSignalWaiter: (token) => this.#counted(NO_RUN, (store) => store.takeSignalWaiter(token)),
+      bufferSignal: (token, payload) => this.#counted(NO_RUN, (store) => store.bufferSignal(token, payload)),
       listPendingRuns: async (limit, namespace) => {
         const runs = await store.listPendingRuns(limit, namespace);
         this.#passes.read(runs);
@@ -116,18 +119,18 @@ export class EngineStore {
       },
       tryLockRun: (...args) => this.#open(() => this.#lock(...args)),
       releaseRunLock: (runId) => this.#open(() => this.#release(runId)),
-      getRun: (runId) => this.#counted(runId, () => store.getRun(runId)),
-      getCheckpoint: (runId, seq) => this.#counted(runId, () => store.getCheckpoint(runId, seq).then((one) => one && this.#read(one))),
-      listCheckpoints: (runId) => this.#counted(runId, () => store.listCheckpoints(runId).then((all) => all.map(this.#read))),
-      saveCheckpoint: (checkpoint) => this.#counted(checkpoint.runId, () => store.saveCheckpoint(this.#deadline.written(checkpoint))),
+      getRun: (runId) => this.#counted(runId, (store) => store.getRun(runId)),
+      getCheckpoint: (runId, seq) => this.#counted(runId, (store) => store.getCheckpoint(runId, seq).then((one) => one && this.#read(one))),
+      listCheckpoints: (runId) => this.#counted(runId, (store) => store.listCheckpoints(runId).then((all) => all.map(this.#read))),
+      saveCheckpoint: (checkpoint) => this.#counted(checkpoint.runId, (store) => store.saveCheckpoint(this.#deadline.written(checkpoint))),
     };
-    const outlasting = (call: () => Promise<unknown>) => this.#counted(NO_RUN, call);
+    const outlasting = (call: (store: StateStore) => Promise<unknown>) => this.#counted(NO_RUN, call);
     const others = new Proxy(store, {
       get(target, property) {
         const member: unknown = Reflect.get(target, property);
         if (typeof member !== 'function') return member;
         if (!IN_TURNS.has(property)) return member.bind(target);
-        return (...args: unknown[]) => outlasting(async () => Reflect.apply(member, target, args));
+        return (...args: unknown[]) => outlasting(async (asked) => Reflect.apply(Reflect.get(asked, property), asked, args));
       },
     });
     return Object.assign(Object.create(others), own);
@@ -136,11 +139,11 @@ export class EngineStore {
   readonly #read = (checkpoint: StepCheckpoint): StepCheckpoint => this.#deadline.read(withoutStalePause(checkpoint));
 
   /** No async function: the engine makes seventeen calls a step. */
-  #counted<T>(runId: string, call: () => Promise<T>, isEnding = false): Promise<T> {
+  #counted<T>(runId: string, call: (store: StateStore) => Promise<T>, isEnding = false): Promise<T> {
     const calls = this.#calls.get(runId) ?? this.#opened(runId);
     calls.count += 1;
     calls.isEnding ||= isEnding;
-    return outlastOutage(call, this.#asked, calls.close);
+    return outlastOutage((isRepeat) => call(isRepeat ? this.#repeats : this.store), this.#asked, calls.close);
   }
 
   /** Counted for {@link idle} only: a release waits for the calls of its run, and a lock is not asked for twice. */

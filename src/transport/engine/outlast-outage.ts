@@ -25,6 +25,8 @@ export function asTurn<T>(turn: () => Promise<T>): Promise<T> {
   return TURN.run(true, turn);
 }
 
+export type Call<T> = (isRepeat: boolean) => Promise<T>;
+
 /** A store that may be out of reach for a while. */
 export interface AskedStore {
   /** Rejects while it is. */
@@ -33,22 +35,23 @@ export interface AskedStore {
 }
 
 /**
- * Makes a call that may be made twice, and makes it again when the store is back. Outside of a turn it makes it once.
+ * Makes a call, and makes it again when the store is back. Outside of a turn it makes it once.
  *
  * In a turn the engine takes a store that fails for a failure of the workflow: the run is `failed` for good, if the
  * store is back a moment later to take that.
  *
  * Where the store answers and refuses {@link REFUSED_CALLS} in a row, it is the call that it refuses.
+ * @param call `isRepeat`: an earlier one failed or was not answered, and may have been carried out
  * @param onSettled called before the caller hears
  */
-export function outlastOutage<T>(call: () => Promise<T>, store: AskedStore, onSettled: () => void = nothing): Promise<T> {
-  if (TURN.getStore() !== undefined) return answered(call, store, onSettled, callAgain);
-  const answer = call();
+export function outlastOutage<T>(call: Call<T>, store: AskedStore, onSettled: () => void = nothing): Promise<T> {
+  if (TURN.getStore() !== undefined) return answered(call, store, { onSettled, failed: callAgain });
+  const answer = call(false);
   answer.then(onSettled, onSettled);
   return answer;
 }
 
-async function callAgain<T>(first: unknown, call: () => Promise<T>, store: AskedStore): Promise<T> {
+async function callAgain<T>(first: unknown, call: Call<T>, store: AskedStore): Promise<T> {
   const { ask, timing } = store;
   const deadline = timing.now() + OUTLAST_MS;
   let refused = 0;
@@ -62,7 +65,7 @@ async function callAgain<T>(first: unknown, call: () => Promise<T>, store: Asked
     if (refused === REFUSED_CALLS || timing.now() > deadline) throw error;
     await timing.sleep(backoffMs(failures, BACKOFF, timing.random));
     try {
-      return await answered(call, store);
+      return await answered(() => call(true), store);
     } catch (again) {
       error = again;
     }
@@ -75,7 +78,7 @@ interface OpenCall {
   // Both as part of their turn, not of the one that began to tick: it may have been abandoned
   // (`src/engine-function/open-work.ts`).
   /** Makes it once more. The first answer counts. */
-  readonly make: () => void;
+  readonly repeat: () => void;
   readonly ask: () => Promise<unknown>;
 }
 
@@ -90,10 +93,14 @@ let ticking: NodeJS.Timeout | undefined;
  * One promise and no async function: the engine makes seventeen calls a step.
  * @param failed what a rejection becomes
  */
-function answered<T>(call: () => Promise<T>, store: AskedStore, onSettled = nothing, failed: typeof callAgain<T> = rejected): Promise<T> {
+function answered<T>(
+  call: Call<T>,
+  store: AskedStore,
+  { onSettled, failed }: { onSettled: () => void; failed: typeof callAgain<T> } = { onSettled: nothing, failed: rejected },
+): Promise<T> {
   return new Promise((resolve, reject) => {
-    const make = () => {
-      call().then(
+    const make = (isRepeat: boolean) => {
+      call(isRepeat).then(
         (value) => {
           if (!OPEN.delete(open)) return;
           onSettled();
@@ -105,10 +112,10 @@ function answered<T>(call: () => Promise<T>, store: AskedStore, onSettled = noth
       );
     };
     const inTurn = AsyncLocalStorage.snapshot();
-    const open: OpenCall = { ticks: 0, make: () => inTurn(make), ask: () => inTurn(store.ask) };
+    const open: OpenCall = { ticks: 0, repeat: () => inTurn(make, true), ask: () => inTurn(store.ask) };
     OPEN.add(open);
     ticking ??= setInterval(tick, TICK_MS).unref();
-    make();
+    make(false);
   });
 }
 
@@ -126,7 +133,7 @@ function tick(): void {
 /** Where the store answers, and the call is still open. */
 async function makeAgain(open: OpenCall): Promise<void> {
   open.ticks = 0;
-  await open.ask().then(() => OPEN.has(open) && open.make(), nothing);
+  await open.ask().then(() => OPEN.has(open) && open.repeat(), nothing);
 }
 
 async function rejected(error: unknown): Promise<never> {
