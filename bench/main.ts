@@ -93,6 +93,8 @@ function verdict(results: Results): number {
   return 1;
 }
 
+// What a signal ends stops its servers, too.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 main().then(
   (code) => {
     process.exitCode = code;

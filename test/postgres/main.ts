@@ -140,6 +140,8 @@ async function main(): Promise<number> {
   return wrong === 0 ? 0 : 1;
 }
 
+// What a signal ends stops its servers, too.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 main().then(
   (code) => process.exit(code),
   (error: unknown) => {

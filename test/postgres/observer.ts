@@ -5,6 +5,8 @@ import { untilEmpty } from '../faults/queue-depth.ts';
 import type { OpenedStore } from './database/open-store.d.mts';
 
 const LOOK_EVERY_MS = 250;
+/** A run that goes on for ever is as wrong as one that sleeps. */
+const MOST_WAITED_MS = 300_000;
 
 export interface ObserverOptions {
   readonly database: OpenedStore;
@@ -29,15 +31,17 @@ export class Observer {
 
   /**
    * Waits until every run has ended, or nothing has moved for `quietMs`: no run ended, no step was settled or run, no
-   * message left or came.
+   * message left or came. Not for longer than {@link MOST_WAITED_MS}.
    * @returns what is open then
    */
   async untilQuiet(runs: number, quietMs: number, isGiving: () => boolean): Promise<string[]> {
     let [last, since] = ['', Date.now()];
+    const deadline = since + MOST_WAITED_MS;
     for (;;) {
       const open = await this.open();
       const started = await this.#count(`select count(*) as count from durable_workflow_runs`);
       if (open.length === 0 && started >= runs && !isGiving()) return [];
+      if (Date.now() > deadline) return open;
       const settled = await this.#count(`select count(*) as count from durable_step_checkpoints where status in ('completed', 'failed')`);
       const left = await untilEmpty(this.#options.sqs, this.#options.queueUrls, 0).catch(() => -1);
       const state = `${started} ${open.length} ${settled} ${left} ${statSync(this.#options.executions).size}`;

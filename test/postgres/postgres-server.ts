@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync, rmSync } from 'node:fs';
 import { chown, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -42,6 +42,12 @@ export async function startPostgres(): Promise<PostgresServer> {
   // wrote to the system.
   const options = `-c listen_addresses=127.0.0.1 -c port=${port} -c unix_socket_directories= -c fsync=off -c max_connections=${MAX_CONNECTIONS}`;
   await command('pg_ctl', 'start', '--pgdata', data, '--log', log, '--wait', '--options', options);
+  // Where the process ends before it has stopped the server.
+  const end = () => {
+    execFileSync(join(binaries, 'pg_ctl'), ['stop', '--pgdata', data, '--mode', 'immediate'], { ...owner, cwd: home, stdio: 'ignore' });
+    rmSync(home, { recursive: true, force: true });
+  };
+  process.once('exit', end);
   const { stdout } = await command('postgres', '--version');
   return {
     version: stdout.trim(),
@@ -53,6 +59,7 @@ export async function startPostgres(): Promise<PostgresServer> {
       await command('pg_ctl', 'restart', '--pgdata', data, '--log', log, '--wait', '--mode', 'immediate', '--options', options);
     },
     async stop() {
+      process.off('exit', end);
       await command('pg_ctl', 'stop', '--pgdata', data, '--mode', 'immediate');
       await rm(home, { recursive: true, force: true });
     },

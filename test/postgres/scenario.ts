@@ -1,17 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SQSClient } from '@aws-sdk/client-sqs';
-import { createQueues } from '../../src/local/index.ts';
-import { startSqsProcess } from '../faults/sqs-process.ts';
-import { openStore } from './database/open-store.mjs';
 import { type Disturbance, disturb } from './disturbances.ts';
 import { type Finding, findingsOf, historyOf } from './findings.ts';
 import { Fleet } from './fleet.ts';
 import { Observer } from './observer.ts';
 import type { PostgresServer } from './postgres-server.ts';
-import { clientConfigOf, QUEUES } from './process-options.ts';
+import { openStage } from './stage.ts';
 import { isSignalled, KINDS, type Kind, LATEST_SIGNAL_MS, LONGEST_REST_MS, makeRuns } from './workload.ts';
 
 export interface ScenarioOptions {
@@ -46,19 +39,12 @@ const LEASE_WHERE_KILLED_MS = 5_000;
 const CONNECTIONS = 10;
 
 export async function runScenario(options: ScenarioOptions, postgres: PostgresServer): Promise<Outcome> {
-  const { name, engines, fifoResults, disturbance, polls } = options;
-  const startedAt = Date.now();
-  const home = await mkdtemp(join(tmpdir(), 'durable-engines-'));
-  const [executions, trace] = [join(home, 'executions'), join(home, 'trace')];
-  await Promise.all([writeFile(executions, ''), writeFile(trace, '')]);
-  const database = { ...(await postgres.createDatabase(name.replaceAll('-', '_'))), connections: CONNECTIONS };
-  const opened = await openStore({ ...database, connections: 2 });
-  const sqs = await startSqsProcess();
-  const clientConfig = clientConfigOf({ sqsPort: sqs.port, name: 'test' });
-  const queues = await createQueues({ clientConfig, ...QUEUES, fifo: { tasks: false, results: fifoResults } });
-  const client = new SQSClient(clientConfig);
+  const { name, engines, disturbance, polls } = options;
+  const stage = await openStage({ ...options, connections: CONNECTIONS }, postgres);
+  const { processOptions, opened, sqs, client, queues } = stage;
+  const { executions, trace } = processOptions;
   const leaseMs = disturbance === 'kills' ? LEASE_WHERE_KILLED_MS : undefined;
-  const fleet = new Fleet({ sqsPort: sqs.port, database, fifoResults, executions, trace, polls, leaseMs });
+  const fleet = new Fleet({ ...processOptions, polls, leaseMs });
   const observer = new Observer({
     database: opened,
     sqs: client,
@@ -87,12 +73,9 @@ export async function runScenario(options: ScenarioOptions, postgres: PostgresSe
     await fleet.stop();
     const histories = new Map(findings.map(({ id }) => [id, historyOf(id.split(':')[0] ?? id, trace)] as const));
     const slowestShutdownMs = Math.max(0, ...fleet.shutdowns);
-    return { options, findings, histories, seconds: (Date.now() - startedAt) / 1_000, slowestShutdownMs, crashes: fleet.crashes };
+    return { options, findings, histories, seconds: stage.elapsedSeconds(), slowestShutdownMs, crashes: fleet.crashes };
   } finally {
     await fleet.stop();
-    client.destroy();
-    await opened.close();
-    await sqs.stop();
-    await rm(home, { recursive: true, force: true });
+    await stage.close();
   }
 }

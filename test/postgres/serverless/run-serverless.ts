@@ -1,23 +1,17 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SQSClient } from '@aws-sdk/client-sqs';
 import { runStarter } from '../../../src/client/index.ts';
 import { queueMapping } from '../../../src/local/event-source-mapping.ts';
-import { createQueues } from '../../../src/local/index.ts';
 import { settingsFor } from '../../../src/local/mapping-options.ts';
-import { startSqsProcess } from '../../faults/sqs-process.ts';
 import { createEngineQueues } from '../../support/engine-queues.ts';
 import { silentLogger } from '../../support/local-cloud.ts';
-import { openStore } from '../database/open-store.mjs';
 import { readExecutions } from '../executions.ts';
 import { findingsOf, historyOf } from '../findings.ts';
 import { Fleet } from '../fleet.ts';
 import { Observer } from '../observer.ts';
 import type { PostgresServer } from '../postgres-server.ts';
-import { clientConfigOf, QUEUES } from '../process-options.ts';
 import type { Outcome, ScenarioOptions } from '../scenario.ts';
+import { openStage } from '../stage.ts';
 import { isSignalled, LATEST_SIGNAL_MS, makeRuns, SERVERLESS_KINDS } from '../workload.ts';
 import { withCauses } from './causes.ts';
 import { EngineFunction, TIMEOUT_MS } from './engine-function.ts';
@@ -40,34 +34,22 @@ const LEASE_MS = 5_000;
  * after which it sends again.
  */
 const ASLEEP_AFTER_MS = 25_000;
+/** After the last start: an environment dies in what comes of a death, too, but not for ever. */
+const KILLED_FOR_MS = 30_000;
 
 /**
  * The engine as a function: environments are processes that are frozen between invocations; nothing else of it runs.
  */
 export async function runServerless(options: ServerlessOptions, postgres: PostgresServer): Promise<Outcome> {
-  const { name, fifoResults, kills, runsPerSecond } = options;
-  const startedAt = Date.now();
-  const home = await mkdtemp(join(tmpdir(), 'durable-function-'));
-  const [executions, trace] = [join(home, 'executions'), join(home, 'trace')];
-  await Promise.all([writeFile(executions, ''), writeFile(trace, '')]);
-  const database = { ...(await postgres.createDatabase(name.replaceAll('-', '_'))), connections: CONNECTIONS };
-  const opened = await openStore({ ...database, connections: 2 });
-  const sqs = await startSqsProcess();
-  const clientConfig = clientConfigOf({ sqsPort: sqs.port, name: 'test' });
-  const client = new SQSClient(clientConfig);
-  const { resultsQueueUrl, tasksQueueUrls } = await createQueues({ clientConfig, ...QUEUES, fifo: { tasks: false, results: fifoResults } });
+  const { name, kills, runsPerSecond } = options;
+  const stage = await openStage({ ...options, connections: CONNECTIONS }, postgres);
+  const { opened, clientConfig, client, queues } = stage;
+  const { executions, trace } = stage.processOptions;
+  const { resultsQueueUrl, tasksQueueUrls } = queues;
   const sources = await createEngineQueues(client, { prefix: PREFIX, resultsQueueUrl, visibilitySeconds: TIMEOUT_MS / 1_000 });
-  const processOptions = {
-    sqsPort: sqs.port,
-    database,
-    fifoResults,
-    executions,
-    trace,
-    polls: 'nobody',
-    leaseMs: kills ? LEASE_MS : undefined,
-  } as const;
+  const processOptions = { ...stage.processOptions, polls: 'nobody', leaseMs: kills ? LEASE_MS : undefined } as const;
   const fleet = new Fleet(processOptions);
-  const engine = new EngineFunction(processOptions, join(home, 'compiled'), kills);
+  const engine = new EngineFunction(processOptions, join(stage.home, 'compiled'), kills);
   const mappings = sources.map((queueUrl, index) =>
     queueMapping(
       settingsFor(
@@ -103,6 +85,7 @@ export async function runServerless(options: ServerlessOptions, postgres: Postgr
       if (isSignalled(run)) setTimeout(() => fleet.give({ signal: runId }), Math.random() * LATEST_SIGNAL_MS);
       await sleep(1_000 / runsPerSecond);
     }
+    setTimeout(() => engine.calm(), KILLED_FOR_MS);
     const open = await observer.untilQuiet(runs.length, ASLEEP_AFTER_MS, () => fleet.openOrders > 0);
     const found = await findingsOf(runs, open, opened.store, { executions, disturbances: [] });
     const ran = readExecutions(executions);
@@ -112,7 +95,7 @@ export async function runServerless(options: ServerlessOptions, postgres: Postgr
       options,
       findings,
       histories,
-      seconds: (Date.now() - startedAt) / 1_000,
+      seconds: stage.elapsedSeconds(),
       slowestShutdownMs: 0,
       crashes: [...fleet.crashes, ...engine.crashes],
       remarks: remarksOf(engine),
@@ -122,10 +105,7 @@ export async function runServerless(options: ServerlessOptions, postgres: Postgr
     await Promise.all(mappings.map((mapping) => mapping.stop()));
     engine.stop();
     await fleet.stop();
-    client.destroy();
-    await opened.close();
-    await sqs.stop();
-    await rm(home, { recursive: true, force: true });
+    await stage.close();
   }
 }
 
