@@ -1,23 +1,14 @@
 /** The engine of section 9 that is always on: it polls, and takes starts by message. */
 import { WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { SqsTransport } from 'durable-sqs-lambda/engine';
-import { openStore } from '../../test/postgres/database/open-store.mjs';
 import { THREE_STEPS, threeSteps } from '../peers/three-steps.ts';
-import { type Fields, numberOf, textOf } from './fields.ts';
+import { type Fields, textOf } from './fields.ts';
+import { openDatabase } from './open-database.ts';
 import { serveCommands } from './serve-commands.ts';
 import { addressOf, clientConfigOf } from './sqs-server.ts';
 
-/** The engine's own default. */
-const CONNECTIONS = 10;
-
 async function open(fields: Fields): Promise<Fields> {
-  const { store } = await openStore({
-    port: numberOf(fields, 'databasePort'),
-    user: textOf(fields, 'databaseUser'),
-    database: textOf(fields, 'database'),
-    connections: CONNECTIONS,
-    makesTables: false,
-  });
+  const store = await openDatabase(fields, { makesTables: false });
   const transport = new SqsTransport({
     clientConfig: clientConfigOf(addressOf(fields)),
     prefix: textOf(fields, 'prefix'),

@@ -3,22 +3,14 @@ import { type Transport, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { SqsTransport as PublishedTransport } from '@dudousxd/nestjs-durable-transport-sqs';
 import { SqsTransport } from 'durable-sqs-lambda/engine';
 import { openBullMQ } from '../../test/postgres/database/open-bullmq.mjs';
-import { openStore } from '../../test/postgres/database/open-store.mjs';
 import { AnsweringTransport } from '../peers/answering-transport.ts';
 import { type Fields, numberOf, textOf } from './fields.ts';
+import { openDatabase } from './open-database.ts';
 import { addressOf, clientConfigOf } from './sqs-server.ts';
 import { serveRuns, TimedRuns } from './timed-runs.ts';
 
-/** The engine's own default. */
-const CONNECTIONS = 10;
-
 async function open(fields: Fields): Promise<TimedRuns> {
-  const { store } = await openStore({
-    port: numberOf(fields, 'databasePort'),
-    user: textOf(fields, 'databaseUser'),
-    database: textOf(fields, 'database'),
-    connections: CONNECTIONS,
-  });
+  const store = await openDatabase(fields, { makesTables: true });
   const variant = textOf(fields, 'variant');
   const ours = variant === 'ours' ? new SqsTransport(optionsOf(fields)) : undefined;
   const engine = new WorkflowEngine({ store, transport: ours ?? otherTransport(variant, fields) });
