@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort, type PostgresServer, startPostgres } from '../postgres/postgres-server.ts';
 import { testOrders } from './orders.ts';
 import { type ExampleProcess, startProcess } from './processes.ts';
@@ -18,6 +18,8 @@ import { Shop } from './shop.ts';
 const PYTHON = fileURLToPath(new URL('../../.venv/bin/python', import.meta.url));
 const PATIENCE_MS = 120_000;
 const ORDERS = 60;
+/** Seen from the project's folder. */
+const SLS = 'node_modules/serverless/bin/serverless.js';
 /** Who order at the same time. */
 const CUSTOMERS = 10;
 /** Seen: one of 60, on a machine with ten times the work that it can do. */
@@ -63,8 +65,7 @@ it('passes its own checks', async () => {
 
 it('starts its processes, with the settings of its local.env', async () => {
   const sqsPort = await freePort();
-  const sls = join(folder, 'node_modules/serverless/bin/serverless.js');
-  local = start(process.execPath, [sls, 'durable', 'local', '--port', String(sqsPort)], { DATABASE_URL: databaseUrl });
+  local = start(process.execPath, [SLS, 'durable', 'local', '--port', String(sqsPort)], { DATABASE_URL: databaseUrl });
   await local.printed(/^ready; /m);
   printed = settingsIn(local.output(), /^ +export (\w+)=(.*)$/gm);
 
@@ -149,6 +150,41 @@ it('ends its workers in good order', async () => {
   expect(await app.end('SIGTERM')).toBe('SIGTERM');
   expect(app.output()).not.toContain('ERROR');
 }, 60_000);
+
+describe('the same with its engine in a function', () => {
+  const config = ['--config', 'serverless-engine.yml'];
+  const few = testOrders(10).filter(({ ending }, index) => ending !== 'paid' || index > 7);
+
+  it('makes its tables, starts, and completes what a function begins', async () => {
+    await local.end('SIGINT');
+    const { port, user, database } = await postgres.createDatabase('functions');
+    databaseUrl = `postgres://${user}@127.0.0.1:${port}/${database}`;
+    const own = { DATABASE_URL: databaseUrl };
+    await commandIn(folder, 'psql "$DATABASE_URL" --quiet -f schema.sql && npm run schema', own);
+    const sqsPort = await freePort();
+    local = start(process.execPath, [SLS, 'durable', 'local', ...config, '--port', String(sqsPort)], own);
+    await local.printed(/^ready; /m);
+    printed = settingsIn(local.output(), /^ +export (\w+)=(.*)$/gm);
+    start(process.execPath, ['dist/workers/invoices.js'], printed);
+    start(PYTHON, ['risk/worker.py'], printed);
+
+    for (const { body } of few) {
+      await writeFile(join(folder, 'place-order.json'), JSON.stringify({ body: JSON.stringify(body) }));
+      const line = `npx serverless invoke local ${config.join(' ')} -f placeOrder --path place-order.json`;
+      expect(await commandIn(folder, line, { ...printed, ...own })).toContain('"statusCode": 202');
+    }
+    const ended = () =>
+      rows<{ id: string; outcome: string }>(
+        `select id, output->>'outcome' outcome from durable_workflow_runs where status not in ('pending', 'running', 'suspended') order by id`,
+      );
+    await until('every checkout has ended', async () => (await ended()).length === few.length);
+    expect(await ended()).toEqual(few.map(({ body, ending }) => ({ id: body.orderId, outcome: ending })));
+  });
+
+  it('is packaged', async () => {
+    expect(await commandIn(folder, `npx serverless package ${config.join(' ')}`, { DATABASE_URL: databaseUrl })).toContain('engine');
+  });
+});
 
 function start(command: string, args: readonly string[], environment: Readonly<Record<string, string>>): ExampleProcess {
   const started = startProcess({ folder, command, args, environment });

@@ -31,7 +31,7 @@ export async function copyExample(): Promise<string> {
     await mkdir(dirname(target), { recursive: true });
     await cp(join(ROOT, path), target);
   }
-  await run('npm', ['pack', '--pack-destination', folder], { cwd: ROOT, timeout: COMMAND_TIMEOUT_MS });
+  await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { cwd: ROOT, timeout: COMMAND_TIMEOUT_MS });
   const tarball = (await readdir(folder)).find((name) => name.endsWith('.tgz'));
   await commandIn(folder, `npm pkg set dependencies.durable-sqs-lambda=file:${tarball}`);
   return folder;

@@ -9,6 +9,7 @@ const orm = {
     MikroORM.init({
       driver: PostgreSqlDriver,
       clientUrl: settings.DATABASE_URL,
+      pool: { min: 0, max: settings.POOL_SIZE },
       // Beside yours, if the app has entities of its own.
       entities: ENTITIES,
       // The engine's store opens a unit of work for each of its calls.

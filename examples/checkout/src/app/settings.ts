@@ -6,6 +6,8 @@ const Settings = z.object({
   DATABASE_URL: z.string().startsWith('postgres'),
   HOST: z.string().default('127.0.0.1'),
   PORT: z.coerce.number().int().default(3000),
+  /** Connections to the database. */
+  POOL_SIZE: z.coerce.number().int().positive().default(10),
   /** How long an engine owns a run that it works on: after a crash, others wait as long. */
   LEASE_SECONDS: z.coerce.number().positive().default(30),
   /**

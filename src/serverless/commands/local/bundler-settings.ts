@@ -40,7 +40,6 @@ const PACKAGING_ONLY: ReadonlySet<string> = new Set([
   'charset',
   'concurrency',
   'disposeContext',
-  'exclude',
   'format',
   'installExtraArgs',
   'keepOutputDirectory',
@@ -77,6 +76,8 @@ const PACKAGING_ONLY: ReadonlySet<string> = new Set([
 
 export interface BundlerSettings {
   readonly build: BuildOptions;
+  /** Packages that are no part of a deployed bundle. */
+  readonly exclude: readonly string[];
   /** Settings that may matter and are not used here, each with the reason. */
   readonly ignored: readonly string[];
 }
@@ -86,8 +87,10 @@ export function bundlerSettings(given: unknown, serviceDir: string): BundlerSett
   const settings = isRecord(given) ? given : {};
   const ignored: string[] = [];
   const build: Record<string, unknown> = {};
+  let exclude: readonly string[] = [];
   for (const [key, value] of Object.entries(settings)) {
     if (isUsed(key)) build[key] = value;
+    else if (key === 'exclude') exclude = Array.isArray(value) ? value.filter(isPackageName) : [];
     else if (key === 'plugins') {
       const plugins = readPlugins(value, serviceDir);
       if (typeof plugins === 'string') ignored.push(`custom.esbuild.plugins: ${plugins}`);
@@ -96,7 +99,12 @@ export function bundlerSettings(given: unknown, serviceDir: string): BundlerSett
       ignored.push('custom.esbuild.config: the settings of its file are not used here; give them in serverless.yml');
     else if (!PACKAGING_ONLY.has(key)) ignored.push(`custom.esbuild.${key}: not used here`);
   }
-  return { build, ignored };
+  return { build, exclude, ignored };
+}
+
+/** `*` alone means everything: what the deploy tool then installs beside the bundle is installed here. */
+function isPackageName(value: unknown): value is string {
+  return typeof value === 'string' && value !== '*';
 }
 
 function isUsed(key: string): boolean {

@@ -6,7 +6,7 @@ import type { HandlerCode } from '../../../local/process/function-process.ts';
 import { defaultPlugins, REQUIRE_BANNER } from '../../bundles/esbuild-settings.ts';
 import { noSourceFile, sourceFileOf } from '../../bundles/handler-files.ts';
 import { CommandError } from '../command-error.ts';
-import { installedSdk } from './installed-sdk.ts';
+import { excludedPackages, installedSdk } from './left-out.ts';
 import { SourceWatch } from './source-watch.ts';
 
 type Esbuild = typeof import('esbuild');
@@ -47,6 +47,8 @@ export interface WatchOptions {
   readonly outDir: string;
   /** Settings of the service for the bundler. */
   readonly build: BuildOptions;
+  /** Packages that are no part of a deployed bundle. */
+  readonly exclude: readonly string[];
   /**
    * Called when a handler was built: at first, and after every edit. Gives whether it loads; the file of the last that
    * does is kept.
@@ -61,7 +63,7 @@ export interface WatchOptions {
  * build.
  */
 export async function watchHandler(options: WatchOptions): Promise<{ stop(): Promise<void> }> {
-  const { esbuild, serviceDir, functionKey, handler, outDir, build, onBuilt, onProblem } = options;
+  const { esbuild, serviceDir, functionKey, handler, outDir, build, exclude, onBuilt, onProblem } = options;
   const { file, exportName } = handlerFile(serviceDir, functionKey, handler);
   const first = Promise.withResolvers<void>();
   let builds = 0;
@@ -112,6 +114,7 @@ export async function watchHandler(options: WatchOptions): Promise<{ stop(): Pro
     plugins: [
       ...(build.plugins ?? defaultPlugins()),
       installedSdk(serviceDir),
+      excludedPackages(serviceDir, exclude),
       { name: 'durable-local', setup: (plugin: PluginBuild) => plugin.onEnd(ended) },
     ],
   });

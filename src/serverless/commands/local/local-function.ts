@@ -25,6 +25,8 @@ export interface LocalFunctionOptions {
   readonly esbuild: ReturnType<typeof loadEsbuild>;
   /** Settings of the service for the bundler. */
   readonly build: BuildOptions;
+  /** Packages that are no part of a deployed bundle. */
+  readonly exclude: readonly string[];
   /** Folder of the built files. */
   readonly outDir: string;
   readonly sqs: LocalSqs;
@@ -56,7 +58,7 @@ export class LocalFunction {
 
   /** Resolves after the first build, whether it loads or not. @throws CommandError where there is no file to build */
   async start(): Promise<void> {
-    const { esbuild, context, outDir, build, report } = this.#options;
+    const { esbuild, context, outDir, build, exclude, report } = this.#options;
     const { functionKey, handler } = this.#fn;
     this.#watcher = await watchHandler({
       esbuild,
@@ -65,6 +67,7 @@ export class LocalFunction {
       handler,
       outDir,
       build,
+      exclude,
       onBuilt: (code) => this.#load(code),
       onProblem: (problem) => report.broken(functionKey, problem, this.#loaded),
     });

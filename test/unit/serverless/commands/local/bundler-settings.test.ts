@@ -21,7 +21,7 @@ describe('bundlerSettings', () => {
       alias: { a: 'b' },
       keepNames: true,
     };
-    expect(bundlerSettings(given, dir)).toEqual({ build: given, ignored: [] });
+    expect(bundlerSettings(given, dir)).toEqual({ build: given, exclude: [], ignored: [] });
   });
 
   it('leaves out settings about packaging without a word', () => {
@@ -31,11 +31,21 @@ describe('bundlerSettings', () => {
       sourcemap: true,
       format: 'cjs',
       outputFileExtension: '.cjs',
-      exclude: ['pg'],
       packager: 'pnpm',
     };
-    expect(bundlerSettings(packing, dir)).toEqual({ build: {}, ignored: [] });
-    for (const none of [undefined, null, 'text', []]) expect(bundlerSettings(none, dir)).toEqual({ build: {}, ignored: [] });
+    expect(bundlerSettings(packing, dir)).toEqual({ build: {}, exclude: [], ignored: [] });
+    for (const none of [undefined, null, 'text', []]) expect(bundlerSettings(none, dir)).toEqual({ build: {}, exclude: [], ignored: [] });
+  });
+
+  it.each([
+    [
+      ['pg', '@nestjs/*'],
+      ['pg', '@nestjs/*'],
+    ],
+    ['*', []],
+    [['*'], []],
+  ])('reads exclude: %j', (exclude, expected) => {
+    expect(bundlerSettings({ exclude }, dir)).toEqual({ build: {}, exclude: expected, ignored: [] });
   });
 
   it('names settings that may matter and are not used', () => {

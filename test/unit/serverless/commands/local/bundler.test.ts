@@ -6,7 +6,7 @@ import * as esbuild from 'esbuild';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { HandlerCode } from '../../../../../src/local/process/function-process.ts';
 import { watchHandler } from '../../../../../src/serverless/commands/local/bundler.ts';
-import { installedSdk } from '../../../../../src/serverless/commands/local/installed-sdk.ts';
+import { installedSdk } from '../../../../../src/serverless/commands/local/left-out.ts';
 
 const serviceDir = mkdtempSync(join(tmpdir(), 'bundler-'));
 afterAll(() => rmSync(serviceDir, { recursive: true, force: true }));
@@ -14,7 +14,7 @@ afterAll(() => rmSync(serviceDir, { recursive: true, force: true }));
 const source = (name: string) => join(serviceDir, 'handlers', name);
 
 /** Watches one source file; knows what it was told, and answers that every build loads but those of `refused`. */
-async function watching(name: string, code: string, refused: readonly number[] = []) {
+async function watching(name: string, code: string, refused: readonly number[] = [], exclude: readonly string[] = []) {
   mkdirSync(join(serviceDir, 'handlers'), { recursive: true });
   writeFileSync(source(name), code);
   const outDir = join(serviceDir, '.out', name);
@@ -27,6 +27,7 @@ async function watching(name: string, code: string, refused: readonly number[] =
     handler: `handlers/${name.replace(/\.\w+$/, '')}.handler`,
     outDir,
     build: {},
+    exclude,
     onBuilt: async (code) => {
       built.push(code);
       mkdirSync(outDir, { recursive: true });
@@ -50,6 +51,28 @@ async function returned(name: string, code: string): Promise<unknown> {
 }
 
 describe('watchHandler', () => {
+  it('leaves open what is excluded and not installed, and bundles what is installed', async () => {
+    const installed = join(serviceDir, 'node_modules/installed');
+    mkdirSync(installed, { recursive: true });
+    writeFileSync(join(installed, 'index.js'), "module.exports = 'bundled text';");
+    const code =
+      "exports.handler = async () => require('installed');\n" +
+      "exports.other = () => [require('absent'), require('@absent/one/deep'), import('@aws-sdk/client-absent')];\n";
+    const { built, problems, stop } = await watching('excluded.cjs', code, [], ['installed', 'absent', '@absent/*', '@aws-sdk/*']);
+    await stop();
+    expect(problems).toEqual([]);
+    expect(built[0]?.text).toContain('bundled text');
+    for (const open of ['require("absent")', 'require("@absent/one/deep")', 'import("@aws-sdk/client-absent")']) {
+      expect(built[0]?.text).toContain(open);
+    }
+  });
+
+  it('fails on a package that is not installed and not excluded, be its name like an excluded one', async () => {
+    const { built, problems, stop } = await watching('missing.cjs', "require('absent-too');", [], ['absent']);
+    await stop();
+    expect([built.length, problems.join()]).toEqual([0, expect.stringContaining('Could not resolve "absent-too"')]);
+  });
+
   it('builds a CommonJS handler with its own __filename and __dirname', async () => {
     const code = "const { EOL } = require('node:os');\nexports.handler = async () => [__filename, __dirname, EOL];\n";
     expect(await returned('common.cjs', code)).toEqual([source('common.cjs'), join(serviceDir, 'handlers'), '\n']);
