@@ -4,7 +4,7 @@ import { within } from '../time.ts';
 import type { EngineEnvironment } from './engine-environment.ts';
 import type { OpenWork } from './open-work.ts';
 
-/** The rest of the reserve is for the answer. */
+/** Of the reserve; the rest of it is for the answer. */
 const SHARE_FOR_STORE = 0.5;
 
 export interface AbandoningHost {
@@ -15,17 +15,19 @@ export interface AbandoningHost {
 }
 
 /**
- * Ends what is left of some work for good, so that the next delivery of its record begins anew.
+ * Ends some work for good, so that the next delivery of its record begins anew. First it finishes what is half done,
+ * where that takes no more than half of the reserve.
  *
- * The store's answers to it are waited for. A process that is frozen in the midst of a transaction keeps its locks: no
- * other one gets at the run until this one is thawed, and then the write lands on top of newer ones. So where the store
- * has not answered by half of the reserve, the process ends: its connections are cut, and the database rolls back. What
- * it held is delivered again, as after a timeout.
+ * A process that is frozen in the midst of a transaction keeps its locks: no other one gets at the run until this one is
+ * thawed, and then the write lands on top of newer ones. So where the store has not answered by half of the reserve, the
+ * process ends: its connections are cut, and the database rolls back. What it held is delivered again, as after a
+ * timeout.
  */
 export async function abandon(work: OpenWork, deadline: Deadline, { environment, endProcess, logger }: AbandoningHost): Promise<void> {
+  await within(deadline.remainingMs() * SHARE_FOR_STORE, work.end());
   work.abandon();
   for (const runId of work.runIds) environment.attached.forget(runId);
-  if (await within(deadline.remainingMs() * SHARE_FOR_STORE, work.storeIdle())) return;
+  if (work.isStoreIdle) return;
   logger.error('the store has not answered by the end of the invocation: the process ends, so that it keeps no lock in the database', {
     runIds: [...work.runIds].slice(0, 20).join(' '),
   });

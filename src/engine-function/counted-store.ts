@@ -1,6 +1,14 @@
 import type { StateStore, StepCheckpoint } from '@dudousxd/nestjs-durable-core';
 import { OpenWork } from './open-work.ts';
 
+/** The second half of something: what is taken from the store is saved, what was saved is cleared away. */
+const FINISHES: ReadonlySet<string | symbol> = new Set<keyof StateStore>([
+  'saveCheckpoint',
+  'removeSignalWaiter',
+  'bufferSignal',
+  'bufferEvent',
+]);
+
 /**
  * A store whose every call is part of the work that makes it.
  * @param onSaved told of each checkpoint once the store has it
@@ -9,7 +17,7 @@ export function countedStore(store: StateStore, onSaved: (checkpoint: StepCheckp
   const members = new Map<string | symbol, unknown>();
   const own: Partial<StateStore> = {
     async saveCheckpoint(checkpoint) {
-      await OpenWork.ofStore(() => store.saveCheckpoint(checkpoint));
+      await OpenWork.ofStore(() => store.saveCheckpoint(checkpoint), FINISHES.has('saveCheckpoint'));
       onSaved(checkpoint);
     },
   };
@@ -19,7 +27,8 @@ export function countedStore(store: StateStore, onSaved: (checkpoint: StepCheckp
       if (ours !== undefined) return ours;
       const member: unknown = Reflect.get(target, property);
       if (typeof member !== 'function') return member;
-      const counted = (...given: unknown[]) => OpenWork.ofStore(async () => Reflect.apply(member, target, given));
+      const finishes = FINISHES.has(property);
+      const counted = (...given: unknown[]) => OpenWork.ofStore(async () => Reflect.apply(member, target, given), finishes);
       members.set(property, counted);
       return counted;
     },

@@ -157,13 +157,13 @@ function countTurns(engine: FunctionEngine, attached: AttachedEngine): void {
     const work = OpenWork.current();
     if (work === undefined) return resume(runId);
     work.begins(runId);
-    const turn = OpenWork.counted(() => resume(runId));
+    const turn = OpenWork.turn(() => resume(runId));
     // Another environment holds the run for longer than a lease: its record will be redelivered, or the tick comes by.
-    void OpenWork.counted(() => attached.settled(runId)).catch(() => undefined);
+    void OpenWork.turn(() => attached.settled(runId)).catch(() => undefined);
     return turn;
   };
   const { cancel } = engine;
-  engine.cancel = (runId, given) => OpenWork.counted(() => cancel.call(engine, runId, given));
+  engine.cancel = (runId, given) => OpenWork.turn(() => cancel.call(engine, runId, given));
 }
 
 /**

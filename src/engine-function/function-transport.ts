@@ -85,7 +85,7 @@ export class FunctionTransport implements Transport {
     const isAwaited = this.engine?.dispatching(task);
     try {
       if (isAwaited) throw new StepTimeoutUnsupportedError(task);
-      await OpenWork.counted(() => this.#dispatcher.send(task));
+      await OpenWork.sent(() => this.#dispatcher.send(task));
     } finally {
       this.engine?.dispatched(task);
     }
@@ -93,12 +93,12 @@ export class FunctionTransport implements Transport {
 
   /** Engine → worker: a turn of a workflow whose code runs on a worker (`engine.remote`). */
   dispatchWorkflowTask(task: WorkflowTask): Promise<void> {
-    return OpenWork.counted(() => this.#turns.dispatch(task));
+    return OpenWork.sent(() => this.#turns.dispatch(task));
   }
 
   /** Anybody → engine: starts a run by message. Resolves once SQS has accepted it. */
   dispatchStartRun(start: StartRun): Promise<void> {
-    return OpenWork.counted(() => this.#starts.send(start));
+    return OpenWork.sent(() => this.#starts.send(start));
   }
 
   onStartRun(handler: (start: StartRunMessage) => Promise<void>): void {

@@ -14,32 +14,35 @@ const CURRENT = new AsyncLocalStorage<OpenWork>();
  * comes of it, also where the engine does not wait for it (a child's start, what its parent is told).
  *
  *     open ──▶ idle          nothing that it began is open any more
- *       └────▶ abandoned     its invocation is about to end
+ *       └────▶ ending        its invocation is about to end: what is half done is finished, nothing else begins
+ *                └─▶ abandoned
  *
- * The process is frozen when its invocation has answered, and thawed by the next one, which may be hours later. What
- * was abandoned must not go on then: another environment has taken the run, and a late write would land on top of what
- * that one has written. So no call of it is made any more, and none is answered. What waits for an answer is forgotten
- * with it.
+ * Ending: open calls are answered, and what follows them is done where a half of it would be lost: the task of a step
+ * that is saved as out is sent, a signal that was taken from the store is saved.
+ *
+ * Abandoned: the process is frozen when its invocation has answered, and thawed by the next one, which may be hours
+ * later. What was abandoned must not go on then: another environment has taken the run, and a late write would land on
+ * top of what that one has written. So no call of it is made any more, and none is answered. What waits for an answer is
+ * forgotten with it.
  */
 export class OpenWork {
+  /** Calls and turns. */
   readonly #pending = new PendingCount();
+  /** Calls of the store and sends, also once the work is ending. */
+  readonly #calls = new PendingCount();
   /** Calls of the store, those of abandoned turns among them. */
   readonly #storeCalls = new PendingCount();
   readonly #runIds = new Set<string>();
-  #isAbandoned = false;
+  #state: 'open' | 'ending' | 'abandoned' = 'open';
 
   /** The work that the running code belongs to. Undefined outside of an invocation. */
   static current(): OpenWork | undefined {
     return CURRENT.getStore();
   }
 
-  /** Calls that are open. */
+  /** Calls and turns that are open. */
   get size(): number {
     return this.#pending.size;
-  }
-
-  get isAbandoned(): boolean {
-    return this.#isAbandoned;
   }
 
   /** Runs of which it has begun a turn. */
@@ -47,9 +50,14 @@ export class OpenWork {
     return this.#runIds;
   }
 
+  /** Whether the store has answered all that it was asked, whoever still hears of it. */
+  get isStoreIdle(): boolean {
+    return this.#storeCalls.size === 0;
+  }
+
   /** Runs code as part of this work. Settles as the code does. */
   run<T>(code: () => Promise<T>): Promise<T> {
-    return CURRENT.run(this, () => this.#count(code));
+    return CURRENT.run(this, () => this.#turn(code));
   }
 
   /** A turn of a run begins. */
@@ -58,58 +66,96 @@ export class OpenWork {
   }
 
   /** Resolves when nothing is open any more. */
-  async idle(): Promise<void> {
-    do {
-      await this.#pending.idle();
-      await new Promise((resolve) => setTimeout(resolve, TIMER_MS));
-      for (let turn = 0; turn < QUIET_TURNS && this.#pending.size === 0; turn += 1) await nextTurn();
-    } while (this.#pending.size > 0);
+  idle(): Promise<void> {
+    return quiet(this.#pending);
   }
 
-  /** Its invocation is about to end. */
+  /**
+   * Its invocation is about to end.
+   * @returns resolves when nothing is half done
+   */
+  end(): Promise<void> {
+    this.#state = 'ending';
+    return quiet(this.#calls);
+  }
+
+  /** Its invocation ends. */
   abandon(): void {
-    this.#isAbandoned = true;
+    this.#state = 'abandoned';
   }
 
-  /** Resolves when the store has answered all that it was asked, whoever still hears of it. */
-  storeIdle(): Promise<void> {
-    return this.#storeCalls.idle();
-  }
-
-  /** Makes a call, unless the work was abandoned; gives its answer, unless it was abandoned meanwhile. */
-  async #count<T>(call: () => Promise<T>): Promise<T> {
-    if (this.#isAbandoned) return never();
-    this.#pending.begin();
-    try {
-      return await call();
-    } finally {
-      this.#pending.end();
-      if (this.#isAbandoned) await never();
-    }
-  }
-
-  /** Makes a call of the store as part of the current work. Outside of any it is only made. */
-  static ofStore<T>(call: () => Promise<T>): Promise<T> {
+  /**
+   * Makes a call of the store as part of the current work. Outside of any it is only made.
+   * @param finishes whether it finishes what an earlier one began
+   */
+  static ofStore<T>(call: () => Promise<T>, finishes: boolean): Promise<T> {
     const work = CURRENT.getStore();
     if (work === undefined) return call();
-    return work.#count(async () => {
+    return work.#call(async () => {
       work.#storeCalls.begin();
       try {
         return await call();
       } finally {
         work.#storeCalls.end();
       }
-    });
+    }, finishes);
   }
 
-  /** Makes a call as part of the current work. Outside of any it is only made. */
-  static counted<T>(call: () => Promise<T>): Promise<T> {
+  /** Sends a message as part of the current work: it is the second half of what the store has. */
+  static sent<T>(send: () => Promise<T>): Promise<T> {
     const work = CURRENT.getStore();
-    return work === undefined ? call() : work.#count(call);
+    return work === undefined ? send() : work.#call(send, true);
+  }
+
+  /** Makes a turn part of the current work. Outside of any it is only begun. */
+  static turn<T>(turn: () => Promise<T>): Promise<T> {
+    const work = CURRENT.getStore();
+    return work === undefined ? turn() : work.#turn(turn);
+  }
+
+  #isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  #isAnswered(): boolean {
+    return this.#state !== 'abandoned';
+  }
+
+  async #call<T>(call: () => Promise<T>, finishes: boolean): Promise<T> {
+    if (!(finishes ? this.#isAnswered() : this.#isOpen())) return never();
+    this.#pending.begin();
+    this.#calls.begin();
+    try {
+      return await call();
+    } finally {
+      this.#pending.end();
+      this.#calls.end();
+      if (!this.#isAnswered()) await never();
+    }
+  }
+
+  /** What follows a turn (a record that is settled, another turn) has no part in what is half done. */
+  async #turn<T>(turn: () => Promise<T>): Promise<T> {
+    if (!this.#isOpen()) return never();
+    this.#pending.begin();
+    try {
+      return await turn();
+    } finally {
+      this.#pending.end();
+      if (!this.#isOpen()) await never();
+    }
   }
 }
 
-/** A promise of its own each time: one that all share would keep all that wait for it. */
+async function quiet(pending: PendingCount): Promise<void> {
+  do {
+    await pending.idle();
+    await new Promise((resolve) => setTimeout(resolve, TIMER_MS));
+    for (let turn = 0; turn < QUIET_TURNS && pending.size === 0; turn += 1) await nextTurn();
+  } while (pending.size > 0);
+}
+
+/** A promise of its own each time; one that all share would keep all that wait for it. */
 function never(): Promise<never> {
   return new Promise(() => {});
 }

@@ -47,7 +47,7 @@ export class WakeUps {
     const delaySeconds = delayOf(checkpoint, Date.now());
     if (delaySeconds === undefined || checkpoint.wakeAt === undefined) return;
     const body = encodeWakeUp(checkpoint.runId, checkpoint.wakeAt);
-    void OpenWork.counted(() => this.#send(body, delaySeconds, checkpoint.runId));
+    void OpenWork.sent(() => this.#send(body, delaySeconds, checkpoint.runId));
   };
 
   async #send(body: string, delaySeconds: number, runId: string): Promise<void> {

@@ -23,6 +23,7 @@ function register(engine: WorkflowEngine): void {
     return ctx.step('b', 2);
   });
   engine.register('parent', '1', (ctx) => Promise.all([ctx.child('one', 1), ctx.child('chain', 2)]));
+  engine.register('signalled', '1', async (ctx) => [await ctx.waitForSignal('go'), await ctx.step('a', 1)]);
   engine.register('hanging', '1', (ctx) => ctx.localStep('hang', () => new Promise<never>(() => {})));
 }
 
@@ -125,6 +126,50 @@ describe('a call of the store at the end of an invocation', () => {
     await fleet.tick();
     expect(fleet.invocations.killed).toBe(1);
     expect(fleet.logger.lines.at(-1)?.message).toContain('the store has not answered by the end of the invocation');
+  });
+});
+
+describe('what is half done at the end of an invocation', () => {
+  /** A store that answers one call of a method when the test says so, with what it has done at once. */
+  function storeHolding(method: 'saveCheckpoint' | 'takeBufferedSignal') {
+    const memory = new InMemoryStateStore();
+    const [asked, answers] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const store = viewOf(memory, {
+      async [method](...args: never[]) {
+        const answer: unknown = await Reflect.apply(memory[method], memory, args);
+        asked.resolve();
+        await answers.promise;
+        return answer;
+      },
+    });
+    return { memory, store, asked: asked.promise, answer: answers.resolve };
+  }
+
+  it('is a step that is saved as out, and its task is sent: nobody else would send it', async () => {
+    const { store, answer } = storeHolding('saveCheckpoint');
+    const { fleet, start } = fleetOf({ store, timeoutMs: 2_000 });
+    await start('fan-out');
+    const tick = fleet.tick();
+    await fleet.until(async () => fleet.logger.lines.length === 1, { everyMs: 1 });
+    answer();
+    await tick;
+    expect(fleet.tasks.map(({ stepId }) => stepId)).toEqual(Array.from({ length: 10 }, (_, seq) => `fan-out:${seq}`));
+    expect((await store.getRun('fan-out'))?.status).toBe('running');
+  });
+
+  it('is a signal that was taken from the store, and it is saved: it is there no more', async () => {
+    const { memory, store, asked, answer } = storeHolding('takeBufferedSignal');
+    const { fleet, start } = fleetOf({ store, timeoutMs: 2_000 });
+    await memory.bufferSignal('go', 'signalled');
+    await start('signalled');
+    const tick = fleet.tick();
+    await asked;
+    await fleet.until(async () => fleet.logger.lines.length === 1, { everyMs: 1 });
+    answer();
+    await tick;
+    expect(await memory.getCheckpoint('signalled', 0)).toMatchObject({ status: 'completed', output: 'signalled' });
+    // The turn does not go on: another environment takes it from here.
+    expect(fleet.tasks).toEqual([]);
   });
 });
 

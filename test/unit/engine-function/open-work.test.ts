@@ -14,7 +14,7 @@ describe('a call that the store does not answer', () => {
       OpenWork.ofStore(() => {
         calls.push(name);
         return new Promise<void>(() => {});
-      });
+      }, false);
     const [first, abandoned] = [new OpenWork(), new OpenWork()];
     void first.run(() => asTurn(() => outlastOutage(call('first'), store)));
     void abandoned.run(() => asTurn(() => outlastOutage(call('abandoned'), store)));
