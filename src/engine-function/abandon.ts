@@ -18,9 +18,9 @@ export interface AbandoningHost {
  * Ends some work for good, so that the next delivery of its record begins anew. First it finishes what is half done,
  * where that takes no more than half of the reserve.
  *
- * A process that is frozen in the midst of a transaction keeps its locks: no other one gets at the run until this one is
- * thawed, and then the write lands on top of newer ones. So where the store has not answered by half of the reserve, the
- * process ends: its connections are cut, and the database rolls back. What it held is delivered again, as after a
+ * A process that is frozen in the midst of a transaction keeps its locks: no other one gets at the run until this one
+ * is thawed, and then the write lands on top of newer ones. So where the store has not answered by half of the reserve,
+ * the process ends: its connections are cut, and the database rolls back. What it held is delivered again, as after a
  * timeout.
  */
 export async function abandon(work: OpenWork, deadline: Deadline, { environment, endProcess, logger }: AbandoningHost): Promise<void> {

@@ -22,8 +22,8 @@ const CURRENT = new AsyncLocalStorage<OpenWork>();
  *
  * Abandoned: the process is frozen when its invocation has answered, and thawed by the next one, which may be hours
  * later. What was abandoned must not go on then: another environment has taken the run, and a late write would land on
- * top of what that one has written. So no call of it is made any more, and none is answered. What waits for an answer is
- * forgotten with it.
+ * top of what that one has written. So no call of it is made any more, and none is answered. What waits for an answer
+ * is forgotten with it.
  */
 export class OpenWork {
   /** Calls and turns. */

@@ -181,7 +181,7 @@ describe('the same with its engine in a function', () => {
     expect(await ended()).toEqual(few.map(({ body, ending }) => ({ id: body.orderId, outcome: ending })));
   });
 
-  it('is packaged', async () => {
+  it('goes into packages', async () => {
     expect(await commandIn(folder, `npx serverless package ${config.join(' ')}`, { DATABASE_URL: databaseUrl })).toContain('engine');
   });
 });

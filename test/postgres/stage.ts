@@ -18,7 +18,7 @@ export interface StageOptions {
 
 export type Stage = Awaited<ReturnType<typeof openStage>>;
 
-/** What a scenario is played on: a database of its own, SQS in a process of its own, queues, and the files of its notes. */
+/** What a scenario is played on: a database of its own, SQS in a process of its own, queues, and files of notes. */
 export async function openStage({ name, fifoResults, connections }: StageOptions, postgres: PostgresServer) {
   const startedAt = Date.now();
   const home = await mkdtemp(join(tmpdir(), 'durable-engines-'));

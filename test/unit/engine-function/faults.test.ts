@@ -129,7 +129,7 @@ describe('a call of the store at the end of an invocation', () => {
   });
 });
 
-describe('what is half done at the end of an invocation', () => {
+describe('an invocation that ends in the middle of its work', () => {
   /** A store that answers one call of a method when the test says so, with what it has done at once. */
   function storeHolding(method: 'saveCheckpoint' | 'takeBufferedSignal') {
     const memory = new InMemoryStateStore();
@@ -145,7 +145,7 @@ describe('what is half done at the end of an invocation', () => {
     return { memory, store, asked: asked.promise, answer: answers.resolve };
   }
 
-  it('is a step that is saved as out, and its task is sent: nobody else would send it', async () => {
+  it('sends the task of a step that is saved as out: nobody else would send it', async () => {
     const { store, answer } = storeHolding('saveCheckpoint');
     const { fleet, start } = fleetOf({ store, timeoutMs: 2_000 });
     await start('fan-out');
@@ -157,7 +157,7 @@ describe('what is half done at the end of an invocation', () => {
     expect((await store.getRun('fan-out'))?.status).toBe('running');
   });
 
-  it('is a signal that was taken from the store, and it is saved: it is there no more', async () => {
+  it('saves a signal that was taken from the store: it is there no more', async () => {
     const { memory, store, asked, answer } = storeHolding('takeBufferedSignal');
     const { fleet, start } = fleetOf({ store, timeoutMs: 2_000 });
     await memory.bufferSignal('go', 'signalled');

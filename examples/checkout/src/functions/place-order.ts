@@ -4,7 +4,7 @@ import { Order } from '../steps.ts';
 
 const startRun = runStarter({ payloadStore });
 
-/** Begins the checkout of an order by a message. The order's id is the run's: an order that is sent twice is one checkout. */
+/** Begins the checkout of an order by a message. The order's id is the run's: an order sent twice is one checkout. */
 export async function handler({ body = '' }: { readonly body?: string }) {
   const { success, data: order, error } = Order.safeParse(parsed(body));
   if (!success) return answer(400, { message: error.issues.map(({ path, message }) => ({ path: path.join('.'), message })) });
