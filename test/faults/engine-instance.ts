@@ -46,6 +46,7 @@ export class EngineInstance {
   readonly #life: ReturnType<typeof mortal>;
   readonly #timers: NodeJS.Timeout[] = [];
   #polling = false;
+  #isDead = false;
 
   constructor(options: EngineOptions) {
     const { caller, store, clientConfig, ledger, transport = {}, workload = STEP_WORKLOAD, remoteAdvanceSilenceMs } = options;
@@ -75,15 +76,15 @@ export class EngineInstance {
   }
 
   start({ kind, runId, nonce }: Run): Promise<unknown> {
-    return asTurn('start', () => this.engine.start(kind, { runId, nonce }, runId));
+    return this.#answer(asTurn('start', () => this.engine.start(kind, { runId, nonce }, runId)));
   }
 
   signal({ token, payload }: { readonly token: string; readonly payload: unknown }): Promise<unknown> {
-    return asTurn('outside', () => this.engine.signal(token, payload));
+    return this.#answer(asTurn('outside', () => this.engine.signal(token, payload)));
   }
 
   cancel(runId: string): Promise<unknown> {
-    return asTurn('outside', () => this.engine.cancel(runId));
+    return this.#answer(asTurn('outside', () => this.engine.cancel(runId)));
   }
 
   /** An operator's remedy for a step whose send never came. */
@@ -109,6 +110,7 @@ export class EngineInstance {
 
   /** The process dies: its store calls and requests end in nothing, and it releases nothing. */
   kill(): void {
+    this.#isDead = true;
     this.#life.end();
     this.#options.ledger.mishap('engines killed');
     this.#options.ledger.dispatches.died(this.#options.caller);
@@ -116,6 +118,15 @@ export class EngineInstance {
     this.#stopTimers();
     // Only so that this process of ours can end: nothing of it gets through any more.
     void this.#transport.close({ timeoutMs: 0 });
+  }
+
+  /** A dead process answers nobody, though code of it that waits for a timer goes on here. */
+  async #answer<T>(call: Promise<T>): Promise<T> {
+    try {
+      return await call;
+    } finally {
+      if (this.#isDead) await new Promise<never>(() => {});
+    }
   }
 
   async close(): Promise<void> {
