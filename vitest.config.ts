@@ -15,12 +15,21 @@ const alias = [
   { find: /^durable-sqs-lambda\/opentelemetry$/, replacement: source('src/opentelemetry/index.ts') },
 ];
 
+/**
+ * Of tests that mostly wait for messages: more than two processors are there for. Another SQS server than the embedded
+ * one is shared by all of them, and is the slowest part.
+ */
+const WAITING_WORKERS = process.env['SQS_ENDPOINT'] ? 1 : 3;
+
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
 export default defineConfig({
   test: {
     projects: [
-      { resolve: { alias }, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000 } },
-      { resolve: { alias }, test: { name: 'integration', include: ['test/integration/**/*.test.ts'], testTimeout: 60_000 } },
+      { resolve: { alias }, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000, maxWorkers: 2 } },
+      {
+        resolve: { alias },
+        test: { name: 'integration', include: ['test/integration/**/*.test.ts'], testTimeout: 60_000, maxWorkers: WAITING_WORKERS },
+      },
       // Each starts the deploy tool in processes of its own.
       { test: { name: 'deploy', include: ['test/deploy/**/*.test.ts'], testTimeout: 180_000, hookTimeout: 180_000, maxWorkers: 2 } },
       // These need more than npm: a compiler, Python packages, a packed tarball. `.ci/run` installs it.
@@ -52,7 +61,7 @@ export default defineConfig({
           maxWorkers: 1,
         },
       },
-      { resolve: { alias }, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 600_000, maxWorkers: 2 } },
+      { resolve: { alias }, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 600_000, maxWorkers: WAITING_WORKERS } },
     ],
   },
 });

@@ -182,7 +182,8 @@ describe('the same with its engine in a function', () => {
   });
 
   it('goes into packages', async () => {
-    expect(await commandIn(folder, `npx serverless package ${config.join(' ')}`, { DATABASE_URL: databaseUrl })).toContain('engine');
+    await commandIn(folder, `npx serverless package ${config.join(' ')}`, { DATABASE_URL: databaseUrl });
+    expect(existsSync(join(folder, '.serverless/engine.zip'))).toBe(true);
   });
 });
 
