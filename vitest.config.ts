@@ -17,9 +17,10 @@ const alias = [
 
 /**
  * Of tests that mostly wait for messages: more than two processors are there for. Another SQS server than the embedded
- * one is shared by all of them, and is the slowest part.
+ * one is shared by all of them, and is the slowest part. A group by themselves: vitest has one number of workers for
+ * all projects of a group.
  */
-const WAITING_WORKERS = process.env['SQS_ENDPOINT'] ? 1 : 3;
+const WAITING = { maxWorkers: process.env['SQS_ENDPOINT'] ? 1 : 3, sequence: { groupOrder: 1 } };
 
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
 export default defineConfig({
@@ -28,7 +29,7 @@ export default defineConfig({
       { resolve: { alias }, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000, maxWorkers: 2 } },
       {
         resolve: { alias },
-        test: { name: 'integration', include: ['test/integration/**/*.test.ts'], testTimeout: 60_000, maxWorkers: WAITING_WORKERS },
+        test: { name: 'integration', include: ['test/integration/**/*.test.ts'], testTimeout: 60_000, ...WAITING },
       },
       // Each starts the deploy tool in processes of its own.
       { test: { name: 'deploy', include: ['test/deploy/**/*.test.ts'], testTimeout: 180_000, hookTimeout: 180_000, maxWorkers: 2 } },
@@ -61,7 +62,7 @@ export default defineConfig({
           maxWorkers: 1,
         },
       },
-      { resolve: { alias }, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 600_000, maxWorkers: WAITING_WORKERS } },
+      { resolve: { alias }, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 600_000, ...WAITING } },
     ],
   },
 });
