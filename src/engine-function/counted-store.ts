@@ -1,13 +1,11 @@
 import type { StateStore, StepCheckpoint } from '@dudousxd/nestjs-durable-core';
 import { OpenWork } from './open-work.ts';
 
-/** The second half of something: what is taken from the store is saved, what was saved is cleared away. */
-const FINISHES: ReadonlySet<string | symbol> = new Set<keyof StateStore>([
-  'saveCheckpoint',
-  'removeSignalWaiter',
-  'bufferSignal',
-  'bufferEvent',
-]);
+/**
+ * Beside `saveCheckpoint`, the second half of something: what is taken from the store is put back, what was saved is
+ * cleared away.
+ */
+const FINISHES: ReadonlySet<string | symbol> = new Set<keyof StateStore>(['removeSignalWaiter', 'bufferSignal', 'bufferEvent']);
 
 /**
  * A store whose every call is part of the work that makes it.
@@ -17,7 +15,7 @@ export function countedStore(store: StateStore, onSaved: (checkpoint: StepCheckp
   const members = new Map<string | symbol, unknown>();
   const own: Partial<StateStore> = {
     async saveCheckpoint(checkpoint) {
-      await OpenWork.ofStore(() => store.saveCheckpoint(checkpoint), FINISHES.has('saveCheckpoint'));
+      await OpenWork.ofStore(() => store.saveCheckpoint(checkpoint), true);
       onSaved(checkpoint);
     },
   };

@@ -76,6 +76,38 @@ describe('outlastOutage', () => {
     expect(await outcome).toBe('saved');
   });
 
+  it('says of a call that it is a repeat: after a failure, and where there was no answer', async () => {
+    const timing = new FakeTiming();
+    const failing: boolean[] = [];
+    const failed = asTurn(() =>
+      outlastOutage(
+        async (isRepeat) => {
+          failing.push(isRepeat);
+          if (!isRepeat) throw new Error('Connection terminated unexpectedly');
+        },
+        { ask: async () => undefined, timing },
+      ),
+    );
+    await timing.advance(1_000);
+    await failed;
+    const silent: boolean[] = [];
+    const unanswered = asTurn(() =>
+      outlastOutage(
+        (isRepeat) => {
+          silent.push(isRepeat);
+          return isRepeat ? Promise.resolve() : new Promise<void>(() => {});
+        },
+        { ask: async () => undefined, timing },
+      ),
+    );
+    await vi.advanceTimersByTimeAsync(16_000);
+    await unanswered;
+    expect([failing, silent]).toEqual([
+      [false, true],
+      [false, true],
+    ]);
+  });
+
   it('gives a call up that the store refuses when it is back', async () => {
     const state = { down: true, refuses: true };
     const { outcome, timing } = storeThatIs(state);
