@@ -31,10 +31,11 @@ export class Observer {
 
   /**
    * Waits until every run has ended, or nothing has moved for `quietMs`: no run ended, no step was settled or run, no
-   * message left or came. Not for longer than {@link MOST_WAITED_MS}.
+   * message left or came, and no process died. Not for longer than {@link MOST_WAITED_MS}.
+   * @param deaths how many processes have died. @default none dies any more
    * @returns what is open then
    */
-  async untilQuiet(runs: number, quietMs: number, isGiving: () => boolean): Promise<string[]> {
+  async untilQuiet(runs: number, quietMs: number, isGiving: () => boolean, deaths: () => number = () => 0): Promise<string[]> {
     let [last, since] = ['', Date.now()];
     const deadline = since + MOST_WAITED_MS;
     for (;;) {
@@ -44,7 +45,7 @@ export class Observer {
       if (Date.now() > deadline) return open;
       const settled = await this.#count(`select count(*) as count from durable_step_checkpoints where status in ('completed', 'failed')`);
       const left = await untilEmpty(this.#options.sqs, this.#options.queueUrls, 0).catch(() => -1);
-      const state = `${started} ${open.length} ${settled} ${left} ${statSync(this.#options.executions).size}`;
+      const state = `${started} ${open.length} ${settled} ${left} ${statSync(this.#options.executions).size} ${deaths()}`;
       // A message that is with an engine, or hidden since the death of one, is still to come.
       if (state !== last || isGiving() || (left !== 0 && Date.now() - since < quietMs + MOST_HIDDEN_MS)) {
         if (state !== last) since = Date.now();

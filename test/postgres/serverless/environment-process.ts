@@ -11,13 +11,8 @@ import { openStore } from '../database/open-store.mjs';
 import { clientConfigOf, optionsOfProcess } from '../process-options.ts';
 import { traced } from '../traced-store.ts';
 import { register } from '../workload.ts';
+import { HEALING } from './healing.ts';
 import type { Death, Invocation, InvocationAnswer } from './invocation.ts';
-
-/**
- * Where environments are killed: a run whose dispatch died with its process is looked at after the first, its step is
- * sent again after the second, and its turn after the third. Where none is killed, nothing needs that.
- */
-const HEALING = { reconcileMs: 6_000, remoteRedispatchMs: 6_000, remoteAdvanceSilenceMs: 6_000 };
 
 const options = optionsOfProcess();
 const { name, database, leaseMs } = options;

@@ -15,6 +15,7 @@ import { openStage } from '../stage.ts';
 import { isSignalled, LATEST_SIGNAL_MS, makeRuns, SERVERLESS_KINDS } from '../workload.ts';
 import { withCauses } from './causes.ts';
 import { EngineFunction, TIMEOUT_MS } from './engine-function.ts';
+import { HEALING, LEASE_MS } from './healing.ts';
 
 export interface ServerlessOptions extends Pick<ScenarioOptions, 'name' | 'fifoResults' | 'runs' | 'runsPerSecond' | 'kinds'> {
   /** A fifth of the invocations is killed. */
@@ -28,12 +29,8 @@ const CONCURRENCY = [6, 2, 2];
 const CONNECTIONS = 3;
 /** A minute in life. */
 const TICK_EVERY_MS = 3_000;
-const LEASE_MS = 5_000;
-/**
- * All that heals a death, one after the other: a lease, two ticks, the time after which a run is looked at, and that
- * after which it sends again.
- */
-const ASLEEP_AFTER_MS = 25_000;
+/** All that heals a death, one after the other, each at the next tick, with ten seconds for a busy machine. */
+const ASLEEP_AFTER_MS = LEASE_MS + Object.values(HEALING).reduce((sum, ms) => sum + ms + TICK_EVERY_MS, 10_000);
 /** After the last start: an environment dies in what comes of a death, too, but not for ever. */
 const KILLED_FOR_MS = 30_000;
 
@@ -86,7 +83,12 @@ export async function runServerless(options: ServerlessOptions, postgres: Postgr
       await sleep(1_000 / runsPerSecond);
     }
     setTimeout(() => engine.calm(), KILLED_FOR_MS);
-    const open = await observer.untilQuiet(runs.length, ASLEEP_AFTER_MS, () => fleet.openOrders > 0);
+    const open = await observer.untilQuiet(
+      runs.length,
+      ASLEEP_AFTER_MS,
+      () => fleet.openOrders > 0,
+      () => engine.kills.length,
+    );
     const found = await findingsOf(runs, open, opened.store, { executions, disturbances: [] });
     const ran = readExecutions(executions);
     const findings = withCauses(found, engine.kills, (id) => ran.get(id)?.[0]?.beganAt ?? 0, trace);
