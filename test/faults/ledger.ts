@@ -55,7 +55,9 @@ export class Ledger {
   readonly #storeFailures = new Set<string>();
   readonly #cancelledAt = new Map<string, number>();
   readonly #cutSignals = new Set<string>();
-  readonly #receipts = new Map<string, { readonly stepId: string; readonly at: number }>();
+  readonly #receipts = new Map<string, { readonly stepId: string; readonly messageId: string; readonly at: number }>();
+  /** By message id: the handle of its latest receive. */
+  readonly #latestReceipts = new Map<string, string>();
   /** Steps whose results did not all get through, by caller; a caller has one invocation at a time. */
   readonly #unsentResults = new Map<string, Set<string>>();
   /** Steps whose results SQS has accepted, by caller. */
@@ -79,10 +81,11 @@ export class Ledger {
   }
 
   receipts(messages: readonly SqsMessage[]): void {
-    for (const { ReceiptHandle, Body } of messages) {
+    for (const { ReceiptHandle, MessageId, Body } of messages) {
       const stepId = stepIdOf(Body);
       if (stepId === undefined) continue;
-      this.#receipts.set(ReceiptHandle, { stepId, at: Date.now() });
+      this.#receipts.set(ReceiptHandle, { stepId, messageId: MessageId, at: Date.now() });
+      this.#latestReceipts.set(MessageId, ReceiptHandle);
     }
   }
 
@@ -147,7 +150,9 @@ export class Ledger {
           `a task of ${receipt.stepId} is deleted, ${Date.now() - receipt.at} ms after its receive`,
         );
       }
-      if (receipt !== undefined && Date.now() - receipt.at > this.#visibilityMs) {
+      // On a busy machine this process reads an answer half a second after SQS has begun to hide the message.
+      const cameAgain = receipt !== undefined && this.#latestReceipts.get(receipt.messageId) !== receiptHandle;
+      if (receipt !== undefined && (cameAgain || Date.now() - receipt.at > this.#visibilityMs)) {
         this.#add(receipt.stepId, 'its task was deleted late, behind a faulty delete');
       }
     }

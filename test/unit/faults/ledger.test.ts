@@ -75,6 +75,22 @@ describe('the ledger', () => {
     expect(ledger.unexplained()).toEqual([]);
   });
 
+  it('accounts for a repeat by a delete with a receipt that a later receive had overtaken', () => {
+    const ledger = ranTwice();
+    const receive = (ReceiptHandle: string) =>
+      ledger.receipts([{ MessageId: 'm', ReceiptHandle, Body: JSON.stringify({ stepId: 'r:0' }) }]);
+    const deletes = (ReceiptHandle: string) => {
+      const body = { QueueUrl: TASKS, Entries: [{ Id: '0', ReceiptHandle }] };
+      ledger.accepted(readCall({ 'x-amz-target': 'AmazonSQS.DeleteMessageBatch' }, JSON.stringify(body)), []);
+    };
+    receive('first');
+    receive('second');
+    deletes('second');
+    expect(ledger.unexplained()).toHaveLength(1);
+    deletes('first');
+    expect(ledger.unexplained()).toEqual([]);
+  });
+
   it('forbids a worker to give a step back that ran and whose result had no trouble', () => {
     const ledger = ranTwice();
     ledger.invocationBegins('lambda1');
