@@ -14,11 +14,12 @@ import { EventTurns } from './event-turns.ts';
 import { ForeignNamespaces } from './foreign-namespaces.ts';
 import { ForeignResults } from './foreign-results.ts';
 import type { GivenDecision, GivenResult, ReceivedResult } from './given.ts';
+import type { OpenCancels } from './lasting-cancel.ts';
 import { asTurn } from './outlast-outage.ts';
 import { PassLease } from './pass-lease.ts';
 import { RefusedResults } from './refused-results.ts';
 import { ResultOrder } from './result-order.ts';
-import { SingleTurns } from './single-turns.ts';
+import { type InstalledTurns, SingleTurns } from './single-turns.ts';
 import type { Happening } from './turns.ts';
 
 /** What the engine's events mean for the turns of their run. */
@@ -35,7 +36,7 @@ const ENGINE_QUIET_MS = 2_000;
 
 const ENGINES = new WeakMap<AttachableEngine, AttachedEngine>();
 /** They stay when the last transport is closed: the engine's turns go on. */
-const SINGLE_TURNS = new WeakMap<AttachableEngine, ReturnType<typeof SingleTurns.install>>();
+const SINGLE_TURNS = new WeakMap<AttachableEngine, InstalledTurns | undefined>();
 
 /**
  * An engine whose events and store are known. It has one turn of a run at a time ({@link SingleTurns}), so results go
@@ -47,6 +48,7 @@ const SINGLE_TURNS = new WeakMap<AttachableEngine, ReturnType<typeof SingleTurns
 export class AttachedEngine extends ResultOrder<EventTurns> {
   readonly #engine: AttachableEngine;
   readonly #turns: SingleTurns | undefined;
+  readonly #cancels: OpenCancels | undefined;
   readonly #store: EngineStore | undefined;
   readonly #foreignResults: ForeignResults | undefined;
   readonly #earlierFailures: EarlierFailures | undefined;
@@ -65,6 +67,7 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     this.#logger = logger;
     this.#turns = installed?.turns;
     this.#store = installed?.store;
+    this.#cancels = installed?.cancels;
     this.#foreignResults = installed && new ForeignResults(installed.store);
     this.#earlierFailures = installed && new EarlierFailures(installed.store);
     this.#foreignNamespaces = new ForeignNamespaces(engine);
@@ -123,9 +126,12 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     while (await this.#turns.over());
   }
 
-  /** Resolves when no turn is due that the engine itself would not begin, and the engine has done what it began. */
+  /**
+   * Resolves when no turn is due that the engine itself would not begin, each cancel lasts, and the engine has done what
+   * it began.
+   */
   override async idle(): Promise<void> {
-    await this.#turns?.idle();
+    await Promise.all([this.#turns?.idle(), this.#cancels?.idle()]);
     if (this.#store !== undefined) await within(ENGINE_QUIET_MS, this.#store.idle());
   }
 

@@ -29,6 +29,8 @@ interface OpenCalls {
 }
 
 const TERMINAL: ReadonlySet<unknown> = new Set<RunStatus>(['completed', 'failed', 'cancelled', 'dead']);
+/** With these a turn ends its run. A cancel may be written beside a turn, which still writes `suspended`. */
+const ENDS_BY_TURN: ReadonlySet<unknown> = new Set<RunStatus>(['completed', 'failed']);
 /** Of the event loop, without an open call: what the engine asks for with an answer, it asks for in the same. */
 const QUIET_TURNS = 3;
 /** To ask the store for. */
@@ -96,7 +98,7 @@ export class EngineStore {
     const own: Partial<StateStore> = {
       updateRun: (runId, patch) => {
         if (patch.status !== undefined) this.#listener.statusWritten(runId);
-        return this.#counted(runId, (store) => store.updateRun(runId, withTimerKept(patch)), TERMINAL.has(patch.status));
+        return this.#counted(runId, (store) => store.updateRun(runId, withTimerKept(patch)), ENDS_BY_TURN.has(patch.status));
       },
       createRun: (run) => this.#counted(run.id, (store) => store.createRun(run)),
       putSignalWaiter: (waiter) => this.#counted(waiter.runId, (store) => store.putSignalWaiter(waiter)),

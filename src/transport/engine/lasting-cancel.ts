@@ -1,4 +1,5 @@
 import type { RunStatus, StateStore } from '@dudousxd/nestjs-durable-core';
+import { PendingCount } from '../../sqs/pending-count.ts';
 import { backoffMs, retry } from '../../sqs/retry.ts';
 import { type Timing, within } from '../../time.ts';
 
@@ -22,6 +23,12 @@ const MOST_TRIES = 10;
 /** A database restarts within that. */
 const OUTAGE = { backoff: { firstMs: 100, maxMs: 2_000 }, timeoutMs: 60_000 };
 
+/** What is still looked after when the engine has answered for a cancel. */
+export interface OpenCancels {
+  /** Resolves when there is none. */
+  idle(): Promise<void>;
+}
+
 /**
  * Has a cancel outlast the turn that goes on beside it, here or in another instance.
  *
@@ -29,24 +36,26 @@ const OUTAGE = { backoff: { firstMs: 100, maxMs: 2_000 }, timeoutMs: 60_000 };
  * cancel in between is overwritten, and the run goes on. So once the turn is over the run is looked at, and cancelled
  * again where it needs to be.
  */
-export function installLastingCancel(engine: object, store: StateStore, timing: Timing): void {
-  if (!isCancelling(engine)) return;
+export function installLastingCancel(engine: object, store: StateStore, timing: Timing): OpenCancels {
+  const open = new PendingCount();
+  if (!isCancelling(engine)) return open;
   const cancel = engine.cancel.bind(engine);
   engine.cancel = async (runId, options) => {
     const result = await cancel(runId, options);
     if (result === null || !CANCELLED.has(result.status)) return result;
+    open.begin();
     const lasting = retry(() => untilItLasts(runId, () => cancel(runId, options), store, timing), {
       ...OUTAGE,
       timing,
       isTransient: () => true,
-    });
+    })
+      .catch(() => undefined)
+      .finally(() => open.end());
     // Whoever asked for the cancel is told what the store had taken.
-    await within(
-      ANSWER_MS,
-      lasting.catch(() => undefined),
-    );
+    await within(ANSWER_MS, lasting);
     return result;
   };
+  return open;
 }
 
 async function untilItLasts(runId: string, cancel: () => Promise<unknown>, store: StateStore, timing: Timing): Promise<void> {

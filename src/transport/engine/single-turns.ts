@@ -5,7 +5,7 @@ import { type Timing, within } from '../../time.ts';
 import type { AttachableEngine } from './attachable-engine.ts';
 import { isNamespaceMismatch } from './continue-run.ts';
 import { EngineStore, type StoreListener } from './engine-store.ts';
-import { installLastingCancel } from './lasting-cancel.ts';
+import { installLastingCancel, type OpenCancels } from './lasting-cancel.ts';
 import { asTurn } from './outlast-outage.ts';
 
 /**
@@ -36,6 +36,12 @@ const LOCKED_TIMEOUT_MS = 60_000;
 /** So often in a row a turn is tried again that failed: for six seconds, in which a store restarts. */
 const MOST_FAILURES = 10;
 
+export interface InstalledTurns {
+  readonly turns: SingleTurns;
+  readonly store: EngineStore;
+  readonly cancels: OpenCancels;
+}
+
 /**
  * One turn of a run at a time, in this process and in all that share its store; and no turn that is due is lost.
  *
@@ -58,13 +64,12 @@ export class SingleTurns implements StoreListener {
   }
 
   /** Once for each engine, for its whole life. Undefined where its store is not found. */
-  static install(engine: AttachableEngine, logger: Logger, timing: Timing): { turns: SingleTurns; store: EngineStore } | undefined {
+  static install(engine: AttachableEngine, logger: Logger, timing: Timing): InstalledTurns | undefined {
     const turns = new SingleTurns(engine, logger, timing);
     const store = EngineStore.install(engine, turns);
     if (store === undefined) return undefined;
     engine.resume = (runId) => turns.resume(runId);
-    installLastingCancel(engine, store.store, timing);
-    return { turns, store };
+    return { turns, store, cancels: installLastingCancel(engine, store.store, timing) };
   }
 
   /**

@@ -110,7 +110,7 @@ describe('EngineStore', () => {
     expect(await isLocked()).toBe(false);
   });
 
-  it.each(['completed', 'failed', 'cancelled'] as const)('releases a lock at once where the run is %s: no turn follows', async (status) => {
+  it.each(['completed', 'failed'] as const)('releases a lock at once where the run is %s: no turn follows', async (status) => {
     const writes = deferred<void>();
     const { seen, isLocked } = await installed(() => ({ updateRun: () => writes.promise }));
     const settled = seen.updateRun('run', { status });
@@ -118,6 +118,18 @@ describe('EngineStore', () => {
     expect(await isLocked()).toBe(false);
     writes.resolve();
     await settled;
+  });
+
+  it('holds a lock while a cancel is written: the turn beside it still writes that it is suspended', async () => {
+    const writes = deferred<void>();
+    const { seen, isLocked } = await installed(() => ({ updateRun: () => writes.promise }));
+    const settled = [seen.updateRun('run', { status: 'cancelled' }), seen.updateRun('run', { status: 'suspended' })];
+    const released = seen.releaseRunLock('run');
+    await settle();
+    expect(await isLocked()).toBe(true);
+    writes.resolve();
+    await Promise.all([...settled, released]);
+    expect(await isLocked()).toBe(false);
   });
 
   it('waits for no call on another run', async () => {

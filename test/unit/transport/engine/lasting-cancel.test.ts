@@ -37,6 +37,27 @@ describe('engine.cancel of an attached engine', () => {
     expect(await world.store.getRun('run')).toMatchObject({ status: 'cancelled' });
   });
 
+  it('outlasts a turn of its own process that ends while the cancel is written', async () => {
+    const store = new InMemoryStateStore();
+    const delays: Partial<Record<string, number>> = { cancelled: 100, suspended: 300 };
+    const slow = viewOf(store, {
+      async updateRun(runId, patch) {
+        await new Promise((resolve) => setTimeout(resolve, delays[patch.status ?? ''] ?? 0));
+        return store.updateRun(runId, patch);
+      },
+    });
+    const instance = new EngineInstance(slow, 'first');
+    instance.engine.register('w', '1', (ctx) => ctx.step('a', 1));
+    let cancelled: Promise<unknown> | undefined;
+    instance.onDispatch = () => {
+      cancelled ??= instance.engine.cancel('run');
+    };
+    await instance.engine.start('w', {}, 'run');
+    await pass(2_000);
+    expect(await cancelled).toMatchObject({ status: 'cancelled' });
+    expect(await store.getRun('run')).toMatchObject({ status: 'cancelled' });
+  });
+
   it('answers within a second, whatever the turn takes, and lasts all the same', async () => {
     const { store, second } = await inTurn(5_000);
     const cancelled = second.engine.cancel('run');
@@ -58,6 +79,18 @@ describe('engine.cancel of an attached engine', () => {
     away = false;
     await pass(5_000);
     expect(await cancelled).toMatchObject({ status: 'cancelled' });
+    expect(await store.getRun('run')).toMatchObject({ status: 'cancelled' });
+  });
+
+  it('lasts before a transport of the engine is closed', async () => {
+    const { store, second } = await inTurn(3_000);
+    void second.engine.cancel('run');
+    await pass(1_000);
+    const idle = second.attached.idle();
+    await pass(1_000);
+    expect(await stateOf(idle)).toBe('pending');
+    await pass(3_000);
+    expect(await stateOf(idle)).toBe('fulfilled');
     expect(await store.getRun('run')).toMatchObject({ status: 'cancelled' });
   });
 
