@@ -47,13 +47,18 @@ answer({ ready: true });
 async function obey(order: unknown): Promise<void> {
   if (!isOrder(order)) throw new Error('expected an order of this test');
   try {
-    if ('start' in order) await engine.start(order.start.kind, { runId: order.start.runId }, order.start.runId);
-    else await engine.signal(signalOf(order.signal), { for: order.signal });
+    await carryOut(order);
     answer({ done: idOf(order) });
   } catch (error) {
-    // The store is down: the test gives the order again.
+    // The store is down, or the run to come: the test gives the order again.
     note(`refused ${idOf(order)}: ${String(error)}`);
   }
+}
+
+async function carryOut(order: Order): Promise<void> {
+  if ('start' in order) await engine.start(order.start.kind, { runId: order.start.runId }, order.start.runId);
+  else if ('signal' in order) await engine.signal(signalOf(order.signal), { for: order.signal });
+  else if ((await engine.cancel(order.cancel)) === null) throw new Error('the run has not been started');
 }
 
 /** As Nest shuts down: the poller first, then the engine, then the transport. */
@@ -77,5 +82,5 @@ function answer(message: Answer): void {
 }
 
 function isOrder(value: unknown): value is Order {
-  return isRecord(value) && ('start' in value || 'signal' in value);
+  return isRecord(value) && ('start' in value || 'signal' in value || 'cancel' in value);
 }

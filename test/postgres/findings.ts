@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { StateStore, StepCheckpoint, WorkflowRun } from '@dudousxd/nestjs-durable-core';
 import { type Execution, readExecutions } from './executions.ts';
-import { expectedOf, type Run } from './workload.ts';
+import { expectedOf, lastRunIdOf, type Run } from './workload.ts';
 
 /** Every way in which a run, or a step, ends otherwise than it should. */
 export const WRONGS = ['asleep', 'lost', 'wrong', 'timed out', 'twice'] as const;
@@ -13,14 +13,18 @@ export interface Finding {
   /** A run id; `<step id> <attempt>` of what ran twice. */
   readonly id: string;
   readonly what: string;
+  /** Of a run that was never started: the run that it was to continue. */
+  readonly continues?: string;
   /** What accounts for it; absent where nothing does. */
   readonly cause?: string;
 }
 
 export interface Evidence {
   readonly executions: string;
-  /** When processes were killed, and the database or SQS was out of reach, epoch milliseconds. */
-  readonly disturbances: readonly number[];
+  /** When processes were killed, epoch milliseconds. */
+  readonly kills: readonly number[];
+  /** When the database or SQS was out of reach, epoch milliseconds. */
+  readonly outages: readonly number[];
 }
 
 /**
@@ -39,8 +43,10 @@ export async function findingsOf(runs: readonly Run[], open: readonly string[], 
     findings.push(await openRun(runId, store, executions, evidence));
   }
   for (const run of runs) {
-    if (opened.has(run.runId)) continue;
-    const found = endedRun(run, await store.getRun(run.runId));
+    const runId = lastRunIdOf(run);
+    if (opened.has(run.runId) || opened.has(runId)) continue;
+    const ended = await store.getRun(runId);
+    const found = ended === null ? await neverStarted(run, store, evidence) : endedRun(run, ended);
     if (found !== undefined) findings.push(found);
   }
   return [...findings, ...twice(executions, evidence)];
@@ -76,31 +82,45 @@ function causeOfLoss(pending: readonly StepCheckpoint[], executions: Map<string,
   return causes.every((cause) => cause !== undefined) ? `${causes[0]}, between a checkpoint and its send` : undefined;
 }
 
-function endedRun(run: Run, stored: WorkflowRun | null): Finding | undefined {
-  const { runId, kind } = run;
-  if (stored === null) return { wrong: 'lost', id: runId, what: 'it is not in the store' };
-  const { status, error, output } = stored;
+/** The engine ends a run with `continueAsNew`, and then starts the one that continues it. */
+async function neverStarted(run: Run, store: StateStore, { kills }: Evidence): Promise<Finding> {
+  const id = lastRunIdOf(run);
+  const before = id === run.runId ? null : await store.getRun(run.runId);
+  if (before === null) return { wrong: 'lost', id, what: 'it is not in the store' };
+  const finding = { wrong: 'lost', id, what: `${run.runId} is ${before.status}, and it was never started`, continues: run.runId } as const;
+  const wasCut = isNear(before.updatedAt.getTime(), kills);
+  return wasCut ? { ...finding, cause: 'a process was killed when the run before had ended' } : finding;
+}
+
+function endedRun(run: Run, { status, error, output }: WorkflowRun): Finding | undefined {
+  const runId = lastRunIdOf(run);
   const timedOut = error?.message.includes('no result/heartbeat') === true;
   if (timedOut) return { wrong: 'timed out', id: runId, what: error.message };
-  const [expected, actual] = kind === 'compensated' ? ['failed', error?.message] : ['completed', output];
-  if (status !== expected) return { wrong: 'wrong', id: runId, what: `expected ${expected}, it is ${status}: ${error?.message ?? ''}` };
-  return isDeepStrictEqual(actual, expectedOf(run)) ? undefined : { wrong: 'wrong', id: runId, what: `it gave ${JSON.stringify(actual)}` };
+  const expected = expectedOf(run);
+  if (status !== expected.status) {
+    return { wrong: 'wrong', id: runId, what: `expected ${expected.status}, it is ${status}: ${error?.message ?? ''}` };
+  }
+  const gave = status === 'completed' ? output : error?.message;
+  return isDeepStrictEqual(gave, expected.gives) ? undefined : { wrong: 'wrong', id: runId, what: `it gave ${JSON.stringify(gave)}` };
 }
 
 function twice(executions: Map<string, Execution[]>, evidence: Evidence): Finding[] {
   const findings: Finding[] = [];
   for (const [id, [first, second]] of executions) {
     if (first === undefined || second === undefined) continue;
-    const disturbedAt = evidence.disturbances.find((at) => at > first.beganAt - DISTURBED_MS && at < second.beganAt);
+    const disturbedAt = [...evidence.kills, ...evidence.outages].find((at) => at > first.beganAt - DISTURBED_MS && at < second.beganAt);
     const cause = disturbedAt === undefined ? undefined : 'a process was killed, or a server away, between the two';
     findings.push({ wrong: 'twice', id, what: `after ${second.beganAt - first.beganAt} ms`, ...(cause === undefined ? {} : { cause }) });
   }
   return findings;
 }
 
-function causeAt(at: number | undefined, { disturbances }: Evidence): string | undefined {
-  const near = disturbances.some((disturbedAt) => at !== undefined && Math.abs(disturbedAt - at) < DISTURBED_MS);
-  return near ? 'a process was killed, or a server away, at that moment' : undefined;
+function causeAt(at: number | undefined, { kills, outages }: Evidence): string | undefined {
+  return isNear(at, [...kills, ...outages]) ? 'a process was killed, or a server away, at that moment' : undefined;
+}
+
+function isNear(at: number | undefined, disturbances: readonly number[]): boolean {
+  return disturbances.some((disturbedAt) => at !== undefined && Math.abs(disturbedAt - at) < DISTURBED_MS);
 }
 
 /** What the engines noted of a run and of its children, in the order of their clocks. */

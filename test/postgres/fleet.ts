@@ -28,8 +28,8 @@ export class Fleet {
   #generation = 0;
   #nextEngine = 0;
   readonly #retry = setInterval(() => this.#giveAgain(), 500);
-  /** When a process was killed or told to stop, epoch milliseconds. */
-  readonly disturbances: number[] = [];
+  /** When a process was killed, epoch milliseconds. */
+  readonly kills: number[] = [];
   /** How long each engine took from SIGTERM to its end, milliseconds; `Infinity` where it had to be killed. */
   readonly shutdowns: number[] = [];
   /** Processes that ended and were not told to. */
@@ -66,6 +66,11 @@ export class Fleet {
     if (engine?.child.connected) engine.child.send(order, () => undefined);
   }
 
+  /** Gives an order at some time from now to `latestMs`. */
+  giveLater(order: Order, latestMs: number): void {
+    setTimeout(() => this.give(order), Math.random() * latestMs);
+  }
+
   get openOrders(): number {
     return this.#given.size;
   }
@@ -74,7 +79,7 @@ export class Fleet {
   async kill(role: Role, slot: number): Promise<void> {
     for (const member of this.#of(role, slot)) {
       this.#members.delete(member);
-      this.disturbances.push(Date.now());
+      this.kills.push(Date.now());
       member.child.kill('SIGKILL');
       await once(member.child, 'exit');
     }
@@ -103,7 +108,7 @@ export class Fleet {
     let killed = false;
     const timer = setTimeout(() => {
       killed = true;
-      this.disturbances.push(Date.now());
+      this.kills.push(Date.now());
       member.child.kill('SIGKILL');
     }, GRACE_MS);
     await exited;

@@ -1,5 +1,5 @@
 import type { DatabaseOptions } from './database/open-store.d.mts';
-import type { Run } from './workload.ts';
+import type { Request, Run } from './workload.ts';
 
 /** What both kinds of process are started with, as JSON in their first argument. */
 export interface ProcessOptions {
@@ -20,11 +20,12 @@ export interface ProcessOptions {
 }
 
 /** Test → engine. */
-export type Order = { readonly start: Run } | { readonly signal: string };
+export type Order = { readonly start: Run } | Request;
 
 /** Engine → test; an engine that was killed answers nothing, and its orders go to another. */
 export type Answer = { readonly ready: true } | { readonly done: string };
 
 export function idOf(order: Order): string {
-  return 'start' in order ? `start ${order.start.runId}` : `signal ${order.signal}`;
+  if ('start' in order) return `start ${order.start.runId}`;
+  return 'signal' in order ? `signal ${order.signal}` : `cancel ${order.cancel}`;
 }

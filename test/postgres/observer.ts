@@ -30,18 +30,19 @@ export class Observer {
   }
 
   /**
-   * Waits until every run has ended, or nothing has moved for `quietMs`: no run ended, no step was settled or run, no
+   * Waits until every run has ended, and all of `runIds` exist, or nothing has moved for `quietMs`: no run ended, no step was settled or run, no
    * message left or came, and no process died. Not for longer than {@link MOST_WAITED_MS}.
    * @param deaths how many processes have died. @default none dies any more
    * @returns what is open then
    */
-  async untilQuiet(runs: number, quietMs: number, isGiving: () => boolean, deaths: () => number = () => 0): Promise<string[]> {
+  async untilQuiet(runIds: readonly string[], quietMs: number, isGiving: () => boolean, deaths: () => number = () => 0): Promise<string[]> {
+    const ids = runIds.map((id) => `'${id}'`).join();
     let [last, since] = ['', Date.now()];
     const deadline = since + MOST_WAITED_MS;
     for (;;) {
       const open = await this.open();
-      const started = await this.#count(`select count(*) as count from durable_workflow_runs`);
-      if (open.length === 0 && started >= runs && !isGiving()) return [];
+      const started = await this.#count(`select count(*) as count from durable_workflow_runs where id in (${ids})`);
+      if (open.length === 0 && started === runIds.length && !isGiving()) return [];
       if (Date.now() > deadline) return open;
       const settled = await this.#count(`select count(*) as count from durable_step_checkpoints where status in ('completed', 'failed')`);
       const left = await untilEmpty(this.#options.sqs, this.#options.queueUrls, 0).catch(() => -1);

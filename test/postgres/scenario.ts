@@ -5,7 +5,7 @@ import { Fleet } from './fleet.ts';
 import { Observer } from './observer.ts';
 import type { PostgresServer } from './postgres-server.ts';
 import { openStage } from './stage.ts';
-import { isSignalled, KINDS, type Kind, LATEST_SIGNAL_MS, LONGEST_REST_MS, makeRuns } from './workload.ts';
+import { KINDS, type Kind, LATEST_REQUEST_MS, LONGEST_REST_MS, lastRunIdOf, makeRuns, requestFor } from './workload.ts';
 
 export interface ScenarioOptions {
   readonly name: string;
@@ -64,12 +64,13 @@ export async function runScenario(options: ScenarioOptions, postgres: PostgresSe
     });
     for (const run of runs) {
       fleet.give({ start: run });
-      if (isSignalled(run)) setTimeout(() => fleet.give({ signal: run.runId }), Math.random() * LATEST_SIGNAL_MS);
+      const request = requestFor(run);
+      if (request !== undefined) fleet.giveLater(request, LATEST_REQUEST_MS);
       await sleep(1_000 / options.runsPerSecond);
     }
-    const disturbances = await ends;
-    const open = await observer.untilQuiet(runs.length, ASLEEP_AFTER_MS + LONGEST_REST_MS, () => fleet.openOrders > 0);
-    const findings = await findingsOf(runs, open, opened.store, { executions, disturbances: [...fleet.disturbances, ...disturbances] });
+    const outages = await ends;
+    const open = await observer.untilQuiet(runs.map(lastRunIdOf), ASLEEP_AFTER_MS + LONGEST_REST_MS, () => fleet.openOrders > 0);
+    const findings = await findingsOf(runs, open, opened.store, { executions, kills: fleet.kills, outages });
     await fleet.stop();
     const histories = new Map(findings.map(({ id }) => [id, historyOf(id.split(':')[0] ?? id, trace)] as const));
     const slowestShutdownMs = Math.max(0, ...fleet.shutdowns);

@@ -1,9 +1,23 @@
-import { SignalTimeoutError, type WorkflowCtx, type WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+import { type RunStatus, SignalTimeoutError, type WorkflowCtx, type WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import type { WorkflowContext } from '../../src/workflow/index.ts';
 import { FLAKY_FAILURES, type StepName, stampOf } from './steps.ts';
 
 /** Kinds whose workflow runs in the engine's process. */
-const LOCAL_KINDS = ['one', 'chain', 'fan', 'flaky', 'sleeper', 'child', 'children', 'signal', 'compensated', 'patient', 'single'] as const;
+const LOCAL_KINDS = [
+  'one',
+  'chain',
+  'fan',
+  'flaky',
+  'sleeper',
+  'child',
+  'children',
+  'signal',
+  'compensated',
+  'patient',
+  'single',
+  'continued',
+  'cancelled',
+] as const;
 /** The last one's turns run in a worker's process, as on Lambda. */
 export const KINDS = [...LOCAL_KINDS, 'turns'] as const;
 /** Without steps that are awaited in memory, which a function refuses. */
@@ -18,6 +32,9 @@ const FUNCTION_KINDS = [
   'signal',
   'compensated',
   'deadline',
+  'single',
+  'continued',
+  'cancelled',
   'turns',
 ] as const;
 export type Kind = (typeof KINDS)[number] | (typeof FUNCTION_KINDS)[number] | 'wide';
@@ -30,6 +47,9 @@ export interface Run {
   readonly kind: Kind;
 }
 
+/** What somebody asks of a run that has been started. */
+export type Request = { readonly signal: string } | { readonly cancel: string };
+
 /** Longest time that a run is at rest by its own will: between two attempts, and in its sleep. */
 export const LONGEST_REST_MS = 1_000;
 /**
@@ -39,8 +59,10 @@ export const LONGEST_REST_MS = 1_000;
 const PATIENCE_MS = 15_000;
 const FAN = 'abcdefghij';
 const WIDE = Array.from({ length: 100 }, (_, index) => `w${index}`);
-/** A signal comes before its run waits for it, while it begins to, and after. */
-export const LATEST_SIGNAL_MS = 1_500;
+/** A signal comes before its run waits for it, while it begins to, and after; so does a cancel. */
+export const LATEST_REQUEST_MS = 1_500;
+/** How the engine names the run that goes on after `continueAsNew`. */
+const CONTINUATION = '~1';
 
 type Step = (name: StepName, label: string, options?: Parameters<WorkflowCtx['step']>[2]) => Promise<unknown>;
 
@@ -104,6 +126,14 @@ const WORKFLOWS: Readonly<Record<LocalKind, (ctx: WorkflowCtx, step: Step, runId
     return [first, await step('postgres.work', 'b', { timeoutMs: PATIENCE_MS })];
   },
   single: async (_ctx, step) => [await step('postgres.work', 'a')],
+  async continued(ctx, step, runId) {
+    const output = await step('postgres.work', 'a');
+    return runId.endsWith(CONTINUATION) ? [output] : ctx.continueAsNew({ runId: `${runId}${CONTINUATION}` });
+  },
+  async cancelled(ctx, step, runId) {
+    await step('postgres.work', 'a');
+    return ctx.waitForSignal(`never:${runId}`);
+  },
 };
 
 /** A step, a fan-out, a sleep, a signal and a child, which runs in the engine's process. */
@@ -118,7 +148,7 @@ export async function turns(ctx: WorkflowContext, input: unknown): Promise<unkno
 
 const ONE_AT_A_TIME = { singleton: { key: () => 'all' } };
 
-/** What a run of a kind gives; a compensated one fails with this message. */
+/** What a run of a kind gives; a compensated one fails with this message, and a cancelled one ends with it. */
 const EXPECTED: Readonly<Record<Kind, (runId: string) => unknown>> = {
   one: (runId) => [work(runId, 'a')],
   chain: (runId) => [...'abc'].map((label) => work(runId, label)),
@@ -133,6 +163,8 @@ const EXPECTED: Readonly<Record<Kind, (runId: string) => unknown>> = {
   wide: (runId) => [...WIDE, 'end'].map((label) => work(runId, label)),
   patient: (runId) => [work(runId, 'a'), work(runId, 'b')],
   single: (runId) => [work(runId, 'a')],
+  continued: (runId) => [work(`${runId}${CONTINUATION}`, 'a')],
+  cancelled: () => 'cancelled',
   turns: (runId) => [...[...'abc'].map((label) => work(runId, label)), { for: runId }, [work(`${runId}.child.5`, 'a')]],
 };
 
@@ -160,13 +192,21 @@ export function makeRuns(name: string, count: number, kinds: readonly Kind[]): R
   });
 }
 
-export function expectedOf({ kind, runId }: Run): unknown {
-  return EXPECTED[kind](runId);
+const STATUS: Partial<Readonly<Record<Kind, RunStatus>>> = { compensated: 'failed', cancelled: 'cancelled' };
+
+/** How the last run of a run ends, with its output or its error's message. */
+export function expectedOf({ kind, runId }: Run): { readonly status: RunStatus; readonly gives: unknown } {
+  return { status: STATUS[kind] ?? 'completed', gives: EXPECTED[kind](runId) };
 }
 
-/** Whether somebody has to signal it. */
-export function isSignalled({ kind }: Run): boolean {
-  return kind === 'signal' || kind === 'turns';
+/** The run that ends as {@link expectedOf} says. */
+export function lastRunIdOf({ kind, runId }: Run): string {
+  return kind === 'continued' ? `${runId}${CONTINUATION}` : runId;
+}
+
+export function requestFor({ kind, runId }: Run): Request | undefined {
+  if (kind === 'signal' || kind === 'turns') return { signal: runId };
+  return kind === 'cancelled' ? { cancel: runId } : undefined;
 }
 
 /** Token of the signal that a run waits for. */

@@ -8,6 +8,7 @@ import type { Kill } from './engine-function.ts';
  * - a step ran twice, and an environment died after its first execution, in an invocation that had to do with its run
  * - a run waits for a signal that an environment had taken from the store when it died: the engine takes it before it
  * saves it
+ * - the run that was to continue another one was never started: the environment that had ended that one died
  */
 export function withCauses(
   findings: readonly Finding[],
@@ -24,6 +25,10 @@ export function withCauses(
       const isSaved = lines.some((line) => line.includes(`signal:${signalOf(runId)} completed saveCheckpoint`));
       const kill = isSaved ? undefined : diedWith(`${signalOf(runId)} takeBufferedSignal -> {`);
       return kill === undefined ? finding : { ...finding, cause: `${kill.environment} was killed with the signal that it had taken` };
+    }
+    if (finding.wrong === 'lost' && finding.continues !== undefined) {
+      const kill = diedWith(`${finding.continues} completed updateRun`);
+      return kill === undefined ? finding : { ...finding, cause: `${kill.environment} was killed when it had ended the run before` };
     }
     if (finding.wrong !== 'twice') return finding;
     const kill = kills.find(

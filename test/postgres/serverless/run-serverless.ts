@@ -12,7 +12,7 @@ import { Observer } from '../observer.ts';
 import type { PostgresServer } from '../postgres-server.ts';
 import type { Outcome, ScenarioOptions } from '../scenario.ts';
 import { openStage } from '../stage.ts';
-import { isSignalled, LATEST_SIGNAL_MS, makeRuns, SERVERLESS_KINDS } from '../workload.ts';
+import { LATEST_REQUEST_MS, lastRunIdOf, makeRuns, requestFor, SERVERLESS_KINDS } from '../workload.ts';
 import { withCauses } from './causes.ts';
 import { EngineFunction, TIMEOUT_MS } from './engine-function.ts';
 import { HEALING, LEASE_MS } from './healing.ts';
@@ -79,17 +79,18 @@ export async function runServerless(options: ServerlessOptions, postgres: Postgr
     for (const run of runs) {
       const { kind, runId } = run;
       await startRun({ workflow: kind, input: { runId }, runId });
-      if (isSignalled(run)) setTimeout(() => fleet.give({ signal: runId }), Math.random() * LATEST_SIGNAL_MS);
+      const request = requestFor(run);
+      if (request !== undefined) fleet.giveLater(request, LATEST_REQUEST_MS);
       await sleep(1_000 / runsPerSecond);
     }
     setTimeout(() => engine.calm(), KILLED_FOR_MS);
     const open = await observer.untilQuiet(
-      runs.length,
+      runs.map(lastRunIdOf),
       ASLEEP_AFTER_MS,
       () => fleet.openOrders > 0,
       () => engine.kills.length,
     );
-    const found = await findingsOf(runs, open, opened.store, { executions, disturbances: [] });
+    const found = await findingsOf(runs, open, opened.store, { executions, kills: [], outages: [] });
     const ran = readExecutions(executions);
     const findings = withCauses(found, engine.kills, (id) => ran.get(id)?.[0]?.beganAt ?? 0, trace);
     const histories = new Map(findings.map(({ id }) => [id, historyOf(id.split(':')[0] ?? id, trace)] as const));
