@@ -1,7 +1,8 @@
 /**
- * Three faults of the engine itself, each on two instances and one store, without a transport of ours: `node
- * test/postgres/engine-faults.ts`. What is printed is what `attach` holds off (src/transport/engine/single-turns.ts,
- * engine-store.ts). Where a line says that the engine does right, the part that holds this fault off can go.
+ * Four faults of the engine itself, each on two instances and one store, without a transport of ours: `node
+ * test/postgres/engine-faults.ts`. The first three are what `attach` holds off (src/transport/engine/single-turns.ts,
+ * engine-store.ts): where a line says that the engine does right, the part that holds this fault off can go. Nobody
+ * holds off the last one: the store does not tell the end of such a run from that of another.
  */
 import { InMemoryStateStore, type StepResult, type Transport, WorkflowEngine, type WorkflowRun } from '@dudousxd/nestjs-durable-core';
 
@@ -69,4 +70,19 @@ const recovered = await second.recoverIncomplete();
 say(
   'recovery begins a run anew that has failed since it read its list',
   recovered.some(({ runId }) => runId === 'ended'),
+);
+
+const createRun = store.createRun.bind(store);
+// The first instance dies with this call.
+late.createRun = (run: WorkflowRun) => (run.id === 'chain~1' ? new Promise<void>(() => {}) : createRun(run));
+for (const engine of [first, second]) {
+  engine.register('chain', '1', (ctx, input) => (input === 'last' ? Promise.resolve('end') : ctx.continueAsNew('last')));
+}
+await first.start('chain', 'first', 'chain');
+await sleep(50);
+await second.recoverIncomplete();
+await second.runPending();
+say(
+  'continueAsNew ends a run before the next one is in the store: a process that dies in between ends the chain',
+  (await store.getRun('chain'))?.status === 'completed' && (await store.getRun('chain~1')) === null,
 );
