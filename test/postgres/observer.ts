@@ -30,8 +30,9 @@ export class Observer {
   }
 
   /**
-   * Waits until every run has ended, and all of `runIds` exist, or nothing has moved for `quietMs`: no run ended, no step was settled or run, no
-   * message left or came, and no process died. Not for longer than {@link MOST_WAITED_MS}.
+   * Waits until every run has ended, and all of `runIds` exist, or nothing has moved for `quietMs`: no run ended, no
+   * step was settled or run, no message left or came, and no process died. Not for longer than
+   * {@link MOST_WAITED_MS}.
    * @param deaths how many processes have died. @default none dies any more
    * @returns what is open then
    */

@@ -127,8 +127,8 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
   }
 
   /**
-   * Resolves when no turn is due that the engine itself would not begin, each cancel lasts, and the engine has done what
-   * it began.
+   * Resolves when no turn is due that the engine itself would not begin, each cancel lasts, and the engine has done
+   * what it began.
    */
   override async idle(): Promise<void> {
     await Promise.all([this.#turns?.idle(), this.#cancels?.idle()]);
