@@ -1,5 +1,8 @@
-/** The engine on PostgreSQL, in a process of its own: one transport or the other, everything else the same. */
-import { type Transport, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+/**
+ * The engine on PostgreSQL, or on a store in memory, in a process of its own: one transport or the other, everything
+ * else the same.
+ */
+import { InMemoryStateStore, type Transport, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { SqsTransport as PublishedTransport } from '@dudousxd/nestjs-durable-transport-sqs';
 import { SqsTransport } from 'durable-sqs-lambda/engine';
 import { openBullMQ } from '../../test/postgres/database/open-bullmq.mjs';
@@ -10,7 +13,7 @@ import { addressOf, clientConfigOf } from './sqs-server.ts';
 import { serveRuns, TimedRuns } from './timed-runs.ts';
 
 async function open(fields: Fields): Promise<TimedRuns> {
-  const store = await openDatabase(fields, { makesTables: true });
+  const store = textOf(fields, 'store') === 'memory' ? new InMemoryStateStore() : await openDatabase(fields, { makesTables: true });
   const variant = textOf(fields, 'variant');
   const ours = variant === 'ours' ? new SqsTransport(optionsOf(fields)) : undefined;
   const engine = new WorkflowEngine({ store, transport: ours ?? otherTransport(variant, fields) });

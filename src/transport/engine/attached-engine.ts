@@ -131,8 +131,13 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
    * what it began.
    */
   override async idle(): Promise<void> {
-    await Promise.all([this.#turns?.idle(), this.#cancels?.idle()]);
+    await Promise.all([this.#turns?.idle(), this.#cancels?.last()]);
     if (this.#store !== undefined) await within(ENGINE_QUIET_MS, this.#store.idle());
+  }
+
+  /** Resolves when no turn can write over the cancel of the run any more. */
+  async cancelLasts(runId: string): Promise<void> {
+    await this.#cancels?.lasts(runId);
   }
 
   /**

@@ -1,5 +1,4 @@
 import type { RunStatus, StateStore } from '@dudousxd/nestjs-durable-core';
-import { PendingCount } from '../../sqs/pending-count.ts';
 import { backoffMs, retry } from '../../sqs/retry.ts';
 import { type Timing, within } from '../../time.ts';
 
@@ -23,10 +22,27 @@ const MOST_TRIES = 10;
 /** A database restarts within that. */
 const OUTAGE = { backoff: { firstMs: 100, maxMs: 2_000 }, timeoutMs: 60_000 };
 
-/** What is still looked after when the engine has answered for a cancel. */
-export interface OpenCancels {
-  /** Resolves when there is none. */
-  idle(): Promise<void>;
+/** Cancels that the engine has answered for, and that a turn can still write over. */
+export class OpenCancels {
+  /** By run: settles when its latest cancel lasts. Never, where the invocation of an engine function gave it up. */
+  readonly #lasting = new Map<string, Promise<void>>();
+
+  add(runId: string, lasting: Promise<void>): void {
+    this.#lasting.set(runId, lasting);
+    void lasting.then(() => {
+      if (this.#lasting.get(runId) === lasting) this.#lasting.delete(runId);
+    });
+  }
+
+  /** Resolves when the run's cancel lasts. */
+  async lasts(runId: string): Promise<void> {
+    await this.#lasting.get(runId);
+  }
+
+  /** Resolves when all of them last. */
+  async last(): Promise<void> {
+    await Promise.all(this.#lasting.values());
+  }
 }
 
 /**
@@ -37,20 +53,18 @@ export interface OpenCancels {
  * again where it needs to be.
  */
 export function installLastingCancel(engine: object, store: StateStore, timing: Timing): OpenCancels {
-  const open = new PendingCount();
+  const open = new OpenCancels();
   if (!isCancelling(engine)) return open;
   const cancel = engine.cancel.bind(engine);
   engine.cancel = async (runId, options) => {
     const result = await cancel(runId, options);
     if (result === null || !CANCELLED.has(result.status)) return result;
-    open.begin();
     const lasting = retry(() => untilItLasts(runId, () => cancel(runId, options), store, timing), {
       ...OUTAGE,
       timing,
       isTransient: () => true,
-    })
-      .catch(() => undefined)
-      .finally(() => open.end());
+    }).catch(() => undefined);
+    open.add(runId, lasting);
     // Whoever asked for the cancel is told what the store had taken.
     await within(ANSWER_MS, lasting);
     return result;

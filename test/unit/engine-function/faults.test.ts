@@ -24,6 +24,7 @@ function register(engine: WorkflowEngine): void {
   });
   engine.register('parent', '1', (ctx) => Promise.all([ctx.child('one', 1), ctx.child('chain', 2)]));
   engine.register('signalled', '1', async (ctx) => [await ctx.waitForSignal('go'), await ctx.step('a', 1)]);
+  engine.register('cancels', '1', (ctx) => ctx.localStep('cancel', async () => (await engine.cancel('other'))?.status));
   engine.register('hanging', '1', (ctx) => ctx.localStep('hang', () => new Promise<never>(() => {})));
 }
 
@@ -42,6 +43,32 @@ function fleetOf(options: Partial<FleetOptions> = {}) {
   };
   return { store, fleet, start };
 }
+
+describe('an invocation that cancels a run', () => {
+  it('goes on until the cancel lasts, beside a turn in another environment', async () => {
+    const { store, fleet, start } = fleetOf();
+    const at = new Date();
+    await store.createRun({
+      id: 'other',
+      workflow: 'one',
+      workflowVersion: '1',
+      status: 'running',
+      input: {},
+      createdAt: at,
+      updatedAt: at,
+    });
+    await store.tryLockRun('other', 'elsewhere', Date.now() + 30_000, Date.now());
+    const turn = new Promise((resolve) => setTimeout(resolve, 1_500)).then(async () => {
+      await store.updateRun('other', { status: 'suspended' });
+      await store.releaseRunLock('other');
+    });
+    await start('cancels');
+    await fleet.tick();
+    await turn;
+    expect((await store.getRun('other'))?.status).toBe('cancelled');
+    expect((await store.getRun('cancels'))?.output).toBe('cancelled');
+  });
+});
 
 describe('environments that die', () => {
   // Locks of 2 s instead of 30: a run whose environment has died is free after that.
