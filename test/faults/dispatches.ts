@@ -109,7 +109,7 @@ export class Dispatches {
    * what came after it.
    */
   leaseRanOut(runId: string): boolean {
-    return (this.#lapses.get(runId) ?? []).some(({ of }) => !this.#deaths.has(of));
+    return (this.#lapses.get(runId) ?? []).some(({ of, at }) => (this.#deaths.get(of) ?? Number.POSITIVE_INFINITY) > at);
   }
 
   /**

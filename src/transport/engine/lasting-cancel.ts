@@ -8,13 +8,16 @@ export interface CancellingEngine {
 }
 
 const CANCELLED: ReadonlySet<unknown> = new Set<RunStatus>(['cancelled', 'cancelling']);
-const OVER: ReadonlySet<unknown> = new Set<RunStatus>(['cancelled', 'cancelling', 'completed', 'failed', 'dead']);
+const ENDED: ReadonlySet<unknown> = new Set<RunStatus>(['completed', 'failed', 'dead']);
 
-/**
- * A turn overwrites a cancel with calls that it had begun before it, or not at all. A turn that awaits a step in memory
- * is not waited for.
- */
+/** The owner of the lock of a run that is cancelled. */
+const OWNER = 'durable-sqs-lambda:cancel';
+/** The engine's own lease on a run. No turn that is not at a stand begins so late with what it has read. */
+const LEASE_MS = 30_000;
+/** A turn that awaits a step in memory is not waited for. */
 const TURN_MS = 10_000;
+/** A run that compensates needs its lock. Whoever had read it before has written it by then. */
+const LATE_TURN_MS = 1_000;
 /** Who cancels waits so long at most to hear of it. */
 const ANSWER_MS = 1_000;
 const LOOK_AGAIN = { firstMs: 20, maxMs: 500 };
@@ -46,11 +49,12 @@ export class OpenCancels {
 }
 
 /**
- * Has a cancel outlast the turn that goes on beside it, here or in another instance.
+ * Has a cancel outlast the turns beside it, here and in other instances.
  *
- * The engine cancels without the run's lock. A turn reads the run, and writes `suspended` some store calls later: a
- * cancel in between is overwritten, and the run goes on. So once the turn is over the run is looked at, and cancelled
- * again where it needs to be.
+ * The engine cancels without the run's lock. A turn reads the run, takes the lock, and writes `running` or `suspended`
+ * some store calls later: a cancel in between is overwritten, and the run goes on. So the lock is taken here: when it
+ * is free, the turn that had it is over, and the run is cancelled again where it needs to be. And it is kept: a turn
+ * that had read the run before the cancel does not get it.
  */
 export function installLastingCancel(engine: object, store: StateStore, timing: Timing): OpenCancels {
   const open = new OpenCancels();
@@ -73,19 +77,36 @@ export function installLastingCancel(engine: object, store: StateStore, timing: 
 }
 
 async function untilItLasts(runId: string, cancel: () => Promise<unknown>, store: StateStore, timing: Timing): Promise<void> {
+  let looksAgain = true;
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
-    const status = await statusAfterTurn(runId, store, timing);
-    if (status === undefined || OVER.has(status)) return;
-    await cancel();
+    const isLocked = await lock(runId, store, timing);
+    const status = (await store.getRun(runId))?.status;
+    if (status === 'cancelled') return;
+    if (isLocked) await store.releaseRunLock(runId);
+    if (status === undefined || ENDED.has(status)) return;
+    if (status !== 'cancelling') {
+      await cancel();
+    } else if (looksAgain) {
+      looksAgain = false;
+      await timing.sleep(LATE_TURN_MS);
+    } else {
+      return;
+    }
   }
 }
 
-/** Undefined where the run is gone. */
-async function statusAfterTurn(runId: string, store: StateStore, timing: Timing): Promise<RunStatus | undefined> {
+/**
+ * Takes the lock of the run, which lapses by itself. One that another cancel of the run has is as good.
+ * @returns false where a turn kept it for too long
+ */
+async function lock(runId: string, store: StateStore, timing: Timing): Promise<boolean> {
   const deadline = timing.now() + TURN_MS;
   for (let looks = 1; ; looks += 1) {
+    const now = Date.now();
+    if (await store.tryLockRun(runId, OWNER, now + LEASE_MS, now)) return true;
     const run = await store.getRun(runId);
-    if (run === null || (run.lockedUntil ?? 0) <= Date.now() || timing.now() > deadline) return run?.status;
+    if (run?.lockedBy === OWNER) return true;
+    if (run === null || timing.now() > deadline) return false;
     await timing.sleep(backoffMs(looks, LOOK_AGAIN, timing.random));
   }
 }

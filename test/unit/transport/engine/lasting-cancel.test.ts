@@ -1,6 +1,6 @@
 import { InMemoryStateStore } from '@dudousxd/nestjs-durable-core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { stateOf } from '../../../support/deferred.ts';
+import { deferred, stateOf } from '../../../support/deferred.ts';
 import { EngineInstance, viewOf } from '../../../support/engine-instances.ts';
 import { pass } from '../fake-sqs.ts';
 
@@ -25,6 +25,16 @@ async function inTurn(lateMs: number) {
   const started = first.engine.start('w', {}, 'run');
   await pass(100);
   return { store, first, second, started };
+}
+
+function instanceOn(store: InMemoryStateStore) {
+  const instance = new EngineInstance(store, 'only');
+  const answer = async () => {
+    const task = instance.tasks.at(-1);
+    if (task === undefined) throw new Error('expected a task');
+    await instance.answer(task);
+  };
+  return { engine: instance.engine, tasks: instance.tasks, answer };
 }
 
 describe('engine.cancel of an attached engine', () => {
@@ -58,12 +68,71 @@ describe('engine.cancel of an attached engine', () => {
     expect(await store.getRun('run')).toMatchObject({ status: 'cancelled' });
   });
 
+  it.each(['first', 'second'] as const)('keeps out a turn that had read the run before: cancelled by the %s instance', async (by) => {
+    const store = new InMemoryStateStore();
+    const read = deferred<void>();
+    let isStale = false;
+    const stale = viewOf(store, {
+      async getRun(runId) {
+        const run = await store.getRun(runId);
+        const copy = run && { ...run };
+        if (isStale) await read.promise;
+        return copy;
+      },
+    });
+    const [first, second] = [new EngineInstance(stale, 'first'), new EngineInstance(store, 'second')] as const;
+    for (const { engine } of [first, second]) engine.register('w', '1', (ctx) => ctx.step('a', 1));
+    const at = new Date();
+    await store.createRun({ id: 'run', workflow: 'w', workflowVersion: '1', status: 'pending', input: {}, createdAt: at, updatedAt: at });
+    isStale = true;
+    const turn = first.engine.resume('run');
+    await pass(1);
+    isStale = false;
+    const cancelled = { first, second }[by].engine.cancel('run');
+    await pass(100);
+    expect(await cancelled).toMatchObject({ status: 'cancelled' });
+    read.resolve();
+    await pass(5_000);
+    await turn;
+    expect(await store.getRun('run')).toMatchObject({ status: 'cancelled' });
+    expect(first.tasks).toEqual([]);
+  });
+
   it('answers within a second, whatever the turn takes, and lasts all the same', async () => {
     const { store, second } = await inTurn(5_000);
     const cancelled = second.engine.cancel('run');
     await pass(1_000);
     expect(await stateOf(cancelled)).toBe('fulfilled');
     await pass(6_000);
+    expect(await store.getRun('run')).toMatchObject({ status: 'cancelled' });
+  });
+
+  it('answers at once a second time', async () => {
+    const { first, second } = await inTurn(0);
+    await first.engine.cancel('run');
+    const again = second.engine.cancel('run');
+    await pass(1);
+    expect(await stateOf(again)).toBe('fulfilled');
+  });
+
+  it('leaves the lock to a run that compensates, and looks once more', async () => {
+    const store = new InMemoryStateStore();
+    const { engine, tasks, answer } = instanceOn(store);
+    engine.register('w', '1', async (ctx) => {
+      await ctx.step('a', 1, { compensate: 'undo' });
+      await ctx.sleep('1h');
+    });
+    await engine.start('w', {}, 'run');
+    await pass(10);
+    const answered = answer();
+    await pass(10);
+    expect(await stateOf(answered)).toBe('fulfilled');
+    const cancelled = engine.cancel('run', { compensate: true });
+    await pass(2_000);
+    expect(await cancelled).toMatchObject({ status: 'cancelling' });
+    expect(tasks.map(({ name }) => name)).toEqual(['a', 'undo']);
+    void answer();
+    await pass(100);
     expect(await store.getRun('run')).toMatchObject({ status: 'cancelled' });
   });
 
