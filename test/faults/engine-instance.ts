@@ -92,9 +92,15 @@ export class EngineInstance {
     return asTurn('operator', () => this.engine.redispatchPending(runId));
   }
 
-  /** What the engine does by itself once its `reconcileMs` or `remoteAdvanceSilenceMs` is over. */
+  /**
+   * What the engine does by itself once its `reconcileMs` or `remoteAdvanceSilenceMs` is over. A signal that was lost,
+   * somebody has to send again.
+   */
   wake(runId: string, why: Mishap): Promise<unknown> {
-    this.#options.ledger.mishap(why);
+    const { ledger } = this.#options;
+    ledger.mishap(why);
+    const lost = ledger.signals.lostOf(runId, (caller) => ledger.dispatches.isDead(caller));
+    if (lost !== undefined) return this.signal(lost);
     return asTurn('pass', () => this.engine.resume(runId));
   }
 

@@ -2,6 +2,7 @@ import { Dispatches } from './dispatches.ts';
 import { History, isTurnId, runIdOf } from './history.ts';
 import { ResultBook } from './result-book.ts';
 import { type SqsCall, type SqsMessage, stepIdOf } from './sqs-wire.ts';
+import { TakenSignals } from './taken-signals.ts';
 
 /** Why a step may have run once more than it was dispatched. */
 export type Cause =
@@ -27,6 +28,7 @@ export type Mishap =
   | (typeof MISHAPS)[number]
   | 'runs that overslept since a lease had run out'
   | 'runs that overslept a signal that was cut short'
+  | 'runs whose signal was lost, its engine was killed with it'
   | 'runs that overslept the end of their child, its engine was killed'
   | 'runs whose turn was never sent, its engine was killed';
 
@@ -41,6 +43,7 @@ export class Ledger {
   readonly dispatches = new Dispatches();
   readonly results = new ResultBook();
   readonly history = new History();
+  readonly signals = new TakenSignals();
   readonly resultSends = { signed: 0, sdk: 0 };
   readonly faults = new Map<string, number>();
   readonly requests = new Map<string, number>();

@@ -75,6 +75,7 @@ export class RunWatch {
     const checkpoints = await this.#store.listCheckpoints(runId);
     if (checkpoints.some(({ status }) => status === 'pending')) return undefined;
     if (dispatches.decidedByDead(`${runId}.child.0`)) return 'runs that overslept the end of their child, its engine was killed';
+    if (this.#ledger.signals.lostOf(runId, this.#isDead) !== undefined) return 'runs whose signal was lost, its engine was killed with it';
     if (this.#ledger.wasSignalCutShort(runId)) return 'runs that overslept a signal that was cut short';
     return dispatches.leaseRanOut(runId) ? 'runs that overslept since a lease had run out' : undefined;
   }

@@ -1,4 +1,5 @@
 import type { InMemoryStateStore } from '@dudousxd/nestjs-durable-core';
+import { isRecord } from '../../src/wire/shape.ts';
 import type { Ledger } from './ledger.ts';
 import { currentTurn } from './turn.ts';
 
@@ -51,6 +52,8 @@ export function observed(store: InMemoryStateStore, caller: string, ledger: Ledg
     if (method === 'listCheckpoints' && runId !== undefined) turn?.begunAt.set(runId, Date.now());
     try {
       const answer = await call();
+      if (method === 'takeBufferedSignal' && isRecord(answer)) ledger.signals.taken(String(subject), answer['payload'], caller);
+      if (method === 'saveCheckpoint' && isRecord(subject)) ledger.signals.saved(String(subject['name']));
       if (runId === undefined) return answer;
       if (method === 'tryLockRun' && answer === true) dispatches.locked(runId, String(owner));
       if (method === 'releaseRunLock') {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { StateStore, StepCheckpoint, WorkflowRun } from '@dudousxd/nestjs-durable-core';
 import { type Execution, readExecutions } from './executions.ts';
-import { expectedOf, lastRunIdOf, type Run } from './workload.ts';
+import { expectedOf, lastRunIdOf, type Run, signalOf } from './workload.ts';
 
 /** Every way in which a run, or a step, ends otherwise than it should. */
 export const WRONGS = ['asleep', 'lost', 'wrong', 'timed out', 'twice'] as const;
@@ -128,6 +128,11 @@ export function historyOf(runId: string, trace: string): string[] {
   return readFileSync(trace, 'utf8')
     .split('\n')
     .filter(
-      (line) => line.includes(` ${runId} `) || line.includes(` ${runId}.`) || line.includes(` ${runId}:`) || line.includes(`"${runId}"`),
+      (line) =>
+        line.includes(` ${runId} `) ||
+        line.includes(` ${runId}.`) ||
+        line.includes(` ${runId}:`) ||
+        line.includes(`"${runId}"`) ||
+        line.includes(` ${signalOf(runId)} `),
     );
 }

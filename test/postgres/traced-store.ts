@@ -10,10 +10,10 @@ const NOTED: readonly string[] = [
   'putSignalWaiter',
 ];
 
-/**
- * A store that notes what is written of a run, at the call and when it has landed: for the history of a run that went
- * wrong.
- */
+/** What is gone where its answer does not come is noted when it is asked for, too. */
+const TAKES: readonly string[] = ['takeBufferedSignal'];
+
+/** A store that notes what is written of a run, when it has landed: for the history of a run that went wrong. */
 export function traced(store: StateStore, note: (line: string) => void): StateStore {
   return new Proxy(store, {
     get(target, property) {
@@ -23,6 +23,7 @@ export function traced(store: StateStore, note: (line: string) => void): StateSt
       return async (...args: unknown[]) => {
         const startedAt = Date.now();
         const what = `${describe(args)} ${String(property)}`;
+        if (TAKES.includes(String(property))) note(`${what} is asked for`);
         try {
           const result: unknown = await Reflect.apply(member, target, args);
           note(`${what}${result === undefined ? '' : ` -> ${JSON.stringify(result)}`} (${Date.now() - startedAt} ms)`);

@@ -6,8 +6,8 @@ import type { Kill } from './engine-function.ts';
 /**
  * What accounts for a finding of a scenario whose environments are killed; of nothing else:
  * - a step ran twice, and an environment died after its first execution, in an invocation that had to do with its run
- * - a run waits for a signal that an environment had taken from the store when it died: the engine takes it before it
- * saves it
+ * - a run waits for a signal that an environment had taken from the store when it died, or was about to: the engine
+ * takes it before it saves it
  * - the run that was to continue another one was never started: the environment that had ended that one died
  */
 export function withCauses(
@@ -23,7 +23,8 @@ export function withCauses(
     const diedWith = (what: string) => kills.find((kill) => lines.some((line) => isOfInvocation(line, kill) && line.includes(what)));
     if (finding.wrong === 'asleep') {
       const isSaved = lines.some((line) => line.includes(`signal:${signalOf(runId)} completed saveCheckpoint`));
-      const kill = isSaved ? undefined : diedWith(`${signalOf(runId)} takeBufferedSignal -> {`);
+      const take = `${signalOf(runId)} takeBufferedSignal`;
+      const kill = isSaved ? undefined : (diedWith(`${take} -> {`) ?? kills.find((one) => diedAsking(lines, one, take)));
       return kill === undefined ? finding : { ...finding, cause: `${kill.environment} was killed with the signal that it had taken` };
     }
     if (finding.wrong === 'lost' && finding.continues !== undefined) {
@@ -36,6 +37,12 @@ export function withCauses(
     );
     return kill === undefined ? finding : { ...finding, cause: `${kill.environment} was killed in an invocation of its run` };
   });
+}
+
+/** Whether an environment died before the store had answered for the last time that it took something. */
+function diedAsking(lines: readonly string[], kill: Kill, take: string): boolean {
+  const ofTake = lines.filter((line) => isOfInvocation(line, kill) && line.includes(take));
+  return ofTake.at(-1)?.endsWith('is asked for') ?? false;
 }
 
 /** Whether a line is of the invocation that an environment died in. */
