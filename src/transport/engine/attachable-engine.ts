@@ -11,6 +11,7 @@ export interface AttachableEngine {
   ): Promise<Pick<WorkflowRun, 'status' | 'namespace' | 'awaitingDecisionTaskId' | 'wakeAt' | 'output' | 'error'> | null>;
   resume(runId: string): Promise<unknown>;
   signal?(token: string, payload: unknown): Promise<unknown>;
+  redispatchPending?(runId: string): Promise<unknown>;
 }
 
 /** What `attach` with `poll` needs besides: the engine's passes over its runs. */

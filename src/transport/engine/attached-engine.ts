@@ -15,6 +15,7 @@ import { ForeignNamespaces } from './foreign-namespaces.ts';
 import { ForeignResults } from './foreign-results.ts';
 import type { GivenDecision, GivenResult, ReceivedResult } from './given.ts';
 import type { OpenCancels } from './lasting-cancel.ts';
+import { sendLostCalls } from './lost-calls.ts';
 import { asTurn } from './outlast-outage.ts';
 import { PassLease } from './pass-lease.ts';
 import { RefusedResults } from './refused-results.ts';
@@ -201,7 +202,11 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     // A store that fails half-way would lose what the engine has already taken: a buffered signal.
     const store = this.#store?.store;
     const applied = store === undefined ? decision : await withBegunSleeps(decision, store, clockOf(this.#engine));
-    const apply = () => asTurn(() => source.decisionHandler(applied));
+    const apply = () =>
+      asTurn(async () => {
+        if (store !== undefined) await sendLostCalls(decision, this.#engine, store);
+        await source.decisionHandler(applied);
+      });
     await (this.#turns === undefined ? apply() : this.#turns.between(runId, apply));
     await childrenStarted(decision, this.#engine, systemTiming);
     // A signal that was there before its wait begins a turn with a timer.

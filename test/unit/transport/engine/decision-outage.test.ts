@@ -1,9 +1,11 @@
 import {
   InMemoryStateStore,
   type RemoteTask,
+  type StepCheckpoint,
   type Transport,
   type WorkflowDecision,
   WorkflowEngine,
+  type WorkflowEngineDeps,
   type WorkflowTask,
 } from '@dudousxd/nestjs-durable-core';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
@@ -29,8 +31,8 @@ class RemoteInstance implements Transport {
   readonly #attached: AttachedEngine;
   #decisionHandler: (decision: WorkflowDecision) => Promise<void> = async () => {};
 
-  constructor(store: InMemoryStateStore) {
-    this.engine = new WorkflowEngine({ store, transport: this });
+  constructor(store: InMemoryStateStore, deps: Partial<WorkflowEngineDeps> = {}) {
+    this.engine = new WorkflowEngine({ store, transport: this, ...deps });
     this.#attached = AttachedEngine.attach(this.engine, capturingLogger());
     this.engine.remote('w', { group: 'w' });
   }
@@ -162,3 +164,46 @@ it('a parent that calls for a child which has ended already is told of its end',
   await again;
   expect(instance.turns.at(-1)).toMatchObject({ runId: 'run', history: [{ seq: 0, kind: 'child', output: 'done' }] });
 });
+
+it.each([
+  [undefined, []],
+  [600_000, ['a', 'b']],
+])('steps that died with the process that had saved them are sent after remoteRedispatchMs: %s', async (remoteRedispatchMs, expected) => {
+  const store = new InMemoryStateStore();
+  const calls = ['a', 'b'].map((name, seq) => ({ kind: 'call', seq, name, group: name, input: seq }) as const);
+  const { store: mortalStore, end } = mortal(store);
+  const first = new RemoteInstance(mortalStore);
+  // It dies with the checkpoints of both on record, and neither sent.
+  first.dispatch = async () => {
+    await store.saveCheckpoint({ ...(await checkpointOf(store, 0)), seq: 1, name: 'b', stepId: 'run:1', workerGroup: 'b', input: 1 });
+    end();
+    await new Promise<never>(() => {});
+  };
+  await first.engine.start('w', {}, 'run');
+  await pass(10);
+  void first.decide(calls);
+  await pass(10);
+  const second = new RemoteInstance(store, remoteRedispatchMs === undefined ? {} : { remoteRedispatchMs });
+  const turnAfter = async (ms: number) => {
+    await pass(ms);
+    const resumed = second.engine.resume('run');
+    await pass(10);
+    await resumed;
+    const decided = second.decide(calls, { turn: second.turns.at(-1) });
+    await pass(10);
+    await decided;
+  };
+  await turnAfter(60_000);
+  expect(second.tasks).toEqual([]);
+  await turnAfter(600_000);
+  expect(second.tasks.map(({ name }) => name)).toEqual(expected);
+  // Each is out again from now on.
+  await turnAfter(60_000);
+  expect(second.tasks.map(({ name }) => name)).toEqual(expected);
+});
+
+async function checkpointOf(store: InMemoryStateStore, seq: number): Promise<StepCheckpoint> {
+  const checkpoint = await store.getCheckpoint('run', seq);
+  if (checkpoint === null) throw new Error('expected a checkpoint');
+  return checkpoint;
+}
