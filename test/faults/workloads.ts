@@ -40,8 +40,8 @@ export const STEP_WORKLOAD: Workload<Kind> = {
 };
 
 /**
- * Without compensations: one whose environment dies between its checkpoint and its send is sent by nobody any more. The
- * engine's `remoteRedispatchMs` passes it by, and there is no operator here.
+ * Without compensations: one that is sent again at its deadline is sent as the same attempt, which the book of
+ * dispatches does not tell from a fault. `test:postgres` has them.
  */
 export const FUNCTION_WORKLOAD: Workload<Kind> = {
   ...STEP_WORKLOAD,

@@ -123,7 +123,7 @@ export class EngineStore {
       releaseRunLock: (runId) => this.#open(() => this.#release(runId)),
       getRun: (runId) => this.#counted(runId, (store) => store.getRun(runId)),
       getCheckpoint: (runId, seq) => this.#counted(runId, (store) => store.getCheckpoint(runId, seq).then((one) => one && this.#read(one))),
-      listCheckpoints: (runId) => this.#counted(runId, (store) => store.listCheckpoints(runId).then((all) => all.map(this.#read))),
+      listCheckpoints: (runId) => this.#counted(runId, (store) => store.listCheckpoints(runId).then((all) => all.map(this.#readInTurn))),
       saveCheckpoint: (checkpoint) => this.#counted(checkpoint.runId, (store) => store.saveCheckpoint(this.#deadline.written(checkpoint))),
     };
     const outlasting = (call: (store: StateStore) => Promise<unknown>) => this.#counted(NO_RUN, call);
@@ -139,6 +139,8 @@ export class EngineStore {
   }
 
   readonly #read = (checkpoint: StepCheckpoint): StepCheckpoint => this.#deadline.read(withoutStalePause(checkpoint));
+
+  readonly #readInTurn = (checkpoint: StepCheckpoint): StepCheckpoint => this.#deadline.readInTurn(withoutStalePause(checkpoint));
 
   /** No async function: the engine makes seventeen calls a step. */
   #counted<T>(runId: string, call: (store: StateStore) => Promise<T>, isEnding = false): Promise<T> {

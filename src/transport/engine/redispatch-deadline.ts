@@ -25,6 +25,18 @@ export class RedispatchDeadline {
     return wakeAt === undefined ? checkpoint : { ...checkpoint, wakeAt };
   }
 
+  /**
+   * A checkpoint as a turn is to read it. A compensation whose deadline is over reads as an attempt that has failed and
+   * may be made again: the engine sends it once more then, as the same attempt, and waits for ever for one that is out.
+   */
+  readInTurn(checkpoint: StepCheckpoint): StepCheckpoint {
+    const { kind, status, seq, attempts } = checkpoint;
+    const deadline = kind === 'remote' && status === 'pending' && seq < 0 ? this.#of(checkpoint) : undefined;
+    if (deadline === undefined || deadline > Date.now()) return this.read(checkpoint);
+    const error = { message: 'the compensation was not answered', retryable: true };
+    return { ...checkpoint, status: 'failed', attempts: attempts - 1, wakeAt: deadline, error };
+  }
+
   /** A checkpoint as it is to be stored. */
   written(checkpoint: StepCheckpoint): StepCheckpoint {
     if (checkpoint.kind !== 'remote' || checkpoint.wakeAt === undefined) return checkpoint;

@@ -8,6 +8,7 @@ import type { Kill } from './engine-function.ts';
  * - a step ran twice, and an environment died after its first execution, in an invocation that had to do with its run
  * - a run waits for a signal that an environment had taken from the store when it died, or was about to: the engine
  * takes it before it saves it
+ * - a step ran twice that was sent again by `remoteRedispatchMs`, as its result came
  * - the run that was to continue another one was never started: the environment that had ended that one died
  */
 export function withCauses(
@@ -35,8 +36,21 @@ export function withCauses(
     const kill = kills.find(
       (one) => one.at > since && (one.runIds.includes(runId) || lines.some((line) => isOfInvocation(line, one) && line.includes(runId))),
     );
-    return kill === undefined ? finding : { ...finding, cause: `${kill.environment} was killed in an invocation of its run` };
+    if (kill !== undefined) return { ...finding, cause: `${kill.environment} was killed in an invocation of its run` };
+    return wasSentAgain(lines, finding.id) ? { ...finding, cause: 'it was sent again by remoteRedispatchMs, as its result came' } : finding;
   });
+}
+
+/**
+ * Whether the step was sent again by its deadline: the engine saves then that it is out, and tells of no start.
+ * @param id `<step id> <attempt>`
+ */
+function wasSentAgain(lines: readonly string[], id: string): boolean {
+  const [runId, seq] = id.split(/[: ]/);
+  const isOf = (line: string, what: string) => line.includes(` ${runId} ${what}`);
+  const saved = lines.filter((line) => isOf(line, `${seq} `) && line.includes(' pending saveCheckpoint')).length;
+  const started = lines.filter((line) => isOf(line, `event step.started ${seq}`)).length;
+  return saved > started;
 }
 
 /** Whether an environment died before the store had answered for the last time that it took something. */

@@ -1,5 +1,6 @@
 import { InMemoryStateStore } from '@dudousxd/nestjs-durable-core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { mortal } from '../../../faults/stores.ts';
 import { EngineInstance, viewOf } from '../../../support/engine-instances.ts';
 
 const REDISPATCH_MS = 900_000;
@@ -81,5 +82,41 @@ describe('an engine with remoteRedispatchMs', () => {
     await instance.answer(stepOf(1), { ...FAILURE, error: { message: 'no', retryable: false } });
     await passes(1);
     expect((await store.listCheckpoints('run')).map(({ wakeAt }) => wakeAt)).toEqual([undefined, undefined]);
+  });
+
+  it('sends a compensation again that died with the process that had saved it', async () => {
+    const store = new InMemoryStateStore();
+    const { store: mortalStore, end } = mortal(store);
+    const deps = { remoteRedispatchMs: REDISPATCH_MS, reconcileMs: 60_000 };
+    const [first, second] = [new EngineInstance(mortalStore, 'one', deps), new EngineInstance(store, 'two', deps)];
+    for (const { engine } of [first, second]) {
+      engine.register('w', '1', async (ctx) => {
+        await ctx.step('a', 1, { compensate: 'undo' });
+        throw new Error('no');
+      });
+    }
+    // It dies before it has sent the compensation.
+    first.onDispatch = ({ seq }) => seq < 0 && end();
+    await first.engine.start('w', {}, 'run');
+    await vi.advanceTimersByTimeAsync(1);
+    void first.answer(stepOf(0));
+    await vi.advanceTimersByTimeAsync(1);
+    await store.releaseRunLock('run');
+    const pass = async (ms: number) => {
+      await vi.advanceTimersByTimeAsync(ms);
+      const resumed = second.engine.resume('run');
+      await vi.advanceTimersByTimeAsync(1);
+      await resumed;
+    };
+    await pass(REDISPATCH_MS - 60_000);
+    expect(second.tasks).toEqual([]);
+    await pass(120_000);
+    await pass(120_000);
+    expect(second.tasks).toMatchObject([{ name: 'undo', seq: -1, attempt: 1 }]);
+    const answered = second.answer({ runId: 'run', seq: -1, stepId: 'run:-1' });
+    await vi.advanceTimersByTimeAsync(1);
+    await answered;
+    expect(await store.getRun('run')).toMatchObject({ status: 'failed', error: { message: 'no' } });
+    expect(await store.getCheckpoint('run', -1)).toMatchObject({ status: 'completed' });
   });
 });
