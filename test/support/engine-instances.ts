@@ -37,12 +37,16 @@ export class EngineInstance implements Transport {
   onHeartbeat(): void {}
 
   /** The result of a step comes to this instance; by default it is the step's position. */
-  answer({ runId, seq, stepId }: Pick<RemoteTask, 'runId' | 'seq' | 'stepId'>, fields: Partial<StepResult> = {}): Promise<void> {
+  answer(
+    { runId, seq, stepId }: Pick<RemoteTask, 'runId' | 'seq' | 'stepId'>,
+    fields: Partial<StepResult> = {},
+    receiveCount = 1,
+  ): Promise<void> {
     return this.attached.give({
       source: { handler: this.#handler, decisionHandler: async () => undefined, maxHoldMs: 60_000, closed: false },
       result: { runId, seq, stepId, status: 'completed', output: seq, ...fields },
       sentAt: Date.now(),
-      receiveCount: 1,
+      receiveCount,
     });
   }
 }

@@ -178,6 +178,8 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     } catch (error) {
       refused = await this.#refused.judge(given, error);
     }
+    // An engine that died had saved it, and a turn goes on here that may have read the run before.
+    if (receiveCount > 1 && !given.recorded) this.#turns?.again(runId);
     // The engine has saved the result. Its turn may follow the one that is going on, or wait for another instance.
     await this.#turns?.settled(runId);
     // Asked at this moment: a step that was awaited in memory is recorded a little later.

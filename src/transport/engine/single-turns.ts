@@ -79,9 +79,15 @@ export class SingleTurns implements StoreListener {
   resume(runId: string): Promise<unknown> {
     const active = this.#active.get(runId);
     if (active === undefined) return this.#begin(runId, (begun) => this.#turn(runId, begun));
-    if (active.state !== 'waiting') active.state = 'turning, again';
+    this.again(runId);
     active.wake();
     return Promise.resolve({ runId, status: 'running' });
+  }
+
+  /** Something has happened that a turn which goes on may not have seen: another one follows it. */
+  again(runId: string): void {
+    const active = this.#active.get(runId);
+    if (active !== undefined && active.state !== 'waiting') active.state = 'turning, again';
   }
 
   /**

@@ -61,6 +61,20 @@ describe('a `suspended` that is written late', () => {
     expect(dispatched).toEqual([...new Set(dispatched)]);
   });
 
+  it('leaves no run asleep whose result was saved by an instance that died, and comes again in the middle of it', async () => {
+    const { store, first } = twoInstances(600);
+    await first.engine.start('one step', {}, 'run');
+    await pass();
+    const [task] = first.tasks;
+    const checkpoint = await store.getCheckpoint('run', 0);
+    if (task === undefined || checkpoint === null) throw new Error('expected a task and its checkpoint');
+    await store.saveCheckpoint({ ...checkpoint, status: 'completed', output: 0 });
+    const answer = first.answer(task, {}, 2);
+    await pass(5_000);
+    expect(await stateOf(answer)).toBe('fulfilled');
+    expect(await store.getRun('run')).toMatchObject({ status: 'completed', output: 0 });
+  });
+
   it('ends before the result counts as accepted', async () => {
     const { store, first, second } = twoInstances(600);
     await first.engine.start('one step', {}, 'run');
