@@ -201,10 +201,26 @@ describe('sls durable doctor', () => {
 
 describe('Ctrl-C', () => {
   it('Ctrl-C before it is ready ends it at once, without an error', async () => {
-    const starting = startLocal(service.dir, ['--port', '0']);
-    await starting.event({ event: 'loaded' });
-    expect(await starting.stop()).toBe(130);
-    expect(starting.stderr()).toBe('');
+    const never = makeService('local-never-ready', {
+      'serverless.yml': `service: never-ready
+plugins: [serverless-esbuild, durable-sqs-lambda/serverless-plugin]
+custom: { esbuild: { format: esm, outputFileExtension: .mjs } }
+provider: { name: aws, region: eu-central-1, runtime: nodejs24.x }
+functions:
+  careful: { handler: careful.handler, events: [{ durableStep: test.careful }] }
+  endless: { handler: endless.handler, events: [{ durableStep: test.endless }] }
+`,
+      'careful.ts': CAREFUL,
+      'endless.ts': `await new Promise(() => setInterval(() => {}, 1_000));\n${FRAGILE}`,
+    });
+    try {
+      const starting = startLocal(never.dir, ['--port', '0']);
+      await starting.event({ event: 'loaded' });
+      expect(await starting.stop()).toBe(130);
+      expect(starting.stderr()).toBe('');
+    } finally {
+      rmSync(never.dir, { recursive: true, force: true });
+    }
   });
 
   it('Ctrl-C ends it with exit code 0, and removes the endpoint file', async () => {
