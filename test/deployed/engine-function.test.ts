@@ -128,9 +128,11 @@ describe('a service whose engine is a function', () => {
   }, 600_000);
 
   it('leaves no message behind, and had every right that it asked for', async () => {
-    for (const name of QUEUES) await untilDepth(clients, name, { visible: 0, inFlight: 0 }, 120_000);
+    // What waited for the lease of a killed process until its invocation was over comes back after 30 s, and each time
+    // after twice as long.
+    for (const name of QUEUES) await untilDepth(clients, name, { visible: 0, inFlight: 0 }, 300_000);
     expect(refusals(aws, [...(await rolesOf(clients, STACK)).values()])).toEqual([]);
-  });
+  }, 400_000);
 
   it('has nothing that doctor --live --strict warns of', async () => {
     const { stdout } = await service.done(['durable', 'doctor', '--live', '--strict', '--stage', 'dev', '--json']);
