@@ -2,8 +2,8 @@ import { type RunStatus, SignalTimeoutError, type WorkflowCtx, type WorkflowEngi
 import type { WorkflowContext } from '../../src/workflow/index.ts';
 import { FLAKY_FAILURES, type StepName, stampOf } from './steps.ts';
 
-/** Kinds whose workflow runs in the engine's process. */
-const LOCAL_KINDS = [
+/** Kinds whose workflow runs in the engine's process, in a container or in a function. */
+const EVERYWHERE = [
   'one',
   'chain',
   'fan',
@@ -13,30 +13,14 @@ const LOCAL_KINDS = [
   'children',
   'signal',
   'compensated',
-  'patient',
   'single',
   'continued',
   'cancelled',
 ] as const;
 /** The last one's turns run in a worker's process, as on Lambda. */
-export const KINDS = [...LOCAL_KINDS, 'turns'] as const;
+export const KINDS = [...EVERYWHERE, 'patient', 'turns'] as const;
 /** Without steps that are awaited in memory, which a function refuses. */
-const FUNCTION_KINDS = [
-  'one',
-  'chain',
-  'fan',
-  'flaky',
-  'sleeper',
-  'child',
-  'children',
-  'signal',
-  'compensated',
-  'deadline',
-  'single',
-  'continued',
-  'cancelled',
-  'turns',
-] as const;
+const FUNCTION_KINDS = [...EVERYWHERE, 'deadline', 'turns'] as const;
 export type Kind = (typeof KINDS)[number] | (typeof FUNCTION_KINDS)[number] | 'wide';
 type LocalKind = Exclude<Kind, 'turns'>;
 /** One fan-out of a hundred among many others. */

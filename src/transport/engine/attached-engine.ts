@@ -206,7 +206,7 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     const applied = store === undefined ? decision : await withBegunSleeps(decision, store, clockOf(this.#engine));
     const apply = () =>
       asTurn(async () => {
-        if (store !== undefined) await sendLostCalls(decision, this.#engine, store);
+        if (this.#store !== undefined) await sendLostCalls(decision, this.#engine, this.#store);
         await source.decisionHandler(applied);
       });
     await (this.#turns === undefined ? apply() : this.#turns.between(runId, apply));

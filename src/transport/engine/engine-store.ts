@@ -57,12 +57,12 @@ export class EngineStore {
   readonly #listener: StoreListener;
   readonly #calls = new Map<string, OpenCalls>();
   readonly #passes = new PassLists();
-  readonly #deadline: RedispatchDeadline;
+  readonly deadline: RedispatchDeadline;
 
   private constructor(store: StateStore, engine: object, listener: StoreListener) {
     this.store = store;
     this.#repeats = storeForRepeats(store);
-    this.#deadline = new RedispatchDeadline(() => redispatchMsOf(engine));
+    this.deadline = new RedispatchDeadline(() => redispatchMsOf(engine));
     this.#asked = { ask: () => store.getRun(NO_RUN), timing: systemTiming };
     const namespace: unknown = Reflect.get(engine, 'namespace');
     this.namespace = typeof namespace === 'string' ? namespace : undefined;
@@ -124,7 +124,7 @@ export class EngineStore {
       getRun: (runId) => this.#counted(runId, (store) => store.getRun(runId)),
       getCheckpoint: (runId, seq) => this.#counted(runId, (store) => store.getCheckpoint(runId, seq).then((one) => one && this.#read(one))),
       listCheckpoints: (runId) => this.#counted(runId, (store) => store.listCheckpoints(runId).then((all) => all.map(this.#readInTurn))),
-      saveCheckpoint: (checkpoint) => this.#counted(checkpoint.runId, (store) => store.saveCheckpoint(this.#deadline.written(checkpoint))),
+      saveCheckpoint: (checkpoint) => this.#counted(checkpoint.runId, (store) => store.saveCheckpoint(this.deadline.written(checkpoint))),
     };
     const outlasting = (call: (store: StateStore) => Promise<unknown>) => this.#counted(NO_RUN, call);
     const others = new Proxy(store, {
@@ -138,9 +138,9 @@ export class EngineStore {
     return Object.assign(Object.create(others), own);
   }
 
-  readonly #read = (checkpoint: StepCheckpoint): StepCheckpoint => this.#deadline.read(withoutStalePause(checkpoint));
+  readonly #read = (checkpoint: StepCheckpoint): StepCheckpoint => this.deadline.read(withoutStalePause(checkpoint));
 
-  readonly #readInTurn = (checkpoint: StepCheckpoint): StepCheckpoint => this.#deadline.readInTurn(withoutStalePause(checkpoint));
+  readonly #readInTurn = (checkpoint: StepCheckpoint): StepCheckpoint => this.deadline.readInTurn(withoutStalePause(checkpoint));
 
   /** No async function: the engine makes seventeen calls a step. */
   #counted<T>(runId: string, call: (store: StateStore) => Promise<T>, isEnding = false): Promise<T> {

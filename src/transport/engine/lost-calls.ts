@@ -1,6 +1,6 @@
-import type { StateStore, WorkflowDecision } from '@dudousxd/nestjs-durable-core';
+import type { WorkflowDecision } from '@dudousxd/nestjs-durable-core';
 import type { AttachableEngine } from './attachable-engine.ts';
-import { redispatchMsOf } from './redispatch-deadline.ts';
+import type { EngineStore } from './engine-store.ts';
 
 /**
  * Sends the steps once more that a decision calls for and that are out for longer than `remoteRedispatchMs`. To be
@@ -11,11 +11,13 @@ import { redispatchMsOf } from './redispatch-deadline.ts';
  * knows no `remoteRedispatchMs`. Its own `redispatchPending` sends all that is out, so it is called where that is true
  * of all.
  */
-export async function sendLostCalls({ runId, commands }: WorkflowDecision, engine: AttachableEngine, store: StateStore): Promise<void> {
-  const redispatchMs = redispatchMsOf(engine);
+export async function sendLostCalls(
+  { runId, commands }: WorkflowDecision,
+  engine: AttachableEngine,
+  { store, deadline }: Pick<EngineStore, 'store' | 'deadline'>,
+): Promise<void> {
   const called = new Set(commands.flatMap(({ kind, seq }) => (kind === 'call' ? [seq] : [])));
-  if (redispatchMs === undefined || engine.redispatchPending === undefined || called.size === 0) return;
+  if (!deadline.isSet || engine.redispatchPending === undefined || called.size === 0) return;
   const out = (await store.listCheckpoints(runId)).filter(({ kind, status }) => kind === 'remote' && status === 'pending');
-  const areOverdue = out.every(({ enqueuedAt }) => enqueuedAt.getTime() + redispatchMs <= Date.now());
-  if (areOverdue && out.some(({ seq }) => called.has(seq))) await engine.redispatchPending(runId);
+  if (out.every((step) => deadline.isOver(step)) && out.some(({ seq }) => called.has(seq))) await engine.redispatchPending(runId);
 }

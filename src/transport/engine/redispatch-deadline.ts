@@ -18,6 +18,11 @@ export class RedispatchDeadline {
     this.#redispatchMs = redispatchMs;
   }
 
+  /** Whether tasks are sent once more at all. */
+  get isSet(): boolean {
+    return this.#redispatchMs() !== undefined;
+  }
+
   /** A checkpoint as the engine is to read it. */
   read(checkpoint: StepCheckpoint): StepCheckpoint {
     if (checkpoint.kind !== 'remote' || checkpoint.status !== 'pending') return checkpoint;
@@ -25,16 +30,20 @@ export class RedispatchDeadline {
     return wakeAt === undefined ? checkpoint : { ...checkpoint, wakeAt };
   }
 
+  /** Whether a step is out for longer than its task is waited for. */
+  isOver(checkpoint: StepCheckpoint): boolean {
+    const { kind, status } = checkpoint;
+    return kind === 'remote' && status === 'pending' && (this.#of(checkpoint) ?? Number.POSITIVE_INFINITY) <= Date.now();
+  }
+
   /**
    * A checkpoint as a turn is to read it. A compensation whose deadline is over reads as an attempt that has failed and
    * may be made again: the engine sends it once more then, as the same attempt, and waits for ever for one that is out.
    */
   readInTurn(checkpoint: StepCheckpoint): StepCheckpoint {
-    const { kind, status, seq, attempts } = checkpoint;
-    const deadline = kind === 'remote' && status === 'pending' && seq < 0 ? this.#of(checkpoint) : undefined;
-    if (deadline === undefined || deadline > Date.now()) return this.read(checkpoint);
+    if (checkpoint.seq >= 0 || !this.isOver(checkpoint)) return this.read(checkpoint);
     const error = { message: 'the compensation was not answered', retryable: true };
-    return { ...checkpoint, status: 'failed', attempts: attempts - 1, wakeAt: deadline, error };
+    return { ...checkpoint, status: 'failed', attempts: checkpoint.attempts - 1, wakeAt: this.#of(checkpoint), error };
   }
 
   /** A checkpoint as it is to be stored. */

@@ -202,6 +202,22 @@ it.each([
   expect(second.tasks.map(({ name }) => name)).toEqual(expected);
 });
 
+it('a step that is out and no longer called for is not sent again', async () => {
+  const store = new InMemoryStateStore();
+  const instance = new RemoteInstance(store, { remoteRedispatchMs: 600_000 });
+  await instance.engine.start('w', {}, 'run');
+  await pass(10);
+  await instance.decide([{ kind: 'call', seq: 0, name: 'a', group: 'a', input: 0 }]);
+  await pass(700_000);
+  const resumed = instance.engine.resume('run');
+  await pass(10);
+  await resumed;
+  const decided = instance.decide([{ kind: 'call', seq: 1, name: 'b', group: 'b', input: 1 }], { turn: instance.turns.at(-1) });
+  await pass(10);
+  await decided;
+  expect(instance.tasks.map(({ name }) => name)).toEqual(['a', 'b']);
+});
+
 async function checkpointOf(store: InMemoryStateStore, seq: number): Promise<StepCheckpoint> {
   const checkpoint = await store.getCheckpoint('run', seq);
   if (checkpoint === null) throw new Error('expected a checkpoint');
