@@ -13,6 +13,7 @@ const EVERYWHERE = [
   'children',
   'signal',
   'compensated',
+  'undone',
   'single',
   'continued',
   'cancelled',
@@ -91,6 +92,10 @@ const WORKFLOWS: Readonly<Record<LocalKind, (ctx: WorkflowCtx, step: Step, runId
     await step('postgres.work', 'a', { compensate: 'postgres.undo' });
     return step('postgres.decline', 'b', { retries: 3 });
   },
+  /** The second step may complete after the first has failed the run, and is undone all the same. */
+  async undone(_ctx, step) {
+    return Promise.all([step('postgres.decline', 'a', { retries: 3 }), step('postgres.work', 'b', { compensate: 'postgres.undo' })]);
+  },
   /** A step with a durable deadline, which is over before anybody answers. */
   async deadline(ctx, step, runId) {
     const first = await step('postgres.work', 'a');
@@ -132,7 +137,12 @@ export async function turns(ctx: WorkflowContext, input: unknown): Promise<unkno
 
 const ONE_AT_A_TIME = { singleton: { key: () => 'all' } };
 
-/** What a run of a kind gives; a compensated one fails with this message, and a cancelled one ends with it. */
+/** Their runs fail, and are over when a step of theirs is undone. */
+export const UNDONE_KINDS: readonly Kind[] = ['compensated', 'undone'];
+
+/**
+ * What a run of a kind gives; one of {@link UNDONE_KINDS} fails with this message, and a cancelled one ends with it.
+ */
 const EXPECTED: Readonly<Record<Kind, (runId: string) => unknown>> = {
   one: (runId) => [work(runId, 'a')],
   chain: (runId) => [...'abc'].map((label) => work(runId, label)),
@@ -143,6 +153,7 @@ const EXPECTED: Readonly<Record<Kind, (runId: string) => unknown>> = {
   children: (runId) => [...[0, 1, 2].map((index) => [work(`${runId}.all.0.${index}`, 'a')]), work(runId, 'b')],
   signal: (runId) => [work(runId, 'a'), { for: runId }, work(runId, 'b')],
   compensated: (runId) => `declined ${stampOf('postgres.decline', { runId, label: 'b' })}`,
+  undone: (runId) => `declined ${stampOf('postgres.decline', { runId, label: 'a' })}`,
   deadline: (runId) => [work(runId, 'a'), 'too late', work(runId, 'b')],
   wide: (runId) => [...WIDE, 'end'].map((label) => work(runId, label)),
   patient: (runId) => [work(runId, 'a'), work(runId, 'b')],
@@ -176,7 +187,7 @@ export function makeRuns(name: string, count: number, kinds: readonly Kind[]): R
   });
 }
 
-const STATUS: Partial<Readonly<Record<Kind, RunStatus>>> = { compensated: 'failed', cancelled: 'cancelled' };
+const STATUS: Partial<Readonly<Record<Kind, RunStatus>>> = { compensated: 'failed', undone: 'failed', cancelled: 'cancelled' };
 
 /** How the last run of a run ends, with its output or its error's message. */
 export function expectedOf({ kind, runId }: Run): { readonly status: RunStatus; readonly gives: unknown } {

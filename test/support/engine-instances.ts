@@ -7,6 +7,7 @@ import {
   type WorkflowEngineDeps,
 } from '@dudousxd/nestjs-durable-core';
 import { AttachedEngine } from '../../src/transport/engine/attached-engine.ts';
+import type { StoreListener } from '../../src/transport/engine/engine-store.ts';
 import { capturingLogger } from './capturing-logger.ts';
 
 /** An instance of the engine whose transport keeps what is dispatched; results are given by hand. */
@@ -50,6 +51,9 @@ export class EngineInstance implements Transport {
     });
   }
 }
+
+/** For a store whose engine has no turns of its own here. */
+export const DEAF: StoreListener = { lockRefused() {}, statusWritten() {}, readAsLocked() {}, mayHaveEnded: () => false };
 
 /** The same store, in which some calls are made otherwise: each instance has a view of its own. */
 export function viewOf(store: InMemoryStateStore, others: Partial<InMemoryStateStore>): InMemoryStateStore {

@@ -188,7 +188,7 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     if (own && !this.#expectedEvents.isDone) this.#missEvents();
     if (turnMissing || receiveCount > 1) {
       const isWanted = () => !given.turnEnded && this.runs.get(runId)?.turns.isAwaiting !== true;
-      await this.#foreignNamespaces.learn(runId, continueRun(runId, this.#engine, isWanted, systemTiming));
+      await this.#foreignNamespaces.learn(runId, continueRun(runId, this.#engine, { isWanted, status: result.status }, systemTiming));
     }
     if (refused !== undefined) throw refused;
   }

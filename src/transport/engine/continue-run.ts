@@ -1,25 +1,45 @@
+import type { RunStatus } from '@dudousxd/nestjs-durable-core';
 import { NamespaceMismatchError, RunLockedError } from '../../errors.ts';
 import { backoffMs } from '../../sqs/retry.ts';
 import type { Timing } from '../../time.ts';
+import type { StepResult } from '../../wire/step-result.ts';
 import type { AttachableEngine } from './attachable-engine.ts';
 
 /** Twice the engine's lease on a run: by then the lock of an instance that died is free. */
 const CONTINUE_TIMEOUT_MS = 60_000;
 const CONTINUE_BACKOFF = { firstMs: 20, maxMs: 2_000 };
 
+const GOING_ON: ReadonlySet<unknown> = new Set<RunStatus>(['suspended', 'running']);
+/** A step that completed after its run had failed is undone in one more turn. */
+const TO_UNDO: ReadonlySet<unknown> = new Set<unknown>([...GOING_ON, 'failed']);
+
+interface Continuation {
+  /**
+   * Whether no turn has ended yet, and none waits for a step in memory: the engine would begin a second one beside it,
+   * since its lock on the run keeps out other instances only.
+   */
+  readonly isWanted: () => boolean;
+  /** The result that should have begun the turn. */
+  readonly status: StepResult['status'];
+}
+
 /**
  * Begins the turn that a result should have begun and did not: has the engine resume the run until a turn of it has
  * ended here, or the run has.
- * @param isWanted whether no turn has ended yet, and none waits for a step in memory: the engine would begin a second
- * one beside it, since its lock on the run keeps out other instances only
  * @throws RunLockedError where another instance kept the run for longer than a lease, NamespaceMismatchError where the
  * run is another engine's to continue; the result is then redelivered.
  */
-export async function continueRun(runId: string, engine: AttachableEngine, isWanted: () => boolean, timing: Timing): Promise<void> {
+export async function continueRun(
+  runId: string,
+  engine: AttachableEngine,
+  { isWanted, status }: Continuation,
+  timing: Timing,
+): Promise<void> {
+  const continued = status === 'completed' ? TO_UNDO : GOING_ON;
   const deadline = timing.now() + CONTINUE_TIMEOUT_MS;
   for (let tries = 1; isWanted(); tries += 1) {
     const run = await engine.getRun(runId);
-    if (run?.status !== 'suspended' && run?.status !== 'running') return;
+    if (!continued.has(run?.status)) return;
     if (timing.now() > deadline) throw new RunLockedError(runId);
     // From the second time on, another instance holds the run: one that is in a turn, or one that has died in it.
     if (tries > 1) await timing.sleep(backoffMs(tries - 1, CONTINUE_BACKOFF, timing.random));

@@ -1,4 +1,4 @@
-import type { RunStatus, StateStore, StepCheckpoint } from '@dudousxd/nestjs-durable-core';
+import type { RunStatus, StateStore, StepCheckpoint, WorkflowRun } from '@dudousxd/nestjs-durable-core';
 import { nextTurn, systemTiming } from '../../time.ts';
 import { isRecord } from '../../wire/shape.ts';
 import { withTimerKept } from './gated-runs.ts';
@@ -15,20 +15,27 @@ export interface StoreListener {
   lockRefused(runId: string): void;
   /** The engine writes a state of the run. */
   statusWritten(runId: string): void;
+  /** The engine has read the run while its lock was held. */
+  readAsLocked(runId: string): void;
+  /** Whether it has, for the turn that it begins now: another instance had the lock, and may have ended the run. */
+  mayHaveEnded(runId: string): boolean;
 }
 
 /** Calls on one run that the store has not answered. */
 interface OpenCalls {
   count: number;
-  /** A state is being written that no turn follows. */
-  isEnding: boolean;
+  /** Settles when the end of the run is written, which the engine is doing. No turn follows it. */
+  end: Promise<unknown> | undefined;
   /** Who waits until there is none. */
   onQuiet: (() => void)[] | undefined;
   /** A call is answered. */
   readonly close: () => void;
 }
 
-const TERMINAL: ReadonlySet<unknown> = new Set<RunStatus>(['completed', 'failed', 'cancelled', 'dead']);
+/** The engine resumes none of these. A failed run it does: what comes late may have to be undone. */
+const OVER: ReadonlySet<unknown> = new Set<RunStatus>(['completed', 'cancelled', 'dead']);
+/** What no pass over suspended runs is to begin anew. */
+const TERMINAL: ReadonlySet<unknown> = new Set<unknown>([...OVER, 'failed']);
 /** With these a turn ends its run. A cancel may be written beside a turn, which still writes `suspended`. */
 const ENDS_BY_TURN: ReadonlySet<unknown> = new Set<RunStatus>(['completed', 'failed']);
 /** Of the event loop, without an open call: what the engine asks for with an answer, it asks for in the same. */
@@ -121,7 +128,7 @@ export class EngineStore {
       },
       tryLockRun: (...args) => this.#open(() => this.#lock(...args)),
       releaseRunLock: (runId) => this.#open(() => this.#release(runId)),
-      getRun: (runId) => this.#counted(runId, (store) => store.getRun(runId)),
+      getRun: (runId) => this.#counted(runId, (store) => store.getRun(runId).then(this.#readRun)),
       getCheckpoint: (runId, seq) => this.#counted(runId, (store) => store.getCheckpoint(runId, seq).then((one) => one && this.#read(one))),
       listCheckpoints: (runId) => this.#counted(runId, (store) => store.listCheckpoints(runId).then((all) => all.map(this.#readInTurn))),
       saveCheckpoint: (checkpoint) => this.#counted(checkpoint.runId, (store) => store.saveCheckpoint(this.deadline.written(checkpoint))),
@@ -142,12 +149,18 @@ export class EngineStore {
 
   readonly #readInTurn = (checkpoint: StepCheckpoint): StepCheckpoint => this.deadline.readInTurn(withoutStalePause(checkpoint));
 
+  readonly #readRun = (run: WorkflowRun | null): WorkflowRun | null => {
+    if (typeof run?.lockedUntil === 'number') this.#listener.readAsLocked(run.id);
+    return run;
+  };
+
   /** No async function: the engine makes seventeen calls a step. */
-  #counted<T>(runId: string, call: (store: StateStore) => Promise<T>, isEnding = false): Promise<T> {
+  #counted<T>(runId: string, call: (store: StateStore) => Promise<T>, isEnd = false): Promise<T> {
     const calls = this.#calls.get(runId) ?? this.#opened(runId);
     calls.count += 1;
-    calls.isEnding ||= isEnding;
-    return outlastOutage((isRepeat) => call(isRepeat ? this.#repeats : this.store), this.#asked, calls.close);
+    const answered = outlastOutage((isRepeat) => call(isRepeat ? this.#repeats : this.store), this.#asked, calls.close);
+    if (isEnd) calls.end = answered;
+    return answered;
   }
 
   /** Counted for {@link idle} only: a release waits for the calls of its run, and a lock is not asked for twice. */
@@ -164,7 +177,7 @@ export class EngineStore {
   #opened(runId: string): OpenCalls {
     const calls: OpenCalls = {
       count: 0,
-      isEnding: false,
+      end: undefined,
       onQuiet: undefined,
       close: () => {
         calls.count -= 1;
@@ -178,8 +191,9 @@ export class EngineStore {
   }
 
   /**
-   * A pass of the engine works off a list that it has read at its beginning ({@link PassLists}). A run of it may have
-   * ended since; the pass would begin it anew, a failed one too.
+   * A run may have ended since the engine has read it: in the turn of another instance, or while a pass worked off the
+   * list that it had read at its beginning ({@link PassLists}). The engine would begin it anew, and tell of its end
+   * twice.
    */
   async #lock(runId: string, owner: string, leaseUntilMs: number, nowMs: number): Promise<boolean> {
     const staleMs = this.#passes.staleMs(runId, nowMs);
@@ -187,13 +201,20 @@ export class EngineStore {
       this.#listener.lockRefused(runId);
       return false;
     }
-    if (!this.#passes.isListed(runId) || !TERMINAL.has((await this.store.getRun(runId))?.status)) return true;
+    const isListed = this.#passes.isListed(runId);
+    if (!isListed && !this.#listener.mayHaveEnded(runId)) return true;
+    if (!(isListed ? TERMINAL : OVER).has((await this.store.getRun(runId))?.status)) return true;
     await this.store.releaseRunLock(runId);
     return false;
   }
 
   async #release(runId: string): Promise<void> {
-    for (let calls = this.#calls.get(runId); calls !== undefined && !calls.isEnding; calls = this.#calls.get(runId)) {
+    for (let calls = this.#calls.get(runId); calls !== undefined; calls = this.#calls.get(runId)) {
+      if (calls.end !== undefined) {
+        // Not for what the engine does then: it tells the run's parent, which may take its own turn.
+        await Promise.allSettled([calls.end]);
+        break;
+      }
       await quiet(calls);
       // What the engine asks for next, with the answer that it has just got: it reads the run, and then writes it.
       await nextTurn();

@@ -21,6 +21,8 @@ interface ActiveRun {
   /** Of the turn that is going on: another instance held the run, and nothing was written of it here. */
   lockRefused: boolean;
   statusWritten: boolean;
+  /** Of the turn that is going on: the engine has read the run while its lock was held. */
+  readAsLocked: boolean;
   /** Ends the wait. */
   wake: () => void;
   /** Settles when no turn is going on and none is due. */
@@ -148,13 +150,22 @@ export class SingleTurns implements StoreListener {
     if (active !== undefined) active.statusWritten = true;
   }
 
+  readAsLocked(runId: string): void {
+    const active = this.#active.get(runId);
+    if (active !== undefined) active.readAsLocked = true;
+  }
+
+  mayHaveEnded(runId: string): boolean {
+    return this.#active.get(runId)?.readAsLocked === true;
+  }
+
   get #due(): ActiveRun[] {
     return [...this.#active.values()].filter(({ state }) => state !== 'turning');
   }
 
   async #begin(runId: string, turn: (active: ActiveRun) => Promise<Outcome>): Promise<unknown> {
     const { promise: over, resolve } = Promise.withResolvers<void>();
-    const active: ActiveRun = { state: 'turning', lockRefused: false, statusWritten: false, wake: () => {}, over };
+    const active: ActiveRun = { state: 'turning', lockRefused: false, statusWritten: false, readAsLocked: false, wake: () => {}, over };
     const end = () => {
       if (this.#active.get(runId) === active) this.#active.delete(runId);
       resolve();
@@ -191,7 +202,7 @@ export class SingleTurns implements StoreListener {
   }
 
   async #turn(runId: string, active: ActiveRun): Promise<Outcome> {
-    Object.assign(active, { state: 'turning', lockRefused: false, statusWritten: false });
+    Object.assign(active, { state: 'turning', lockRefused: false, statusWritten: false, readAsLocked: false });
     try {
       const result = await asTurn(() => this.#resume(runId));
       // A pass of the engine over all runs asks for the lock, too, while the turn has it.

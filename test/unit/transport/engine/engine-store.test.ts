@@ -2,7 +2,7 @@ import { InMemoryStateStore, type WorkflowCtx, WorkflowEngine } from '@dudousxd/
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EngineStore } from '../../../../src/transport/engine/engine-store.ts';
 import { deferred, stateOf } from '../../../support/deferred.ts';
-import { EngineInstance, viewOf } from '../../../support/engine-instances.ts';
+import { DEAF, EngineInstance, viewOf } from '../../../support/engine-instances.ts';
 import { settle } from '../../../support/fake-timing.ts';
 
 /** A store with one run, as an engine's transport sees it. */
@@ -13,6 +13,7 @@ async function installed(others: (store: InMemoryStateStore) => Partial<InMemory
   const engine = { store: viewOf(store, others(store)) };
   const told: string[] = [];
   const installedStore = EngineStore.install(engine, {
+    ...DEAF,
     lockRefused: (runId) => told.push(`refused ${runId}`),
     statusWritten: (runId) => told.push(`written ${runId}`),
   });
@@ -25,12 +26,12 @@ async function installed(others: (store: InMemoryStateStore) => Partial<InMemory
 describe('EngineStore', () => {
   it('finds the store of the engine. If this fails after an upgrade of the core package, engines in number leave runs asleep', () => {
     const engine = new WorkflowEngine({ store: new InMemoryStateStore() });
-    expect(EngineStore.install(engine, { lockRefused() {}, statusWritten() {} })).toBeInstanceOf(EngineStore);
+    expect(EngineStore.install(engine, DEAF)).toBeInstanceOf(EngineStore);
   });
 
   it('stays out where the engine has no store', () => {
-    expect(EngineStore.install({}, { lockRefused() {}, statusWritten() {} })).toBeUndefined();
-    expect(EngineStore.install({ store: { getRun() {} } }, { lockRefused() {}, statusWritten() {} })).toBeUndefined();
+    expect(EngineStore.install({}, DEAF)).toBeUndefined();
+    expect(EngineStore.install({ store: { getRun() {} } }, DEAF)).toBeUndefined();
   });
 
   it('releases a lock when the write is done that follows a read', async () => {
@@ -110,14 +111,35 @@ describe('EngineStore', () => {
     expect(await isLocked()).toBe(false);
   });
 
-  it.each(['completed', 'failed'] as const)('releases a lock at once where the run is %s: no turn follows', async (status) => {
-    const writes = deferred<void>();
-    const { seen, isLocked } = await installed(() => ({ updateRun: () => writes.promise }));
-    const settled = seen.updateRun('run', { status });
-    await seen.releaseRunLock('run');
-    expect(await isLocked()).toBe(false);
+  it.each(['completed', 'failed'] as const)('releases a lock when it is written that the run is %s', async (status) => {
+    const [writes, tellsParent] = [deferred<void>(), deferred<void>()];
+    const { seen, isLocked } = await installed((store) => ({
+      updateRun: async (...args) => {
+        await writes.promise;
+        return store.updateRun(...args);
+      },
+      getCheckpoint: async () => {
+        await tellsParent.promise;
+        return null;
+      },
+    }));
+    const end = seen.updateRun('run', { status });
+    const after = seen.getCheckpoint('run', 0);
+    const released = seen.releaseRunLock('run');
+    await settle();
+    expect(await isLocked()).toBe(true);
     writes.resolve();
-    await settled;
+    await Promise.all([end, released]);
+    expect(await isLocked()).toBe(false);
+    tellsParent.resolve();
+    await after;
+  });
+
+  it.each(['completed', 'failed'] as const)('releases a lock although it can not be written that the run is %s', async (status) => {
+    const { seen, isLocked } = await installed(() => ({ updateRun: () => Promise.reject(new Error('store is down')) }));
+    const end = seen.updateRun('run', { status });
+    await Promise.all([expect(end).rejects.toThrow('store is down'), seen.releaseRunLock('run')]);
+    expect(await isLocked()).toBe(false);
   });
 
   it('holds a lock while a cancel is written: the turn beside it still writes that it is suspended', async () => {

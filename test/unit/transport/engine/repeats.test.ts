@@ -2,7 +2,7 @@ import { InMemoryStateStore, type StateStore, type StepCheckpoint, WorkflowEngin
 import { describe, expect, it } from 'vitest';
 import { EngineStore } from '../../../../src/transport/engine/engine-store.ts';
 import { asTurn } from '../../../../src/transport/engine/outlast-outage.ts';
-import { viewOf } from '../../../support/engine-instances.ts';
+import { DEAF, viewOf } from '../../../support/engine-instances.ts';
 
 const CUT = 'Connection terminated unexpectedly';
 
@@ -35,7 +35,7 @@ function engineOn(cut: keyof StateStore, isMeant: (...args: readonly unknown[]) 
   });
   let afterCut = async () => undefined as unknown;
   const engine = new WorkflowEngine({ store: seen });
-  const installed = Reflect.get(engine, 'store') === seen && EngineStore.install(engine, { lockRefused() {}, statusWritten() {} });
+  const installed = Reflect.get(engine, 'store') === seen && EngineStore.install(engine, DEAF);
   if (!installed) throw new Error('expected the engine to keep its store');
   const inTurn: StateStore = Reflect.get(engine, 'store');
   return {

@@ -90,6 +90,99 @@ describe('a `suspended` that is written late', () => {
   });
 });
 
+it.each([
+  ['at once', 0],
+  ['late', 500],
+])('a run that has completed ends once, where another instance asks for its lock %s', async (_when, lockMs) => {
+  const store = new InMemoryStateStore();
+  const slow = viewOf(store, {
+    async updateRun(runId, patch) {
+      if (patch.status === 'completed') await sleep(100);
+      return store.updateRun(runId, patch);
+    },
+  });
+  const waiting = viewOf(store, {
+    async tryLockRun(...args) {
+      if (lockMs > 0) await sleep(lockMs);
+      return store.tryLockRun(...args);
+    },
+  });
+  const instances = [new EngineInstance(slow, 'first'), new EngineInstance(waiting, 'second')] as const;
+  const [turns, ends]: [string[], string[]] = [[], []];
+  for (const [index, { engine }] of instances.entries()) {
+    engine.register('workflow', '1', (ctx) => {
+      turns.push(`instance ${index}`);
+      return ctx.step('a', 1);
+    });
+    engine.subscribe(({ type }) => {
+      if (type === 'run.completed') ends.push(`instance ${index}`);
+    });
+  }
+  const [first, second] = instances;
+  await first.engine.start('workflow', {}, 'run');
+  await pass();
+  const [task] = first.tasks;
+  const answer = task && first.answer(task);
+  await pass(50);
+  expect(await store.getRun('run')).toMatchObject({ status: 'suspended', lockedBy: 'first' });
+  const resumed = second.engine.resume('run');
+  await pass(2_000);
+  await Promise.all([answer, resumed]);
+  expect([turns, ends]).toEqual([['instance 0', 'instance 0'], ['instance 0']]);
+  const run = await store.getRun('run');
+  expect(run).toMatchObject({ status: 'completed' });
+  expect(run?.lockedUntil ?? 0).toBe(0);
+});
+
+/** A run whose first step fails for good while its second is out; the second is undone when it has completed late. */
+async function failedWithStepOut() {
+  const store = new InMemoryStateStore();
+  const slow = viewOf(store, {
+    async updateRun(runId, patch) {
+      if (patch.status === 'failed') await sleep(100);
+      return store.updateRun(runId, patch);
+    },
+  });
+  const [first, second] = [new EngineInstance(slow, 'first'), new EngineInstance(store, 'second')] as const;
+  for (const { engine } of [first, second]) {
+    engine.register('saga', '1', (ctx) =>
+      Promise.all([ctx.step('charge', 1, { retries: 0 }), ctx.step('reserve', 2, { compensate: 'release' })]),
+    );
+  }
+  await first.engine.start('saga', {}, 'run');
+  await pass();
+  const [charge, reserve] = first.tasks;
+  if (charge === undefined || reserve === undefined) throw new Error('expected two tasks');
+  const failing = first.answer(charge, { status: 'failed', error: { message: 'declined', retryable: false } });
+  const undoes = () => [...first.tasks, ...second.tasks].filter(({ name }) => name === 'release').length;
+  return { store, second, reserve, failing, undoes };
+}
+
+describe('a result that comes after its run has failed', () => {
+  it('has its step undone, where the result comes to another instance while the run is failing', async () => {
+    const { second, reserve, failing, undoes } = await failedWithStepOut();
+    await pass(50);
+    const answer = second.answer(reserve);
+    await pass(2_000);
+    await Promise.all([failing, answer]);
+    expect(undoes()).toBe(1);
+  });
+
+  it('has its step undone, where the result was saved by an instance that died, and comes again', async () => {
+    const { store, second, reserve, failing, undoes } = await failedWithStepOut();
+    await pass(500);
+    await failing;
+    expect(await store.getRun('run')).toMatchObject({ status: 'failed' });
+    const checkpoint = await store.getCheckpoint('run', reserve.seq);
+    if (checkpoint === null) throw new Error('expected a checkpoint');
+    await store.saveCheckpoint({ ...checkpoint, status: 'completed', output: 2 });
+    const answer = second.answer(reserve, {}, 2);
+    await pass(2_000);
+    await answer;
+    expect(undoes()).toBe(1);
+  });
+});
+
 /** A run that waits for a signal, and then dispatches a step. */
 async function waitingForSignal(store: InMemoryStateStore) {
   const instance = new EngineInstance(store, 'one');
