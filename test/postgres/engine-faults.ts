@@ -1,18 +1,28 @@
 /**
- * Four faults of the engine itself, each on two instances and one store, without a transport of ours: `node
- * test/postgres/engine-faults.ts`. The first three are what `attach` holds off (src/transport/engine/single-turns.ts,
- * engine-store.ts): where a line says that the engine does right, the part that holds this fault off can go. Nobody
- * holds off the last one: the store does not tell the end of such a run from that of another.
+ * Six faults of the engine itself, each on two instances and one store, without a transport of ours: `node
+ * test/postgres/engine-faults.ts`. The first four are what `attach` holds off (src/transport/engine/single-turns.ts,
+ * engine-store.ts, stable-undos.ts): where a line says that the engine does right, the part that holds this fault off
+ * can go. Nobody holds off the last two: the store does not tell the end of such a run from that of another.
  */
-import { InMemoryStateStore, type StepResult, type Transport, WorkflowEngine, type WorkflowRun } from '@dudousxd/nestjs-durable-core';
+import {
+  InMemoryStateStore,
+  type RemoteTask,
+  type StepResult,
+  type Transport,
+  WorkflowEngine,
+  type WorkflowRun,
+} from '@dudousxd/nestjs-durable-core';
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const say = (fault: string, isThere: boolean) => process.stdout.write(`${isThere ? 'fault' : 'right'}: ${fault}\n`);
 
+/** What the second instance has dispatched. */
+let tasks: RemoteTask[] = [];
 let answer: (result: StepResult) => Promise<void> = async () => {};
 const silent: Transport = { dispatch: async () => {}, onResult: () => {}, onHeartbeat: () => {} };
 const answering: Transport = {
   ...silent,
+  dispatch: async (task) => void tasks.push(task),
   onResult(handler) {
     answer = handler;
   },
@@ -33,6 +43,13 @@ const [first, second] = [
 for (const engine of [first, second]) {
   engine.register('step', '1', (ctx) => ctx.step('a', 1));
   engine.register('signal', '1', (ctx) => ctx.waitForSignal('go'));
+  engine.register('trip', '1', (ctx) =>
+    Promise.all([
+      ctx.step('hotel', 1, { compensate: 'hotel.undo' }),
+      ctx.step('charge', 2, { retries: 0 }),
+      ctx.step('car', 3, { compensate: 'car.undo' }),
+    ]),
+  );
   engine.register('fails', '1', () => Promise.reject(new Error('as it should')));
 }
 
@@ -71,6 +88,35 @@ say(
   'recovery begins a run anew that has failed since it read its list',
   recovered.some(({ runId }) => runId === 'ended'),
 );
+
+const result = async (name: string, fields: Partial<StepResult> = {}) => {
+  const task = tasks.findLast((task) => task.name === name);
+  if (task !== undefined)
+    await answer({ runId: task.runId, seq: task.seq, stepId: task.stepId, status: 'completed', output: name, ...fields });
+  await sleep(20);
+};
+const declined = { status: 'failed', error: { message: 'declined', retryable: false } } as const;
+const names = () => tasks.map(({ name }) => name);
+
+await second.start('trip', {}, 'saga');
+await sleep(20);
+await result('hotel');
+await result('charge', declined);
+await result('hotel.undo');
+await result('car');
+await result('hotel.undo');
+say(
+  'of two steps side by side the late one takes the number of the undo of the other: one is undone twice, one never',
+  names().filter((name) => name === 'hotel.undo').length === 2 && !names().includes('car.undo'),
+);
+
+tasks = [];
+await second.start('trip', {}, 'cancelled');
+await sleep(20);
+await second.cancel('cancelled', { compensate: true });
+await sleep(20);
+await result('hotel');
+say('a step that completes after `cancel` with `compensate: true` is not undone', !names().includes('hotel.undo'));
 
 const createRun = store.createRun.bind(store);
 // The first instance dies with this call.

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { StateStore, StepCheckpoint, WorkflowRun } from '@dudousxd/nestjs-durable-core';
+import { isRecord } from '../../src/wire/shape.ts';
 import { type Execution, readExecutions } from './executions.ts';
-import { expectedOf, lastRunIdOf, type Run, signalOf } from './workload.ts';
+import { expectedOf, lastRunIdOf, type Run, signalOf, UNDONE } from './workload.ts';
 
 /** Every way in which a run, or a step, ends otherwise than it should. */
 export const WRONGS = ['asleep', 'lost', 'wrong', 'timed out', 'twice'] as const;
@@ -46,7 +47,7 @@ export async function findingsOf(runs: readonly Run[], open: readonly string[], 
     const runId = lastRunIdOf(run);
     if (opened.has(run.runId) || opened.has(runId)) continue;
     const ended = await store.getRun(runId);
-    const found = ended === null ? await neverStarted(run, store, evidence) : endedRun(run, ended);
+    const found = ended === null ? await neverStarted(run, store, evidence) : (endedRun(run, ended) ?? (await undoneOtherwise(run, store)));
     if (found !== undefined) findings.push(found);
   }
   return [...findings, ...twice(executions, evidence)];
@@ -102,6 +103,20 @@ function endedRun(run: Run, { status, error, output }: WorkflowRun): Finding | u
   }
   const gave = status === 'completed' ? output : error?.message;
   return isDeepStrictEqual(gave, expected.gives) ? undefined : { wrong: 'wrong', id: runId, what: `it gave ${JSON.stringify(gave)}` };
+}
+
+/** A step that is undone twice has taken the place of another one, which is not. */
+async function undoneOtherwise({ kind, runId }: Run, store: StateStore): Promise<Finding | undefined> {
+  const expected = UNDONE[kind];
+  if (expected === undefined) return undefined;
+  const undos = (await store.listCheckpoints(runId)).filter(({ name }) => name.startsWith('compensate:'));
+  const undone = undos.map(({ input }) => labelOf(input)).toSorted();
+  return isDeepStrictEqual(undone, expected) ? undefined : { wrong: 'wrong', id: runId, what: `it undid ${undone.join(', ')}` };
+}
+
+/** An undo is given the input and output of its step. */
+function labelOf(envelope: unknown): string {
+  return isRecord(envelope) && isRecord(envelope['input']) ? String(envelope['input']['label']) : 'nothing';
 }
 
 function twice(executions: Map<string, Execution[]>, evidence: Evidence): Finding[] {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { untilEmpty } from '../faults/queue-depth.ts';
 import type { OpenedStore } from './database/open-store.d.mts';
-import { UNDONE_KINDS } from './workload.ts';
+import { UNDONE } from './workload.ts';
 
 const LOOK_EVERY_MS = 250;
 /** A run that goes on for ever is as wrong as one that sleeps. */
@@ -24,14 +24,17 @@ export class Observer {
     this.#options = options;
   }
 
-  /** Runs that have not ended, children among them, and those that have failed and of which nothing is undone. */
+  /** Runs that have not ended, children among them, and those that have failed and have steps to undo. */
   async open(): Promise<string[]> {
+    const undoing = Object.entries(UNDONE).map(
+      ([kind, labels]) => `
+      or workflow = '${kind}' and ${labels.length} > (
+        select count(*) from durable_step_checkpoints where run_id = run.id and name like 'compensate:%' and status = 'completed'
+      )`,
+    );
     const rows = await this.#query(`
       select id from durable_workflow_runs as run
-      where status not in ('completed', 'failed', 'cancelled', 'dead')
-      or workflow in (${UNDONE_KINDS.map((kind) => `'${kind}'`).join()}) and not exists (
-        select 1 from durable_step_checkpoints where run_id = run.id and name like 'compensate:%' and status = 'completed'
-      )`);
+      where status not in ('completed', 'failed', 'cancelled', 'dead') ${undoing.join('')}`);
     return rows.map(({ id }) => String(id));
   }
 

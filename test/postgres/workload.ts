@@ -92,9 +92,10 @@ const WORKFLOWS: Readonly<Record<LocalKind, (ctx: WorkflowCtx, step: Step, runId
     await step('postgres.work', 'a', { compensate: 'postgres.undo' });
     return step('postgres.decline', 'b', { retries: 3 });
   },
-  /** The second step may complete after the first has failed the run, and is undone all the same. */
+  /** A step may complete after another has failed the run, and is undone all the same. */
   async undone(_ctx, step) {
-    return Promise.all([step('postgres.decline', 'a', { retries: 3 }), step('postgres.work', 'b', { compensate: 'postgres.undo' })]);
+    const undoable = (label: string) => step('postgres.work', label, { compensate: 'postgres.undo' });
+    return Promise.all([undoable('a'), step('postgres.decline', 'b', { retries: 3 }), undoable('c'), undoable('d')]);
   },
   /** A step with a durable deadline, which is over before anybody answers. */
   async deadline(ctx, step, runId) {
@@ -137,11 +138,11 @@ export async function turns(ctx: WorkflowContext, input: unknown): Promise<unkno
 
 const ONE_AT_A_TIME = { singleton: { key: () => 'all' } };
 
-/** Their runs fail, and are over when a step of theirs is undone. */
-export const UNDONE_KINDS: readonly Kind[] = ['compensated', 'undone'];
+/** Their runs fail, and are over when these steps of theirs are undone, by label. */
+export const UNDONE: Partial<Readonly<Record<Kind, readonly string[]>>> = { compensated: ['a'], undone: ['a', 'c', 'd'] };
 
 /**
- * What a run of a kind gives; one of {@link UNDONE_KINDS} fails with this message, and a cancelled one ends with it.
+ * What a run of a kind gives; one of {@link UNDONE} fails with this message, and a cancelled one ends with it.
  */
 const EXPECTED: Readonly<Record<Kind, (runId: string) => unknown>> = {
   one: (runId) => [work(runId, 'a')],
@@ -153,7 +154,7 @@ const EXPECTED: Readonly<Record<Kind, (runId: string) => unknown>> = {
   children: (runId) => [...[0, 1, 2].map((index) => [work(`${runId}.all.0.${index}`, 'a')]), work(runId, 'b')],
   signal: (runId) => [work(runId, 'a'), { for: runId }, work(runId, 'b')],
   compensated: (runId) => `declined ${stampOf('postgres.decline', { runId, label: 'b' })}`,
-  undone: (runId) => `declined ${stampOf('postgres.decline', { runId, label: 'a' })}`,
+  undone: (runId) => `declined ${stampOf('postgres.decline', { runId, label: 'b' })}`,
   deadline: (runId) => [work(runId, 'a'), 'too late', work(runId, 'b')],
   wide: (runId) => [...WIDE, 'end'].map((label) => work(runId, label)),
   patient: (runId) => [work(runId, 'a'), work(runId, 'b')],

@@ -2,7 +2,7 @@ import type { RunStatus, StateStore, StepCheckpoint, WorkflowRun } from '@dudous
 import { nextTurn, systemTiming } from '../../time.ts';
 import { isRecord } from '../../wire/shape.ts';
 import { withTimerKept } from './gated-runs.ts';
-import { type AskedStore, outlastOutage } from './outlast-outage.ts';
+import { type AskedStore, isInTurn, outlastOutage } from './outlast-outage.ts';
 import { PassLists } from './pass-lists.ts';
 import { RedispatchDeadline, redispatchMsOf } from './redispatch-deadline.ts';
 import { storeForRepeats } from './repeats.ts';
@@ -201,9 +201,9 @@ export class EngineStore {
       this.#listener.lockRefused(runId);
       return false;
     }
-    const isListed = this.#passes.isListed(runId);
-    if (!isListed && !this.#listener.mayHaveEnded(runId)) return true;
-    if (!(isListed ? TERMINAL : OVER).has((await this.store.getRun(runId))?.status)) return true;
+    const isPass = !isInTurn() && this.#passes.isListed(runId);
+    if (!isPass && !this.#listener.mayHaveEnded(runId)) return true;
+    if (!(isPass ? TERMINAL : OVER).has((await this.store.getRun(runId))?.status)) return true;
     await this.store.releaseRunLock(runId);
     return false;
   }

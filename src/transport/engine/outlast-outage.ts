@@ -25,6 +25,11 @@ export function asTurn<T>(turn: () => Promise<T>): Promise<T> {
   return TURN.run(true, turn);
 }
 
+/** Whether the running code is part of a turn. A pass of the engine is not, until it begins one. */
+export function isInTurn(): boolean {
+  return TURN.getStore() !== undefined;
+}
+
 export type Call<T> = (isRepeat: boolean) => Promise<T>;
 
 /** A store that may be out of reach for a while. */
@@ -45,7 +50,7 @@ export interface AskedStore {
  * @param onSettled called before the caller hears
  */
 export function outlastOutage<T>(call: Call<T>, store: AskedStore, onSettled: () => void = nothing): Promise<T> {
-  if (TURN.getStore() !== undefined) return answered(call, store, { onSettled, failed: callAgain });
+  if (isInTurn()) return answered(call, store, { onSettled, failed: callAgain });
   const answer = call(false);
   answer.then(onSettled, onSettled);
   return answer;

@@ -7,6 +7,7 @@ import { isNamespaceMismatch } from './continue-run.ts';
 import { EngineStore, type StoreListener } from './engine-store.ts';
 import { installLastingCancel, type OpenCancels } from './lasting-cancel.ts';
 import { asTurn } from './outlast-outage.ts';
+import { installStableUndos } from './stable-undos.ts';
 
 /**
  * What goes on for a run in this process. A run that is not known here has no turn here.
@@ -71,6 +72,7 @@ export class SingleTurns implements StoreListener {
     const store = EngineStore.install(engine, turns);
     if (store === undefined) return undefined;
     engine.resume = (runId) => turns.resume(runId);
+    installStableUndos(engine);
     return { turns, store, cancels: installLastingCancel(engine, store.store, timing) };
   }
 

@@ -168,6 +168,22 @@ describe('a result that comes after its run has failed', () => {
     expect(undoes()).toBe(1);
   });
 
+  it('has its step undone, where a pass had listed the run while it went on', async () => {
+    const { store, second, reserve, failing, undoes } = await failedWithStepOut();
+    await pass(50);
+    const run = await store.getRun('run');
+    if (run === null) throw new Error('expected a run');
+    store.listIncompleteRuns = async () => [run];
+    const recovered = second.engine.recoverIncomplete();
+    await pass(500);
+    await Promise.all([failing, recovered]);
+    expect(await store.getRun('run')).toMatchObject({ status: 'failed' });
+    const answer = second.answer(reserve);
+    await pass(2_000);
+    await answer;
+    expect(undoes()).toBe(1);
+  });
+
   it('has its step undone, where the result was saved by an instance that died, and comes again', async () => {
     const { store, second, reserve, failing, undoes } = await failedWithStepOut();
     await pass(500);
