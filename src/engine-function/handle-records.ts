@@ -6,6 +6,7 @@ import type { ResultSender } from '../sqs/sqs-api.ts';
 import { systemTiming } from '../time.ts';
 import { queueOfArn } from '../topology/queue-address.ts';
 import { kindOfQueueName } from '../topology/queue-kinds.ts';
+import { ENGINE_LEASE_MS } from '../transport/engine/engine-lease.ts';
 import type { MessageStarts } from '../transport/starts/message-starts.ts';
 import { settleStart } from '../transport/starts/settle-start.ts';
 import { type AbandoningHost, abandon } from './abandon.ts';
@@ -13,8 +14,8 @@ import { HeldRecords, receivedMessage } from './held-records.ts';
 import { OpenWork } from './open-work.ts';
 import { wakeRun } from './wake-run.ts';
 
-/** The engine's lease on a run. What was abandoned in a turn still holds it, and would only be waited for. */
-const LEASE_SECONDS = 30;
+/** What was abandoned in a turn still holds its run, which would only be waited for. */
+const LEASE_SECONDS = ENGINE_LEASE_MS / 1_000;
 const MOST_DELAY_SECONDS = 900;
 
 /** What the records of an invocation are handled with. */

@@ -4,9 +4,8 @@ import { backoffMs } from '../../sqs/retry.ts';
 import type { Timing } from '../../time.ts';
 import type { StepResult } from '../../wire/step-result.ts';
 import type { AttachableEngine } from './attachable-engine.ts';
+import { LOCK_FREE_MS } from './engine-lease.ts';
 
-/** Twice the engine's lease on a run: by then the lock of an instance that died is free. */
-const CONTINUE_TIMEOUT_MS = 60_000;
 const CONTINUE_BACKOFF = { firstMs: 20, maxMs: 2_000 };
 
 const GOING_ON: ReadonlySet<unknown> = new Set<RunStatus>(['suspended', 'running']);
@@ -36,7 +35,7 @@ export async function continueRun(
   timing: Timing,
 ): Promise<void> {
   const continued = status === 'completed' ? TO_UNDO : GOING_ON;
-  const deadline = timing.now() + CONTINUE_TIMEOUT_MS;
+  const deadline = timing.now() + LOCK_FREE_MS;
   for (let tries = 1; isWanted(); tries += 1) {
     const run = await engine.getRun(runId);
     if (!continued.has(run?.status)) return;

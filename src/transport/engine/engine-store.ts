@@ -1,7 +1,8 @@
 import type { RunStatus, StateStore, StepCheckpoint, WorkflowRun } from '@dudousxd/nestjs-durable-core';
-import { nextTurn, systemTiming } from '../../time.ts';
+import { systemTiming } from '../../time.ts';
 import { isRecord } from '../../wire/shape.ts';
 import { withTimerKept } from './gated-runs.ts';
+import { OpenCalls } from './open-calls.ts';
 import { type AskedStore, isInTurn, outlastOutage } from './outlast-outage.ts';
 import { PassLists } from './pass-lists.ts';
 import { RedispatchDeadline, redispatchMsOf } from './redispatch-deadline.ts';
@@ -21,25 +22,12 @@ export interface StoreListener {
   mayHaveEnded(runId: string): boolean;
 }
 
-/** Calls on one run that the store has not answered. */
-interface OpenCalls {
-  count: number;
-  /** Settles when the end of the run is written, which the engine is doing. No turn follows it. */
-  end: Promise<unknown> | undefined;
-  /** Who waits until there is none. */
-  onQuiet: (() => void)[] | undefined;
-  /** A call is answered. */
-  readonly close: () => void;
-}
-
 /** The engine resumes none of these. A failed run it does: what comes late may have to be undone. */
 const OVER: ReadonlySet<unknown> = new Set<RunStatus>(['completed', 'cancelled', 'dead']);
 /** What no pass over suspended runs is to begin anew. */
 const TERMINAL: ReadonlySet<unknown> = new Set<unknown>([...OVER, 'failed']);
 /** With these a turn ends its run. A cancel may be written beside a turn, which still writes `suspended`. */
 const ENDS_BY_TURN: ReadonlySet<unknown> = new Set<RunStatus>(['completed', 'failed']);
-/** Of the event loop, without an open call: what the engine asks for with an answer, it asks for in the same. */
-const QUIET_TURNS = 3;
 /** To ask the store for. */
 const NO_RUN = 'durable-sqs-lambda:no-run';
 
@@ -62,7 +50,7 @@ export class EngineStore {
   readonly namespace: string | undefined;
   readonly #asked: AskedStore;
   readonly #listener: StoreListener;
-  readonly #calls = new Map<string, OpenCalls>();
+  readonly #calls = new OpenCalls();
   readonly #passes = new PassLists();
   readonly deadline: RedispatchDeadline;
 
@@ -89,15 +77,8 @@ export class EngineStore {
    * Resolves when the engine asks for nothing more. It does some of its work without waiting for it: it tells a parent
    * of its child's end when that is written, and a process that ends before leaves the parent asleep.
    */
-  async idle(): Promise<void> {
-    if (this.#calls.size === 0) return;
-    for (let quietTurns = 0; quietTurns < QUIET_TURNS; quietTurns += 1) {
-      for (let [calls] = this.#calls.values(); calls !== undefined; [calls] = this.#calls.values()) {
-        await quiet(calls);
-        quietTurns = 0;
-      }
-      await nextTurn();
-    }
+  idle(): Promise<void> {
+    return this.#calls.idle();
   }
 
   #proxy(): StateStore {
@@ -156,38 +137,20 @@ export class EngineStore {
 
   /** No async function: the engine makes seventeen calls a step. */
   #counted<T>(runId: string, call: (store: StateStore) => Promise<T>, isEnd = false): Promise<T> {
-    const calls = this.#calls.get(runId) ?? this.#opened(runId);
-    calls.count += 1;
-    const answered = outlastOutage((isRepeat) => call(isRepeat ? this.#repeats : this.store), this.#asked, calls.close);
-    if (isEnd) calls.end = answered;
+    const close = this.#calls.begin(runId);
+    const answered = outlastOutage((isRepeat) => call(isRepeat ? this.#repeats : this.store), this.#asked, close);
+    if (isEnd) this.#calls.ending(runId, answered);
     return answered;
   }
 
   /** Counted for {@link idle} only: a release waits for the calls of its run, and a lock is not asked for twice. */
   async #open<T>(call: () => Promise<T>): Promise<T> {
-    const calls = this.#calls.get(NO_RUN) ?? this.#opened(NO_RUN);
-    calls.count += 1;
+    const close = this.#calls.begin(NO_RUN);
     try {
       return await call();
     } finally {
-      calls.close();
+      close();
     }
-  }
-
-  #opened(runId: string): OpenCalls {
-    const calls: OpenCalls = {
-      count: 0,
-      end: undefined,
-      onQuiet: undefined,
-      close: () => {
-        calls.count -= 1;
-        if (calls.count > 0) return;
-        this.#calls.delete(runId);
-        for (const resolve of calls.onQuiet ?? []) resolve();
-      },
-    };
-    this.#calls.set(runId, calls);
-    return calls;
   }
 
   /**
@@ -209,25 +172,9 @@ export class EngineStore {
   }
 
   async #release(runId: string): Promise<void> {
-    for (let calls = this.#calls.get(runId); calls !== undefined; calls = this.#calls.get(runId)) {
-      if (calls.end !== undefined) {
-        // Not for what the engine does then: it tells the run's parent, which may take its own turn.
-        await Promise.allSettled([calls.end]);
-        break;
-      }
-      await quiet(calls);
-      // What the engine asks for next, with the answer that it has just got: it reads the run, and then writes it.
-      await nextTurn();
-    }
+    await this.#calls.written(runId);
     await outlastOutage(() => this.store.releaseRunLock(runId), this.#asked);
   }
-}
-
-function quiet(calls: OpenCalls): Promise<void> {
-  return new Promise((resolve) => {
-    calls.onQuiet ??= [];
-    calls.onQuiet.push(resolve);
-  });
 }
 
 /** What else a turn asks the store for, of methods that some stores lack. */

@@ -1,6 +1,7 @@
 import type { RunStatus, StateStore } from '@dudousxd/nestjs-durable-core';
 import { backoffMs, retry } from '../../sqs/retry.ts';
 import { type Timing, within } from '../../time.ts';
+import { ENGINE_LEASE_MS } from './engine-lease.ts';
 
 /** What is needed of the engine. Its `cancelWhere` and the cancel of children go by its `cancel`. */
 export interface CancellingEngine {
@@ -12,8 +13,6 @@ const ENDED: ReadonlySet<unknown> = new Set<RunStatus>(['completed', 'failed', '
 
 /** The owner of the lock of a run that is cancelled. */
 const OWNER = 'durable-sqs-lambda:cancel';
-/** The engine's own lease on a run. No turn that is not at a stand begins so late with what it has read. */
-const LEASE_MS = 30_000;
 /** A turn that awaits a step in memory is not waited for. */
 const TURN_MS = 10_000;
 /** A run that compensates needs its lock. Whoever had read it before has written it by then. */
@@ -96,14 +95,15 @@ async function untilItLasts(runId: string, cancel: () => Promise<unknown>, store
 }
 
 /**
- * Takes the lock of the run, which lapses by itself. One that another cancel of the run has is as good.
+ * Takes the lock of the run, which lapses by itself: no turn that is not at a stand begins later than a lease with what
+ * it has read. One that another cancel of the run has is as good.
  * @returns false where a turn kept it for too long
  */
 async function lock(runId: string, store: StateStore, timing: Timing): Promise<boolean> {
   const deadline = timing.now() + TURN_MS;
   for (let looks = 1; ; looks += 1) {
     const now = Date.now();
-    if (await store.tryLockRun(runId, OWNER, now + LEASE_MS, now)) return true;
+    if (await store.tryLockRun(runId, OWNER, now + ENGINE_LEASE_MS, now)) return true;
     const run = await store.getRun(runId);
     if (run?.lockedBy === OWNER) return true;
     if (run === null || timing.now() > deadline) return false;

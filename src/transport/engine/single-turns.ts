@@ -4,6 +4,7 @@ import { backoffMs } from '../../sqs/retry.ts';
 import { type Timing, within } from '../../time.ts';
 import type { AttachableEngine } from './attachable-engine.ts';
 import { isNamespaceMismatch } from './continue-run.ts';
+import { LOCK_FREE_MS } from './engine-lease.ts';
 import { EngineStore, type StoreListener } from './engine-store.ts';
 import { installLastingCancel, type OpenCancels } from './lasting-cancel.ts';
 import { asTurn } from './outlast-outage.ts';
@@ -34,8 +35,6 @@ interface ActiveRun {
 type Outcome = { readonly kind: 'ran' | 'refused'; readonly result: unknown } | { readonly kind: 'failed'; readonly error: unknown };
 
 const WAIT = { firstMs: 20, maxMs: 1_000 };
-/** Twice the engine's lease on a run: by then the lock of an instance that died is free. */
-const LOCKED_TIMEOUT_MS = 60_000;
 /** So often in a row a turn is tried again that failed: for six seconds, in which a store restarts. */
 const MOST_FAILURES = 10;
 
@@ -116,7 +115,7 @@ export class SingleTurns implements StoreListener {
    */
   async settled(runId: string): Promise<void> {
     for (let active = this.#active.get(runId); active !== undefined; ) {
-      if (await within(LOCKED_TIMEOUT_MS, active.over)) return;
+      if (await within(LOCK_FREE_MS, active.over)) return;
       // A turn may take as long as a step that it awaits in memory.
       if (active.state === 'waiting') throw new RunLockedError(runId);
     }

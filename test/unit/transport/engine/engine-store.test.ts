@@ -135,6 +135,30 @@ describe('EngineStore', () => {
     await after;
   });
 
+  it('holds a lock while the next turn is written, although the end before it was written beside another call', async () => {
+    const [writes, reads] = [deferred<void>(), deferred<void>()];
+    const { seen, isLocked } = await installed((store) => ({
+      updateRun: async (...args) => {
+        if (args[1].status === 'suspended') await writes.promise;
+        return store.updateRun(...args);
+      },
+      getCheckpoint: async () => {
+        await reads.promise;
+        return null;
+      },
+    }));
+    const read = seen.getCheckpoint('run', 0);
+    await seen.updateRun('run', { status: 'failed' });
+    const settled = seen.updateRun('run', { status: 'suspended' });
+    const released = seen.releaseRunLock('run');
+    await settle();
+    expect(await isLocked()).toBe(true);
+    reads.resolve();
+    writes.resolve();
+    await Promise.all([read, settled, released]);
+    expect(await isLocked()).toBe(false);
+  });
+
   it.each(['completed', 'failed'] as const)('releases a lock although it can not be written that the run is %s', async (status) => {
     const { seen, isLocked } = await installed(() => ({ updateRun: () => Promise.reject(new Error('store is down')) }));
     const end = seen.updateRun('run', { status });
