@@ -1,8 +1,8 @@
 /**
- * Six faults of the engine itself, each on two instances and one store, without a transport of ours: `node
+ * Eight faults of the engine itself, each on two instances and one store, without a transport of ours: `node
  * test/postgres/engine-faults.ts`. The first four are what `attach` holds off (src/transport/engine/single-turns.ts,
  * engine-store.ts, stable-undos.ts): where a line says that the engine does right, the part that holds this fault off
- * can go. Nobody holds off the last two: the store does not tell the end of such a run from that of another.
+ * can go. Nobody holds off the others.
  */
 import {
   InMemoryStateStore,
@@ -22,7 +22,10 @@ let answer: (result: StepResult) => Promise<void> = async () => {};
 const silent: Transport = { dispatch: async () => {}, onResult: () => {}, onHeartbeat: () => {} };
 const answering: Transport = {
   ...silent,
-  dispatch: async (task) => void tasks.push(task),
+  async dispatch(task) {
+    if (task.name === 'too large') throw new Error('too large');
+    tasks.push(task);
+  },
   onResult(handler) {
     answer = handler;
   },
@@ -50,6 +53,14 @@ for (const engine of [first, second]) {
       ctx.step('car', 3, { compensate: 'car.undo' }),
     ]),
   );
+  engine.register('in memory', '1', async (ctx) => {
+    await ctx.step('hotel', 1, { compensate: 'hotel.undo' });
+    await ctx.step('charge', 2, { timeoutMs: 5_000, retries: 0 });
+  });
+  engine.register('refused', '1', async (ctx) => {
+    await ctx.step('hotel', 1, { compensate: 'hotel.undo' });
+    await ctx.step('too large', 2);
+  });
   engine.register('fails', '1', () => Promise.reject(new Error('as it should')));
 }
 
@@ -91,8 +102,9 @@ say(
 
 const result = async (name: string, fields: Partial<StepResult> = {}) => {
   const task = tasks.findLast((task) => task.name === name);
-  if (task !== undefined)
-    await answer({ runId: task.runId, seq: task.seq, stepId: task.stepId, status: 'completed', output: name, ...fields });
+  if (task === undefined) return;
+  // Not awaited: it takes as long as the turn, which may wait for a step in memory.
+  void answer({ runId: task.runId, seq: task.seq, stepId: task.stepId, status: 'completed', output: name, ...fields });
   await sleep(20);
 };
 const declined = { status: 'failed', error: { message: 'declined', retryable: false } } as const;
@@ -117,6 +129,27 @@ await second.cancel('cancelled', { compensate: true });
 await sleep(20);
 await result('hotel');
 say('a step that completes after `cancel` with `compensate: true` is not undone', !names().includes('hotel.undo'));
+
+tasks = [];
+await second.start('in memory', {}, 'charged');
+await sleep(20);
+await result('hotel');
+await result('charge', declined);
+await result('hotel.undo');
+say(
+  'a step with `timeoutMs` that has failed a run with something to undo is dispatched again when that is undone',
+  names().filter((name) => name === 'charge').length === 2,
+);
+
+tasks = [];
+await second.start('refused', {}, 'unsent');
+await sleep(20);
+await result('hotel');
+await result('hotel.undo');
+say(
+  'a run with something to undo, whose dispatch of a step is refused, is not failed when that is undone: it waits for the step',
+  (await store.getRun('unsent'))?.status === 'suspended',
+);
 
 const createRun = store.createRun.bind(store);
 // The first instance dies with this call.

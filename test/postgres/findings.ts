@@ -41,13 +41,17 @@ export async function findingsOf(runs: readonly Run[], open: readonly string[], 
   for (const runId of open) {
     // A parent waits for its child, which is among them.
     if (open.some((id) => id.startsWith(`${runId}.`))) continue;
-    findings.push(await openRun(runId, store, executions, evidence));
+    if ((await store.getRun(runId))?.status === 'failed') opened.delete(runId);
+    else findings.push(await openRun(runId, store, executions, evidence));
   }
   for (const run of runs) {
     const runId = lastRunIdOf(run);
     if (opened.has(run.runId) || opened.has(runId)) continue;
     const ended = await store.getRun(runId);
-    const found = ended === null ? await neverStarted(run, store, evidence) : (endedRun(run, ended) ?? (await undoneOtherwise(run, store)));
+    const found =
+      ended === null
+        ? await neverStarted(run, store, evidence)
+        : (endedRun(run, ended) ?? (await undoneOtherwise(run, store, executions, evidence)));
     if (found !== undefined) findings.push(found);
   }
   return [...findings, ...twice(executions, evidence)];
@@ -105,13 +109,29 @@ function endedRun(run: Run, { status, error, output }: WorkflowRun): Finding | u
   return isDeepStrictEqual(gave, expected.gives) ? undefined : { wrong: 'wrong', id: runId, what: `it gave ${JSON.stringify(gave)}` };
 }
 
-/** A step that is undone twice has taken the place of another one, which is not. */
-async function undoneOtherwise({ kind, runId }: Run, store: StateStore): Promise<Finding | undefined> {
+/**
+ * A step that is undone twice has taken the place of another one, which is not. Nothing accounts for it but a process
+ * that died between the checkpoint of an undo and its send.
+ */
+async function undoneOtherwise(
+  { kind, runId }: Run,
+  store: StateStore,
+  executions: Map<string, Execution[]>,
+  evidence: Evidence,
+): Promise<Finding | undefined> {
   const expected = UNDONE[kind];
   if (expected === undefined) return undefined;
   const undos = (await store.listCheckpoints(runId)).filter(({ name }) => name.startsWith('compensate:'));
-  const undone = undos.map(({ input }) => labelOf(input)).toSorted();
-  return isDeepStrictEqual(undone, expected) ? undefined : { wrong: 'wrong', id: runId, what: `it undid ${undone.join(', ')}` };
+  const pending = undos.filter(({ status }) => status === 'pending');
+  const undone = undos
+    .filter(({ status }) => status === 'completed')
+    .map(({ input }) => labelOf(input))
+    .toSorted();
+  if (isDeepStrictEqual(undone, expected)) return undefined;
+  const what = `it undid ${undone.join(', ') || 'nothing'}`;
+  if (pending.length === 0) return { wrong: 'wrong', id: runId, what };
+  const cause = causeOfLoss(pending, executions, evidence);
+  return { wrong: 'lost', id: runId, what, ...(cause === undefined ? {} : { cause }) };
 }
 
 /** An undo is given the input and output of its step. */

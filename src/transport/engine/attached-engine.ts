@@ -1,4 +1,4 @@
-import type { EngineEvent, EngineEventType } from '@dudousxd/nestjs-durable-core';
+import type { EngineEvent, EngineEventType, WorkflowRun } from '@dudousxd/nestjs-durable-core';
 import { ConfigurationError, type ResultRefusedError, RunLockedError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import { steadyNow, systemTiming, within } from '../../time.ts';
@@ -15,6 +15,7 @@ import { ForeignNamespaces } from './foreign-namespaces.ts';
 import { ForeignResults } from './foreign-results.ts';
 import type { GivenDecision, GivenResult, ReceivedResult } from './given.ts';
 import type { OpenCancels } from './lasting-cancel.ts';
+import { isLateUndo } from './late-undos.ts';
 import { sendLostCalls } from './lost-calls.ts';
 import { asTurn } from './outlast-outage.ts';
 import { PassLease } from './pass-lease.ts';
@@ -152,6 +153,7 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
   override forget(runId: string): void {
     super.forget(runId);
     this.#turns?.forget(runId);
+    this.#store?.forget(runId);
   }
 
   protected override async readStore(): Promise<void> {
@@ -188,7 +190,9 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     if (own && !this.#expectedEvents.isDone) this.#missEvents();
     if (turnMissing || receiveCount > 1) {
       const isWanted = () => !given.turnEnded && this.runs.get(runId)?.turns.isAwaiting !== true;
-      await this.#foreignNamespaces.learn(runId, continueRun(runId, this.#engine, { isWanted, status: result.status }, systemTiming));
+      const isUndoing = async (run: Pick<WorkflowRun, 'error'>) =>
+        isLateUndo(result, run, (await this.#store?.store.listCheckpoints(runId)) ?? []);
+      await this.#foreignNamespaces.learn(runId, continueRun(runId, this.#engine, { isWanted, isUndoing }, systemTiming));
     }
     if (refused !== undefined) throw refused;
   }
@@ -205,7 +209,7 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
     const store = this.#store?.store;
     const applied = store === undefined ? decision : await withBegunSleeps(decision, store, clockOf(this.#engine));
     const apply = () =>
-      asTurn(async () => {
+      asTurn(runId, async () => {
         if (this.#store !== undefined) await sendLostCalls(decision, this.#engine, this.#store);
         await source.decisionHandler(applied);
       });

@@ -1,16 +1,13 @@
-import type { RunStatus } from '@dudousxd/nestjs-durable-core';
+import type { RunStatus, WorkflowRun } from '@dudousxd/nestjs-durable-core';
 import { NamespaceMismatchError, RunLockedError } from '../../errors.ts';
 import { backoffMs } from '../../sqs/retry.ts';
 import type { Timing } from '../../time.ts';
-import type { StepResult } from '../../wire/step-result.ts';
 import type { AttachableEngine } from './attachable-engine.ts';
 import { LOCK_FREE_MS } from './engine-lease.ts';
 
 const CONTINUE_BACKOFF = { firstMs: 20, maxMs: 2_000 };
 
 const GOING_ON: ReadonlySet<unknown> = new Set<RunStatus>(['suspended', 'running']);
-/** A step that completed after its run had failed is undone in one more turn. */
-const TO_UNDO: ReadonlySet<unknown> = new Set<unknown>([...GOING_ON, 'failed']);
 
 interface Continuation {
   /**
@@ -18,8 +15,8 @@ interface Continuation {
    * since its lock on the run keeps out other instances only.
    */
   readonly isWanted: () => boolean;
-  /** The result that should have begun the turn. */
-  readonly status: StepResult['status'];
+  /** Whether a step of the run, which has failed, is still to be undone. */
+  readonly isUndoing: (run: Pick<WorkflowRun, 'error'>) => Promise<boolean>;
 }
 
 /**
@@ -31,14 +28,13 @@ interface Continuation {
 export async function continueRun(
   runId: string,
   engine: AttachableEngine,
-  { isWanted, status }: Continuation,
+  { isWanted, isUndoing }: Continuation,
   timing: Timing,
 ): Promise<void> {
-  const continued = status === 'completed' ? TO_UNDO : GOING_ON;
   const deadline = timing.now() + LOCK_FREE_MS;
   for (let tries = 1; isWanted(); tries += 1) {
     const run = await engine.getRun(runId);
-    if (!continued.has(run?.status)) return;
+    if (run === null || !(run.status === 'failed' ? await isUndoing(run) : GOING_ON.has(run.status))) return;
     if (timing.now() > deadline) throw new RunLockedError(runId);
     // From the second time on, another instance holds the run: one that is in a turn, or one that has died in it.
     if (tries > 1) await timing.sleep(backoffMs(tries - 1, CONTINUE_BACKOFF, timing.random));

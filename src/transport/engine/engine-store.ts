@@ -81,6 +81,11 @@ export class EngineStore {
     return this.#calls.idle();
   }
 
+  /** Forgets the calls on a run that the store will never answer: their invocation is over. */
+  forget(runId: string): void {
+    this.#calls.forget(runId);
+  }
+
   #proxy(): StateStore {
     const { store } = this;
     const own: Partial<StateStore> = {
@@ -164,11 +169,13 @@ export class EngineStore {
       this.#listener.lockRefused(runId);
       return false;
     }
-    const isPass = !isInTurn() && this.#passes.isListed(runId);
+    const isPass = !isInTurn(runId) && this.#passes.isListed(runId);
     if (!isPass && !this.#listener.mayHaveEnded(runId)) return true;
-    if (!(isPass ? TERMINAL : OVER).has((await this.store.getRun(runId))?.status)) return true;
-    await this.store.releaseRunLock(runId);
-    return false;
+    const over = isPass ? TERMINAL : OVER;
+    const mayBegin = outlastOutage(() => this.store.getRun(runId), this.#asked).then((run) => !over.has(run?.status));
+    // A lock that nobody uses would keep the run from all others until its lease is over.
+    if (!(await mayBegin.catch(() => false))) await this.store.releaseRunLock(runId);
+    return mayBegin;
   }
 
   async #release(runId: string): Promise<void> {

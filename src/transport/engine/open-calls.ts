@@ -51,6 +51,12 @@ export class OpenCalls {
     }
   }
 
+  /** The open calls on a run will never be answered. */
+  forget(runId: string): void {
+    const calls = this.#calls.get(runId);
+    if (calls !== undefined) this.#close(runId, calls);
+  }
+
   /** Resolves when the engine asks for nothing more. */
   async idle(): Promise<void> {
     if (this.#calls.size === 0) return;
@@ -70,13 +76,16 @@ export class OpenCalls {
       onQuiet: undefined,
       close: () => {
         calls.count -= 1;
-        if (calls.count > 0) return;
-        this.#calls.delete(runId);
-        for (const resolve of calls.onQuiet ?? []) resolve();
+        if (calls.count === 0) this.#close(runId, calls);
       },
     };
     this.#calls.set(runId, calls);
     return calls;
+  }
+
+  #close(runId: string, calls: CallsOfRun): void {
+    if (this.#calls.get(runId) === calls) this.#calls.delete(runId);
+    for (const resolve of calls.onQuiet ?? []) resolve();
   }
 }
 

@@ -15,19 +15,20 @@ const BACKOFF = { firstMs: 50, maxMs: 1_000 };
  */
 const REFUSED_CALLS = 5;
 
-const TURN = new AsyncLocalStorage<true>();
+/** Of which run. */
+const TURN = new AsyncLocalStorage<string>();
 
 /**
  * Runs a turn. Whatever comes of it is part of it, also what the engine does not wait for: a child's start, and what
  * its parent is told.
  */
-export function asTurn<T>(turn: () => Promise<T>): Promise<T> {
-  return TURN.run(true, turn);
+export function asTurn<T>(runId: string, turn: () => Promise<T>): Promise<T> {
+  return TURN.run(runId, turn);
 }
 
-/** Whether the running code is part of a turn. A pass of the engine is not, until it begins one. */
-export function isInTurn(): boolean {
-  return TURN.getStore() !== undefined;
+/** Whether the running code is part of a turn of the run. A pass of the engine is not, until it begins one. */
+export function isInTurn(runId: string): boolean {
+  return TURN.getStore() === runId;
 }
 
 export type Call<T> = (isRepeat: boolean) => Promise<T>;
@@ -50,7 +51,7 @@ export interface AskedStore {
  * @param onSettled called before the caller hears
  */
 export function outlastOutage<T>(call: Call<T>, store: AskedStore, onSettled: () => void = nothing): Promise<T> {
-  if (isInTurn()) return answered(call, store, { onSettled, failed: callAgain });
+  if (TURN.getStore() !== undefined) return answered(call, store, { onSettled, failed: callAgain });
   const answer = call(false);
   answer.then(onSettled, onSettled);
   return answer;

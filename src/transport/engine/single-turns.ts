@@ -205,7 +205,7 @@ export class SingleTurns implements StoreListener {
   async #turn(runId: string, active: ActiveRun): Promise<Outcome> {
     Object.assign(active, { state: 'turning', lockRefused: false, statusWritten: false, readAsLocked: false });
     try {
-      const result = await asTurn(() => this.#resume(runId));
+      const result = await asTurn(runId, () => this.#resume(runId));
       // A pass of the engine over all runs asks for the lock, too, while the turn has it.
       return { kind: active.lockRefused && !active.statusWritten ? 'refused' : 'ran', result };
     } catch (error) {

@@ -1,9 +1,19 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { StepCheckpoint } from '@dudousxd/nestjs-durable-core';
 import { isRecord } from '../../wire/shape.ts';
 
 /** The engine's: a completed step that is to be undone. */
 type Completed = unknown;
+
+interface Step {
+  readonly completed: Completed;
+  readonly name: string;
+  /** Name, input and output. Undefined for one that is undone in the engine's process, whose undo is given nothing. */
+  readonly key: string | undefined;
+  /** Epoch milliseconds. Undefined where it is not known which checkpoint is that of the step. */
+  readonly finishedAt: number | undefined;
+}
+
+const UNDO = 'compensate:';
 
 /**
  * Has the engine undo each step once, also where steps complete late.
@@ -19,61 +29,83 @@ export function installStableUndos(engine: object): void {
   const unwind: unknown = Reflect.get(engine, 'unwindCompensations');
   if (typeof unwind !== 'function') return;
   Reflect.set(engine, 'unwindCompensations', (run: unknown, completed: unknown, replay: unknown, ...rest: unknown[]) => {
-    const places = Array.isArray(completed) && replay instanceof Map ? inPlace(completed, undosOf(replay)) : completed;
+    const isKnown = Array.isArray(completed) && replay instanceof Map;
+    const places = isKnown ? inPlace(completed, [...replay.values()].filter(isCheckpoint)) : completed;
     return Reflect.apply(unwind, engine, [run, places, replay, ...rest]);
   });
 }
 
 /**
- * @param completed steps in the order of their completion: the engine undoes the last one first, under number -1
- * @param undos checkpoints of undos
+ * @param completed the engine undoes the last one first, under number -1
+ * @param checkpoints of the run
  * @returns the same steps, each at the place of its undo. Undefined where an undo has none: the engine passes over it
  */
-export function inPlace(completed: readonly Completed[], undos: readonly StepCheckpoint[]): readonly Completed[] {
+export function inPlace(completed: readonly Completed[], checkpoints: readonly StepCheckpoint[]): readonly Completed[] {
+  const undos = checkpoints.filter(({ seq }) => seq < 0).toSorted((one, other) => other.seq - one.seq);
   if (undos.length === 0) return completed;
-  const steps = [...completed];
+  const left = new Set(stepsOf(completed, checkpoints));
   const places = new Map<number, Completed>();
-  // The first to complete have the lowest numbers. Two steps may have a name in
-  // common: first those whose values are the same, too.
-  const oldestFirst = undos.toSorted((one, other) => one.seq - other.seq);
-  for (const isOf of [isSame, hasName]) {
-    for (const undo of oldestFirst) {
-      const index = places.has(undo.seq) ? -1 : steps.findIndex((step) => isOf(step, undo));
-      if (index >= 0) places.set(undo.seq, steps.splice(index, 1)[0]);
-    }
+  const place = (undo: StepCheckpoint, step: Step | undefined) => {
+    if (step === undefined) return;
+    left.delete(step);
+    places.set(undo.seq, step.completed);
+  };
+  const byKey = Map.groupBy(left, ({ key }) => key);
+  for (const undo of undos) {
+    const key = keyOf(undo.name.slice(UNDO.length), undo.input);
+    if (key !== undefined) place(undo, byKey.get(key)?.pop());
+  }
+  // In the process nothing is given to an undo, and a store may give values back otherwise. Then by name, as they are
+  // numbered: the last of those that had completed when the undo began.
+  for (const undo of undos) {
+    if (places.has(undo.seq)) continue;
+    const named = [...left].filter(({ name }) => undo.name === UNDO + name);
+    const begunAt = undo.enqueuedAt.getTime();
+    place(undo, named.findLast(({ finishedAt }) => finishedAt !== undefined && finishedAt <= begunAt) ?? named.at(-1));
   }
   let last = Math.min(...undos.map(({ seq }) => seq));
-  for (const late of steps.toReversed()) {
+  for (const { completed: late } of [...left].toReversed()) {
     last -= 1;
     places.set(last, late);
   }
   return Array.from({ length: -last }, (_, index) => places.get(last + index));
 }
 
-function undosOf(replay: ReadonlyMap<unknown, unknown>): StepCheckpoint[] {
-  return [...replay.values()].filter(isCheckpoint).filter(({ seq }) => seq < 0);
+/** The engine lists completed steps in the order of their calls, as their checkpoints are numbered. */
+function stepsOf(completed: readonly Completed[], checkpoints: readonly StepCheckpoint[]): Step[] {
+  const done = checkpoints.filter(({ seq, status }) => seq >= 0 && status === 'completed').toSorted((one, other) => one.seq - other.seq);
+  const doneByName = Map.groupBy(done, ({ name }) => name);
+  const byName = Map.groupBy(completed, nameOf);
+  const seen = new Map<string, number>();
+  return completed.map((step) => {
+    const name = nameOf(step);
+    const index = seen.get(name) ?? 0;
+    seen.set(name, index + 1);
+    const own = doneByName.get(name) ?? [];
+    // Some of its name may have nothing that undoes them.
+    const isKnown = own.length === byName.get(name)?.length;
+    const key = isRecord(step) && isRecord(step['dispatch']) ? keyOf(name, step['dispatch']['args']) : undefined;
+    return { completed: step, name, key, finishedAt: isKnown ? own[index]?.finishedAt.getTime() : undefined };
+  });
+}
+
+function nameOf(step: Completed): string {
+  return isRecord(step) ? String(step['name']) : '';
+}
+
+/** The same for what a store gives back, in whatever order of its fields. */
+function keyOf(name: string, values: unknown): string | undefined {
+  try {
+    return `${name} ${JSON.stringify(values, (_, value: unknown) => (isRecord(value) ? sorted(value) : value))}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function sorted(value: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 function isCheckpoint(value: unknown): value is StepCheckpoint {
   return isRecord(value) && typeof value['seq'] === 'number' && typeof value['name'] === 'string';
-}
-
-function hasName(step: Completed, { name }: StepCheckpoint): boolean {
-  return isRecord(step) && name === `compensate:${String(step['name'])}`;
-}
-
-/** An undo that goes to a worker is given the step's input and output; one in the engine's process is given nothing. */
-function isSame(step: Completed, undo: StepCheckpoint): boolean {
-  if (!isRecord(step) || !isRecord(step['dispatch']) || !hasName(step, undo)) return false;
-  return isDeepStrictEqual(asStored(step['dispatch']['args']), asStored(undo.input));
-}
-
-/** As a store gives it back. What cannot become JSON equals itself only. */
-function asStored(value: unknown): unknown {
-  try {
-    const json = JSON.stringify(value);
-    return json === undefined ? undefined : JSON.parse(json);
-  } catch {
-    return value;
-  }
 }

@@ -16,8 +16,8 @@ describe('a call that the store does not answer', () => {
         return new Promise<void>(() => {});
       }, false);
     const [first, abandoned] = [new OpenWork(), new OpenWork()];
-    void first.run(() => asTurn(() => outlastOutage(call('first'), store)));
-    void abandoned.run(() => asTurn(() => outlastOutage(call('abandoned'), store)));
+    void first.run(() => asTurn('run', () => outlastOutage(call('first'), store)));
+    void abandoned.run(() => asTurn('run', () => outlastOutage(call('abandoned'), store)));
     abandoned.abandon();
     await vi.advanceTimersByTimeAsync(16_000);
     expect(calls).toEqual(['first', 'abandoned', 'first']);

@@ -1055,8 +1055,8 @@ describe('a result that was rejected after its checkpoint was saved', () => {
   it.each([
     ['suspended', true],
     ['running', true],
-    ['failed', true],
     ['completed', false],
+    ['failed', false],
     ['cancelled', false],
   ] as const)('attached: a run that is %s is resumed when it is taken again: %s', async (status, resumed) => {
     const resume = vi.fn(async () => engine.emit('run.suspended'));

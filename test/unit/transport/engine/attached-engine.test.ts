@@ -46,11 +46,11 @@ function setUp() {
   const give = (
     seq: number,
     handler: ResultSource['handler'] = async () => undefined,
-    { status = 'completed', ...more }: { receiveCount?: number; status?: StepResult['status']; deleteEarly?: () => void } = {},
+    more: { receiveCount?: number; deleteEarly?: () => void } = {},
   ) =>
     attached.give({
       source: { handler, decisionHandler: async () => undefined, maxHoldMs: 60_000, closed: false },
-      result: { ...resultOf(seq), status },
+      result: resultOf(seq),
       sentAt: 0,
       receiveCount: 1,
       ...more,
@@ -225,25 +225,10 @@ describe('a result of which no turn came', () => {
     expect(state.resumed).toBe(1);
   });
 
-  it.each<RunStatus>(['completed', 'cancelled', 'pending'])('leaves a run alone that is %s', async (status) => {
+  it.each<RunStatus>(['completed', 'failed', 'cancelled', 'pending'])('leaves a run alone that is %s', async (status) => {
     const { give, state } = setUp();
     state.status = status;
     await give(0, undefined, { receiveCount: 2 });
-    expect(state.resumed).toBe(0);
-  });
-
-  it('has a run resumed that has failed, too: a step that completed meanwhile is to be undone', async () => {
-    const { emit, give, state } = setUp();
-    state.status = 'failed';
-    state.resume = async () => emit('run.failed');
-    await give(0, undefined, { receiveCount: 2 });
-    expect(state.resumed).toBe(1);
-  });
-
-  it('leaves a failed run alone where the result is a failure: nothing is to be undone', async () => {
-    const { give, state } = setUp();
-    state.status = 'failed';
-    await give(0, undefined, { receiveCount: 2, status: 'failed' });
     expect(state.resumed).toBe(0);
   });
 

@@ -20,7 +20,7 @@ async function installed(others: (store: InMemoryStateStore) => Partial<InMemory
   await engine.store.tryLockRun('run', 'one', Date.now() + 30_000, Date.now());
   const isLocked = async () => ((await store.getRun('run'))?.lockedUntil ?? 0) > Date.now();
   const idle = async () => installedStore?.idle();
-  return { store, seen: engine.store, told, isLocked, idle };
+  return { store, seen: engine.store, told, isLocked, idle, forget: (runId: string) => installedStore?.forget(runId) };
 }
 
 describe('EngineStore', () => {
@@ -176,6 +176,40 @@ describe('EngineStore', () => {
     writes.resolve();
     await Promise.all([...settled, released]);
     expect(await isLocked()).toBe(false);
+  });
+
+  it('releases a lock of a run whose calls are forgotten: the invocation that made them is over', async () => {
+    let isAbandoned = true;
+    const { seen, isLocked, forget } = await installed((store) => ({
+      updateRun: (...args) => (isAbandoned ? new Promise(() => {}) : store.updateRun(...args)),
+    }));
+    void seen.updateRun('run', { status: 'completed' });
+    void seen.updateRun('run', { status: 'suspended' });
+    forget('run');
+    isAbandoned = false;
+    const settled = seen.updateRun('run', { status: 'suspended' });
+    await seen.releaseRunLock('run');
+    await settled;
+    expect(await isLocked()).toBe(false);
+  });
+
+  it('keeps no lock where the run can not be read under it', async () => {
+    const store = new InMemoryStateStore();
+    const now = new Date();
+    await store.createRun({
+      id: 'run',
+      workflow: 'w',
+      workflowVersion: '1',
+      status: 'suspended',
+      input: {},
+      createdAt: now,
+      updatedAt: now,
+    });
+    const engine = { store: viewOf(store, { getRun: () => Promise.reject(new Error('store is down')) }) };
+    EngineStore.install(engine, { ...DEAF, mayHaveEnded: () => true });
+    const locked = engine.store.tryLockRun('run', 'one', Date.now() + 30_000, Date.now());
+    await expect(locked).rejects.toThrow('store is down');
+    expect((await store.getRun('run'))?.lockedUntil ?? 0).toBe(0);
   });
 
   it('waits for no call on another run', async () => {

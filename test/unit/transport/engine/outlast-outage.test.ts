@@ -14,6 +14,7 @@ afterEach(async () => {
 });
 
 const outside = <T>(call: () => Promise<T>) => call();
+const inTurn = <T>(call: () => Promise<T>) => asTurn('run', call);
 
 /** A store that is down, and a call that it refuses even when it is not. */
 function storeThatIs(state: { down: boolean; refuses?: boolean }, isTurn = true) {
@@ -28,7 +29,7 @@ function storeThatIs(state: { down: boolean; refuses?: boolean }, isTurn = true)
     if (state.refuses) throw new Error('invalid value');
     return 'saved';
   };
-  const outcome = (isTurn ? asTurn : outside)(() => outlastOutage(call, { ask, timing }));
+  const outcome = (isTurn ? inTurn : outside)(() => outlastOutage(call, { ask, timing }));
   outcome.catch(() => undefined);
   return { outcome, timing, calls: () => calls };
 }
@@ -71,7 +72,7 @@ describe('outlastOutage', () => {
       if (dead >= 0) throw new Error('Connection terminated unexpectedly');
       return 'saved';
     };
-    const outcome = asTurn(() => outlastOutage(call, { ask: async () => undefined, timing }));
+    const outcome = asTurn('run', () => outlastOutage(call, { ask: async () => undefined, timing }));
     await timing.advance(3_000);
     expect(await outcome).toBe('saved');
   });
@@ -79,7 +80,7 @@ describe('outlastOutage', () => {
   it('says of a call that it is a repeat: after a failure, and where there was no answer', async () => {
     const timing = new FakeTiming();
     const failing: boolean[] = [];
-    const failed = asTurn(() =>
+    const failed = asTurn('run', () =>
       outlastOutage(
         async (isRepeat) => {
           failing.push(isRepeat);
@@ -91,7 +92,7 @@ describe('outlastOutage', () => {
     await timing.advance(1_000);
     await failed;
     const silent: boolean[] = [];
-    const unanswered = asTurn(() =>
+    const unanswered = asTurn('run', () =>
       outlastOutage(
         (isRepeat) => {
           silent.push(isRepeat);
@@ -131,7 +132,7 @@ describe('outlastOutage', () => {
       calls += 1;
       return calls === 1 ? new Promise<string>(() => {}) : Promise.resolve('saved');
     };
-    const outcome = asTurn(() => outlastOutage(call, { ask: async () => undefined, timing: systemTiming }));
+    const outcome = asTurn('run', () => outlastOutage(call, { ask: async () => undefined, timing: systemTiming }));
     await vi.advanceTimersByTimeAsync(14_900);
     expect(calls).toBe(1);
     await vi.advanceTimersByTimeAsync(1_000);
@@ -141,7 +142,7 @@ describe('outlastOutage', () => {
   it('waits for a store that answers nothing at all, and rejects nothing: nobody would handle that', async () => {
     let isSilent = true;
     const answer = () => (isSilent ? new Promise<string>(() => {}) : Promise.resolve('saved'));
-    const outcome = asTurn(() => outlastOutage(answer, { ask: answer, timing: systemTiming }));
+    const outcome = asTurn('run', () => outlastOutage(answer, { ask: answer, timing: systemTiming }));
     await vi.advanceTimersByTimeAsync(300_000);
     expect(await stateOf(outcome)).toBe('pending');
     isSilent = false;
@@ -157,7 +158,7 @@ describe('outlastOutage', () => {
       return calls === 1 ? first.promise : Promise.resolve('saved');
     };
     const store = { ask: async () => undefined, timing: systemTiming };
-    const outcome = (isTurn ? asTurn : outside)(() => outlastOutage(call, store, () => (settled += 1)));
+    const outcome = (isTurn ? inTurn : outside)(() => outlastOutage(call, store, () => (settled += 1)));
     await vi.advanceTimersByTimeAsync(20_000);
     expect(settled).toBe(isTurn ? 1 : 0);
     first.resolve('saved late');
@@ -170,7 +171,7 @@ describe('outlastOutage', () => {
     let settled = 0;
     const timing = new FakeTiming();
     const store = { ask: async () => undefined, timing };
-    const outcome = asTurn(() =>
+    const outcome = asTurn('run', () =>
       outlastOutage(
         () => Promise.reject(new Error('refused')),
         store,

@@ -68,7 +68,7 @@ describe('a call of the store that was carried out, and whose connection was cut
     const { engine, cuts, store } = engineOn('createRun', (run) => String(Object(run).id).includes('.child.'));
     engine.register('child', '1', async () => 'done');
     engine.register('parent', '1', async (ctx) => ctx.child('child', {}));
-    await asTurn(() => engine.start('parent', {}, 'run'));
+    await asTurn('run', () => engine.start('parent', {}, 'run'));
     expect(await engine.waitForRun('run', { until: 'terminal', timeoutMs: 5_000 })).toMatchObject({ status: 'completed', output: 'done' });
     expect([cuts(), (await store.listRuns({})).length]).toEqual([1, 2]);
   });
@@ -80,34 +80,34 @@ describe('a call of the store that was carried out, and whose connection was cut
     const now = new Date();
     const searchAttributes = { amount: 12 };
     const run = { id: 'run', workflow: 'w', workflowVersion: '1', status: 'pending', input: {}, createdAt: now, updatedAt: now } as const;
-    await asTurn(() => inTurn.createRun({ ...run, searchAttributes }));
+    await asTurn('run', () => inTurn.createRun({ ...run, searchAttributes }));
     expect(written).toEqual(['run', { searchAttributes }]);
   });
 
   it('leaves the end of a wait that another instance has written meanwhile', async () => {
     const { inTurn, store, meanwhile } = engineOn('saveCheckpoint');
     meanwhile(() => store.saveCheckpoint(checkpoint('completed')));
-    await asTurn(() => inTurn.saveCheckpoint(checkpoint('running')));
+    await asTurn('run', () => inTurn.saveCheckpoint(checkpoint('running')));
     expect(await store.getCheckpoint('run', 0)).toMatchObject({ status: 'completed', output: 'signalled' });
   });
 
   it('writes the next attempt of a step over the failure of the one before', async () => {
     const { inTurn, store, meanwhile } = engineOn('saveCheckpoint');
     meanwhile(() => store.saveCheckpoint(checkpoint('failed', 1)));
-    await asTurn(() => inTurn.saveCheckpoint(checkpoint('pending', 2)));
+    await asTurn('run', () => inTurn.saveCheckpoint(checkpoint('pending', 2)));
     expect(await store.getCheckpoint('run', 0)).toMatchObject({ status: 'pending', attempts: 2 });
   });
 
   it('keeps an event once', async () => {
     const { inTurn, store, cuts } = engineOn('bufferEvent');
-    await asTurn(() => inTurn.bufferEvent({ name: 'paid', payload: 1, id: 'event', publishedAt: 1 }));
+    await asTurn('run', () => inTurn.bufferEvent({ name: 'paid', payload: 1, id: 'event', publishedAt: 1 }));
     expect([cuts(), await store.listBufferedEvents('paid', 10)]).toEqual([1, [{ id: 'event', payload: 1, publishedAt: 1 }]]);
   });
 
   it('gives an event to the one who has taken it', async () => {
     const { inTurn, store } = engineOn('removeBufferedEvent');
     await store.bufferEvent({ name: 'paid', payload: 1, id: 'event', publishedAt: 1 });
-    expect(await asTurn(() => inTurn.removeBufferedEvent('event'))).toBe(true);
+    expect(await asTurn('run', () => inTurn.removeBufferedEvent('event'))).toBe(true);
     expect(await store.listBufferedEvents('paid', 10)).toEqual([]);
   });
 });

@@ -74,7 +74,7 @@ describe('a saga whose steps run side by side', () => {
 
 const dispatched = (name: string, input: number) => ({ name, dispatch: { def: { name: `${name}.undo` }, args: { input, output: 'ok' } } });
 const inProcess = (name: string) => ({ name, fn: async () => undefined });
-const undo = (seq: number, name: string, input?: number): StepCheckpoint => ({
+const undo = (seq: number, name: string, input?: number, at = 0): StepCheckpoint => ({
   runId: 'run',
   seq,
   name: `compensate:${name}`,
@@ -83,9 +83,9 @@ const undo = (seq: number, name: string, input?: number): StepCheckpoint => ({
   status: 'completed',
   ...(input === undefined ? {} : { input: { output: 'ok', input } }),
   attempts: 1,
-  enqueuedAt: new Date(),
-  startedAt: new Date(),
-  finishedAt: new Date(),
+  enqueuedAt: new Date(at * 1_000),
+  startedAt: new Date(at * 1_000),
+  finishedAt: new Date(at * 1_000),
 });
 
 describe('inPlace', () => {
@@ -99,10 +99,44 @@ describe('inPlace', () => {
     expect(inPlace([first, late, second], [undo(-1, 'a', 2), undo(-2, 'a', 1)])).toEqual([late, first, second]);
   });
 
-  it('takes the steps of one name that are undone in the process for those that completed first', () => {
-    const [first, late] = [inProcess('a'), inProcess('a')];
-    const places = inPlace([first, late], [undo(-1, 'a')]);
-    expect([places[0] === late, places[1] === first]).toEqual([true, true]);
+  it('undoes steps of one name once each, which nothing but their time tells apart', () => {
+    const event = fc.record({ isFailure: fc.boolean(), pick: fc.nat(), undos: fc.nat({ max: 2 }) });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 6 }), fc.array(event, { maxLength: 12 }), (count, events) => {
+        const steps = Array.from({ length: count }, () => inProcess('a'));
+        const [completed, checkpoints]: [number[], StepCheckpoint[]] = [[], []];
+        const undone: unknown[] = [];
+        let hasFailed = false;
+        /** A turn: the engine undoes what has completed, as far as it gets. */
+        const unwind = (now: number, most: number) => {
+          const before = undone.length;
+          const places = inPlace(
+            completed.toSorted((one, other) => one - other).map((seq) => steps[seq]),
+            checkpoints,
+          );
+          for (let seq = -1; seq >= -places.length; seq -= 1) {
+            if (checkpoints.some((checkpoint) => checkpoint.seq === seq)) continue;
+            if (undone.length >= before + most) return;
+            undone.push(places.at(seq));
+            checkpoints.push(undo(seq, 'a', undefined, now));
+          }
+        };
+        const rest = Array.from({ length: count }, () => ({ isFailure: false, pick: 0, undos: count }));
+        for (const [now, { isFailure, pick, undos }] of [...events, { isFailure: true, pick: 0, undos: 1 }, ...rest].entries()) {
+          hasFailed ||= isFailure;
+          const out = steps.map((_, seq) => seq).filter((seq) => !completed.includes(seq));
+          const seq = isFailure ? undefined : out[pick % out.length];
+          if (seq !== undefined) {
+            completed.push(seq);
+            checkpoints.push({ ...undo(seq, 'a', undefined, now), name: 'a' });
+          }
+          if (hasFailed) unwind(now + 0.5, undos);
+        }
+        expect(undone).toHaveLength(count);
+        expect(new Set(undone)).toEqual(new Set(steps));
+        expect(steps.filter((step) => !undone.includes(step))).toEqual([]);
+      }),
+    );
   });
 
   it('knows a step whose values a store gives back otherwise by its name', () => {
