@@ -27,6 +27,7 @@ export async function abandon(work: OpenWork, deadline: Deadline, { environment,
   await within(deadline.remainingMs() * SHARE_FOR_STORE, work.end());
   work.abandon();
   for (const runId of work.runIds) environment.attached.forget(runId);
+  for (const runId of work.askedFor) environment.attached.forgetCalls(runId);
   if (work.isStoreIdle) return;
   logger.error('the store has not answered by the end of the invocation: the process ends, so that it keeps no lock in the database', {
     runIds: [...work.runIds].slice(0, 20).join(' '),

@@ -1,4 +1,5 @@
 import type { StateStore, StepCheckpoint } from '@dudousxd/nestjs-durable-core';
+import { isRecord } from '../wire/shape.ts';
 import { OpenWork } from './open-work.ts';
 
 /**
@@ -15,6 +16,7 @@ export function countedStore(store: StateStore, onSaved: (checkpoint: StepCheckp
   const members = new Map<string | symbol, unknown>();
   const own: Partial<StateStore> = {
     async saveCheckpoint(checkpoint) {
+      asksFor(checkpoint);
       await OpenWork.ofStore(() => store.saveCheckpoint(checkpoint), true);
       onSaved(checkpoint);
     },
@@ -26,9 +28,18 @@ export function countedStore(store: StateStore, onSaved: (checkpoint: StepCheckp
       const member: unknown = Reflect.get(target, property);
       if (typeof member !== 'function') return member;
       const finishes = FINISHES.has(property);
-      const counted = (...given: unknown[]) => OpenWork.ofStore(async () => Reflect.apply(member, target, given), finishes);
+      const counted = (...given: unknown[]) => {
+        asksFor(given[0]);
+        return OpenWork.ofStore(async () => Reflect.apply(member, target, given), finishes);
+      };
       members.set(property, counted);
       return counted;
     },
   });
+}
+
+/** The first argument of a call: the id of a run, the run itself, or what belongs to it. A token harms nobody. */
+function asksFor(subject: unknown): void {
+  const runId = isRecord(subject) ? (subject['runId'] ?? subject['id']) : subject;
+  if (typeof runId === 'string') OpenWork.current()?.asksFor(runId);
 }

@@ -33,6 +33,7 @@ export class OpenWork {
   /** Calls of the store, those of abandoned turns among them. */
   readonly #storeCalls = new PendingCount();
   readonly #runIds = new Set<string>();
+  readonly #askedFor = new Set<string>();
   #state: 'open' | 'ending' | 'abandoned' = 'open';
 
   /** The work that the running code belongs to. Undefined outside of an invocation. */
@@ -50,6 +51,11 @@ export class OpenWork {
     return this.#runIds;
   }
 
+  /** Runs of which the store was asked, those of {@link runIds} among them. */
+  get askedFor(): ReadonlySet<string> {
+    return this.#askedFor;
+  }
+
   /** Whether the store has answered all that it was asked, whoever still hears of it. */
   get isStoreIdle(): boolean {
     return this.#storeCalls.size === 0;
@@ -63,6 +69,11 @@ export class OpenWork {
   /** A turn of a run begins. */
   begins(runId: string): void {
     this.#runIds.add(runId);
+  }
+
+  /** The store is asked for a run, or for something of it. */
+  asksFor(runId: string): void {
+    this.#askedFor.add(runId);
   }
 
   /** Resolves when nothing is open any more. */

@@ -41,7 +41,8 @@ export async function findingsOf(runs: readonly Run[], open: readonly string[], 
   for (const runId of open) {
     // A parent waits for its child, which is among them.
     if (open.some((id) => id.startsWith(`${runId}.`))) continue;
-    if ((await store.getRun(runId))?.status === 'failed') opened.delete(runId);
+    const isJudgedBelow = runs.some((run) => run.runId === runId) && (await store.getRun(runId))?.status === 'failed';
+    if (isJudgedBelow) opened.delete(runId);
     else findings.push(await openRun(runId, store, executions, evidence));
   }
   for (const run of runs) {
@@ -110,8 +111,8 @@ function endedRun(run: Run, { status, error, output }: WorkflowRun): Finding | u
 }
 
 /**
- * A step that is undone twice has taken the place of another one, which is not. Nothing accounts for it but a process
- * that died between the checkpoint of an undo and its send.
+ * A step that is undone twice has taken the place of another one, which is not. Nothing accounts for that; for one that
+ * is not undone, a process that died between a checkpoint and its send does.
  */
 async function undoneOtherwise(
   { kind, runId }: Run,
@@ -121,15 +122,14 @@ async function undoneOtherwise(
 ): Promise<Finding | undefined> {
   const expected = UNDONE[kind];
   if (expected === undefined) return undefined;
-  const undos = (await store.listCheckpoints(runId)).filter(({ name }) => name.startsWith('compensate:'));
-  const pending = undos.filter(({ status }) => status === 'pending');
-  const undone = undos
-    .filter(({ status }) => status === 'completed')
-    .map(({ input }) => labelOf(input))
-    .toSorted();
-  if (isDeepStrictEqual(undone, expected)) return undefined;
+  const checkpoints = (await store.listCheckpoints(runId)).filter(({ kind }) => kind === 'remote');
+  const undos = checkpoints.filter(({ name }) => name.startsWith('compensate:'));
+  const undone = undos.map(({ input }) => labelOf(input)).toSorted();
+  const pending = checkpoints.filter(({ status }) => status === 'pending');
+  if (isDeepStrictEqual(undone, expected) && pending.length === 0) return undefined;
   const what = `it undid ${undone.join(', ') || 'nothing'}`;
-  if (pending.length === 0) return { wrong: 'wrong', id: runId, what };
+  const isPart = new Set(undone).size === undone.length && undone.every((label) => expected.includes(label));
+  if (!isPart || pending.length === 0) return { wrong: 'wrong', id: runId, what };
   const cause = causeOfLoss(pending, executions, evidence);
   return { wrong: 'lost', id: runId, what, ...(cause === undefined ? {} : { cause }) };
 }

@@ -153,6 +153,10 @@ export class AttachedEngine extends ResultOrder<EventTurns> {
   override forget(runId: string): void {
     super.forget(runId);
     this.#turns?.forget(runId);
+  }
+
+  /** The store will never answer what it is asked of the run: the invocation that asked is over. */
+  forgetCalls(runId: string): void {
     this.#store?.forget(runId);
   }
 

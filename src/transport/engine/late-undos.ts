@@ -14,12 +14,16 @@ const TOLERANCE_MS = 1_000;
  * later than that: what came before was undone with the others.
  */
 export function isLateUndo({ seq }: Pick<StepResult, 'seq'>, run: Pick<WorkflowRun, 'error'>, all: readonly StepCheckpoint[]): boolean {
-  const message = run.error?.message;
-  const failed = all.filter((step) => step.kind === 'remote' && step.status === 'failed' && step.seq >= 0);
-  const failure = failed.find(({ error }) => error !== undefined && message?.includes(error.message) === true);
-  if (failure === undefined) return false;
+  const failures = all.filter((step) => step.kind === 'remote' && step.status === 'failed' && step.seq >= 0 && hasFailed(run, step));
+  if (failures.length === 0) return false;
   // An undo: the next one follows it.
   if (seq < 0) return true;
   const late = all.find((step) => step.seq === seq);
-  return late?.status === 'completed' && late.finishedAt.getTime() >= failure.finishedAt.getTime() - TOLERANCE_MS;
+  const failedAt = Math.min(...failures.map(({ finishedAt }) => finishedAt.getTime()));
+  return late?.status === 'completed' && late.finishedAt.getTime() >= failedAt - TOLERANCE_MS;
+}
+
+/** A workflow throws the error of its step, or says it in its own words, too. */
+function hasFailed(run: Pick<WorkflowRun, 'error'>, { error }: StepCheckpoint): boolean {
+  return error !== undefined && error.message !== '' && run.error?.message.includes(error.message) === true;
 }

@@ -7,8 +7,8 @@ type Completed = unknown;
 interface Step {
   readonly completed: Completed;
   readonly name: string;
-  /** Name, input and output. Undefined for one that is undone in the engine's process, whose undo is given nothing. */
-  readonly key: string | undefined;
+  /** What its undo is given. Undefined for one that is undone in the engine's process. */
+  readonly values: unknown;
   /** Epoch milliseconds. Undefined where it is not known which checkpoint is that of the step. */
   readonly finishedAt: number | undefined;
 }
@@ -50,13 +50,16 @@ export function inPlace(completed: readonly Completed[], checkpoints: readonly S
     left.delete(step);
     places.set(undo.seq, step.completed);
   };
-  const byKey = Map.groupBy(left, ({ key }) => key);
-  for (const undo of undos) {
-    const key = keyOf(undo.name.slice(UNDO.length), undo.input);
-    if (key !== undefined) place(undo, byKey.get(key)?.pop());
+  // An input may be another one in each turn (the time, a random id). An output is that of the checkpoint.
+  for (const part of [asItIs, outputOf]) {
+    const byKey = Map.groupBy(left, ({ name, values }) => keyOf(name, part(values)));
+    for (const undo of undos) {
+      const key = places.has(undo.seq) ? undefined : keyOf(undo.name.slice(UNDO.length), part(undo.input));
+      if (key !== undefined) place(undo, byKey.get(key)?.pop());
+    }
   }
-  // In the process nothing is given to an undo, and a store may give values back otherwise. Then by name, as they are
-  // numbered: the last of those that had completed when the undo began.
+  // In the process nothing is given to an undo. Then by name, as they are numbered: the last of those that had
+  // completed when the undo began.
   for (const undo of undos) {
     if (places.has(undo.seq)) continue;
     const named = [...left].filter(({ name }) => undo.name === UNDO + name);
@@ -84,8 +87,8 @@ function stepsOf(completed: readonly Completed[], checkpoints: readonly StepChec
     const own = doneByName.get(name) ?? [];
     // Some of its name may have nothing that undoes them.
     const isKnown = own.length === byName.get(name)?.length;
-    const key = isRecord(step) && isRecord(step['dispatch']) ? keyOf(name, step['dispatch']['args']) : undefined;
-    return { completed: step, name, key, finishedAt: isKnown ? own[index]?.finishedAt.getTime() : undefined };
+    const values = isRecord(step) && isRecord(step['dispatch']) ? step['dispatch']['args'] : undefined;
+    return { completed: step, name, values, finishedAt: isKnown ? own[index]?.finishedAt.getTime() : undefined };
   });
 }
 
@@ -93,8 +96,17 @@ function nameOf(step: Completed): string {
   return isRecord(step) ? String(step['name']) : '';
 }
 
-/** The same for what a store gives back, in whatever order of its fields. */
+function asItIs(values: unknown): unknown {
+  return values;
+}
+
+function outputOf(values: unknown): unknown {
+  return isRecord(values) ? values['output'] : undefined;
+}
+
+/** The same for what a store gives back, in whatever order of its fields. Undefined for nothing. */
 function keyOf(name: string, values: unknown): string | undefined {
+  if (values === undefined) return undefined;
   try {
     return `${name} ${JSON.stringify(values, (_, value: unknown) => (isRecord(value) ? sorted(value) : value))}`;
   } catch {

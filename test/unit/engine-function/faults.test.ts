@@ -146,6 +146,51 @@ describe('a call of the store at the end of an invocation', () => {
     expect(fleet.logger.lines.map(({ message }) => message)).toEqual([expect.stringContaining('out of time')]);
   });
 
+  it('keeps no later turn of its run from its end: the next call of its turn was refused', async () => {
+    const { store, answer } = heldStore();
+    const { fleet, start } = fleetOf({ store, timeoutMs: 1_000, engine: { leaseMs: 500 } });
+    const runId = await start('one');
+    const tick = fleet.tick();
+    await fleet.until(async () => fleet.logger.lines.length === 1, { everyMs: 1 });
+    answer();
+    await tick;
+    fleet.logger.lines.length = 0;
+    await fleet.until(async () => {
+      await fleet.tick();
+      return (await store.getRun(runId))?.status === 'completed';
+    });
+    expect(fleet.logger.lines.map(({ message }) => message)).toEqual(['run completed']);
+  });
+
+  it('keeps no later turn of a run from its end that a pass only looked at', async () => {
+    const memory = new InMemoryStateStore();
+    const at = new Date();
+    const run = { id: 'run', workflow: 'one', workflowVersion: '1', input: {}, createdAt: at, updatedAt: at };
+    await memory.createRun({ ...run, status: 'running' });
+    const step = { runId: 'run', seq: 0, name: 'a', kind: 'remote', stepId: 'run:0', attempts: 1, workerGroup: 'a' } as const;
+    await memory.saveCheckpoint({ ...step, status: 'pending', input: 1, enqueuedAt: at, startedAt: at, finishedAt: at });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    // The pass looks for a step that is out, and then has the run suspended.
+    const store = viewOf(memory, {
+      async listCheckpoints(runId) {
+        await promise;
+        return memory.listCheckpoints(runId);
+      },
+    });
+    const { fleet } = fleetOf({ store, timeoutMs: 1_000, engine: { leaseMs: 500 } });
+    const tick = fleet.tick();
+    await fleet.until(async () => fleet.logger.lines.length === 1, { everyMs: 1 });
+    resolve();
+    await tick;
+    expect((await memory.getRun('run'))?.status).toBe('running');
+    fleet.logger.lines.length = 0;
+    await fleet.until(async () => {
+      await fleet.tick();
+      return (await memory.getRun('run'))?.status === 'suspended';
+    });
+    expect(fleet.logger.lines).toEqual([]);
+  });
+
   it('ends the process where it gets none', async () => {
     const { store } = heldStore();
     const { fleet, start } = fleetOf({ store, timeoutMs: 600 });

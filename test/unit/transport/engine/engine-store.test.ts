@@ -1,6 +1,7 @@
 import { InMemoryStateStore, type WorkflowCtx, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EngineStore } from '../../../../src/transport/engine/engine-store.ts';
+import { asTurn } from '../../../../src/transport/engine/outlast-outage.ts';
 import { deferred, stateOf } from '../../../support/deferred.ts';
 import { DEAF, EngineInstance, viewOf } from '../../../support/engine-instances.ts';
 import { settle } from '../../../support/fake-timing.ts';
@@ -21,6 +22,25 @@ async function installed(others: (store: InMemoryStateStore) => Partial<InMemory
   const isLocked = async () => ((await store.getRun('run'))?.lockedUntil ?? 0) > Date.now();
   const idle = async () => installedStore?.idle();
   return { store, seen: engine.store, told, isLocked, idle, forget: (runId: string) => installedStore?.forget(runId) };
+}
+
+/** The run is read under its lock, and the store fails so many times at first. */
+async function lockedUnderRead(failures: number) {
+  const store = new InMemoryStateStore();
+  const now = new Date();
+  await store.createRun({ id: 'run', workflow: 'w', workflowVersion: '1', status: 'suspended', input: {}, createdAt: now, updatedAt: now });
+  let reads = 0;
+  const engine = {
+    store: viewOf(store, {
+      async getRun(runId) {
+        if (runId === 'run') reads += 1;
+        if (runId === 'run' && reads <= failures) throw new Error('store is down');
+        return store.getRun(runId);
+      },
+    }),
+  };
+  EngineStore.install(engine, { ...DEAF, mayHaveEnded: () => true });
+  return { store, engine };
 }
 
 describe('EngineStore', () => {
@@ -210,6 +230,24 @@ describe('EngineStore', () => {
     const locked = engine.store.tryLockRun('run', 'one', Date.now() + 30_000, Date.now());
     await expect(locked).rejects.toThrow('store is down');
     expect((await store.getRun('run'))?.lockedUntil ?? 0).toBe(0);
+  });
+
+  it('keeps a lock that a turn takes, where the run is read under it at the third try', async () => {
+    const { store, engine } = await lockedUnderRead(2);
+    const locked = asTurn('run', () => engine.store.tryLockRun('run', 'one', Date.now() + 30_000, Date.now()));
+    await expect(locked).resolves.toBe(true);
+    expect((await store.getRun('run'))?.lockedBy).toBe('one');
+  });
+
+  it('refuses a pass the lock of a listed run that has failed, and no turn of the run', async () => {
+    const { seen, store } = await installed();
+    await store.releaseRunLock('run');
+    await seen.listIncompleteRuns();
+    await store.updateRun('run', { status: 'failed' });
+    const lock = () => seen.tryLockRun('run', 'one', Date.now() + 30_000, Date.now());
+    expect(await lock()).toBe(false);
+    expect(await asTurn('another run', lock)).toBe(false);
+    expect(await asTurn('run', lock)).toBe(true);
   });
 
   it('waits for no call on another run', async () => {

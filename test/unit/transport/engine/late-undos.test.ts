@@ -31,6 +31,10 @@ describe('isLateUndo', () => {
     expect(isLateUndo({ seq: 1 }, run, [declined(0, 0), step(1, 50)])).toBe(true);
   });
 
+  it('says yes where a step with a lower number failed later', () => {
+    expect(isLateUndo({ seq: 2 }, run, [declined(0, 9_000), declined(1, 0), step(2, 50)])).toBe(true);
+  });
+
   it('says yes to an undo, which the next one follows', () => {
     expect(isLateUndo({ seq: -1 }, run, [declined(0, 0), step(1, 50), step(-1, 90)])).toBe(true);
   });
@@ -40,6 +44,7 @@ describe('isLateUndo', () => {
     ['another failure failed the run: that of a local step, or of one awaited in memory', run, [declined(0, 0, 'busy'), step(1, 50)]],
     ['a local step failed it', run, [{ ...declined(0, 0), kind: 'local' as const }, step(1, 50)]],
     ['the step had completed before: the failing turn had seen it', run, [declined(0, 5_000), step(1, 50)]],
+    ['the failure has no message', { error: { message: 'x' } }, [declined(0, 0, ''), step(1, 50)]],
     ['the step has not completed', run, [declined(0, 0), step(1, 50, { status: 'pending' })]],
     ['the run says nothing of its failure', {}, [declined(0, 0), step(1, 50)]],
   ])('says no where %s', (_what, failed, checkpoints) => {

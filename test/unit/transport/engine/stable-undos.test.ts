@@ -144,6 +144,13 @@ describe('inPlace', () => {
     expect(inPlace([step, dispatched('b', 2)], [undo(-1, 'a', 1)])).toEqual([dispatched('b', 2), step]);
   });
 
+  it('knows steps by their output whose input is another one in each turn', () => {
+    const at = (input: number, output: string) => ({ name: 'a', dispatch: { def: { name: 'a.undo' }, args: { input, output } } });
+    const [first, second, late] = [at(10, 'first'), at(11, 'second'), at(12, 'late')];
+    const undone = { ...undo(-1, 'a', 1), input: { input: 1, output: 'first' } };
+    expect(inPlace([first, late, second], [undone])).toEqual([late, second, first]);
+  });
+
   it('leaves the place empty of an undo whose step is gone: a workflow that was changed', () => {
     expect(inPlace([dispatched('b', 2)], [undo(-1, 'a', 1)])).toEqual([dispatched('b', 2), undefined]);
   });
