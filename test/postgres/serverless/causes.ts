@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Finding } from '../findings.ts';
 import { signalOf } from '../workload.ts';
 import type { Kill } from './engine-function.ts';
+import { HEALING } from './healing.ts';
 
 /**
  * What accounts for a finding of a scenario whose environments are killed; of nothing else:
@@ -42,15 +43,18 @@ export function withCauses(
 }
 
 /**
- * Whether the step was sent again by its deadline: the engine saves then that it is out, and tells of no start.
+ * Whether the step was sent again by its deadline: the engine saves then that it is out, and tells of no start. Of an
+ * undo it does, so there the deadline must have passed.
  * @param id `<step id> <attempt>`
  */
 function wasSentAgain(lines: readonly string[], id: string): boolean {
   const [runId, seq] = id.split(/[: ]/);
   const isOf = (line: string, what: string) => line.includes(` ${runId} ${what}`);
-  const saved = lines.filter((line) => isOf(line, `${seq} `) && line.includes(' pending saveCheckpoint')).length;
-  const started = lines.filter((line) => isOf(line, `event step.started ${seq}`)).length;
-  return saved > started;
+  const saved = lines.filter((line) => isOf(line, `${seq} `) && line.includes(' pending saveCheckpoint'));
+  const started = lines.filter((line) => isOf(line, `event step.started ${seq}`));
+  if (Number(seq) >= 0) return saved.length > started.length;
+  const times = saved.map((line) => Number(line.split(' ', 1)[0])).toSorted((one, other) => one - other);
+  return times.some((at, index) => at - (times[index - 1] ?? at) >= HEALING.remoteRedispatchMs);
 }
 
 /** Whether an environment died before the store had answered for the last time that it took something. */
