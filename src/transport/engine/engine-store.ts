@@ -1,6 +1,7 @@
 import type { RunStatus, StateStore, StepCheckpoint, WorkflowRun } from '@dudousxd/nestjs-durable-core';
 import { systemTiming } from '../../time.ts';
 import { isRecord } from '../../wire/shape.ts';
+import { ENGINE_LEASE_MS } from './engine-lease.ts';
 import { withTimerKept } from './gated-runs.ts';
 import { OpenCalls } from './open-calls.ts';
 import { type AskedStore, isInTurn, outlastOutage } from './outlast-outage.ts';
@@ -28,6 +29,8 @@ const OVER: ReadonlySet<unknown> = new Set<RunStatus>(['completed', 'cancelled',
 const TERMINAL: ReadonlySet<unknown> = new Set<unknown>([...OVER, 'failed']);
 /** With these a turn ends its run. A cancel may be written beside a turn, which still writes `suspended`. */
 const ENDS_BY_TURN: ReadonlySet<unknown> = new Set<RunStatus>(['completed', 'failed']);
+/** The owner of the lock of a run that is recovered. */
+const RECOVERY = 'durable-sqs-lambda:recovery';
 /** To ask the store for. */
 const NO_RUN = 'durable-sqs-lambda:no-run';
 
@@ -90,6 +93,7 @@ export class EngineStore {
     const { store } = this;
     const own: Partial<StateStore> = {
       updateRun: (runId, patch) => {
+        if (isRecovery(patch)) return this.#open(() => this.#recovered(runId, patch));
         if (patch.status !== undefined) this.#listener.statusWritten(runId);
         return this.#counted(runId, (store) => store.updateRun(runId, withTimerKept(patch)), ENDS_BY_TURN.has(patch.status));
       },
@@ -178,10 +182,30 @@ export class EngineStore {
     return mayBegin;
   }
 
+  /**
+   * A pass that recovers a run writes `pending` after it has given the lock back, and by a list that it has read long
+   * before: over a cancel, or the end of another instance's turn. So the lock is taken once more, and the run must be
+   * as it was listed.
+   */
+  async #recovered(runId: string, patch: Partial<WorkflowRun>): Promise<void> {
+    const now = Date.now();
+    if (!(await this.store.tryLockRun(runId, RECOVERY, now + ENGINE_LEASE_MS, now))) return;
+    try {
+      if ((await this.store.getRun(runId))?.status === 'running') await this.store.updateRun(runId, withTimerKept(patch));
+    } finally {
+      await this.store.releaseRunLock(runId);
+    }
+  }
+
   async #release(runId: string): Promise<void> {
     await this.#calls.written(runId);
     await outlastOutage(() => this.store.releaseRunLock(runId), this.#asked);
   }
+}
+
+/** An operator who has a run started again clears its error, too. */
+function isRecovery(patch: Partial<WorkflowRun>): boolean {
+  return patch.status === 'pending' && !('error' in patch);
 }
 
 /** What else a turn asks the store for, of methods that some stores lack. */

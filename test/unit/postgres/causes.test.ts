@@ -27,12 +27,12 @@ const sent = (at: number, step: string) =>
   ] as const;
 
 describe('a step that ran twice', () => {
-  it('was sent again by its deadline, where the engine saved it once more and told of no start', () => {
+  it('counts as sent again by its deadline, where the engine saved it once more and told of no start', () => {
     const again = [8_000, 'environment-3', 'run 0 work pending saveCheckpoint (5 ms)'] as const;
     expect(causeOf('0', [...sent(0, '0'), again])).toBe('it was sent again by remoteRedispatchMs, as its result came');
   });
 
-  it('was sent again by its deadline, where it is an undo that was saved once more when that had passed', () => {
+  it('counts as sent again by its deadline, where it is an undo that was saved once more when that had passed', () => {
     expect(causeOf('-1', [...sent(0, '-1'), ...sent(8_000, '-1')])).toBe('it was sent again by remoteRedispatchMs, as its result came');
   });
 

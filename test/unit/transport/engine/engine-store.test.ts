@@ -1,4 +1,4 @@
-import { InMemoryStateStore, type WorkflowCtx, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
+import { InMemoryStateStore, type RunStatus, type WorkflowCtx, WorkflowEngine } from '@dudousxd/nestjs-durable-core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EngineStore } from '../../../../src/transport/engine/engine-store.ts';
 import { asTurn } from '../../../../src/transport/engine/outlast-outage.ts';
@@ -248,6 +248,43 @@ describe('EngineStore', () => {
     expect(await lock()).toBe(false);
     expect(await asTurn('another run', lock)).toBe(false);
     expect(await asTurn('run', lock)).toBe(true);
+  });
+
+  describe('a run that a pass recovers', () => {
+    /** What its state is after the pass has written, where it was `status` and locked by somebody else or not. */
+    async function recovered(status: RunStatus, isLocked: boolean) {
+      const { store, seen } = await installed();
+      await store.updateRun('run', { status });
+      if (!isLocked) await store.releaseRunLock('run');
+      await seen.updateRun('run', { status: 'pending', updatedAt: new Date() });
+      return store.getRun('run');
+    }
+
+    it('becomes pending where it was running, and its lock is free', async () => {
+      const run = await recovered('running', false);
+      expect(run?.status).toBe('pending');
+      expect(run?.lockedUntil ?? 0).toBe(0);
+    });
+
+    it.each(['cancelled', 'completed', 'failed', 'suspended'] as const)(
+      'stays %s where it has become so since it was listed',
+      async (status) => {
+        expect((await recovered(status, false))?.status).toBe(status);
+      },
+    );
+
+    it('stays as it is where a turn or a cancel has its lock', async () => {
+      const run = await recovered('running', true);
+      expect(run?.status).toBe('running');
+      expect(run?.lockedBy).toBe('one');
+    });
+
+    it('becomes pending where an operator has it started again', async () => {
+      const { store, seen } = await installed();
+      await store.updateRun('run', { status: 'failed' });
+      await seen.updateRun('run', { status: 'pending', error: undefined });
+      expect((await store.getRun('run'))?.status).toBe('pending');
+    });
   });
 
   it('waits for no call on another run', async () => {
