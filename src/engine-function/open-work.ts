@@ -51,7 +51,7 @@ export class OpenWork {
     return this.#runIds;
   }
 
-  /** Runs of which the store was asked, those of {@link runIds} among them. */
+  /** Runs of which the store was asked. */
   get askedFor(): ReadonlySet<string> {
     return this.#askedFor;
   }

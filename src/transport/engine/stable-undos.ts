@@ -50,21 +50,16 @@ export function inPlace(completed: readonly Completed[], checkpoints: readonly S
     left.delete(step);
     places.set(undo.seq, step.completed);
   };
-  // An input may be another one in each turn (the time, a random id). An output is that of the checkpoint.
-  for (const part of [asItIs, outputOf]) {
-    const byKey = Map.groupBy(left, ({ name, values }) => keyOf(name, part(values)));
+  for (const keyOf of KEYS) {
+    const byKey = Map.groupBy(left, keyOf);
     for (const undo of undos) {
-      const key = places.has(undo.seq) ? undefined : keyOf(undo.name.slice(UNDO.length), part(undo.input));
-      if (key !== undefined) place(undo, byKey.get(key)?.pop());
+      const key = keyOf({ name: undo.name.slice(UNDO.length), values: undo.input });
+      if (places.has(undo.seq) || key === undefined) continue;
+      const alike = byKey.get(key)?.filter((step) => left.has(step)) ?? [];
+      const begunAt = undo.enqueuedAt.getTime();
+      // As they are numbered: the last of those that had completed when the undo began.
+      place(undo, alike.findLast(({ finishedAt }) => finishedAt !== undefined && finishedAt <= begunAt) ?? alike.at(-1));
     }
-  }
-  // In the process nothing is given to an undo. Then by name, as they are numbered: the last of those that had
-  // completed when the undo began.
-  for (const undo of undos) {
-    if (places.has(undo.seq)) continue;
-    const named = [...left].filter(({ name }) => undo.name === UNDO + name);
-    const begunAt = undo.enqueuedAt.getTime();
-    place(undo, named.findLast(({ finishedAt }) => finishedAt !== undefined && finishedAt <= begunAt) ?? named.at(-1));
   }
   let last = Math.min(...undos.map(({ seq }) => seq));
   for (const { completed: late } of [...left].toReversed()) {
@@ -96,16 +91,20 @@ function nameOf(step: Completed): string {
   return isRecord(step) ? String(step['name']) : '';
 }
 
-function asItIs(values: unknown): unknown {
-  return values;
-}
+type Keyed = Pick<Step, 'name' | 'values'>;
 
-function outputOf(values: unknown): unknown {
-  return isRecord(values) ? values['output'] : undefined;
-}
+/**
+ * What a step and its undo have in common, the surest first. An input may be another one in each turn (the time, a
+ * random id), an output is that of the checkpoint, and an undo in the process is given neither. Undefined for nothing.
+ */
+const KEYS: readonly ((keyed: Keyed) => string | undefined)[] = [
+  ({ name, values }) => keyOfValues(name, values),
+  ({ name, values }) => keyOfValues(name, isRecord(values) ? values['output'] : undefined),
+  ({ name }) => name,
+];
 
-/** The same for what a store gives back, in whatever order of its fields. Undefined for nothing. */
-function keyOf(name: string, values: unknown): string | undefined {
+/** The same for what a store gives back, in whatever order of its fields. */
+function keyOfValues(name: string, values: unknown): string | undefined {
   if (values === undefined) return undefined;
   try {
     return `${name} ${JSON.stringify(values, (_, value: unknown) => (isRecord(value) ? sorted(value) : value))}`;

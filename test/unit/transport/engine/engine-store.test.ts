@@ -6,11 +6,16 @@ import { deferred, stateOf } from '../../../support/deferred.ts';
 import { DEAF, EngineInstance, viewOf } from '../../../support/engine-instances.ts';
 import { settle } from '../../../support/fake-timing.ts';
 
-/** A store with one run, as an engine's transport sees it. */
-async function installed(others: (store: InMemoryStateStore) => Partial<InMemoryStateStore> = () => ({})) {
+async function storeWith(status: RunStatus): Promise<InMemoryStateStore> {
   const store = new InMemoryStateStore();
   const now = new Date();
-  await store.createRun({ id: 'run', workflow: 'w', workflowVersion: '1', status: 'running', input: {}, createdAt: now, updatedAt: now });
+  await store.createRun({ id: 'run', workflow: 'w', workflowVersion: '1', status, input: {}, createdAt: now, updatedAt: now });
+  return store;
+}
+
+/** A store with one run, as an engine's transport sees it. */
+async function installed(others: (store: InMemoryStateStore) => Partial<InMemoryStateStore> = () => ({})) {
+  const store = await storeWith('running');
   const engine = { store: viewOf(store, others(store)) };
   const told: string[] = [];
   const installedStore = EngineStore.install(engine, {
@@ -26,9 +31,7 @@ async function installed(others: (store: InMemoryStateStore) => Partial<InMemory
 
 /** The run is read under its lock, and the store fails so many times at first. */
 async function lockedUnderRead(failures: number) {
-  const store = new InMemoryStateStore();
-  const now = new Date();
-  await store.createRun({ id: 'run', workflow: 'w', workflowVersion: '1', status: 'suspended', input: {}, createdAt: now, updatedAt: now });
+  const store = await storeWith('suspended');
   let reads = 0;
   const engine = {
     store: viewOf(store, {

@@ -151,6 +151,14 @@ describe('inPlace', () => {
     expect(inPlace([first, late, second], [undone])).toEqual([late, second, first]);
   });
 
+  it('tells steps by their time that have an output in common, and an input that is another one in each turn', () => {
+    const at = (input: number) => ({ name: 'a', dispatch: { def: { name: 'a.undo' }, args: { input, output: 'ok' } } });
+    const [first, late] = [at(10), at(11)];
+    const done = (seq: number, finishedAt: number) => ({ ...undo(seq, 'a', seq, finishedAt), name: 'a' });
+    const places = inPlace([first, late], [done(0, 1), done(1, 9), undo(-1, 'a', 1, 5)]);
+    expect(places).toEqual([late, first]);
+  });
+
   it('leaves the place empty of an undo whose step is gone: a workflow that was changed', () => {
     expect(inPlace([dispatched('b', 2)], [undo(-1, 'a', 1)])).toEqual([dispatched('b', 2), undefined]);
   });
